@@ -1,0 +1,83 @@
+# One library per module of src/LAYERS, linked to what that file lets it include:
+#
+#   pshard_<module>    static, or INTERFACE for a folder of headers alone
+#   pshard_modules     INTERFACE: every module that exists
+#
+# A module whose folder is not there yet is skipped. The format is told in src/LAYERS.
+
+set(PSHARD_LAYERS "${PROJECT_SOURCE_DIR}/src/LAYERS")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PSHARD_LAYERS}")
+
+set(PSHARD_FOREIGN_fmt fmt::fmt)
+set(PSHARD_FOREIGN_json nlohmann_json::nlohmann_json)
+set(PSHARD_FOREIGN_xxhash pshard::xxhash)
+set(PSHARD_FOREIGN_cli11 CLI11::CLI11)
+set(PSHARD_FOREIGN_threads Threads::Threads)
+set(PSHARD_FOREIGN_ggml pshard::ggml pshard::ggml_base pshard::ggml_internal)
+set(PSHARD_FOREIGN_llama pshard::llama pshard::ggml_internal)
+
+# Adds the library of one module. `modules` and `foreign` are blank-separated names.
+function(pshard_add_module module modules foreign)
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${module}/*.cpp")
+    file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${module}/*.h")
+    if(NOT sources AND NOT headers)
+        return()
+    endif()
+
+    set(target pshard_${module})
+    if(sources)
+        add_library(${target} STATIC ${sources} ${headers})
+        target_link_libraries(${target} PRIVATE pshard_warnings)
+        set(scope PUBLIC)
+    else()
+        add_library(${target} INTERFACE)
+        set(scope INTERFACE)
+    endif()
+    target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(${target} ${scope} ${PSHARD_FOREIGN_fmt})
+
+    separate_arguments(modules UNIX_COMMAND "${modules}")
+    foreach(other IN LISTS modules)
+        if(TARGET pshard_${other})
+            target_link_libraries(${target} ${scope} pshard_${other})
+        endif()
+    endforeach()
+
+    separate_arguments(foreign UNIX_COMMAND "${foreign}")
+    foreach(name IN LISTS foreign)
+        if(NOT DEFINED PSHARD_FOREIGN_${name})
+            message(FATAL_ERROR "src/LAYERS: ${module}: unknown foreign library '${name}'")
+        endif()
+        target_link_libraries(${target} ${scope} ${PSHARD_FOREIGN_${name}})
+    endforeach()
+
+    target_link_libraries(pshard_modules INTERFACE ${target})
+    message(STATUS "module ${module}: may include [${modules}], sees [${foreign}]")
+endfunction()
+
+add_library(pshard_modules INTERFACE)
+
+file(STRINGS "${PSHARD_LAYERS}" _pshard_layers REGEX "^[^#]")
+foreach(line IN LISTS _pshard_layers)
+    if(line MATCHES "^([a-z_]+):([a-z_ ]*)(\\|([a-z0-9_ ]*))?(#.*)?$")
+        pshard_add_module("${CMAKE_MATCH_1}" "${CMAKE_MATCH_2}" "${CMAKE_MATCH_4}")
+    elseif(NOT line MATCHES "^ *(#.*)?$")
+        message(FATAL_ERROR "src/LAYERS: cannot read the line '${line}'")
+    endif()
+endforeach()
+
+# The layer check: a step of every build, redone when a file changed that it looks at.
+if(PSHARD_CHECK_LAYERS)
+    file(GLOB_RECURSE _pshard_checked CONFIGURE_DEPENDS
+         "${PROJECT_SOURCE_DIR}/src/*" "${PROJECT_SOURCE_DIR}/tools/*.cpp"
+         "${PROJECT_SOURCE_DIR}/tools/*.h" "${PROJECT_SOURCE_DIR}/tests/*.cpp"
+         "${PROJECT_SOURCE_DIR}/tests/*.h" "${PROJECT_SOURCE_DIR}/bench/*.cpp")
+    add_custom_command(
+        OUTPUT "${PROJECT_BINARY_DIR}/layers.stamp"
+        COMMAND "${PROJECT_SOURCE_DIR}/scripts/check-layers" --quiet "${PROJECT_SOURCE_DIR}"
+        COMMAND "${CMAKE_COMMAND}" -E touch "${PROJECT_BINARY_DIR}/layers.stamp"
+        DEPENDS ${_pshard_checked} "${PROJECT_SOURCE_DIR}/scripts/check-layers"
+        COMMENT "Checking the layers of src/LAYERS"
+        VERBATIM)
+    add_custom_target(check_layers ALL DEPENDS "${PROJECT_BINARY_DIR}/layers.stamp")
+endif()

@@ -1,0 +1,56 @@
+# Programs: tools/X.cpp becomes pshard-X, bench/X_bench.cpp becomes bench_X.
+
+# Names that are not simply pshard-<file>: the planner keeps the name its users know.
+set(PSHARD_TOOL_NAME_plan_params llama-pshard-plan-params)
+set(PSHARD_TOOL_NAME_make_model pshard-make-model)
+
+# The tools' programs all lie in one folder, as an installed package would have them.
+set(PSHARD_TOOL_DIR "${PROJECT_BINARY_DIR}/bin")
+
+# Where llama.cpp's programs and ggml's loadable backends lie, for tools and tests.
+set(PSHARD_PATH_DEFINITIONS
+    PSHARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    PSHARD_LLAMA_BIN_DIR="${PSHARD_LLAMA_BIN_DIR}"
+    PSHARD_TOOL_DIR="${PSHARD_TOOL_DIR}")
+
+# Adds tools/<file>.cpp, with the helpers in tools/<file>/*.cpp, and notes the program in
+# PSHARD_TOOLS and its path in PSHARD_TOOL_PATH_<file>.
+function(pshard_add_tool source)
+    get_filename_component(file "${source}" NAME_WE)
+    if(DEFINED PSHARD_TOOL_NAME_${file})
+        set(program ${PSHARD_TOOL_NAME_${file}})
+    else()
+        string(REPLACE "_" "-" program "pshard-${file}")
+    endif()
+    file(GLOB helpers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/${file}/*.cpp")
+
+    add_executable(${program} "${source}" ${helpers})
+    target_include_directories(${program} PRIVATE "${PROJECT_SOURCE_DIR}/tools")
+    target_link_libraries(${program} PRIVATE pshard_warnings pshard_modules CLI11::CLI11)
+    target_compile_definitions(${program} PRIVATE ${PSHARD_PATH_DEFINITIONS}
+                                                  PSHARD_VERSION="${PROJECT_VERSION}")
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PSHARD_TOOL_DIR}")
+
+    set(PSHARD_TOOLS ${PSHARD_TOOLS} ${program} PARENT_SCOPE)
+    set(PSHARD_TOOL_PATH_${file} "${PSHARD_TOOL_DIR}/${program}" PARENT_SCOPE)
+    set(PSHARD_TOOL_FILES ${PSHARD_TOOL_FILES} ${file} PARENT_SCOPE)
+endfunction()
+
+file(GLOB _pshard_tool_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/*.cpp")
+foreach(source IN LISTS _pshard_tool_sources)
+    pshard_add_tool("${source}")
+endforeach()
+
+if(PSHARD_BUILD_BENCH)
+    file(GLOB _pshard_bench_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*_bench.cpp")
+    foreach(source IN LISTS _pshard_bench_sources)
+        get_filename_component(file "${source}" NAME_WE)
+        string(REGEX REPLACE "_bench$" "" file "${file}")
+        add_executable(bench_${file} "${source}")
+        target_link_libraries(bench_${file} PRIVATE
+            pshard_warnings pshard_modules benchmark::benchmark benchmark::benchmark_main)
+        target_compile_definitions(bench_${file} PRIVATE ${PSHARD_PATH_DEFINITIONS})
+        set_target_properties(bench_${file} PROPERTIES
+            RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+    endforeach()
+endif()

@@ -1,0 +1,30 @@
+// Hashes that are written to files: stable for ever, on every machine.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pshard {
+
+struct Hash64 {
+    std::uint64_t value = 0;
+
+    auto operator<=>(const Hash64&) const = default;
+};
+
+// FNV-1a over whole 64-bit words, as the published planner makes its fingerprint (facts 4.2): from
+// 0xcbf29ce484222325, per word xor and then multiply by 0x100000001b3. A negative word is
+// sign-extended.
+Hash64 word_hash(std::initializer_list<std::int64_t> words);
+
+// XXH3_64bits of the bytes. For keys made from canonical text.
+Hash64 text_hash(std::string_view text);
+
+// "0x" and 16 lowercase hex digits; hash_of reads exactly that, nullopt for anything else.
+std::string to_text(Hash64 hash);
+std::optional<Hash64> hash_of(std::string_view text);
+
+}  // namespace pshard

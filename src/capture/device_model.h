@@ -1,0 +1,34 @@
+// Models of devices that are not there: the rules by which ggml v0.5.0's own backends answer.
+//
+//   "cuda"    NVIDIA, compute capability 8.0 or 8.6 (Ampere), built with CUB, no sparse attention.
+//             Source: ggml/src/ggml-cuda/ggml-cuda.cu (buffer type, supports_op, offload_op),
+//             ggml-cuda/fattn.cu and fattn-common.cuh (flash attention), lightning-indexer.cu.
+//   "vulkan"  A desktop GPU with subgroup arithmetic and shuffle, fp16, workgroups of 1024,
+//             32 KiB of shared memory, 64-byte storage offsets, no 64-bit shader indexing.
+//             Source: ggml/src/ggml-vulkan/ggml-vulkan.cpp.
+//
+// Doubt: for a device that is at hand, ask the device itself (capture/device_policy.h). Newer CUDA
+// devices differ in one thing only: with a quantized KV cache, Ada and later spare the f16 copy of
+// the cache in graphs of two tokens, too.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "capture/device_policy.h"
+
+namespace pshard {
+
+// nullptr if no model has that name.
+std::unique_ptr<DevicePolicy> make_device_model(std::string_view name);
+
+// The rules of one model each.
+std::unique_ptr<DevicePolicy> make_cuda_model();
+std::unique_ptr<DevicePolicy> make_vulkan_model();
+
+// Tokens that an operation works on, as stock llama.cpp counts them when it decides whether to copy
+// host weights to a device: it does so from kOffloadMinBatch on.
+std::int64_t op_batch_size(const ggml_tensor& op);
+inline constexpr std::int64_t kOffloadMinBatch = 32;
+
+}  // namespace pshard

@@ -1,0 +1,66 @@
+// Seconds of one op on one device, its weights already there.
+//
+//   max(flops / C, bytes / W) + launch
+//
+// C: GFLOP/s of rows that were compute-bound, of the nearest quant, interpolated (log-log) over
+//    batch and size. W: GB/s of rows that were memory-bound, else the header's bandwidth.
+// Rows that were bound by their launch are not used. A row's bound is judged from its shape and
+// time, not from its AI and ridge columns. Interpolated so that more work never takes less time.
+//
+// Doubt:  `extrapolated` is set when no row of that op or quant exists, or the batch is more than
+//         twice beyond the measured ones.
+// Source: facts 2.3, 2.5; docs/models/cost.md answers each weakness.
+// Fails:  nullopt when the profile has nothing to price with on that device.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "base/units.h"
+#include "cost/op_work.h"
+#include "machine/machine_profile.h"
+
+namespace pshard {
+
+enum class Processor : std::uint8_t {
+    Gpu,
+    Cpu,             // alone
+    CpuUnderCopies,  // while the link copies to the GPU
+};
+inline constexpr std::array kAllProcessors = {Processor::Gpu, Processor::Cpu,
+                                              Processor::CpuUnderCopies};
+
+enum class Bound : std::uint8_t { Compute, Memory, Launch };
+
+struct OpTime {
+    Seconds seconds = 0;  // 0 for views only
+    Bound bound_by = Bound::Launch;
+    bool extrapolated = false;
+
+    bool operator==(const OpTime&) const = default;
+};
+
+// A profile prepared for look-ups: build once, ask often. Immutable; safe to share over threads.
+class Roofline {
+public:
+    explicit Roofline(const MachineProfile& profile);
+
+    // Whether op_time can say anything about that device.
+    [[nodiscard]] bool knows(Processor processor) const;
+
+    [[nodiscard]] std::optional<OpTime> op_time(const OpWork& work, Processor processor) const;
+
+    // Seconds per node that are no work: kernel launch, or the threads' barrier.
+    [[nodiscard]] Seconds launch_seconds(Processor processor) const;
+
+private:
+    struct Tables;
+    std::shared_ptr<const Tables> tables_;
+};
+
+// For a single op; builds the tables each time.
+[[nodiscard]] std::optional<OpTime> op_time(const OpWork& work, Processor processor,
+                                            const MachineProfile& profile);
+
+}  // namespace pshard

@@ -1,0 +1,67 @@
+// Seconds of copies over the link, and the bytes of routed experts that a batch needs.
+//
+// Source: facts 1.5, 2.4, traps 6, 19, 31. Rates are in bytes per second.
+// Doubt:  where the profile lacks a figure, the fallback is named at the field.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/units.h"
+#include "inventory/inventory.h"
+#include "machine/machine_profile.h"
+
+namespace pshard {
+
+// What a simulator needs to know of the link.
+struct LinkRates {
+    double h2d_bytes_per_second = 0;           // page-locked, alone; at most what DRAM can read
+    double h2d_under_cpu_load = 0;             // while the CPU computes; else min(h2d, dram/2)
+    double h2d_pageable = 0;                   // not page-locked; else 0.3 * h2d (trap 19)
+    double d2h_bytes_per_second = 0;           // else h2d
+    Seconds setup_seconds = 0;                 // per copy; else 3.1 us (facts 1.5)
+    Seconds switch_seconds = 0;                // per hand-over between engines; else 24 us
+    std::vector<SlicePoint> sliced;            // ascending; else 23.3..30 GB/s scaled to h2d/45
+    bool estimated = false;                    // some figure above is a fallback
+
+    bool operator==(const LinkRates&) const = default;
+};
+
+// nullopt: the profile has no link figures (no GPU when the CPU file was made).
+[[nodiscard]] std::optional<LinkRates> link_rates(const MachineProfile& profile);
+
+enum class HostMemory : std::uint8_t { PageLocked, Pageable };
+
+struct Copy {
+    Bytes bytes = 0;
+    std::uint64_t pieces = 1;  // above 1: gathered slices of bytes/pieces each
+    HostMemory memory = HostMemory::PageLocked;
+    bool cpu_busy = false;     // the CPU computes meanwhile
+};
+
+// Rate in bytes per second, without setup.
+[[nodiscard]] double upload_rate(const Copy& copy, const LinkRates& link);
+
+// 0 for no bytes; otherwise bytes/rate + pieces * setup.
+[[nodiscard]] Seconds upload_seconds(const Copy& copy, const LinkRates& link);
+[[nodiscard]] Seconds download_seconds(const Copy& copy, const LinkRates& link);
+
+// A weight's bytes that a batch needs on the GPU, and in how many runs they lie.
+struct WeightTraffic {
+    Bytes bytes = 0;
+    std::uint64_t pieces = 0;
+
+    bool operator==(const WeightTraffic&) const = default;
+};
+
+// The whole weight in one piece, as a prefetch that cannot know the routes must copy it.
+[[nodiscard]] WeightTraffic whole_traffic(const Weight& weight);
+
+// Only the experts that `n_tokens` tokens are expected to touch, once the routes are known:
+//   min(all, distinct * expert + runs * min(expert, 512)),  runs = distinct*(E-distinct+1)/E
+// A weight that is not routed travels whole.
+[[nodiscard]] WeightTraffic sliced_traffic(const Weight& weight, int n_experts_used,
+                                           std::uint32_t n_tokens);
+
+}  // namespace pshard

@@ -1,0 +1,157 @@
+// WHAT must be placed: a model in a context, as plain values.
+//
+// An Inventory is captured once per model and context (src/capture/) and is all that the planner
+// ever knows of the model: no llama.cpp, no GGUF and no GPU are needed after it. It has a text
+// form (inventory/inventory_text.h) and can be planned on another machine.
+//
+//   weights   tensors of the model file, as the device would allocate them
+//   states    KV cache and recurrent state, per layer
+//   graphs    the compute graph of each tier, as llama.cpp built it, with the scheduler's copies
+//             led back to their sources
+//
+// All sizes are in bytes, all shapes in ggml's order: shape[0] is the contiguous dimension.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "inventory/context_spec.h"
+
+namespace pshard {
+
+using Shape = std::array<std::int64_t, 4>;
+
+// The side of a layer that a weight is on: strategies place the two sides apart.
+// By name, as published (facts 3.4): the FFN side is `blk.N.ffn_{up,gate,down}.*` and
+// `blk.N.ffn_{up,down,gate,gate_up}_{ch,}exps.*`; the router, shared experts and norms are on the
+// attention side, which holds the rest of a layer.
+enum class Side {
+    Input,      // token_embd: always in host memory, read by GET_ROWS on the CPU
+    Attention,  // attention and dense parts of a layer
+    Ffn,        // feed-forward or routed experts of a layer
+    Output,     // output norm and head, and what belongs to no layer
+};
+
+struct Weight {
+    std::string name;         // GGUF name; a tied head is its own weight, "output.weight"
+    std::string type;         // ggml type name: "q4_K"
+    Shape shape{1, 1, 1, 1};
+    Bytes bytes = 0;          // in host memory
+    Bytes alloc_bytes = 0;    // on the device, padded and aligned
+    int layer = -1;           // -1: belongs to no layer
+    Side side = Side::Output;
+    bool routed = false;      // routed experts: shape[2] experts, few of them read per token
+
+    bool operator==(const Weight&) const = default;
+};
+
+enum class StateKind { Kv, Recurrent };
+
+struct State {
+    std::string name;  // llama.cpp's name: "cache_k_l0", "cache_s_l3"
+    std::string type;
+    Shape shape{1, 1, 1, 1};
+    Bytes bytes = 0;
+    Bytes alloc_bytes = 0;
+    int layer = -1;
+    StateKind kind = StateKind::Kv;
+    std::int64_t n_cells = 0;  // cells over all streams; 0 for recurrent state
+
+    bool operator==(const State&) const = default;
+};
+
+// What a node of a graph reads: an earlier node, a weight, a state, or an input of the graph.
+struct Ref {
+    enum class Kind : std::uint8_t { Node, Weight, State, Input };
+
+    Kind kind = Kind::Node;
+    int index = 0;  // into Graph::nodes, Inventory::weights, Inventory::states, Graph::inputs
+
+    bool operator==(const Ref&) const = default;
+};
+
+// A tensor that the host writes before each step: tokens' embeddings excepted, these are positions,
+// masks, cache indices, output ids.
+struct Input {
+    std::string name;
+    std::string type;
+    Shape shape{1, 1, 1, 1};
+    Bytes bytes = 0;
+    Bytes alloc_bytes = 0;
+
+    bool operator==(const Input&) const = default;
+};
+
+// One operation. `is_view` nodes (VIEW, RESHAPE, PERMUTE, TRANSPOSE) compute nothing. A node with
+// a `storage` writes into another tensor's memory (a view, SET_ROWS into the cache) and needs none
+// of its own.
+struct Node {
+    std::string op;           // ggml_op_name, or the unary/GLU name: "MUL_MAT", "SILU", "SWIGLU"
+    std::string name;         // llama.cpp's name: "ffn_out-12"
+    std::string type;
+    Shape shape{1, 1, 1, 1};
+    Bytes bytes = 0;
+    Bytes alloc_bytes = 0;    // on the device; what its memory costs when storage is absent
+    int layer = -1;           // from the name's suffix or the weights that it reads; -1 unknown
+    bool is_view = false;
+    bool has_storage = false; // true: `storage` says whose memory it lives in
+    Ref storage;              // the root: never itself a view
+    bool is_output = false;   // stays alive to the end of the graph
+    bool contiguous = true;
+    bool device_supports = true;  // the device's supports_op
+    std::vector<Ref> sources;     // in ggml's order, holes left out
+
+    bool operator==(const Node&) const = default;
+};
+
+struct Graph {
+    std::uint32_t n_tokens = 0;   // the tier
+    std::uint32_t n_seqs = 0;
+    std::uint32_t n_outputs = 0;  // rows of logits
+    std::vector<Input> inputs;
+    std::vector<Node> nodes;      // in the order of execution
+
+    bool operator==(const Graph&) const = default;
+};
+
+// How the device allocates. Of a real device where there was one, else of a named model of it.
+struct DeviceModel {
+    std::string name = "cuda";        // "cuda", "vulkan", or a real device's name
+    Bytes alignment = 128;            // of every tensor in a buffer
+    Bytes max_buffer_bytes = ~Bytes{0};
+
+    bool operator==(const DeviceModel&) const = default;
+};
+
+struct Inventory {
+    // identity of the model
+    std::string model_name;       // general.name
+    std::string architecture;     // general.architecture
+    Bytes file_bytes = 0;         // first split only: the published fingerprint takes this
+    Bytes total_file_bytes = 0;   // all splits
+    std::uint64_t header_hash = 0;  // of names, types and shapes of all tensors
+    int n_layers = 0;
+    int n_layers_nextn = 0;       // MTP layers among n_layers, at the end
+    int n_experts = 0;            // 0: dense
+    int n_experts_used = 0;
+    std::uint32_t n_ctx_train = 0;
+    bool has_recurrent = false;
+
+    ContextSpec context;
+    bool flash_attention = true;  // as resolved: what -fa auto came to
+    DeviceModel device;
+
+    std::vector<Weight> weights;
+    std::vector<State> states;
+    std::vector<Graph> graphs;    // ascending n_tokens, one per tier
+
+    bool operator==(const Inventory&) const = default;
+};
+
+// The graph of the tier; nullptr if it was not captured.
+const Graph* graph_of_tier(const Inventory& inventory, std::uint32_t n_tokens);
+
+}  // namespace pshard

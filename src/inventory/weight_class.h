@@ -1,0 +1,24 @@
+// The one rule that tells from a tensor's name where in the model it belongs.
+#pragma once
+
+#include <string_view>
+
+#include "inventory/inventory.h"
+
+namespace pshard {
+
+struct WeightClass {
+    int layer = -1;
+    Side side = Side::Output;
+    bool routed = false;  // "..._exps" and "..._chexps"
+
+    bool operator==(const WeightClass&) const = default;
+};
+
+// Source: facts 3.4 (the published override patterns) and llama.cpp's tensor names.
+WeightClass classify_weight(std::string_view name);
+
+// The number after "blk."; -1 if the name has none.
+int layer_of_name(std::string_view name);
+
+}  // namespace pshard

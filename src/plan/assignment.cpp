@@ -1,0 +1,115 @@
+#include "plan/assignment.h"
+
+#include <optional>
+
+namespace pshard {
+namespace {
+
+using Choice = std::optional<Device>;
+
+bool weights_decide(const Node& node) {
+    return node.op != "ROPE" && node.op != "FLASH_ATTN_EXT";
+}
+
+// The rows that an op works on at once: what op-offload compares (ggml-cuda.cu, get_op_batch_size).
+std::int64_t batch_rows(const Node& node) {
+    if (node.op == "GET_ROWS") return 0;
+    if (node.op == "MUL_MAT") return node.shape[1];
+    if (node.op == "MUL_MAT_ID" || node.op == "ROPE") return node.shape[2];
+    return node.shape[1] * node.shape[2] * node.shape[3];
+}
+
+const Ref* deciding_weight(const Node& node) {
+    if (!weights_decide(node)) return nullptr;
+    for (const Ref& source : node.sources) {
+        if (source.kind == Ref::Kind::Weight) return &source;
+    }
+    return nullptr;
+}
+
+class Assigner {
+public:
+    Assigner(const Inventory& inventory, const Graph& graph, const Placement& placement,
+             OpOffload offload)
+        : inventory_(inventory), graph_(graph), placement_(placement), offload_(offload),
+          choice_(graph.nodes.size()) {}
+
+    std::vector<Device> run() {
+        for (std::size_t i = 0; i < choice_.size(); ++i) choice_[i] = by_memory(graph_.nodes[i]);
+        spread_down(/*cpu_too=*/false);
+        spread_up(/*cpu_too=*/false);
+        spread_down(/*cpu_too=*/true);
+        spread_up(/*cpu_too=*/true);
+        return settled();
+    }
+
+private:
+    Choice by_memory(const Node& node) const {
+        if (node.has_storage && node.storage.kind == Ref::Kind::State) {
+            return device_of(placement_.states[static_cast<std::size_t>(node.storage.index)]);
+        }
+        const Ref* weight = deciding_weight(node);
+        if (weight == nullptr) return std::nullopt;
+        const bool uploads = offload_ == OpOffload::Stock && node.device_supports &&
+                             is_offloaded(inventory_, node, placement_);
+        if (uploads) return Device::Gpu;
+        const Device device =
+            device_of(placement_.weights[static_cast<std::size_t>(weight->index)]);
+        return node.device_supports ? device : Device::Cpu;
+    }
+
+    void spread(std::size_t i, bool cpu_too, Choice& current) {
+        const Node& node = graph_.nodes[i];
+        if (node.is_view) return;
+        if (choice_[i]) {
+            const bool spreads = cpu_too || *choice_[i] == Device::Gpu;
+            current = spreads ? choice_[i] : std::nullopt;
+        } else if (current && (*current == Device::Cpu || node.device_supports)) {
+            choice_[i] = current;
+        }
+    }
+
+    void spread_down(bool cpu_too) {
+        Choice current;
+        for (std::size_t i = 0; i < choice_.size(); ++i) spread(i, cpu_too, current);
+    }
+
+    void spread_up(bool cpu_too) {
+        Choice current;
+        for (std::size_t i = choice_.size(); i-- > 0;) spread(i, cpu_too, current);
+    }
+
+    std::vector<Device> settled() const {
+        std::vector<Device> devices(choice_.size(), Device::Cpu);
+        for (std::size_t i = 0; i < choice_.size(); ++i) {
+            const Node& node = graph_.nodes[i];
+            const bool follows = node.is_view && !choice_[i] && node.has_storage &&
+                                 node.storage.kind == Ref::Kind::Node;
+            if (choice_[i]) devices[i] = *choice_[i];
+            if (follows) devices[i] = devices[static_cast<std::size_t>(node.storage.index)];
+        }
+        return devices;
+    }
+
+    const Inventory& inventory_;
+    const Graph& graph_;
+    const Placement& placement_;
+    OpOffload offload_;
+    std::vector<Choice> choice_;
+};
+
+}  // namespace
+
+bool is_offloaded(const Inventory& inventory, const Node& node, const Placement& placement) {
+    const Ref* weight = deciding_weight(node);
+    if (weight == nullptr || batch_rows(node) < kOffloadMinRows) return false;
+    const auto index = static_cast<std::size_t>(weight->index);
+    return inventory.weights[index].side != Side::Input && placement.weights[index] == Lane::Cpu;
+}
+
+std::vector<Device> assign_nodes(const Inventory& inventory, const Graph& graph,
+                                 const Placement& placement, OpOffload offload) {
+    return Assigner(inventory, graph, placement, offload).run();
+}
+
+}  // namespace pshard

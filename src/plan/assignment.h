@@ -1,0 +1,36 @@
+// Which device computes each node of a graph, given where weights and states lie.
+//
+// The rule is that of ggml's scheduler (ggml_backend_sched_split_graph, v0.5.0), so that a static
+// plan runs in stock llama.cpp exactly where it was priced, and the runtime follows the same rule:
+//
+//   1. a node that writes into a state, or views one, runs where the state is;
+//   2. else a node runs where the first weight that it reads is (a rope factor or an attention
+//      sink is too small to decide); with op-offload, big batches over a CPU weight run on the GPU;
+//   3. what is left follows its neighbours: first the GPU spreads over undecided nodes, down and
+//      then up the graph, stopped by CPU nodes; then the CPU takes the rest;
+//   4. views are where their storage is.
+#pragma once
+
+#include <vector>
+
+#include "plan/placement.h"
+
+namespace pshard {
+
+// What happens to a big batch over a weight in host memory.
+enum class OpOffload {
+    Never,   // computed on the CPU: our runtime
+    Stock,   // uploaded and computed on the GPU from 32 rows on: llama.cpp's default
+};
+
+// Rows from which stock llama.cpp uploads a CPU weight (ggml-cuda.cu, op_offload_min_batch_size).
+inline constexpr std::int64_t kOffloadMinRows = 32;
+
+// The device of each node, by Graph::nodes.
+std::vector<Device> assign_nodes(const Inventory& inventory, const Graph& graph,
+                                 const Placement& placement, OpOffload offload);
+
+// True if the node reads a CPU weight that stock llama.cpp would upload for this batch.
+bool is_offloaded(const Inventory& inventory, const Node& node, const Placement& placement);
+
+}  // namespace pshard

@@ -1,0 +1,64 @@
+// What is done, in which order, on which lane: one pass over the graph.
+//
+// The simulator walks a Schedule with a clock, the runtime walks it with ggml calls. Steps of one
+// lane run in order; between lanes only a Wait orders anything.
+//
+//   Upload    [Load 0][Load 1]....[Load 2].........[Load 3]
+//   Gpu       ........[C 0   ][C 1       ][C 2    ].......
+//   Download  .................[Store 0]...
+//   Cpu       ............................[C 3]...
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "plan/stages.h"
+
+namespace pshard {
+
+enum class ScheduleLane : std::uint8_t { Gpu, Upload, Download, Cpu };
+inline constexpr int kScheduleLanes = 4;
+
+// Uploads a streamed group into its slot.
+struct Load {
+    int group = 0;
+    bool operator==(const Load&) const = default;
+};
+
+// Brings over what the stage reads from the other side, then computes it.
+struct Compute {
+    int stage = 0;
+    bool operator==(const Compute&) const = default;
+};
+
+// Writes the states of a streamed group back to host memory: only what the pass has written.
+struct Store {
+    int group = 0;
+    bool operator==(const Store&) const = default;
+};
+
+// The lane goes on when the step is done; `of_last_pass`: the step of the pass before this one.
+struct Wait {
+    int step = 0;
+    bool of_last_pass = false;
+    bool operator==(const Wait&) const = default;
+};
+
+struct Step {
+    ScheduleLane lane = ScheduleLane::Gpu;
+    std::variant<Load, Compute, Store, Wait> what;
+    bool operator==(const Step&) const = default;
+};
+
+struct Schedule {
+    std::vector<Step> steps;
+    bool operator==(const Schedule&) const = default;
+};
+
+// The schedule of a cut graph: every upload starts as early as its slot is free, in this pass or
+// while the pass before still computes.
+// Fails if a group is needed again after its slot has passed on: such a graph cannot be streamed.
+Result<Schedule> make_schedule(const StageCut& cut);
+
+}  // namespace pshard

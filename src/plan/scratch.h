@@ -1,0 +1,38 @@
+// Where the values between the ops of a graph lie: addresses from liveness, per device.
+//
+// A value is allocated when its node is computed, and freed after the last node that reads it or a
+// view of it. A value that a stage of the other device reads has a copy there from that stage on.
+// An element-wise op takes over the memory of an operand that dies with it. Blocks are handed out
+// best fit, lowest address first; addresses are offsets into the scratch region.
+//
+//   the runtime takes its addresses from here: llama.cpp's own are names only (design, residency)
+#pragma once
+
+#include <vector>
+
+#include "plan/stages.h"
+
+namespace pshard {
+
+inline constexpr Bytes kNoOffset = ~Bytes{0};
+
+struct DeviceScratch {
+    std::vector<Bytes> nodes;        // offset of the node's value (or of its copy here), or kNoOffset
+    std::vector<Bytes> inputs;       // offset of the input's copy
+    std::vector<Bytes> weights;      // offset of a weight uploaded for one op (stock's op-offload)
+    Bytes peak = 0;                  // bytes of the region
+
+    bool operator==(const DeviceScratch&) const = default;
+};
+
+struct ScratchLayout {
+    DeviceScratch gpu;
+    DeviceScratch cpu;
+
+    bool operator==(const ScratchLayout&) const = default;
+};
+
+ScratchLayout layout_scratch(const Inventory& inventory, const Graph& graph,
+                             const Placement& placement, const StageCut& cut, OpOffload offload);
+
+}  // namespace pshard

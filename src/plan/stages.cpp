@@ -1,0 +1,223 @@
+#include "plan/stages.h"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace pshard {
+namespace {
+
+// What makes nodes belong to the same upload.
+struct GroupKey {
+    int layer = -1;
+    bool on_demand = false;
+
+    bool operator==(const GroupKey&) const = default;
+};
+
+// Marks and tells whether it was marked before.
+bool seen(std::vector<bool>& marks, std::size_t index) {
+    const bool before = marks[index];
+    marks[index] = true;
+    return before;
+}
+
+class Cutter {
+public:
+    Cutter(const Inventory& inventory, const Graph& graph, const Placement& placement,
+           const StageOptions& options)
+        : inventory_(inventory), graph_(graph), placement_(placement), options_(options) {
+        cut_.devices = assign_nodes(inventory, graph, placement, options.offload);
+        crossed_nodes_.resize(graph.nodes.size());
+        crossed_inputs_.resize(graph.inputs.size());
+        listed_weights_.resize(inventory.weights.size());
+        listed_states_.resize(inventory.states.size());
+    }
+
+    StageCut run() {
+        for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
+            if (!node(i).is_view) add(i);
+        }
+        if (!cut_.stages.empty()) cut_.stages.back().node_end = static_cast<int>(graph_.nodes.size());
+        alternate_slots();
+        return std::move(cut_);
+    }
+
+private:
+    const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
+    Device device(int i) const { return cut_.devices[static_cast<std::size_t>(i)]; }
+
+    void add(int i) {
+        const std::optional<GroupKey> key =
+            device(i) == Device::Gpu ? streamed_by(node(i)) : std::nullopt;
+        if (begins_stage(i, key)) open_stage(i, key);
+        Stage& stage = cut_.stages.back();
+        if (key) list_streamed(node(i), stage.group);
+        stage.bytes_in += crossing_bytes(node(i), device(i));
+    }
+
+    bool begins_stage(int i, const std::optional<GroupKey>& key) const {
+        if (cut_.stages.empty() || cut_.stages.back().device != device(i)) return true;
+        const int group = cut_.stages.back().group;
+        if (group < 0) return key.has_value();
+        const GroupKey& current = keys_[static_cast<std::size_t>(group)];
+        if (key) return !(*key == current);
+        return leaves_layer(node(i), current.layer);
+    }
+
+    // A node that reads memory of another layer ends the streamed stage: its slot is free sooner.
+    bool leaves_layer(const Node& reader, int layer) const {
+        for (const Ref& source : reader.sources) {
+            const int other = layer_of(source);
+            if (other >= 0 && other != layer) return true;
+        }
+        return false;
+    }
+
+    int layer_of(const Ref& ref) const {
+        const auto index = static_cast<std::size_t>(ref.index);
+        if (ref.kind == Ref::Kind::Weight) return inventory_.weights[index].layer;
+        if (ref.kind == Ref::Kind::State) return inventory_.states[index].layer;
+        return -1;
+    }
+
+    void open_stage(int i, const std::optional<GroupKey>& key) {
+        // Views between two stages belong to the earlier one: they compute nothing.
+        if (!cut_.stages.empty()) cut_.stages.back().node_end = i;
+        Stage stage;
+        stage.device = device(i);
+        stage.node_begin = cut_.stages.empty() ? 0 : i;
+        stage.group = key ? group_of(*key) : -1;
+        cut_.stages.push_back(stage);
+        if (key) {
+            cut_.groups[static_cast<std::size_t>(stage.group)].last_stage =
+                static_cast<int>(cut_.stages.size()) - 1;
+        }
+    }
+
+    int group_of(const GroupKey& key) {
+        const auto found = std::find(keys_.rbegin(), keys_.rend(), key);
+        if (found != keys_.rend()) return static_cast<int>(keys_.rend() - found) - 1;
+        StreamGroup group;
+        group.layer = key.layer;
+        group.on_demand = key.on_demand;
+        group.first_stage = static_cast<int>(cut_.stages.size());
+        keys_.push_back(key);
+        cut_.groups.push_back(group);
+        return static_cast<int>(keys_.size()) - 1;
+    }
+
+    std::optional<GroupKey> streamed_by(const Node& reader) const {
+        for (const Ref& source : reader.sources) {
+            if (const auto key = key_of(source)) return key;
+        }
+        return reader.has_storage ? key_of(reader.storage) : std::nullopt;
+    }
+
+    std::optional<GroupKey> key_of(const Ref& ref) const {
+        const Ref root = root_of(ref);
+        const auto index = static_cast<std::size_t>(root.index);
+        if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
+            const Weight& weight = inventory_.weights[index];
+            return GroupKey{weight.layer, weight.routed && options_.slice_experts};
+        }
+        if (root.kind == Ref::Kind::State && is_streamed(placement_.states[index])) {
+            return GroupKey{inventory_.states[index].layer, false};
+        }
+        return std::nullopt;
+    }
+
+    Ref root_of(const Ref& ref) const {
+        if (ref.kind != Ref::Kind::Node) return ref;
+        const Node& target = node(ref.index);
+        return target.has_storage ? target.storage : ref;
+    }
+
+    void list_streamed(const Node& reader, int group_index) {
+        StreamGroup& group = cut_.groups[static_cast<std::size_t>(group_index)];
+        for (const Ref& source : reader.sources) list(root_of(source), group);
+        if (reader.has_storage) list(reader.storage, group);
+    }
+
+    void list(const Ref& root, StreamGroup& group) {
+        const auto index = static_cast<std::size_t>(root.index);
+        if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
+            if (!seen(listed_weights_, index)) group.weights.push_back(root.index);
+        }
+        if (root.kind == Ref::Kind::State && is_streamed(placement_.states[index])) {
+            if (!seen(listed_states_, index)) group.states.push_back(root.index);
+        }
+    }
+
+    // Each value crosses once to each side, when it is first read there.
+    Bytes crossing_bytes(const Node& reader, Device to) {
+        Bytes bytes = 0;
+        for (const Ref& source : reader.sources) {
+            const auto index = static_cast<std::size_t>(source.index);
+            if (source.kind == Ref::Kind::Input && to == Device::Gpu) {
+                if (!seen(crossed_inputs_, index)) bytes += graph_.inputs[index].bytes;
+            }
+            if (source.kind != Ref::Kind::Node || cut_.devices[index] == to) continue;
+            if (root_of(source).kind == Ref::Kind::State) continue;
+            if (!seen(crossed_nodes_, index)) bytes += node(source.index).bytes;
+        }
+        return bytes;
+    }
+
+    void alternate_slots() {
+        Slot next = Slot::A;
+        for (StreamGroup& group : cut_.groups) {
+            group.slot = group.on_demand ? Slot::Experts : next;
+            if (!group.on_demand) next = next == Slot::A ? Slot::B : Slot::A;
+        }
+    }
+
+    const Inventory& inventory_;
+    const Graph& graph_;
+    const Placement& placement_;
+    const StageOptions& options_;
+    StageCut cut_;
+    std::vector<GroupKey> keys_;  // of cut_.groups
+    std::vector<bool> crossed_nodes_;
+    std::vector<bool> crossed_inputs_;
+    std::vector<bool> listed_weights_;
+    std::vector<bool> listed_states_;
+};
+
+}  // namespace
+
+StageCut cut_stages(const Inventory& inventory, const Graph& graph, const Placement& placement,
+                    const StageOptions& options) {
+    return Cutter(inventory, graph, placement, options).run();
+}
+
+Bytes group_bytes(const Inventory& inventory, const StreamGroup& group) {
+    Bytes bytes = 0;
+    for (const int i : group.weights) bytes += inventory.weights[static_cast<std::size_t>(i)].alloc_bytes;
+    for (const int i : group.states) bytes += inventory.states[static_cast<std::size_t>(i)].alloc_bytes;
+    return bytes;
+}
+
+SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups) {
+    SlotSizes sizes;
+    Bytes first = 0;
+    Bytes previous = 0;
+    bool any = false;
+    for (const StreamGroup& group : groups) {
+        const Bytes bytes = group_bytes(inventory, group);
+        if (group.on_demand) {
+            sizes.experts = std::max(sizes.experts, bytes);
+            continue;
+        }
+        if (!any) first = bytes;
+        any = true;
+        sizes.pair = std::max(sizes.pair, previous + bytes);
+        previous = bytes;
+    }
+    // The first group of the next step is uploaded while the last of this one computes.
+    sizes.pair = std::max(sizes.pair, previous + first);
+    return sizes;
+}
+
+}  // namespace pshard

@@ -1,0 +1,79 @@
+// A graph cut into stages: runs of nodes on one device that share the weights streamed for them.
+//
+//   nodes   n0 n1 n2 n3 n4 n5 n6 n7 n8 n9
+//   device  G  G  G  G  C  C  G  G  G  G
+//   group   -  -  0  0  -  -  -  1  1  -       (streamed part that a node reads)
+//   stages  [----][----][----][-][----][-]
+//
+// A stage is what is computed as one; a group is what is uploaded as one and lives in one slot from
+// its first stage to its last.
+#pragma once
+
+#include <vector>
+
+#include "plan/assignment.h"
+#include "plan/placement.h"
+
+namespace pshard {
+
+// The slots of the arena that streamed groups take in turn. A and B alternate, so that one group is
+// uploaded while the stages of the other compute; routed experts uploaded on demand have their own.
+enum class Slot : std::uint8_t { A, B, Experts };
+
+struct StreamGroup {
+    int layer = -1;
+    Slot slot = Slot::A;
+    std::vector<int> weights;  // Inventory::weights
+    std::vector<int> states;   // Inventory::states
+    int first_stage = 0;
+    int last_stage = 0;        // inclusive
+    // Only the experts that the batch uses, once their ids are known: the upload starts after the
+    // stage before the first one. Else whole tensors, as early as the slot is free.
+    bool on_demand = false;
+
+    bool operator==(const StreamGroup&) const = default;
+};
+
+struct Stage {
+    Device device = Device::Gpu;
+    int node_begin = 0;  // [begin, end) in Graph::nodes
+    int node_end = 0;
+    int group = -1;      // into StageCut::groups; -1: reads nothing that is streamed
+    Bytes bytes_in = 0;  // values made on the other side, or by the host, that cross the link for it
+
+    bool operator==(const Stage&) const = default;
+};
+
+struct StageOptions {
+    OpOffload offload = OpOffload::Never;
+    bool slice_experts = false;  // routed experts on demand instead of whole stacks ahead
+
+    bool operator==(const StageOptions&) const = default;
+};
+
+struct StageCut {
+    std::vector<Device> devices;  // of each node
+    std::vector<Stage> stages;
+    std::vector<StreamGroup> groups;  // in order of first use
+
+    bool operator==(const StageCut&) const = default;
+};
+
+StageCut cut_stages(const Inventory& inventory, const Graph& graph, const Placement& placement,
+                    const StageOptions& options);
+
+// Bytes that a group takes in its slot.
+Bytes group_bytes(const Inventory& inventory, const StreamGroup& group);
+
+// Sizes of the slot region: A and B share one end each of a common range, so that it is as long as
+// the largest two neighbours together; on-demand experts lie after it.
+struct SlotSizes {
+    Bytes pair = 0;
+    Bytes experts = 0;
+
+    Bytes total() const { return pair + experts; }
+    bool operator==(const SlotSizes&) const = default;
+};
+SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups);
+
+}  // namespace pshard

@@ -1,0 +1,100 @@
+// What the published format has no place for. It is written in comments, which the published reader
+// passes over:
+//
+//   # pshard section file_bytes=18631619200
+//   # pshard variant version=1 weights=0x... states=0x... n_ubatch=2048 ...
+//   # pshard tier depth=4096 tps_empty=41.25 ... bound_by=link
+//
+// Each struct has one table of fields in own_lines.cpp, which drives reading, writing and comparing.
+// A key never changes its meaning. Keys that we do not know, and values that we cannot read, are
+// kept in `unknown` and written again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fingerprint.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "inventory/inventory.h"
+#include "plan/choice.h"
+
+namespace pshard {
+
+// Version of the own lines. Raised when older readers must no longer use the plans.
+inline constexpr std::uint32_t kOwnVersion = 1;
+
+struct OwnSection {
+    std::optional<Bytes> file_bytes;   // the input of the fingerprint that its comment leaves out
+    std::vector<std::string> unknown;  // "key=value", as read
+
+    bool operator==(const OwnSection&) const = default;
+};
+
+// What the plans of a variant were made for (trap 22). They hold only where all of this is equal.
+// In the variant, not in the section: a section outlives a change of profile, its old plans must not
+// pass for new ones.
+struct OwnVariant {
+    std::optional<std::uint32_t> version;      // kOwnVersion
+    std::optional<Hash64> weights;             // weights_hash
+    std::optional<Hash64> states;              // states_hash
+    std::optional<std::uint32_t> n_ubatch;     // tokens: sizes KV and SWA cells
+    std::optional<std::uint32_t> output_rows;  // rows of logits in the graph of that ubatch
+    std::optional<bool> kv_unified;
+    std::optional<bool> swa_full;
+    std::optional<Hash64> machine;     // of the machine and its profile
+    std::vector<std::string> unknown;  // "key=value", as read
+
+    bool operator==(const OwnVariant&) const = default;
+};
+
+// What is known of a tier's plan beyond the published lines. All rates at the tier's batch.
+struct OwnTier {
+    std::optional<PlanChoice> plan;      // chosen, but without a published form: the published lines
+                                         // hold the best plan that the published reader can run
+    std::optional<std::uint32_t> depth;  // tokens in the KV cache that `tps` holds for
+    std::optional<double> tps;           // of `plan`; without `plan` the published line has it
+    std::optional<double> tps_empty;     // of the chosen plan, KV cache empty
+    std::optional<double> tps_full;      // of the chosen plan, KV cache of n_ctx tokens
+    std::optional<Hash64> graph;         // of the compute graph that was planned
+    std::optional<Hash64> schedule;      // of arena layout and schedule
+    std::optional<Bytes> arena;          // the one allocation, and its parts:
+    std::optional<Bytes> pinned;         //   weights that stay
+    std::optional<Bytes> states_bytes;   //   KV cache and recurrent state that stay
+    std::optional<Bytes> slots;          //   stream slots
+    std::optional<Bytes> scratch;        //   activations
+    std::optional<Bytes> outside;        // what the driver takes besides the arena
+    std::optional<std::string> bound_by;  // a word: "link", "gpu", "cpu", ...
+    std::vector<std::string> unknown;     // "key=value", as read
+
+    bool operator==(const OwnTier&) const = default;
+};
+
+// Hash of name, type and shape of each weight, in any order of `weights`.
+Hash64 weights_hash(const std::vector<Weight>& weights);
+
+// Hash of the bytes of KV cache and recurrent state of each layer, in any order of `states`.
+Hash64 states_hash(const std::vector<State>& states);
+
+// What a plan of `inventory` on `machine` is matched by.
+OwnVariant plan_key(const Inventory& inventory, Hash64 machine);
+
+// The fields that differ, one sentence part each: "machine is 0x..., wanted 0x...". Empty: the plans
+// may be used. A field that `found` lacks differs; unknown keys do not count.
+std::vector<std::string> key_differences(const OwnVariant& found, const OwnVariant& wanted);
+
+// The pairs of a line into `own`; several lines add up. A fault is reported and kept in `unknown`.
+// `first_column` is the column of pairs[0] in its line.
+std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnSection& own);
+std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnVariant& own);
+std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnTier& own);
+
+// Lines of at most 100 columns where the values allow it; "" if no field is set.
+std::string own_text(const OwnSection& own);
+std::string own_text(const OwnVariant& own);
+std::string own_text(const OwnTier& own);
+
+}  // namespace pshard

@@ -1,0 +1,76 @@
+// The registry: the plans chosen for a model, kept as text beside it (facts 4; docs/formats/
+// registry.md). The published planner and loader read what we write, and we read what they write.
+//
+//   file     sections, each found by a fingerprint of the run's settings
+//   section  variants, each for a budget
+//   variant  a plan for each tier, or the finding that the whole model fits
+//
+// These are plain values. read_registry and to_text (registry_text.h) lead to and from text;
+// load_registry and update_registry (registry_file.h) to and from the file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fingerprint.h"
+#include "plan/choice.h"
+#include "registry/override_list.h"
+#include "registry/own_lines.h"
+#include "registry/settings.h"
+
+namespace pshard {
+
+// Where the registry of a model lies: the model's path and this.
+inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_registry";
+
+struct RegistryTier {
+    int index = 0;          // for the reader's eye only; tiers go by `bs`
+    std::uint32_t bs = 0;   // tokens in a batch
+    bool viable = false;    // without: no plan, and the fields below are not written
+    PlanChoice choice;
+    double tps = 0;         // tokens per second at `bs`, written with 2 digits; 0: not predicted
+    double vram_mib = 0;    // written with 1 digit
+    std::vector<OverrideItem> ot;  // the same plan, weight by weight
+    OwnTier own;
+
+    bool operator==(const RegistryTier&) const = default;
+};
+
+struct RegistryVariant {
+    std::uint32_t budget_mib = 0;
+    std::uint32_t cache_ubatch = 0;  // tokens; 0: for any (older files)
+    std::optional<double> baseline_vram_mib;  // set: pshard is off, the whole model fits; no tiers
+    std::vector<RegistryTier> tiers;          // ascending bs
+    OwnVariant own;
+
+    bool operator==(const RegistryVariant&) const = default;
+};
+
+struct RegistrySection {
+    Hash64 fingerprint;
+    std::optional<SectionSettings> settings;  // from a comment: informative
+    OwnSection own;
+    std::vector<RegistryVariant> variants;  // the newest last
+
+    bool operator==(const RegistrySection&) const = default;
+};
+
+struct Registry {
+    std::vector<RegistrySection> sections;  // the newest last
+
+    bool operator==(const Registry&) const = default;
+};
+
+// A section without variants for these settings. `file_bytes`: of the first split of the model.
+RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes);
+
+// The first section with the fingerprint, as the published reader picks; nullptr if there is none.
+const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint);
+
+// The newest variant with exactly this budget and ubatch; nullptr if there is none.
+const RegistryVariant* find_variant(const RegistrySection& section, std::uint32_t budget_mib,
+                                    std::uint32_t cache_ubatch);
+
+}  // namespace pshard
