@@ -92,12 +92,12 @@ function(_pshard_find_llama_source)
 endfunction()
 
 # Sets PSHARD_LLAMA_BUILD_DIR and builds what is missing there. The folder is named by what decides
-# its content: the build script, which holds the options, and the source.
+# its content: the options, which the build script holds, and a given source.
 function(_pshard_build_llama)
     set(script "${PROJECT_SOURCE_DIR}/scripts/build-llama-cpp")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}")
-    file(SHA256 "${script}" hash)
-    string(SHA256 hash "${hash} ${PSHARD_LLAMA_CPP_SOURCE}")
+    execute_process(COMMAND "${script}" --options OUTPUT_VARIABLE options)
+    string(SHA256 hash "${options}${PSHARD_LLAMA_CPP_SOURCE}")
     string(SUBSTRING "${hash}" 0 10 hash)
     set(build "${PSHARD_DEPS_DIR}/llama.cpp-${PSHARD_LLAMA_TAG}-build-${hash}")
 

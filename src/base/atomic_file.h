@@ -48,7 +48,7 @@ private:
 
     std::string target_;  // behind symbolic links
     std::string temp_;
-    int fd_ = -1;         // of temp_, locked
+    int fd_ = -1;  // of temp_, locked
 };
 
 }  // namespace pshard

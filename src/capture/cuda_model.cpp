@@ -2,7 +2,6 @@
 #include <ggml.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <initializer_list>
 
@@ -91,33 +90,45 @@ AttentionKernel attention_kernel(const AttentionShape& shape) {
                                                             : AttentionKernel::Mma;
 }
 
+// GGML_CUDA_FA_QUANTS as it is by default: pairs of cache types that the vector kernel reads as is.
+bool vector_kernel_compiled(const AttentionShape& shape) {
+    const auto read_as = [](ggml_type type) { return type == GGML_TYPE_F32 ? GGML_TYPE_F16 : type; };
+    const ggml_type type = read_as(shape.k->type);
+    return type == read_as(shape.v->type) &&
+           is_one_of(type, {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0, GGML_TYPE_Q8_0});
+}
+
+bool needs_half_copy(const AttentionShape& shape, const ggml_tensor* cache) {
+    if (cache->type == GGML_TYPE_F16) return false;
+    switch (attention_kernel(shape)) {
+        case AttentionKernel::Mma: return true;
+        case AttentionKernel::Vector:
+            return cache->type == GGML_TYPE_F32 || !vector_kernel_compiled(shape);
+        case AttentionKernel::None: break;
+    }
+    return false;
+}
+
 // ggml_cuda_flash_attn_ext_get_alloc_size: the f16 copies of K and V live behind the result.
 Bytes attention_bytes(const ggml_tensor& op) {
     const AttentionShape shape(op);
-    const AttentionKernel kernel = attention_kernel(shape);
-    const auto needs_copy = [&](const ggml_tensor* cache) {
-        if (cache->type == GGML_TYPE_F16 || kernel == AttentionKernel::None) return false;
-        return kernel == AttentionKernel::Mma || cache->type == GGML_TYPE_F32;
-    };
-    const auto half_bytes = [](const ggml_tensor* cache) {
-        return static_cast<Bytes>(ggml_nelements(cache)) * ggml_type_size(GGML_TYPE_F16);
-    };
     const ggml_tensor* k = shape.k;
     const ggml_tensor* v = shape.v;
     const bool v_is_in_k =
         v->view_src != nullptr &&
         (v->view_src == k || (v->view_src == k->view_src && v->view_offs == k->view_offs));
+    const auto half_bytes = [](const ggml_tensor* cache) {
+        return static_cast<Bytes>(ggml_nelements(cache)) * ggml_type_size(GGML_TYPE_F16);
+    };
     Bytes bytes = ggml_nbytes(&op);
-    if (needs_copy(k)) bytes = align_up(bytes, kAlignment) + half_bytes(k);
-    if (needs_copy(v) && !v_is_in_k) bytes = align_up(bytes, kAlignment) + half_bytes(v);
+    if (needs_half_copy(shape, k)) bytes = align_up(bytes, kAlignment) + half_bytes(k);
+    if (needs_half_copy(shape, v) && !v_is_in_k) {
+        bytes = align_up(bytes, kAlignment) + half_bytes(v);
+    }
     return bytes;
 }
 
 // ---- supports_op: ggml-cuda.cu, ggml_backend_cuda_device_supports_op ----
-
-bool supports_unary(const ggml_tensor& op) {
-    return ggml_get_unary_op(&op) != GGML_UNARY_OP_COUNT && ggml_is_contiguous(op.src[0]);
-}
 
 bool supports_mul_mat(const ggml_tensor& op) {
     const ggml_tensor* a = op.src[0];
@@ -172,7 +183,7 @@ bool supports_concat(const ggml_tensor& op) {
     if (!ggml_is_quantized(a->type)) return ggml_blck_size(a->type) == 1;
     const auto fits = [&](const ggml_tensor* source) {
         const bool packed = op.op_params[0] == 3 ? ggml_is_contiguous(source)
-                                                 : ggml_is_contiguous_1(source);
+                                                 : ggml_is_contiguous_to_3(source);
         return packed && source->ne[0] % ggml_blck_size(a->type) == 0;
     };
     return fits(a) && fits(b);
@@ -213,7 +224,7 @@ bool supports_move(const ggml_tensor& op) {
 
 bool supports_arithmetic(const ggml_tensor& op) {
     switch (op.op) {
-        case GGML_OP_UNARY: return supports_unary(op);
+        case GGML_OP_UNARY: return ggml_is_contiguous(op.src[0]);
         case GGML_OP_GLU: return ggml_is_contiguous_1(op.src[0]);
         case GGML_OP_ADD:
         case GGML_OP_SUB:

@@ -37,11 +37,15 @@ struct GraphCost {
 };
 
 // `depth_tokens`: tokens of each sequence in the cache before the batch.
-[[nodiscard]] GraphCost price_graph(const Graph& graph, const Inventory& inventory,
-                                    const Roofline& roofline, std::uint32_t depth_tokens);
+[[nodiscard]] GraphCost price_graph(const Graph& graph,
+                                    const Inventory& inventory,
+                                    const Roofline& roofline,
+                                    std::uint32_t depth_tokens);
 
 // The same, preparing the Roofline first.
-[[nodiscard]] GraphCost price_graph(const Graph& graph, const Inventory& inventory,
-                                    const MachineProfile& profile, std::uint32_t depth_tokens);
+[[nodiscard]] GraphCost price_graph(const Graph& graph,
+                                    const Inventory& inventory,
+                                    const MachineProfile& profile,
+                                    std::uint32_t depth_tokens);
 
 }  // namespace pshard

@@ -28,8 +28,8 @@ enum class Processor : std::uint8_t {
     Cpu,             // alone
     CpuUnderCopies,  // while the link copies to the GPU
 };
-inline constexpr std::array kAllProcessors = {Processor::Gpu, Processor::Cpu,
-                                              Processor::CpuUnderCopies};
+inline constexpr std::array kAllProcessors = {
+    Processor::Gpu, Processor::Cpu, Processor::CpuUnderCopies};
 
 enum class Bound : std::uint8_t { Compute, Memory, Launch };
 
@@ -60,7 +60,8 @@ private:
 };
 
 // For a single op; builds the tables each time.
-[[nodiscard]] std::optional<OpTime> op_time(const OpWork& work, Processor processor,
+[[nodiscard]] std::optional<OpTime> op_time(const OpWork& work,
+                                            Processor processor,
                                             const MachineProfile& profile);
 
 }  // namespace pshard

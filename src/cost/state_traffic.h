@@ -22,7 +22,9 @@ struct StateTraffic {
 };
 
 // A step of `graph` with `depth_tokens` tokens of each sequence in the cache before it.
-[[nodiscard]] StateTraffic state_traffic(const State& state, const Graph& graph,
-                                         const Inventory& inventory, std::uint32_t depth_tokens);
+[[nodiscard]] StateTraffic state_traffic(const State& state,
+                                         const Graph& graph,
+                                         const Inventory& inventory,
+                                         std::uint32_t depth_tokens);
 
 }  // namespace pshard

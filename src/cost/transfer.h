@@ -16,14 +16,14 @@ namespace pshard {
 
 // What a simulator needs to know of the link.
 struct LinkRates {
-    double h2d_bytes_per_second = 0;           // page-locked, alone; at most what DRAM can read
-    double h2d_under_cpu_load = 0;             // while the CPU computes; else min(h2d, dram/2)
-    double h2d_pageable = 0;                   // not page-locked; else 0.3 * h2d (trap 19)
-    double d2h_bytes_per_second = 0;           // else h2d
-    Seconds setup_seconds = 0;                 // per copy; else 3.1 us (facts 1.5)
-    Seconds switch_seconds = 0;                // per hand-over between engines; else 24 us
-    std::vector<SlicePoint> sliced;            // ascending; else 23.3..30 GB/s scaled to h2d/45
-    bool estimated = false;                    // some figure above is a fallback
+    double h2d_bytes_per_second = 0;  // page-locked, alone; at most what DRAM can read
+    double h2d_under_cpu_load = 0;    // while the CPU computes; else min(h2d, dram/2)
+    double h2d_pageable = 0;          // not page-locked; else 0.3 * h2d (trap 19)
+    double d2h_bytes_per_second = 0;  // else h2d
+    Seconds setup_seconds = 0;        // per copy; else 3.1 us (facts 1.5)
+    Seconds switch_seconds = 0;       // per hand-over between engines; else 24 us
+    std::vector<SlicePoint> sliced;   // ascending; else 23.3..30 GB/s scaled to h2d/45
+    bool estimated = false;           // some figure above is a fallback
 
     bool operator==(const LinkRates&) const = default;
 };
@@ -37,7 +37,7 @@ struct Copy {
     Bytes bytes = 0;
     std::uint64_t pieces = 1;  // above 1: gathered slices of bytes/pieces each
     HostMemory memory = HostMemory::PageLocked;
-    bool cpu_busy = false;     // the CPU computes meanwhile
+    bool cpu_busy = false;  // the CPU computes meanwhile
 };
 
 // Rate in bytes per second, without setup.
@@ -61,7 +61,8 @@ struct WeightTraffic {
 // Only the experts that `n_tokens` tokens are expected to touch, once the routes are known:
 //   min(all, distinct * expert + runs * min(expert, 512)),  runs = distinct*(E-distinct+1)/E
 // A weight that is not routed travels whole.
-[[nodiscard]] WeightTraffic sliced_traffic(const Weight& weight, int n_experts_used,
+[[nodiscard]] WeightTraffic sliced_traffic(const Weight& weight,
+                                           int n_experts_used,
                                            std::uint32_t n_tokens);
 
 }  // namespace pshard

@@ -19,21 +19,21 @@ namespace pshard {
 
 // One measured op: a row of cpu_profile.txt or gpu_profile.txt (facts 1.3, 1.4).
 struct OpRow {
-    std::string op;            // "MUL_MAT", "MUL_MAT_ID", "FLASH_ATTN_<config>", or a ggml op name
-    std::string quant;         // ggml type name of the weight; "f16" for attention
-    double intensity = 0;      // FLOP/byte, as the file says: its MUL_MAT_ID bytes are wrong for
-                               // batches above 1, so src/cost/ takes it for attention only
-    double gb_per_s = 0;       // achieved bytes/time, the same caution
-    double gflops = 0;         // GFLOP/s; above 0: rows of skipped benchmarks are dropped
-    double ridge = 0;          // FLOP/byte
-    std::optional<double> gflops_under_copies;   // GFLOP/s while the link copies; CPU rows only
-    std::optional<double> link_gb_per_s;         // the link meanwhile; CPU rows only, derived
-    std::int64_t n = 0;        // N, K: the weight is [K, N]
+    std::string op{};      // "MUL_MAT", "MUL_MAT_ID", "FLASH_ATTN_<config>", or a ggml op name
+    std::string quant{};   // ggml type name of the weight; "f16" for attention
+    double intensity = 0;  // FLOP/byte, as the file says: its MUL_MAT_ID bytes are wrong for
+                           // batches above 1, so src/cost/ takes it for attention only
+    double gb_per_s = 0;   // achieved bytes/time, the same caution
+    double gflops = 0;     // GFLOP/s; above 0: rows of skipped benchmarks are dropped
+    double ridge = 0;      // FLOP/byte
+    std::optional<double> gflops_under_copies{};  // while the link copies; CPU rows only
+    std::optional<double> link_gb_per_s{};        // the link meanwhile; CPU rows only, derived
+    std::int64_t n = 0;                           // N, K: the weight is [K, N]
     std::int64_t k = 0;
-    std::int64_t batch = 0;    // B: rows; 0 for attention
-    std::int64_t n_tokens = 0; // attention: rows. MUL_MAT_ID: experts used
-    std::int64_t ctx_len = 0;  // attention: cells. MUL_MAT_ID: experts in all
-    std::int64_t n_heads = 0;  // attention: KV heads
+    std::int64_t batch = 0;     // B: rows; 0 for attention
+    std::int64_t n_tokens = 0;  // attention: rows. MUL_MAT_ID: experts used
+    std::int64_t ctx_len = 0;   // attention: cells. MUL_MAT_ID: experts in all
+    std::int64_t n_heads = 0;   // attention: KV heads
     std::int64_t head_dim = 0;
     std::int64_t n_elements = 0;  // element ops
 
@@ -41,26 +41,26 @@ struct OpRow {
 };
 
 struct CpuProfile {
-    int n_threads = 0;                          // of the rows and of the bandwidth
-    std::optional<double> dram_gb_per_s;        // read by all threads
-    std::optional<double> copy_efficiency;      // 0..1: GFLOP/s under copies / alone, all rows
-    std::optional<double> vector_gflops;        // ops that are no matmul: norms, scans, softmax
-    std::optional<double> launch_us;            // per node: threads meet at a barrier
-    std::vector<OpRow> rows;
+    int n_threads = 0;                                // of the rows and of the bandwidth
+    std::optional<double> dram_gb_per_s{};            // read by all threads
+    std::optional<double> copy_efficiency_percent{};  // GFLOP/s under copies / alone, all rows
+    std::optional<double> vector_gflops{};  // ops that are no matmul: norms, scans, softmax
+    std::optional<double> launch_us{};      // per node: threads meet at a barrier
+    std::vector<OpRow> rows{};
 
     bool operator==(const CpuProfile&) const = default;
 };
 
 struct GpuProfile {
-    std::string backend;                        // "CUDA0"
-    std::optional<double> memory_gb_per_s;
-    std::optional<double> peak_gflops;
-    std::optional<double> vector_gflops;        // as for the CPU
-    std::optional<double> memory_mib;           // device memory that a process can see
-    std::optional<double> overhead_mib;         // context and workspaces outside our allocations
-    std::optional<double> launch_us;            // per kernel, in a full queue
-    std::optional<double> scan_step_us;         // per token and layer of a recurrence (delta net)
-    std::vector<OpRow> rows;
+    std::string backend{};  // "CUDA0"
+    std::optional<double> memory_gb_per_s{};
+    std::optional<double> peak_gflops{};
+    std::optional<double> vector_gflops{};  // as for the CPU
+    std::optional<double> memory_mib{};     // device memory that a process can see
+    std::optional<double> overhead_mib{};   // context and workspaces outside our allocations
+    std::optional<double> launch_us{};      // per kernel, in a full queue
+    std::optional<double> scan_step_us{};   // per token and layer of a recurrence (delta net)
+    std::vector<OpRow> rows{};
 
     bool operator==(const GpuProfile&) const = default;
 };
@@ -74,15 +74,15 @@ struct SlicePoint {
 };
 
 struct LinkProfile {
-    std::optional<double> standalone_gb_per_s;  // page-locked memory, nothing else running
-    std::optional<double> d2h_gb_per_s;         // device to host, when measured apart
-    std::optional<double> concurrent_gb_per_s;  // while the CPU computes
-    bool concurrent_measured = false;           // false: by the published formula (weakness 8)
-    std::optional<double> pageable_gb_per_s;    // memory that is not page-locked
-    std::vector<SlicePoint> sliced;             // ascending slice_mb; empty: unknown
-    std::optional<double> page_lock_ceiling_gb; // 1e9 bytes
-    std::optional<double> copy_setup_us;        // per copy
-    std::optional<double> engine_switch_us;     // kernel -> copy -> host, and back: per hand-over
+    std::optional<double> standalone_gb_per_s{};   // page-locked memory, nothing else running
+    std::optional<double> d2h_gb_per_s{};          // device to host, when measured apart
+    std::optional<double> concurrent_gb_per_s{};   // while the CPU computes
+    bool concurrent_measured = false;              // false: by the published formula (weakness 8)
+    std::optional<double> pageable_gb_per_s{};     // memory that is not page-locked
+    std::vector<SlicePoint> sliced{};              // ascending slice_mb; empty: unknown
+    std::optional<double> page_lock_ceiling_gb{};  // 1e9 bytes
+    std::optional<double> copy_setup_us{};         // per copy
+    std::optional<double> engine_switch_us{};  // kernel -> copy -> host, and back: per hand-over
 
     bool operator==(const LinkProfile&) const = default;
 };
@@ -95,19 +95,19 @@ enum class Provenance {
 };
 
 struct MachineProfile {
-    std::string cpu_name;   // empty: unknown; the same for the next three
-    std::string gpu_name;
-    std::string os_name;
-    std::string source;     // where and when measured, in words
+    std::string cpu_name{};  // empty: unknown; the same for the next three
+    std::string gpu_name{};
+    std::string os_name{};
+    std::string source{};  // where and when measured, in words
     Provenance provenance = Provenance::Measured;
 
-    std::optional<CpuProfile> cpu;
-    std::optional<GpuProfile> gpu;
-    LinkProfile link;
+    std::optional<CpuProfile> cpu{};
+    std::optional<GpuProfile> gpu{};
+    LinkProfile link{};
 
     // What the reader had to decide ("no rows for 6 threads: took those for 8"). For the user's
     // eyes; not written by to_text.
-    std::vector<std::string> notes;
+    std::vector<std::string> notes{};
 
     bool operator==(const MachineProfile&) const = default;
 };

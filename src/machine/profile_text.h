@@ -36,7 +36,8 @@ struct ProfileNames {
 // `n_threads`: which rows of a CPU file to take, should it hold several thread counts; if none
 // match, the nearest count, and a note says so. 0: the highest count in the file.
 // Both texts missing is no error: a profile that knows nothing.
-[[nodiscard]] Result<MachineProfile> profile_from_text(const ProfileTexts& texts, int n_threads = 0,
+[[nodiscard]] Result<MachineProfile> profile_from_text(const ProfileTexts& texts,
+                                                       int n_threads = 0,
                                                        const ProfileNames& names = {});
 
 // The same from files. A path that does not exist is a missing file (see the profile's `cpu` and

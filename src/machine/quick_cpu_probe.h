@@ -13,10 +13,10 @@
 namespace pshard {
 
 struct QuickProbeOptions {
-    int n_threads = 1;                    // as llama.cpp's -t
-    Bytes buffer_bytes = 256 * kMiB;      // larger than the last-level cache
-    Seconds seconds = 1.0;                // for each half; the probe stops at the first of
-                                          // 8 passes or half of this
+    int n_threads = 1;                // as llama.cpp's -t
+    Bytes buffer_bytes = 256 * kMiB;  // larger than the last-level cache
+    Seconds seconds = 1.0;            // for each half; the probe stops at the first of
+                                      // 8 passes or half of this
 };
 
 // What the probe measures.

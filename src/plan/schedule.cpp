@@ -77,6 +77,8 @@ private:
         const auto lane = stage.device == Device::Gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu;
         const bool changes = s > 0 && cut_.stages[static_cast<std::size_t>(s) - 1].device != stage.device;
         if (changes) wait(lane, compute_step_[static_cast<std::size_t>(s) - 1]);
+        const bool turns = s == 0 && cut_.stages.back().device != stage.device;
+        if (turns) first_compute_wait_ = add(lane, Wait{kNone, true});
         if (stage.group != kNone && group(stage.group).first_stage == s) {
             wait(lane, load_step(stage.group));
         }
@@ -92,13 +94,15 @@ private:
     }
 
     // The first upload into each slot waits for the slot's last user in the pass before; a state
-    // that was written back must have arrived before it is uploaded again.
+    // that was written back must have arrived before it is uploaded again; and a pass begins to
+    // compute when the one before has ended.
     void close_pass() {
         for (const auto& [g, step] : first_in_slot_) {
             const int last = last_in_slot_[slot_index(g)];
             aim(step, compute_step_[static_cast<std::size_t>(group(last).last_stage)]);
         }
         for (const int step : after_stores_) aim(step, last_store_);
+        if (first_compute_wait_ != kNone) aim(first_compute_wait_, compute_step_.back());
     }
 
     void aim(int wait_step, int target) {
@@ -115,6 +119,7 @@ private:
     std::vector<std::pair<int, int>> first_in_slot_;  // group, its Wait on the pass before
     std::vector<int> after_stores_;  // Waits on the last Store of the pass before
     int last_store_ = kNone;
+    int first_compute_wait_ = kNone;
     int next_load_ = 0;
     bool any_states_ = false;
 };

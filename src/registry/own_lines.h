@@ -5,9 +5,9 @@
 //   # pshard variant version=1 weights=0x... states=0x... n_ubatch=2048 ...
 //   # pshard tier depth=4096 tps_empty=41.25 ... bound_by=link
 //
-// Each struct has one table of fields in own_lines.cpp, which drives reading, writing and comparing.
-// A key never changes its meaning. Keys that we do not know, and values that we cannot read, are
-// kept in `unknown` and written again.
+// Each struct has one table of fields in own_lines.cpp, which drives reading, writing and
+// comparing. A key never changes its meaning. Keys that we do not know, and values that we cannot
+// read, are kept in `unknown` and written again.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ struct OwnSection {
 };
 
 // What the plans of a variant were made for (trap 22). They hold only where all of this is equal.
-// In the variant, not in the section: a section outlives a change of profile, its old plans must not
-// pass for new ones.
+// In the variant, not in the section: a section outlives a change of profile, its old plans must
+// not pass for new ones.
 struct OwnVariant {
     std::optional<std::uint32_t> version;      // kOwnVersion
     std::optional<Hash64> weights;             // weights_hash
@@ -53,20 +53,20 @@ struct OwnVariant {
 
 // What is known of a tier's plan beyond the published lines. All rates at the tier's batch.
 struct OwnTier {
-    std::optional<PlanChoice> plan;      // chosen, but without a published form: the published lines
-                                         // hold the best plan that the published reader can run
-    std::optional<std::uint32_t> depth;  // tokens in the KV cache that `tps` holds for
-    std::optional<double> tps;           // of `plan`; without `plan` the published line has it
-    std::optional<double> tps_empty;     // of the chosen plan, KV cache empty
-    std::optional<double> tps_full;      // of the chosen plan, KV cache of n_ctx tokens
-    std::optional<Hash64> graph;         // of the compute graph that was planned
-    std::optional<Hash64> schedule;      // of arena layout and schedule
-    std::optional<Bytes> arena;          // the one allocation, and its parts:
-    std::optional<Bytes> pinned;         //   weights that stay
-    std::optional<Bytes> states_bytes;   //   KV cache and recurrent state that stay
-    std::optional<Bytes> slots;          //   stream slots
-    std::optional<Bytes> scratch;        //   activations
-    std::optional<Bytes> outside;        // what the driver takes besides the arena
+    std::optional<PlanChoice> plan;  // chosen, but without a published form: the published lines
+                                     // hold the best plan that the published reader can run
+    std::optional<std::uint32_t> depth;   // tokens in the KV cache that `tps` holds for
+    std::optional<double> tps;            // of `plan`; without `plan` the published line has it
+    std::optional<double> tps_empty;      // of the chosen plan, KV cache empty
+    std::optional<double> tps_full;       // of the chosen plan, KV cache of n_ctx tokens
+    std::optional<Hash64> graph;          // of the compute graph that was planned
+    std::optional<Hash64> schedule;       // of arena layout and schedule
+    std::optional<Bytes> arena;           // the one allocation, and its parts:
+    std::optional<Bytes> pinned;          //   weights that stay
+    std::optional<Bytes> states_bytes;    //   KV cache and recurrent state that stay
+    std::optional<Bytes> slots;           //   stream slots
+    std::optional<Bytes> scratch;         //   activations
+    std::optional<Bytes> outside;         // what the driver takes besides the arena
     std::optional<std::string> bound_by;  // a word: "link", "gpu", "cpu", ...
     std::vector<std::string> unknown;     // "key=value", as read
 
@@ -82,8 +82,8 @@ Hash64 states_hash(const std::vector<State>& states);
 // What a plan of `inventory` on `machine` is matched by.
 OwnVariant plan_key(const Inventory& inventory, Hash64 machine);
 
-// The fields that differ, one sentence part each: "machine is 0x..., wanted 0x...". Empty: the plans
-// may be used. A field that `found` lacks differs; unknown keys do not count.
+// The fields that differ, one sentence part each: "machine is 0x..., wanted 0x...". Empty: the
+// plans may be used. A field that `found` lacks differs; unknown keys do not count.
 std::vector<std::string> key_differences(const OwnVariant& found, const OwnVariant& wanted);
 
 // The pairs of a line into `own`; several lines add up. A fault is reported and kept in `unknown`.

@@ -26,12 +26,12 @@ namespace pshard {
 inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_registry";
 
 struct RegistryTier {
-    int index = 0;          // for the reader's eye only; tiers go by `bs`
-    std::uint32_t bs = 0;   // tokens in a batch
-    bool viable = false;    // without: no plan, and the fields below are not written
+    int index = 0;         // for the reader's eye only; tiers go by `bs`
+    std::uint32_t bs = 0;  // tokens in a batch
+    bool viable = false;   // without: no plan, and the fields below are not written
     PlanChoice choice;
-    double tps = 0;         // tokens per second at `bs`, written with 2 digits; 0: not predicted
-    double vram_mib = 0;    // written with 1 digit
+    double tps = 0;       // tokens per second at `bs`, written with 2 digits; 0: not predicted
+    double vram_mib = 0;  // written with 1 digit
     std::vector<OverrideItem> ot;  // the same plan, weight by weight
     OwnTier own;
 
@@ -40,7 +40,7 @@ struct RegistryTier {
 
 struct RegistryVariant {
     std::uint32_t budget_mib = 0;
-    std::uint32_t cache_ubatch = 0;  // tokens; 0: for any (older files)
+    std::uint32_t cache_ubatch = 0;           // tokens; 0: for any (older files)
     std::optional<double> baseline_vram_mib;  // set: pshard is off, the whole model fits; no tiers
     std::vector<RegistryTier> tiers;          // ascending bs
     OwnVariant own;
@@ -70,7 +70,8 @@ RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes);
 const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint);
 
 // The newest variant with exactly this budget and ubatch; nullptr if there is none.
-const RegistryVariant* find_variant(const RegistrySection& section, std::uint32_t budget_mib,
+const RegistryVariant* find_variant(const RegistrySection& section,
+                                    std::uint32_t budget_mib,
                                     std::uint32_t cache_ubatch);
 
 }  // namespace pshard

@@ -12,9 +12,10 @@ namespace pshard {
 // directory, more than 64 MiB, binary data, other text.
 Result<RegistryReading> load_registry(const std::string& path);
 
-// Puts the variants of `own` into the file: each replaces the variant with the same budget and ubatch
-// in the section with the same fingerprint. All else stays byte for byte, malformed lines included;
-// only of more than 8 variants or 10 sections the oldest go. The section becomes the last.
+// Puts the variants of `own` into the file: each replaces the variant with the same budget and
+// ubatch in the section with the same fingerprint. All else stays byte for byte, malformed lines
+// included; only of more than 8 variants or 10 sections the oldest go. The section becomes the
+// last.
 //
 // The file is replaced as a whole or not at all, also if the program is killed, and other planners
 // that do the same wait for each other. Fails without a change if the file is not a registry, or

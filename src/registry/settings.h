@@ -30,7 +30,8 @@ struct SectionSettings {
 std::optional<int> kv_type_number(std::string_view type_name);
 
 // Settings of a context. Fails on a cache type that llama.cpp would not accept.
-Result<SectionSettings> section_settings(const ContextSpec& context, int n_threads,
+Result<SectionSettings> section_settings(const ContextSpec& context,
+                                         int n_threads,
                                          std::optional<Strategy> forced_strategy);
 
 // The published fingerprint. `file_bytes`: of the first split of the model only.

@@ -2,6 +2,7 @@
 // value_of reads exactly the forms that value_text writes, and other spellings of the same number.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <concepts>
@@ -39,10 +40,12 @@ template <typename T>
 struct ValueText;
 
 template <typename T>
-    requires std::integral<T> && (!std::same_as<T, bool>)
-struct ValueText<T> {
+
+requires std::integral<T> &&(!std::same_as<T, bool>)struct ValueText<T> {
     static constexpr std::string_view kExpected = "a whole number";
+
     static std::string write(T value) { return fmt::format("{}", value); }
+
     static std::optional<T> read(std::string_view text) {
         T value{};
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -55,7 +58,9 @@ struct ValueText<T> {
 template <>
 struct ValueText<double> {
     static constexpr std::string_view kExpected = "a number, not negative";
+
     static std::string write(double value) { return fmt::format("{}", value); }
+
     static std::optional<double> read(std::string_view text) {
         double value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -68,7 +73,9 @@ struct ValueText<double> {
 template <>
 struct ValueText<bool> {
     static constexpr std::string_view kExpected = "0 or 1";
+
     static std::string write(bool value) { return value ? "1" : "0"; }
+
     static std::optional<bool> read(std::string_view text) {
         if (text != "0" && text != "1") return std::nullopt;
         return text == "1";
@@ -78,14 +85,18 @@ struct ValueText<bool> {
 template <>
 struct ValueText<Hash64> {
     static constexpr std::string_view kExpected = "0x and 16 lowercase hex digits";
+
     static std::string write(Hash64 value) { return to_text(value); }
+
     static std::optional<Hash64> read(std::string_view text) { return hash_of(text); }
 };
 
 template <>
 struct ValueText<std::string> {
     static constexpr std::string_view kExpected = "a word";
+
     static std::string write(const std::string& value) { return value; }
+
     static std::optional<std::string> read(std::string_view text) {
         if (text.empty()) return std::nullopt;
         return std::string(text);
@@ -96,7 +107,9 @@ struct ValueText<std::string> {
 template <>
 struct ValueText<Strategy> {
     static constexpr std::string_view kExpected = "the name of a strategy";
+
     static std::string write(Strategy value) { return std::string(strategy_name(value)); }
+
     static std::optional<Strategy> read(std::string_view text) {
         const std::optional<Strategy> strategy = strategy_of(text);
         return strategy && strategy_name(*strategy) == text ? strategy : std::nullopt;
@@ -106,7 +119,9 @@ struct ValueText<Strategy> {
 template <>
 struct ValueText<Overflow> {
     static constexpr std::string_view kExpected = "NONE, ATTN, UP, GATE or MOE";
+
     static std::string write(Overflow value) { return std::string(overflow_name(value)); }
+
     static std::optional<Overflow> read(std::string_view text) { return overflow_of(text); }
 };
 

@@ -78,6 +78,29 @@ const std::vector<Arch>& all_archs() {
     return archs;
 }
 
+Status check_sizes(const ModelShape& model) {
+    const auto wrong = [&](const std::string& what) {
+        return Error{fmt::format("model '{}': {}", model.name, what), {}};
+    };
+    if (model.n_layer < 1 || model.n_embd < 1 || model.n_head < 1 || model.n_head_kv < 1) {
+        return wrong("layers, width and heads must be at least 1");
+    }
+    if (model.n_head % model.n_head_kv != 0) {
+        return wrong(
+            fmt::format("{} heads cannot share {} KV heads", model.n_head, model.n_head_kv));
+    }
+    if (model.moe.n_expert_used > model.moe.n_expert) {
+        return wrong(
+            fmt::format("{} experts are used of {}", model.moe.n_expert_used, model.moe.n_expert));
+    }
+    const size_t n_signs = model.layer_pattern.size();
+    if (n_signs > 0 && n_signs != static_cast<size_t>(model.n_layer)) {
+        return wrong(
+            fmt::format("its layer pattern has {} signs for {} layers", n_signs, model.n_layer));
+    }
+    return Done{};
+}
+
 Status add_model_keys(Header& header, const ModelShape& model) {
     const Result<Arch> arch = find_arch(model.arch);
     if (!arch) {

@@ -20,6 +20,9 @@ struct Arch {
 
 const std::vector<Arch>& all_archs();
 
+// Fails: sizes that make no model; the message names the one that is wrong.
+Status check_sizes(const ModelShape& model);
+
 // The keys of the model, without those of the tokenizer and of the file type.
 // Fails: an unknown architecture.
 Status add_model_keys(Header& header, const ModelShape& model);
@@ -36,12 +39,12 @@ char layer_kind(const ModelShape& model, int layer);
 
 // ---- Parts that several architectures share (arch_parts.cpp)
 
-void add_attention(Layer& layer);        // attn_q, _k, _v (with biases if the model has), _output
-void add_qk_norms(Layer& layer);         // one weight per head dimension
-void add_dense_ffn(Layer& layer);        // ffn_gate, _up, _down
-void add_routed_experts(Layer& layer);   // ffn_gate_inp, ffn_{gate,up,down}_exps, exp_probs_b
-void add_shared_experts(Layer& layer);   // ffn_{gate,up,down}_shexp, if the model has them
-void add_mamba2(Layer& layer);           // ssm_in, _conv1d, _dt, _a, _d, _out
+void add_attention(Layer& layer);       // attn_q, _k, _v (with biases if the model has), _output
+void add_qk_norms(Layer& layer);        // one weight per head dimension
+void add_dense_ffn(Layer& layer);       // ffn_gate, _up, _down
+void add_routed_experts(Layer& layer);  // ffn_gate_inp, ffn_{gate,up,down}_exps, exp_probs_b
+void add_shared_experts(Layer& layer);  // ffn_{gate,up,down}_shexp, if the model has them
+void add_mamba2(Layer& layer);          // ssm_in, _conv1d, _dt, _a, _d, _out
 void add_moe_keys(Header& header, const ModelShape& model);
 void add_ssm_keys(Header& header, const ModelShape& model);
 

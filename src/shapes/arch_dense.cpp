@@ -42,7 +42,7 @@ void phi3_layer(Layer& layer) {
     layer.weight("attn_qkv", {m.n_embd, m.n_embd + 2 * n_kv});
     layer.weight("attn_output", {m.n_embd, m.n_embd});
     layer.norm("ffn_norm");
-    layer.weight("ffn_up", {m.n_embd, 2 * m.n_ff});
+    layer.weight("ffn_up", {m.n_embd, std::int64_t{2} * m.n_ff});
     layer.weight("ffn_down", {m.n_ff, m.n_embd});
 }
 

@@ -7,7 +7,7 @@ namespace {
 // The appended layer that predicts the token after the next one.
 void add_nextn(Layer& layer) {
     const ModelShape& m = layer.model;
-    layer.weight("nextn.eh_proj", {2 * m.n_embd, m.n_embd});
+    layer.weight("nextn.eh_proj", {std::int64_t{2} * m.n_embd, m.n_embd});
     layer.weight("nextn.embed_tokens", {m.n_embd, m.n_vocab});
     layer.weight("nextn.enorm", {m.n_embd});
     layer.weight("nextn.hnorm", {m.n_embd});

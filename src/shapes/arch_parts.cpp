@@ -95,6 +95,7 @@ void add_ssm_keys(Header& header, const ModelShape& model) {
 
 std::vector<std::int32_t> per_layer(const ModelShape& model, char kind, int value) {
     std::vector<std::int32_t> values;
+    values.reserve(static_cast<size_t>(model.n_layer));
     for (int layer = 0; layer < model.n_layer; ++layer) {
         values.push_back(layer_kind(model, layer) == kind ? value : 0);
     }

@@ -15,7 +15,7 @@ void add_delta_net(Layer& layer) {
     layer.weight("ssm_conv1d", {ssm.d_conv, 2 * n_key + n_value});
     layer.bias("ssm_dt", {ssm.n_head});
     layer.add("ssm_a", {ssm.n_head});
-    layer.weight("ssm_ba", {m.n_embd, 2 * ssm.n_head});
+    layer.weight("ssm_ba", {m.n_embd, std::int64_t{2} * ssm.n_head});
     layer.weight("ssm_norm", {ssm.d_state});
     layer.weight("ssm_out", {n_value, m.n_embd});
 }
@@ -59,9 +59,11 @@ void qwen3next_layer(Layer& layer) {
     add_shared_experts(layer);
 }
 
-// A layer is recurrent if and only if it has no KV heads. No layer has rope.
+// A layer is recurrent if and only if it has no KV heads. No layer has rope. The width of an expert
+// is under the key that is the dense FFN's elsewhere.
 void granitehybrid_keys(Header& header, const ModelShape& model) {
     add_moe_keys(header, model);
+    header.u32("%.feed_forward_length", model.moe.n_ff_expert);
     add_ssm_keys(header, model);
     header.i32s("%.attention.head_count_kv", per_layer(model, '*', model.n_head_kv));
     header.flag("%.rope.scaling.finetuned", false);

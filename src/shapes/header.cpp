@@ -40,13 +40,13 @@ void Header::texts(const std::string& key, const std::vector<std::string>& value
 }
 
 void Header::i32s(const std::string& key, const std::vector<std::int32_t>& values) {
-    gguf_set_arr_data(gguf_.get(), full(key).c_str(), GGUF_TYPE_INT32, values.data(),
-                      values.size());
+    gguf_set_arr_data(
+        gguf_.get(), full(key).c_str(), GGUF_TYPE_INT32, values.data(), values.size());
 }
 
 void Header::f32s(const std::string& key, const std::vector<float>& values) {
-    gguf_set_arr_data(gguf_.get(), full(key).c_str(), GGUF_TYPE_FLOAT32, values.data(),
-                      values.size());
+    gguf_set_arr_data(
+        gguf_.get(), full(key).c_str(), GGUF_TYPE_FLOAT32, values.data(), values.size());
 }
 
 void Header::tensor(const TensorSpec& spec, ggml_type type) {

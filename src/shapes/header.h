@@ -16,6 +16,7 @@ namespace pshard::shapes {
 struct GgufFree {
     void operator()(gguf_context* gguf) const { gguf_free(gguf); }
 };
+
 struct GgmlFree {
     void operator()(ggml_context* ggml) const { ggml_free(ggml); }
 };
@@ -39,6 +40,7 @@ public:
     void tensor(const TensorSpec& spec, ggml_type type);
 
     [[nodiscard]] const gguf_context* gguf() const { return gguf_.get(); }
+
     [[nodiscard]] std::vector<std::byte> bytes() const;  // the header as in the file, padded
     [[nodiscard]] Bytes data_bytes() const;              // of all tensors, padded
 

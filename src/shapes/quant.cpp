@@ -5,14 +5,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "llama.h"
-
 namespace pshard::shapes {
 namespace {
 
-enum class Role {
-    Output, Embedding, AttentionV, AttentionK, AttentionOutput, FfnDown, Other
-};
+enum class Role { Output, Embedding, AttentionV, AttentionK, AttentionOutput, FfnDown, Other };
 
 bool contains(const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
@@ -38,9 +34,7 @@ bool is_quantized(const TensorSpec& tensor) {
            !contains(tensor.name, "ffn_gate_inp.weight") && !contains(tensor.name, "ssm_conv1d");
 }
 
-bool use_more_bits(int i, int n) {
-    return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2;
-}
+bool use_more_bits(int i, int n) { return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2; }
 
 // How the rows of a matrix are kept when they do not divide into blocks of `type`.
 ggml_type fitting_type(ggml_type type, std::int64_t row) {
@@ -48,13 +42,24 @@ ggml_type fitting_type(ggml_type type, std::int64_t row) {
         return type;
     }
     switch (type) {
-        case GGML_TYPE_IQ4_XS: type = GGML_TYPE_IQ4_NL; break;
+        case GGML_TYPE_IQ4_XS:
+            type = GGML_TYPE_IQ4_NL;
+            break;
         case GGML_TYPE_Q2_K:
-        case GGML_TYPE_Q3_K: type = GGML_TYPE_Q4_0; break;
-        case GGML_TYPE_Q4_K: type = GGML_TYPE_Q5_0; break;
-        case GGML_TYPE_Q5_K: type = GGML_TYPE_Q5_1; break;
-        case GGML_TYPE_Q6_K: type = GGML_TYPE_Q8_0; break;
-        default: break;
+        case GGML_TYPE_Q3_K:
+            type = GGML_TYPE_Q4_0;
+            break;
+        case GGML_TYPE_Q4_K:
+            type = GGML_TYPE_Q5_0;
+            break;
+        case GGML_TYPE_Q5_K:
+            type = GGML_TYPE_Q5_1;
+            break;
+        case GGML_TYPE_Q6_K:
+            type = GGML_TYPE_Q8_0;
+            break;
+        default:
+            break;
     }
     return row % ggml_blck_size(type) == 0 ? type : GGML_TYPE_F16;
 }
@@ -64,9 +69,8 @@ class Mixture {
 public:
     Mixture(const ModelShape& model, const TensorList& tensors, const Quant& quant)
         : model_(model), quant_(quant), n_layer_(model.n_layer + model.n_nextn) {
-        n_attention_v_ = static_cast<int>(std::ranges::count_if(tensors, [](const auto& tensor) {
-            return role_of(tensor.name) == Role::AttentionV;
-        }));
+        n_attention_v_ = static_cast<int>(std::ranges::count_if(
+            tensors, [](const auto& tensor) { return role_of(tensor.name) == Role::AttentionV; }));
     }
 
     ggml_type type_of(const TensorSpec& tensor) {
@@ -89,11 +93,16 @@ private:
             return tensor.dims.size() > 2 ? GGML_TYPE_MXFP4 : GGML_TYPE_Q8_0;
         }
         switch (role) {
-            case Role::AttentionV: return attention_v_type(i_attention_v_++);
-            case Role::AttentionK: return is_8_experts() ? GGML_TYPE_Q8_0 : quant_.base;
-            case Role::AttentionOutput: return attention_output_type();
-            case Role::FfnDown: return ffn_down_type(ffn_layer(tensor.name));
-            default: return quant_.base;
+            case Role::AttentionV:
+                return attention_v_type(i_attention_v_++);
+            case Role::AttentionK:
+                return is_8_experts() ? GGML_TYPE_Q8_0 : quant_.base;
+            case Role::AttentionOutput:
+                return attention_output_type();
+            case Role::FfnDown:
+                return ffn_down_type(ffn_layer(tensor.name));
+            default:
+                return quant_.base;
         }
     }
 
@@ -114,43 +123,58 @@ private:
 
     [[nodiscard]] ggml_type attention_v_base(int i) const {
         switch (quant_.file_type) {
-            case LLAMA_FTYPE_MOSTLY_Q2_K: return n_gqa() >= 4 ? GGML_TYPE_Q4_K : GGML_TYPE_Q3_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_M: return i < 2 ? GGML_TYPE_Q5_K : GGML_TYPE_Q4_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_L: return GGML_TYPE_Q5_K;
-            case LLAMA_FTYPE_MOSTLY_IQ4_XS: return n_gqa() >= 4 ? GGML_TYPE_Q5_K : quant_.base;
-            case LLAMA_FTYPE_MOSTLY_Q4_K_S: return i < 4 ? GGML_TYPE_Q5_K : quant_.base;
-            case LLAMA_FTYPE_MOSTLY_Q4_K_M:
-            case LLAMA_FTYPE_MOSTLY_Q5_K_M:
+            case FileType::Q2_K:
+                return n_gqa() >= 4 ? GGML_TYPE_Q4_K : GGML_TYPE_Q3_K;
+            case FileType::Q3_K_M:
+                return i < 2 ? GGML_TYPE_Q5_K : GGML_TYPE_Q4_K;
+            case FileType::Q3_K_L:
+                return GGML_TYPE_Q5_K;
+            case FileType::IQ4_XS:
+                return n_gqa() >= 4 ? GGML_TYPE_Q5_K : quant_.base;
+            case FileType::Q4_K_S:
+                return i < 4 ? GGML_TYPE_Q5_K : quant_.base;
+            case FileType::Q4_K_M:
+            case FileType::Q5_K_M:
                 return use_more_bits(i, n_attention_v_) ? GGML_TYPE_Q6_K : quant_.base;
-            default: return quant_.base;
+            default:
+                return quant_.base;
         }
     }
 
     [[nodiscard]] ggml_type attention_output_type() const {
         switch (quant_.file_type) {
-            case LLAMA_FTYPE_MOSTLY_Q2_K: return is_8_experts() ? GGML_TYPE_Q5_K : GGML_TYPE_Q3_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_M: return is_8_experts() ? GGML_TYPE_Q5_K : GGML_TYPE_Q4_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_L: return is_8_experts() ? quant_.base : GGML_TYPE_Q5_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_S:
-            case LLAMA_FTYPE_MOSTLY_Q4_K_S:
-            case LLAMA_FTYPE_MOSTLY_Q4_K_M:
-            case LLAMA_FTYPE_MOSTLY_IQ4_XS: return is_8_experts() ? GGML_TYPE_Q5_K : quant_.base;
-            default: return quant_.base;
+            case FileType::Q2_K:
+                return is_8_experts() ? GGML_TYPE_Q5_K : GGML_TYPE_Q3_K;
+            case FileType::Q3_K_M:
+                return is_8_experts() ? GGML_TYPE_Q5_K : GGML_TYPE_Q4_K;
+            case FileType::Q3_K_L:
+                return is_8_experts() ? quant_.base : GGML_TYPE_Q5_K;
+            case FileType::Q3_K_S:
+            case FileType::Q4_K_S:
+            case FileType::Q4_K_M:
+            case FileType::IQ4_XS:
+                return is_8_experts() ? GGML_TYPE_Q5_K : quant_.base;
+            default:
+                return quant_.base;
         }
     }
 
     [[nodiscard]] ggml_type ffn_down_type(int i) const {
         switch (quant_.file_type) {
-            case LLAMA_FTYPE_MOSTLY_Q2_K: return GGML_TYPE_Q3_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_M:
+            case FileType::Q2_K:
+                return GGML_TYPE_Q3_K;
+            case FileType::Q3_K_M:
                 return i < n_layer_ / 16 ? GGML_TYPE_Q5_K : GGML_TYPE_Q4_K;
-            case LLAMA_FTYPE_MOSTLY_Q3_K_L: return GGML_TYPE_Q5_K;
-            case LLAMA_FTYPE_MOSTLY_IQ4_XS:
-            case LLAMA_FTYPE_MOSTLY_Q4_K_S: return i < n_layer_ / 8 ? GGML_TYPE_Q5_K : quant_.base;
-            case LLAMA_FTYPE_MOSTLY_Q4_K_M:
-            case LLAMA_FTYPE_MOSTLY_Q5_K_M:
+            case FileType::Q3_K_L:
+                return GGML_TYPE_Q5_K;
+            case FileType::IQ4_XS:
+            case FileType::Q4_K_S:
+                return i < n_layer_ / 8 ? GGML_TYPE_Q5_K : quant_.base;
+            case FileType::Q4_K_M:
+            case FileType::Q5_K_M:
                 return use_more_bits(i, n_layer_) ? GGML_TYPE_Q6_K : quant_.base;
-            default: return quant_.base;
+            default:
+                return quant_.base;
         }
     }
 
@@ -187,22 +211,22 @@ private:
 
 const std::vector<Quant>& all_quants() {
     static const std::vector<Quant> quants = {
-        {"F16", GGML_TYPE_F16, LLAMA_FTYPE_MOSTLY_F16},
-        {"BF16", GGML_TYPE_BF16, LLAMA_FTYPE_MOSTLY_BF16},
-        {"Q8_0", GGML_TYPE_Q8_0, LLAMA_FTYPE_MOSTLY_Q8_0},
-        {"Q6_K", GGML_TYPE_Q6_K, LLAMA_FTYPE_MOSTLY_Q6_K},
-        {"Q5_K_M", GGML_TYPE_Q5_K, LLAMA_FTYPE_MOSTLY_Q5_K_M},
-        {"Q5_K_S", GGML_TYPE_Q5_K, LLAMA_FTYPE_MOSTLY_Q5_K_S},
-        {"Q5_0", GGML_TYPE_Q5_0, LLAMA_FTYPE_MOSTLY_Q5_0},
-        {"Q4_K_M", GGML_TYPE_Q4_K, LLAMA_FTYPE_MOSTLY_Q4_K_M},
-        {"Q4_K_S", GGML_TYPE_Q4_K, LLAMA_FTYPE_MOSTLY_Q4_K_S},
-        {"IQ4_XS", GGML_TYPE_IQ4_XS, LLAMA_FTYPE_MOSTLY_IQ4_XS},
-        {"Q4_0", GGML_TYPE_Q4_0, LLAMA_FTYPE_MOSTLY_Q4_0},
-        {"MXFP4", GGML_TYPE_MXFP4, LLAMA_FTYPE_MOSTLY_MXFP4_MOE},
-        {"Q3_K_L", GGML_TYPE_Q3_K, LLAMA_FTYPE_MOSTLY_Q3_K_L},
-        {"Q3_K_M", GGML_TYPE_Q3_K, LLAMA_FTYPE_MOSTLY_Q3_K_M},
-        {"Q3_K_S", GGML_TYPE_Q3_K, LLAMA_FTYPE_MOSTLY_Q3_K_S},
-        {"Q2_K", GGML_TYPE_Q2_K, LLAMA_FTYPE_MOSTLY_Q2_K},
+        {"F16", GGML_TYPE_F16, FileType::F16},
+        {"BF16", GGML_TYPE_BF16, FileType::BF16},
+        {"Q8_0", GGML_TYPE_Q8_0, FileType::Q8_0},
+        {"Q6_K", GGML_TYPE_Q6_K, FileType::Q6_K},
+        {"Q5_K_M", GGML_TYPE_Q5_K, FileType::Q5_K_M},
+        {"Q5_K_S", GGML_TYPE_Q5_K, FileType::Q5_K_S},
+        {"Q5_0", GGML_TYPE_Q5_0, FileType::Q5_0},
+        {"Q4_K_M", GGML_TYPE_Q4_K, FileType::Q4_K_M},
+        {"Q4_K_S", GGML_TYPE_Q4_K, FileType::Q4_K_S},
+        {"IQ4_XS", GGML_TYPE_IQ4_XS, FileType::IQ4_XS},
+        {"Q4_0", GGML_TYPE_Q4_0, FileType::Q4_0},
+        {"MXFP4", GGML_TYPE_MXFP4, FileType::MXFP4},
+        {"Q3_K_L", GGML_TYPE_Q3_K, FileType::Q3_K_L},
+        {"Q3_K_M", GGML_TYPE_Q3_K, FileType::Q3_K_M},
+        {"Q3_K_S", GGML_TYPE_Q3_K, FileType::Q3_K_S},
+        {"Q2_K", GGML_TYPE_Q2_K, FileType::Q2_K},
     };
     return quants;
 }
@@ -211,14 +235,16 @@ Result<Quant> find_quant(const std::string& name) {
     const auto& quants = all_quants();
     const auto found = std::ranges::find(quants, name, &Quant::name);
     if (found == quants.end()) {
-        return Error{fmt::format("quantization '{}' is not known; known are {}", name,
+        return Error{fmt::format("quantization '{}' is not known; known are {}",
+                                 name,
                                  fmt::join(quant_names(), ", ")),
                      {}};
     }
     return *found;
 }
 
-std::vector<ggml_type> assign_types(const ModelShape& model, const TensorList& tensors,
+std::vector<ggml_type> assign_types(const ModelShape& model,
+                                    const TensorList& tensors,
                                     const Quant& quant) {
     Mixture mixture(model, tensors, quant);
     std::vector<ggml_type> types;

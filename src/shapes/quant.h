@@ -25,10 +25,31 @@
 
 namespace pshard::shapes {
 
+// general.file_type. The numbers are those of llama_ftype (llama.h), which this module may not see;
+// quant_test.cpp compares them.
+enum class FileType {
+    F16 = 1,
+    Q4_0 = 2,
+    Q8_0 = 7,
+    Q5_0 = 8,
+    Q2_K = 10,
+    Q3_K_S = 11,
+    Q3_K_M = 12,
+    Q3_K_L = 13,
+    Q4_K_S = 14,
+    Q4_K_M = 15,
+    Q5_K_S = 16,
+    Q5_K_M = 17,
+    Q6_K = 18,
+    IQ4_XS = 30,
+    BF16 = 32,
+    MXFP4 = 38,
+};
+
 struct Quant {
-    std::string name;     // "Q4_K_M"
-    ggml_type base;       // the type of most matrices
-    int file_type;        // general.file_type; llama_ftype in llama.h
+    std::string name;  // "Q4_K_M"
+    ggml_type base;    // the type of most matrices
+    FileType file_type;
 };
 
 const std::vector<Quant>& all_quants();
@@ -38,7 +59,8 @@ Result<Quant> find_quant(const std::string& name);
 
 // The type of each tensor, in the order of `tensors` (layers ascending, as list_tensors() makes
 // them: some rules count layers).
-std::vector<ggml_type> assign_types(const ModelShape& model, const TensorList& tensors,
+std::vector<ggml_type> assign_types(const ModelShape& model,
+                                    const TensorList& tensors,
                                     const Quant& quant);
 
 }  // namespace pshard::shapes

@@ -27,11 +27,11 @@ namespace pshard {
 struct MoeShape {
     int n_expert = 0;
     int n_expert_used = 0;
-    int n_ff_expert = 0;          // width of one routed expert
-    int n_ff_shared = 0;          // width of all shared experts together; 0: none
-    int n_expert_shared = 0;      // their number, where the file names it
-    int n_dense_lead = 0;         // first layers, with a dense FFN instead
-    int n_group = 0;              // expert groups and how many are used; 0: no groups
+    int n_ff_expert = 0;      // width of one routed expert
+    int n_ff_shared = 0;      // width of all shared experts together; 0: none
+    int n_expert_shared = 0;  // their number, where the file names it
+    int n_dense_lead = 0;     // first layers, with a dense FFN instead
+    int n_group = 0;          // expert groups and how many are used; 0: no groups
     int n_group_used = 0;
     bool sigmoid_gate = false;    // sigmoid router, else softmax
     bool selection_bias = false;  // exp_probs_b: a bias per expert in the choice only
@@ -102,12 +102,27 @@ struct ModelShape {
 // The public models, in the order of `pshard-make-model --list`.
 const std::vector<ModelShape>& known_shapes();
 
-// Small models, one per architecture, `name` = `arch`: what write_random() starts from.
+// Small models that run, one per architecture: what write_random() starts from.
 const std::vector<ModelShape>& tiny_shapes();
 
 // The known shape of that name; an unknown name is an error that lists those known.
 Result<ModelShape> find_shape(const std::string& name);
 Result<ModelShape> find_tiny_shape(const std::string& arch);
+
+// Other sizes for a small model; 0: leave it.
+struct TinySizes {
+    int n_layer = 0;  // layer_pattern is repeated or cut
+    int n_embd = 0;   // heads and recurrent mixers grow with it
+    int n_ff = 0;
+    int n_head = 0;  // after n_embd
+    int n_head_kv = 0;
+    int n_vocab = 0;
+    int n_expert = 0;  // the last three: models with experts alone
+    int n_expert_used = 0;
+    int n_ff_expert = 0;
+};
+
+ModelShape resized(const ModelShape& tiny_shape, const TinySizes& sizes);
 
 // The quantizations that are known, by llama.cpp's names: "Q4_K_M", "Q8_0", "MXFP4", ...
 std::vector<std::string> quant_names();
@@ -119,14 +134,20 @@ struct WrittenModel {
 
 // Writes `shape` at full size with no weights. With n_split > 1, "X.gguf" becomes
 // "X-00001-of-0000N.gguf" and so on, parts of about equal bytes; the keys are in the first.
-// Fails: unknown quant or architecture, a file that cannot be written, fewer tensors than splits.
-Result<WrittenModel> write_sparse(const ModelShape& shape, const std::string& quant,
-                                  const std::filesystem::path& path, int n_split = 1);
+// Fails: unknown quant or architecture, sizes that make no model, a file that cannot be written,
+// fewer tensors than splits.
+Result<WrittenModel> write_sparse(const ModelShape& shape,
+                                  const std::string& quant,
+                                  const std::filesystem::path& path,
+                                  int n_split = 1);
 
 // Writes `shape` with random weights: unit-variance rows (variance 1 / columns), norms near 1, the
 // rest such that logits stay finite. Equal arguments give equal bytes.
-// Fails: as write_sparse; also a quant that ggml cannot make without an importance matrix.
-Result<WrittenModel> write_random(const ModelShape& shape, const std::string& quant,
-                                  const std::filesystem::path& path, std::uint64_t seed);
+// The model may end its text at any token: use --ignore-eos where a number of tokens is wanted.
+// Fails: as write_sparse.
+Result<WrittenModel> write_random(const ModelShape& shape,
+                                  const std::string& quant,
+                                  const std::filesystem::path& path,
+                                  std::uint64_t seed);
 
 }  // namespace pshard

@@ -24,8 +24,8 @@ using TensorList = std::vector<TensorSpec>;
 // The part of a list that one layer adds: names get "blk.N." in front.
 class Layer {
 public:
-    Layer(TensorList& list, const ModelShape& model, int index)
-        : model(model), index(index), list_(list) {}
+    Layer(TensorList& list, const ModelShape& model_of_layer, int layer_index)
+        : model(model_of_layer), index(layer_index), list_(list) {}
 
     const ModelShape& model;
     const int index;
@@ -34,8 +34,11 @@ public:
     void add(const std::string& name, Dims dims) {
         list_.push_back({"blk." + std::to_string(index) + "." + name, std::move(dims)});
     }
+
     void weight(const std::string& name, Dims dims) { add(name + ".weight", std::move(dims)); }
+
     void bias(const std::string& name, Dims dims) { add(name + ".bias", std::move(dims)); }
+
     void norm(const std::string& name) { weight(name, {model.n_embd}); }
 
 private:

@@ -37,7 +37,7 @@ const std::vector<TokenizerShape>& all_tokenizers() {
     return tokenizers;
 }
 
-constexpr int kTypeNormal = 1;   // llama_token_type in llama.h
+constexpr int kTypeNormal = 1;  // llama_token_type in llama.h
 constexpr int kTypeUnknown = 2;
 constexpr int kTypeControl = 3;
 constexpr int kTypeByte = 6;
@@ -54,6 +54,7 @@ struct Vocabulary {
         tokens.push_back(std::move(token));
         types.push_back(type);
     }
+
     // The token `left` + `right` and the merge that makes it.
     void add_merged(const std::string& left, const std::string& right) {
         add(left + right, kTypeNormal);
@@ -75,8 +76,8 @@ std::vector<std::string> byte_spellings() {
     std::vector<std::string> spellings;
     int next = 256;
     for (int byte = 0; byte < 256; ++byte) {
-        const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) ||
-                               byte >= 0xAE;
+        const bool printable =
+            (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
         spellings.push_back(utf8(printable ? byte : next++));
     }
     return spellings;
@@ -96,8 +97,7 @@ std::string stem(std::int64_t i) {
 
 // Words until the vocabulary has `n_words`: " x", then pairs of letters, then stems that grow to
 // words of 4, 6 and 8 letters: about 6 bytes on average, as in real vocabularies.
-void add_words(Vocabulary& vocabulary, size_t n_words) {
-    const std::string space = byte_spellings()[' '];
+void add_words(Vocabulary& vocabulary, const std::string& space, size_t n_words) {
     for (int i = 0; i < kLetters && vocabulary.tokens.size() < n_words; ++i) {
         vocabulary.add_merged(space, std::string(1, static_cast<char>('a' + i)));
     }
@@ -115,17 +115,22 @@ void add_words(Vocabulary& vocabulary, size_t n_words) {
     }
 }
 
-// Real merge lists may have several ways to one token, or miss some: other splits of the words,
-// from the front, up to `n_merges`.
-void fit_merges(Vocabulary& vocabulary, size_t n_merges) {
-    const size_t n_tokens = vocabulary.tokens.size();
-    for (size_t cut = 1; vocabulary.merges.size() < n_merges && cut < 8; ++cut) {
-        for (size_t i = 0; i < n_tokens && vocabulary.merges.size() < n_merges; ++i) {
-            const std::string& token = vocabulary.tokens[i];
-            if (token.size() > cut + 3) {
-                vocabulary.merges.push_back(token.substr(0, cut) + " " + token.substr(cut));
-            }
+// Other splits of the words, after `cut` bytes, until there are `n_merges`.
+void add_splits(Vocabulary& vocabulary, size_t cut, size_t n_merges) {
+    for (const std::string& token : vocabulary.tokens) {
+        if (vocabulary.merges.size() == n_merges) {
+            return;
         }
+        if (token.size() > cut + 3) {
+            vocabulary.merges.push_back(token.substr(0, cut) + " " + token.substr(cut));
+        }
+    }
+}
+
+// Real merge lists have several ways to one token, or miss some.
+void fit_merges(Vocabulary& vocabulary, size_t n_merges) {
+    for (size_t cut = 1; vocabulary.merges.size() < n_merges && cut < 8; ++cut) {
+        add_splits(vocabulary, cut, n_merges);
     }
     vocabulary.merges.resize(std::min(n_merges, vocabulary.merges.size()));
 }
@@ -145,7 +150,7 @@ void add_bpe(Header& header, const TokenizerShape& shape, int n_vocab) {
     for (const std::string& spelling : byte_spellings()) {
         vocabulary.add(spelling, kTypeNormal);
     }
-    add_words(vocabulary, static_cast<size_t>(n_words));
+    add_words(vocabulary, byte_spellings()[' '], static_cast<size_t>(n_words));
     if (shape.n_merges >= 0) {
         fit_merges(vocabulary, static_cast<size_t>(shape.n_merges));
     }
@@ -168,7 +173,7 @@ void add_spm(Header& header, int n_vocab) {
         vocabulary.add(fmt::format("<0x{:02X}>", byte), kTypeByte);
     }
     const size_t n_fixed = vocabulary.tokens.size();
-    add_words(vocabulary, static_cast<size_t>(n_vocab));
+    add_words(vocabulary, "\xE2\x96\x81", static_cast<size_t>(n_vocab));  // U+2581
     std::vector<float> scores(static_cast<size_t>(n_vocab), 0.0f);
     for (size_t i = n_fixed; i < scores.size(); ++i) {
         scores[i] = -static_cast<float>(i - n_fixed);
@@ -187,13 +192,16 @@ Status add_tokenizer(Header& header, const std::string& tokenizer, int n_vocab) 
     const auto& tokenizers = all_tokenizers();
     const auto found = std::ranges::find(tokenizers, tokenizer, &TokenizerShape::name);
     if (found == tokenizers.end()) {
-        return Error{fmt::format("tokenizer '{}' is not known to pshard-make-model", tokenizer), {}};
+        return Error{fmt::format("tokenizer '{}' is not known to pshard-make-model", tokenizer),
+                     {}};
     }
     const int least = std::max(found->n_words, 256) + kSmallSpecials;
     if (n_vocab < least) {
         return Error{fmt::format("a vocabulary of {} tokens is too small for tokenizer '{}': it "
                                  "needs at least {}",
-                                 n_vocab, tokenizer, least),
+                                 n_vocab,
+                                 tokenizer,
+                                 least),
                      {}};
     }
     header.text("tokenizer.ggml.model", found->model);

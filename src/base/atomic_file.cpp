@@ -1,0 +1,210 @@
+#include "base/atomic_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace pshard {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// An open file, closed at the end of the scope unless released.
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+
+    [[nodiscard]] int get() const { return fd_; }
+
+    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
+private:
+    int fd_;
+};
+
+// "cannot WHAT: No such file or directory", from errno.
+Error system_error(const std::string& what, const std::string& path) {
+    return {fmt::format("cannot {}: {}", what, std::strerror(errno)), {path}};
+}
+
+// The path behind symbolic links; a dangling link leads to the file that it names.
+Result<std::string> target_of(const std::string& path) {
+    constexpr int kMaxLinks = 40;  // as Linux
+    std::filesystem::path target = path;
+    std::error_code error;
+    for (int i = 0; i < kMaxLinks; ++i) {
+        if (!std::filesystem::is_symlink(target, error)) return target.string();
+        const std::filesystem::path link = std::filesystem::read_symlink(target, error);
+        if (error)
+            return Error{fmt::format("cannot follow this link: {}", error.message()), {path}};
+        target = target.parent_path() / link;
+    }
+    return Error{"these symbolic links lead in a circle", {path}};
+}
+
+// A file that is there must be a regular one that we may change.
+Status check_replaceable(const std::string& path) {
+    struct stat status = {};
+    if (::stat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT) return Done{};
+        return system_error("look at this file", path);
+    }
+    if (!S_ISREG(status.st_mode)) return Error{"this is not a file; it stays as it is", {path}};
+    if (::access(path.c_str(), W_OK) != 0) return system_error("write this file", path);
+    return Done{};
+}
+
+bool is_same_file(int fd, const std::string& path) {
+    struct stat open_file = {};
+    struct stat named_file = {};
+    return ::fstat(fd, &open_file) == 0 && ::lstat(path.c_str(), &named_file) == 0 &&
+           open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
+}
+
+// The open and locked temporary file; -1 while another writer has it.
+Result<int> try_lock(const std::string& temp) {
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    Descriptor file(::open(temp.c_str(), flags, 0666));
+    if (file.get() < 0) return system_error("create this temporary file", temp);
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        return Error{"this is in the way of a temporary file; move it away", {temp}};
+    }
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK || errno == EINTR) return -1;
+        return system_error("lock this temporary file", temp);
+    }
+    // The one before us may have renamed or removed it between our open and our lock.
+    return is_same_file(file.get(), temp) ? file.release() : -1;
+}
+
+// Owner as far as we are allowed, then permissions: those of the old file.
+Status copy_permissions(const std::string& from, int fd, const std::string& temp) {
+    struct stat old_file = {};
+    if (::stat(from.c_str(), &old_file) != 0) return Done{};
+    const bool owner_kept = ::fchown(fd, old_file.st_uid, old_file.st_gid) == 0;
+    const mode_t mode = old_file.st_mode & (owner_kept ? 07777U : 0777U);
+    if (::fchmod(fd, mode) != 0) return system_error("set the permissions of this file", temp);
+    return Done{};
+}
+
+Status write_all(int fd, std::string_view content, const std::string& temp) {
+    if (::ftruncate(fd, 0) != 0) return system_error("empty this temporary file", temp);
+    while (!content.empty()) {
+        const ssize_t n = ::write(fd, content.data(), content.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return system_error("write this temporary file", temp);
+        content.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (::fsync(fd) != 0) return system_error("bring this temporary file to disk", temp);
+    return Done{};
+}
+
+// Makes a rename last over a power failure. The content is in place already, and not every file
+// system can do this for a directory: no error.
+void sync_directory_of(const std::string& path) {
+    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+    const std::string name = parent.empty() ? "." : parent.string();
+    const Descriptor directory(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() >= 0) ::fsync(directory.get());
+}
+
+Result<std::string> read_up_to(int fd, std::size_t max_bytes, const std::string& path) {
+    constexpr std::size_t kChunk = std::size_t{1} << 16U;
+    std::string text;
+    while (text.size() <= max_bytes) {
+        const std::size_t size = text.size();
+        text.resize(size + kChunk);
+        const ssize_t n = ::read(fd, text.data() + size, kChunk);
+        text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+        if (n == 0) return text;
+        if (n < 0 && errno != EINTR) return system_error("read this file", path);
+    }
+    return Error{fmt::format("this file is larger than {} bytes", max_bytes), {path}};
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_file(const std::string& path, std::size_t max_bytes) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file.get() < 0 && errno == ENOENT) return std::optional<std::string>();
+    if (file.get() < 0) return system_error("open this file", path);
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0) return system_error("look at this file", path);
+    if (!S_ISREG(status.st_mode)) return Error{"this is not a file", {path}};
+    Result<std::string> text = read_up_to(file.get(), max_bytes, path);
+    if (!text.ok()) return text.error();
+    return std::optional(std::move(text).value());
+}
+
+Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milliseconds patience) {
+    constexpr auto kPause = std::chrono::milliseconds(2);
+    const Result<std::string> target = target_of(path);
+    if (!target.ok()) return target.error();
+    const Status replaceable = check_replaceable(target.value());
+    if (!replaceable.ok()) return replaceable.error();
+    const Clock::time_point deadline = Clock::now() + patience;
+    while (true) {
+        const Result<int> fd = try_lock(target.value() + ".tmp");
+        if (!fd.ok()) return fd.error();
+        if (fd.value() >= 0) return FileUpdate(target.value(), fd.value());
+        if (Clock::now() >= deadline) break;
+        std::this_thread::sleep_for(kPause);
+    }
+    return Error{fmt::format("another process has been writing this file for {} s; try again when "
+                             "it has ended",
+                             static_cast<double>(patience.count()) / 1000),
+                 {path}};
+}
+
+FileUpdate::FileUpdate(std::string target, int fd)
+    : target_(std::move(target)), temp_(target_ + ".tmp"), fd_(fd) {}
+
+FileUpdate::FileUpdate(FileUpdate&& other) noexcept
+    : target_(std::move(other.target_)),
+      temp_(std::move(other.temp_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+FileUpdate::~FileUpdate() {
+    if (fd_ < 0) return;
+    ::unlink(temp_.c_str());  // before the lock goes: the next writer may have it at once
+    ::close(fd_);
+}
+
+Result<std::optional<std::string>> FileUpdate::read(std::size_t max_bytes) const {
+    return read_file(target_, max_bytes);
+}
+
+Status FileUpdate::commit(std::string_view content) {
+    PSHARD_CHECK(fd_ >= 0);
+    Status status = copy_permissions(target_, fd_, temp_);
+    if (status.ok()) status = write_all(fd_, content, temp_);
+    if (!status.ok()) return status;
+    if (!is_same_file(fd_, temp_)) {
+        return Error{"this temporary file was taken away while it was written", {temp_}};
+    }
+    if (::rename(temp_.c_str(), target_.c_str()) != 0)
+        return system_error("replace this file", target_);
+    sync_directory_of(target_);
+    ::close(std::exchange(fd_, -1));
+    return Done{};
+}
+
+}  // namespace pshard

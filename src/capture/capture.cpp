@@ -1,0 +1,256 @@
+#include "capture/capture.h"
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+#include <ggml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "capture/gguf_header.h"
+#include "capture/graph_reader.h"
+#include "capture/llama_session.h"
+#include "capture/log_capture.h"
+#include "capture/model_identity.h"
+#include "capture/slim_model.h"
+#include "inventory/weight_class.h"
+
+namespace pshard {
+namespace {
+
+Shape shape_of(const ggml_tensor* tensor) {
+    return {tensor->ne[0], tensor->ne[1], tensor->ne[2], tensor->ne[3]};
+}
+
+// "cache_k_l12" -> 12
+int layer_of_state(std::string_view name) {
+    const std::size_t mark = name.rfind("_l");
+    if (mark == std::string_view::npos) return -1;
+    int layer = -1;
+    std::from_chars(name.data() + mark + 2, name.data() + name.size(), layer);
+    return layer;
+}
+
+// llama-memory-recurrent.cpp: cache_r_lN (convolution), cache_s_lN (state), cache_ple_r_lN;
+// llama-kv-cache-dsv4.cpp: dsv4_*_state_*_lN. All else holds cells.
+bool is_recurrent(std::string_view name) {
+    return name.starts_with("cache_r_") || name.starts_with("cache_s_") ||
+           name.starts_with("cache_ple_r_") || name.starts_with("dsv4_");
+}
+
+// Sequences in the graph of a tier. With a cache per sequence, llama.cpp's full memory spans all of
+// them and its graph must, too: the tokens are then rounded up to a multiple of n_seq_max, as
+// llama_context::graph_reserve does. Else as many as divide the tier, so that it keeps its size.
+std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier) {
+    const std::uint32_t n_seq_max = std::max(context.n_seq_max, 1U);
+    if (!context.kv_unified) return n_seq_max;
+    std::uint32_t n_seqs = std::min(n_seq_max, tier);
+    while (tier % n_seqs != 0) --n_seqs;
+    return n_seqs;
+}
+
+class Capture {
+public:
+    Capture(const CaptureRequest& request, std::shared_ptr<const DevicePolicy> policy,
+            Inventory identity)
+        : request_(request),
+          policy_(std::move(policy)),
+          device_({.policy = policy_}),
+          inventory_(std::move(identity)) {
+        inventory_.context = request.context;
+        inventory_.device = policy_->model();
+    }
+
+    // Throws what llama.cpp throws.
+    Status run(const std::vector<std::string>& paths, const llama_context_params& params) {
+        model_ = load_without_weights(paths, device_, request_.load_mtp);
+        if (!model_) return Error{"llama.cpp could not load the model", {}};
+        context_.reset(llama_init_from_model(model_.get(), params));
+        if (!context_) return Error{"llama.cpp could not make a context of the model", {}};
+        llama_get_memory_breakdown(context_.get());  // measures, and so shows, every tensor
+        add_weights();
+        add_states();
+        Status status = add_graphs();
+        resolve();
+        return status;
+    }
+
+    Inventory take() { return std::move(inventory_); }
+
+private:
+    void add_weights() {
+        for (const auto& [name, tensor] : tensors_of(model_.get())) {
+            const bool on_device = ggml_backend_buffer_get_type(tensor->buffer) ==
+                                   device_.buffer_type();
+            const bool tied_head = on_device && name == "token_embd.weight";
+            Weight weight;
+            weight.name = tied_head ? "output.weight" : name;
+            const WeightClass where = classify_weight(weight.name);
+            weight.type = ggml_type_name(tensor->type);
+            weight.shape = shape_of(tensor);
+            weight.bytes = ggml_nbytes(tensor);
+            weight.alloc_bytes =
+                aligned_tensor_bytes(*policy_, inventory_.device.alignment, *tensor);
+            weight.layer = where.layer;
+            weight.side = where.layer < 0 && !on_device ? Side::Input : where.side;
+            weight.routed = where.routed;
+            known_.add(tensor, {Ref::Kind::Weight, static_cast<int>(inventory_.weights.size())});
+            inventory_.weights.push_back(std::move(weight));
+        }
+    }
+
+    void add_states() {
+        for (const ggml_tensor* tensor : device_.tensors()) {
+            if (known_.find(tensor) != nullptr) continue;
+            State state;
+            state.name = tensor->name;
+            state.type = ggml_type_name(tensor->type);
+            state.shape = shape_of(tensor);
+            state.bytes = ggml_nbytes(tensor);
+            state.alloc_bytes =
+                aligned_tensor_bytes(*policy_, inventory_.device.alignment, *tensor);
+            state.layer = layer_of_state(state.name);
+            state.kind = is_recurrent(state.name) ? StateKind::Recurrent : StateKind::Kv;
+            state.n_cells = state.kind == StateKind::Kv ? tensor->ne[1] * tensor->ne[2] : 0;
+            known_.add(tensor, {Ref::Kind::State, static_cast<int>(inventory_.states.size())});
+            inventory_.states.push_back(std::move(state));
+        }
+    }
+
+    Status add_graphs() {
+        for (const std::uint32_t tier : request_.tiers) {
+            const std::uint32_t n_seqs = sequences_of_tier(request_.context, tier);
+            const std::uint32_t n_outputs = output_rows(request_.context, tier);
+            const ggml_cgraph* reserved =
+                llama_graph_reserve(context_.get(), tier, n_seqs, n_outputs);
+            if (reserved == nullptr) {
+                return Error{
+                    fmt::format("llama.cpp could not build the graph of {} tokens", tier), {}};
+            }
+            Graph graph = read_graph(*reserved, GraphScope::Whole, {known_, inventory_, *policy_});
+            graph.n_tokens = tier;
+            graph.n_seqs = n_seqs;
+            graph.n_outputs = n_outputs;
+            inventory_.graphs.push_back(std::move(graph));
+        }
+        return Done{};
+    }
+
+    // What only the whole capture shows.
+    void resolve() {
+        inventory_.has_recurrent =
+            std::any_of(inventory_.states.begin(), inventory_.states.end(),
+                        [](const State& state) { return state.kind == StateKind::Recurrent; });
+        const auto has_flash_attention = [](const Graph& graph) {
+            return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                               [](const Node& node) { return node.op == "FLASH_ATTN_EXT"; });
+        };
+        const FlashAttention asked = inventory_.context.flash_attention;
+        inventory_.flash_attention =
+            asked == FlashAttention::On ||
+            (asked == FlashAttention::Auto && std::any_of(inventory_.graphs.begin(),
+                                                          inventory_.graphs.end(),
+                                                          has_flash_attention));
+    }
+
+    const CaptureRequest& request_;
+    std::shared_ptr<const DevicePolicy> policy_;
+    VirtualDevice device_;  // outlives model and context
+    ModelPtr model_;
+    ContextPtr context_;
+    TensorIndex known_;  // weights and states
+    Inventory inventory_;
+};
+
+Status check_tiers(const CaptureRequest& request) {
+    const std::uint32_t most = std::min(request.context.n_ubatch, request.context.n_ctx);
+    std::uint32_t last = 0;
+    for (const std::uint32_t tier : request.tiers) {
+        if (tier <= last) {
+            return Error{fmt::format("tier {} does not follow {}: tiers must ascend from 1", tier,
+                                     last),
+                         {}};
+        }
+        if (tier > most) {
+            return Error{fmt::format("a tier of {} tokens does not fit a ubatch of {} (-ub) in a "
+                                     "context of {} (-c)",
+                                     tier, request.context.n_ubatch, request.context.n_ctx),
+                         {}};
+        }
+        last = tier;
+    }
+    return Done{};
+}
+
+// The error with llama.cpp's own last word, which speaks of the slim copy, in the file's name.
+Error explained(const Error& error, std::string complaint, const std::string& path,
+                const std::vector<std::string>& loaded_paths) {
+    for (const std::string& loaded : loaded_paths) {
+        for (std::size_t at = complaint.find(loaded); at != std::string::npos;
+             at = complaint.find(loaded)) {
+            complaint.replace(at, loaded.size(), path);
+        }
+    }
+    const std::string reason = complaint.empty() ? "" : fmt::format(": {}", complaint);
+    return Error{error.message + reason, {path}};
+}
+
+// llama.cpp's exceptions and failed assertions, as Errors.
+Status run_guarded(Capture& capture, const std::vector<std::string>& paths,
+                   const llama_context_params& params) {
+    try {
+        return capture.run(paths, params);
+    } catch (const std::exception& error) {
+        return Error{fmt::format("llama.cpp gave up on the model ({})", error.what()), {}};
+    }
+}
+
+Result<Inventory> capture_files(const CaptureRequest& request,
+                                std::shared_ptr<const DevicePolicy> policy,
+                                const std::vector<GgufHeader>& files,
+                                const std::vector<std::string>& paths) {
+    Result<Inventory> identity = identify_model(files);
+    if (!identity) return identity.error();
+    const Result<llama_context_params> params = context_params(request.context);
+    if (!params) return params.error();
+    LogCapture log;
+    if (Status loaded = ensure_cpu_backend(request.backend_dir); !loaded) return loaded.error();
+    if (policy == nullptr) {
+        Result<std::unique_ptr<DevicePolicy>> named = make_device_policy(request.device);
+        if (!named) return named.error();
+        policy = std::move(named).value();
+    }
+    Capture capture(request, std::move(policy), std::move(identity).value());
+    if (Status status = run_guarded(capture, paths, params.value()); !status) {
+        return explained(status.error(), log.complaint(), request.model_path, paths);
+    }
+    return capture.take();
+}
+
+std::vector<std::string> paths_of(const std::vector<GgufHeader>& files) {
+    std::vector<std::string> paths;
+    for (const GgufHeader& file : files) paths.push_back(file.path());
+    return paths;
+}
+
+}  // namespace
+
+Result<Inventory> capture_inventory(const CaptureRequest& request) {
+    return capture_inventory(request, nullptr);
+}
+
+Result<Inventory> capture_inventory(const CaptureRequest& request,
+                                    std::shared_ptr<const DevicePolicy> policy) {
+    if (Status tiers = check_tiers(request); !tiers) return tiers.error();
+    const Result<std::vector<GgufHeader>> files = open_model_files(request.model_path);
+    if (!files) return files.error();
+    if (request.load_vocabulary) {
+        return capture_files(request, std::move(policy), files.value(), paths_of(files.value()));
+    }
+    const Result<SlimModel> slim = SlimModel::make(files.value());
+    if (!slim) return slim.error();
+    return capture_files(request, std::move(policy), files.value(), slim.value().paths());
+}
+
+}  // namespace pshard

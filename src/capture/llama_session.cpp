@@ -1,0 +1,107 @@
+#include "capture/llama_session.h"
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+// Exported by libllama, declared in its internal llama-model.h: "for internal test use".
+const pshard::NamedTensors& llama_internal_get_tensor_map(const llama_model* model);
+
+namespace pshard {
+namespace {
+
+std::optional<ggml_type> type_of_name(const std::string& name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; ++i) {
+        const auto type = static_cast<ggml_type>(i);
+        if (ggml_blck_size(type) != 0 && name == ggml_type_name(type)) return type;
+    }
+    return std::nullopt;
+}
+
+llama_flash_attn_type flash_attention_type(FlashAttention flash_attention) {
+    switch (flash_attention) {
+        case FlashAttention::Off: return LLAMA_FLASH_ATTN_TYPE_DISABLED;
+        case FlashAttention::On: return LLAMA_FLASH_ATTN_TYPE_ENABLED;
+        case FlashAttention::Auto: break;
+    }
+    return LLAMA_FLASH_ATTN_TYPE_AUTO;
+}
+
+bool has_cpu_backend() {
+    return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr;
+}
+
+}  // namespace
+
+Status ensure_cpu_backend(const std::string& directory) {
+    if (has_cpu_backend()) return Done{};
+    if (directory.empty()) {
+        ggml_backend_load_all();
+    } else {
+        const std::string library = directory + "/libggml-cpu.so";
+        if (std::filesystem::exists(library)) {
+            ggml_backend_load(library.c_str());
+        } else {
+            ggml_backend_load_all_from_path(directory.c_str());
+        }
+    }
+    if (has_cpu_backend()) return Done{};
+    return Error{fmt::format("ggml has no CPU backend: libggml-cpu*.so was not found in {}",
+                             directory.empty() ? "the program's folder" : directory),
+                 {}};
+}
+
+ModelPtr load_without_weights(const std::vector<std::string>& paths, VirtualDevice& device,
+                              bool load_mtp) {
+    ggml_backend_dev_t devices[] = {device.device(), nullptr};
+    llama_model_params params = llama_model_default_params();
+    params.devices = devices;
+    params.n_gpu_layers = -1;
+    params.split_mode = LLAMA_SPLIT_MODE_LAYER;
+    params.load_mode = LLAMA_LOAD_MODE_NONE;
+    params.no_alloc = true;
+    params.load_mtp = load_mtp;
+    params.use_extra_bufts = false;
+    params.progress_callback = [](float, void*) { return true; };
+    if (paths.size() == 1) return ModelPtr(llama_model_load_from_file(paths[0].c_str(), params));
+    std::vector<const char*> names;
+    for (const std::string& path : paths) names.push_back(path.c_str());
+    return ModelPtr(llama_model_load_from_splits(names.data(), names.size(), params));
+}
+
+Result<llama_context_params> context_params(const ContextSpec& spec) {
+    const auto type_k = type_of_name(spec.type_k);
+    const auto type_v = type_of_name(spec.type_v);
+    if (!type_k || !type_v) {
+        return Error{fmt::format("'{}' is no ggml type; -ctk and -ctv take f16, q8_0, q4_0 ...",
+                                 type_k ? spec.type_v : spec.type_k),
+                     {}};
+    }
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = spec.n_ctx;
+    params.n_batch = spec.n_ubatch;
+    params.n_ubatch = spec.n_ubatch;
+    params.n_seq_max = spec.n_seq_max;
+    params.n_outputs_max = output_rows(spec, spec.n_ubatch);
+    params.n_outputs_max_per_seq = 0;
+    params.n_threads = 1;
+    params.n_threads_batch = 1;
+    params.flash_attn_type = flash_attention_type(spec.flash_attention);
+    params.type_k = *type_k;
+    params.type_v = *type_v;
+    params.offload_kqv = true;
+    params.op_offload = false;
+    params.swa_full = spec.swa_full;
+    params.kv_unified = spec.kv_unified;
+    params.no_perf = true;
+    return params;
+}
+
+const NamedTensors& tensors_of(const llama_model* model) {
+    return llama_internal_get_tensor_map(model);
+}
+
+}  // namespace pshard

@@ -1,0 +1,62 @@
+#include "capture/model_identity.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "base/fingerprint.h"
+
+namespace pshard {
+namespace {
+
+constexpr std::uint64_t kMaxLayers = 4096;
+
+std::uint64_t hash_of_tensors(const std::vector<GgufHeader>& files) {
+    std::string text;
+    for (const GgufHeader& file : files) {
+        for (const GgufTensor& tensor : file.tensors()) {
+            text += tensor.name;
+            text += fmt::format(" {} {} {} {} {}\n", tensor.type, tensor.shape[0], tensor.shape[1],
+                                tensor.shape[2], tensor.shape[3]);
+        }
+    }
+    return text_hash(text).value;
+}
+
+// A figure of the architecture, "ARCH.name"; 0 if it is absent or no sane count.
+std::uint64_t figure(const GgufHeader& file, std::string_view name) {
+    const auto architecture = file.string("general.architecture").value_or("");
+    const auto value = file.integer(fmt::format("{}.{}", architecture, name)).value_or(0);
+    return value <= std::numeric_limits<std::int32_t>::max() ? value : 0;
+}
+
+}  // namespace
+
+Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
+    const GgufHeader& first = files.front();
+    Inventory inventory;
+    inventory.model_name = first.string("general.name").value_or("");
+    inventory.architecture = first.string("general.architecture").value_or("");
+    if (inventory.architecture.empty()) {
+        return Error{"names no architecture (general.architecture): it is no language model",
+                     {first.path()}};
+    }
+    const std::uint64_t n_layers = figure(first, "block_count");
+    if (n_layers == 0 || n_layers > kMaxLayers) {
+        return Error{fmt::format("says that it has {} layers ({}.block_count): it is no language "
+                                 "model, or damaged",
+                                 n_layers, inventory.architecture),
+                     {first.path()}};
+    }
+    inventory.file_bytes = first.file_bytes();
+    for (const GgufHeader& file : files) inventory.total_file_bytes += file.file_bytes();
+    inventory.header_hash = hash_of_tensors(files);
+    inventory.n_layers = static_cast<int>(n_layers);
+    inventory.n_layers_nextn = static_cast<int>(figure(first, "nextn_predict_layers"));
+    inventory.n_experts = static_cast<int>(figure(first, "expert_count"));
+    inventory.n_experts_used = static_cast<int>(figure(first, "expert_used_count"));
+    inventory.n_ctx_train = static_cast<std::uint32_t>(figure(first, "context_length"));
+    return inventory;
+}
+
+}  // namespace pshard

@@ -1,0 +1,139 @@
+#include "capture/slim_model.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace pshard {
+namespace {
+
+template <typename T>
+void append(std::string& out, T value) {
+    char bytes[sizeof(T)];
+    std::memcpy(bytes, &value, sizeof(T));
+    out.append(bytes, sizeof(T));
+}
+
+void append_string(std::string& out, std::string_view text) {
+    append<std::uint64_t>(out, text.size());
+    out += text;
+}
+
+void append_integer_pair(std::string& out, std::string_view key, std::uint32_t value) {
+    append_string(out, key);
+    append(out, GgufType::U32);
+    append(out, value);
+}
+
+void append_string_pair(std::string& out, std::string_view key, std::string_view value) {
+    append_string(out, key);
+    append(out, GgufType::String);
+    append_string(out, value);
+}
+
+std::string vocabulary_size_key(const GgufHeader& file) {
+    return std::string(file.string("general.architecture").value_or("")) + ".vocab_size";
+}
+
+// Whether the pair is part of the vocabulary, or is written anew.
+bool is_dropped(const GgufPair& pair, std::string_view size_key) {
+    if (pair.key == size_key || pair.key == "tokenizer.ggml.model") return true;
+    return pair.key.starts_with("tokenizer.") &&
+           (pair.type == GgufType::Array || pair.type == GgufType::String);
+}
+
+// Keys of a file that has a vocabulary; `n_pairs` counts them.
+std::string slim_pairs(const GgufHeader& file, const GgufPair& tokens, std::uint64_t& n_pairs) {
+    const std::string size_key = vocabulary_size_key(file);
+    std::string out;
+    for (const GgufPair& pair : file.pairs()) {
+        if (is_dropped(pair, size_key)) continue;
+        out += file.bytes(pair.begin, pair.end);
+        ++n_pairs;
+    }
+    append_string_pair(out, "tokenizer.ggml.model", "no_vocab");
+    append_integer_pair(out, size_key, static_cast<std::uint32_t>(tokens.count));
+    n_pairs += 2;
+    return out;
+}
+
+std::string all_pairs(const GgufHeader& file, std::uint64_t& n_pairs) {
+    n_pairs = file.pairs().size();
+    if (file.pairs().empty()) return {};
+    return std::string(file.bytes(file.pairs().front().begin, file.pairs().back().end));
+}
+
+std::string slim_header(const GgufHeader& file) {
+    std::uint64_t n_pairs = 0;
+    const GgufPair* tokens = file.find("tokenizer.ggml.tokens");
+    const std::string pairs =
+        tokens != nullptr ? slim_pairs(file, *tokens, n_pairs) : all_pairs(file, n_pairs);
+    std::string out = "GGUF";
+    append(out, file.version());
+    append<std::uint64_t>(out, file.tensors().size());
+    append(out, n_pairs);
+    out += pairs;
+    out += file.bytes(file.tensors_begin(), file.tensors_end());
+    return out;
+}
+
+Error system_error(const std::string& path, std::string_view what) {
+    return Error{fmt::format("its header could not be copied to memory: {} failed ({})", what,
+                             std::strerror(errno)),
+                 {path}};
+}
+
+bool write_all(int descriptor, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+        if (written <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+}  // namespace
+
+SlimModel::File::~File() {
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+SlimModel::File::File(File&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+SlimModel::File& SlimModel::File::operator=(File&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+}
+
+Result<SlimModel> SlimModel::make(const std::vector<GgufHeader>& files) {
+    SlimModel slim;
+    for (const GgufHeader& file : files) {
+        const int descriptor = memfd_create("pshard-slim-gguf", MFD_CLOEXEC);
+        if (descriptor < 0) return system_error(file.path(), "memfd_create");
+        slim.files_.emplace_back(descriptor);
+        const std::string header = slim_header(file);
+        if (!write_all(descriptor, header)) return system_error(file.path(), "write");
+        const std::uint64_t data = align_up(header.size(), file.alignment());
+        const std::uint64_t data_bytes =
+            file.file_bytes() - std::min<std::uint64_t>(file.data_offset(), file.file_bytes());
+        if (ftruncate(descriptor, static_cast<off_t>(data + data_bytes)) != 0) {
+            return system_error(file.path(), "ftruncate");
+        }
+    }
+    return slim;
+}
+
+std::vector<std::string> SlimModel::paths() const {
+    std::vector<std::string> paths;
+    for (const File& file : files_) {
+        paths.push_back(fmt::format("/proc/self/fd/{}", file.descriptor()));
+    }
+    return paths;
+}
+
+}  // namespace pshard

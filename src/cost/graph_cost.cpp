@@ -1,0 +1,159 @@
+#include "cost/graph_cost.h"
+
+#include <array>
+#include <bit>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "cost/kv_reach.h"
+
+namespace pshard {
+
+namespace {
+
+// Collects what an op's work depends on into 64 bits. Two different ops of one graph meet with a
+// chance of about 1e-15; equal ops always do.
+class Signature {
+public:
+    void add(std::uint64_t value) {
+        hash_ = (std::rotl(hash_, 27) ^ value) * 0x9e3779b97f4a7c15u;
+        hash_ ^= hash_ >> 29;
+    }
+
+    void add(std::string_view text) {
+        for (const char c : text) add(static_cast<std::uint64_t>(static_cast<unsigned char>(c)));
+        add(text.size());
+    }
+
+    void add(const Shape& shape) {
+        for (const std::int64_t extent : shape) add(static_cast<std::uint64_t>(extent));
+    }
+
+    template <typename Tensor>
+    void add_tensor(const Tensor& tensor) {
+        add(std::string_view(tensor.type));
+        add(tensor.shape);
+        add(tensor.bytes);
+    }
+
+    [[nodiscard]] std::uint64_t value() const { return hash_; }
+
+private:
+    std::uint64_t hash_ = 0x243f6a8885a308d3u;
+};
+
+using Prices = std::array<std::optional<OpTime>, kAllProcessors.size()>;
+
+class GraphPricer {
+public:
+    GraphPricer(const Graph& graph,
+                const Inventory& inventory,
+                const Roofline& roofline,
+                std::uint32_t depth_tokens)
+        : graph_(graph),
+          inventory_(inventory),
+          roofline_(roofline),
+          reach_(kv_reach(graph, inventory, depth_tokens)) {
+        prices_.reserve(256);
+    }
+
+    const Prices& price(std::size_t index) {
+        const auto [at, is_new] = prices_.try_emplace(signature_of(index));
+        if (is_new) at->second = fresh_price(index);
+        return at->second;
+    }
+
+private:
+    std::uint64_t signature_of(std::size_t index) const {
+        const Node& node = graph_.nodes[index];
+        Signature signature;
+        if (computes_nothing(node)) return signature.value();
+        signature.add(std::string_view(node.op));
+        signature.add_tensor(node);
+        for (const Ref& ref : node.sources) add_source(signature, ref);
+        return signature.value();
+    }
+
+    void add_source(Signature& signature, const Ref& ref) const {
+        const auto i = static_cast<std::size_t>(ref.index);
+        switch (ref.kind) {
+            case Ref::Kind::Weight:
+                return signature.add_tensor(inventory_.weights[i]);
+            case Ref::Kind::State:
+                return signature.add_tensor(inventory_.states[i]);
+            case Ref::Kind::Input:
+                return signature.add_tensor(graph_.inputs[i]);
+            case Ref::Kind::Node:
+                break;
+        }
+        signature.add_tensor(graph_.nodes[i]);
+        if (reach_.cells[i] == 0) return;
+        signature.add(static_cast<std::uint64_t>(reach_.cells[i]));
+        signature.add(std::bit_cast<std::uint64_t>(reach_.fraction[i]));
+    }
+
+    Prices fresh_price(std::size_t index) const {
+        const OpWork work = op_work(graph_, index, inventory_, reach_);
+        Prices prices;
+        for (const Processor processor : kAllProcessors) {
+            prices[static_cast<std::size_t>(processor)] = roofline_.op_time(work, processor);
+        }
+        return prices;
+    }
+
+    const Graph& graph_;
+    const Inventory& inventory_;
+    const Roofline& roofline_;
+    KvReach reach_;
+    std::unordered_map<std::uint64_t, Prices> prices_;
+};
+
+void resize(ProcessorCost& cost, std::size_t n) {
+    cost.seconds.resize(n);
+    cost.bound_by.resize(n, Bound::Launch);
+    cost.extrapolated.resize(n);
+}
+
+void put(ProcessorCost& cost, std::size_t index, const OpTime& time) {
+    cost.seconds[index] = time.seconds;
+    cost.bound_by[index] = time.bound_by;
+    cost.extrapolated[index] = time.extrapolated ? 1 : 0;
+}
+
+}  // namespace
+
+const ProcessorCost& GraphCost::on(Processor processor) const {
+    if (processor == Processor::Gpu) return gpu;
+    return processor == Processor::Cpu ? cpu : cpu_under_copies;
+}
+
+GraphCost price_graph(const Graph& graph,
+                      const Inventory& inventory,
+                      const Roofline& roofline,
+                      std::uint32_t depth_tokens) {
+    GraphCost cost;
+    cost.depth_tokens = depth_tokens;
+    const std::array columns = {&cost.gpu, &cost.cpu, &cost.cpu_under_copies};
+    for (const Processor processor : kAllProcessors) {
+        if (!roofline.knows(processor)) continue;
+        resize(*columns[static_cast<std::size_t>(processor)], graph.nodes.size());
+    }
+    GraphPricer pricer(graph, inventory, roofline, depth_tokens);
+    for (std::size_t i = 0; i < graph.nodes.size(); i++) {
+        const Prices& prices = pricer.price(i);
+        for (std::size_t p = 0; p < prices.size(); p++) {
+            if (prices[p]) put(*columns[p], i, *prices[p]);
+        }
+    }
+    return cost;
+}
+
+GraphCost price_graph(const Graph& graph,
+                      const Inventory& inventory,
+                      const MachineProfile& profile,
+                      std::uint32_t depth_tokens) {
+    return price_graph(graph, inventory, Roofline(profile), depth_tokens);
+}
+
+}  // namespace pshard

@@ -1,0 +1,282 @@
+#include "cost/op_work.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "cost/kv_reach.h"
+#include "machine/quant.h"
+
+namespace pshard {
+
+namespace {
+
+// Flops per element of the result. Source: facts 2.2; what it leaves out (exponentials, norms by
+// two passes) counted by hand. These ops are bound by memory or launch on every known machine.
+struct FlopsPerElement {
+    std::string_view op;
+    double flops;
+};
+
+constexpr std::array kElementFlops = {
+    FlopsPerElement{"ROPE", 6},        FlopsPerElement{"RMS_NORM", 3},
+    FlopsPerElement{"NORM", 5},        FlopsPerElement{"L2_NORM", 3},
+    FlopsPerElement{"GROUP_NORM", 5},  FlopsPerElement{"ADD", 1},
+    FlopsPerElement{"ADD_ID", 1},      FlopsPerElement{"SUB", 1},
+    FlopsPerElement{"MUL", 1},         FlopsPerElement{"DIV", 1},
+    FlopsPerElement{"SCALE", 1},       FlopsPerElement{"SQR", 1},
+    FlopsPerElement{"SQRT", 1},        FlopsPerElement{"CLAMP", 2},
+    FlopsPerElement{"SOFT_MAX", 5},    FlopsPerElement{"REGLU", 2},
+    FlopsPerElement{"GEGLU", 2},       FlopsPerElement{"SWIGLU", 2},
+    FlopsPerElement{"SWIGLU_OAI", 2},  FlopsPerElement{"GEGLU_ERF", 2},
+    FlopsPerElement{"GEGLU_QUICK", 2}, FlopsPerElement{"SWIGLU_CLAMP", 2},
+    FlopsPerElement{"SILU", 4},        FlopsPerElement{"GELU", 8},
+    FlopsPerElement{"SIGMOID", 4},     FlopsPerElement{"TANH", 4},
+    FlopsPerElement{"EXP", 2},         FlopsPerElement{"SOFTPLUS", 4},
+    FlopsPerElement{"RELU", 1},        FlopsPerElement{"CUMSUM", 1},
+    FlopsPerElement{"SUM_ROWS", 1},
+};
+
+// A recurrence of one step per token: flops per element of `source` and per row of its state.
+struct ScanOp {
+    std::string_view op;
+    std::size_t source;    // whose elements are counted, once per token
+    double flops;          // per element and state row
+    bool rows_from_state;  // state rows: shape[0] of source 0 (SSM_SCAN), else of `source`
+};
+
+constexpr std::array kScanOps = {
+    ScanOp{"SSM_SCAN", 1, 6, true},
+    ScanOp{"GATED_DELTA_NET", 2, 8, false},
+    ScanOp{"GATED_LINEAR_ATTN", 1, 6, false},
+    ScanOp{"RWKV_WKV6", 1, 6, false},
+    ScanOp{"RWKV_WKV7", 1, 8, false},
+};
+
+constexpr std::array<std::string_view, 5> kViewOps = {
+    "NONE", "RESHAPE", "VIEW", "PERMUTE", "TRANSPOSE"};
+
+double type_bytes(std::string_view type, double n_elements, double otherwise) {
+    const auto bits = bits_per_weight(type);
+    return bits ? n_elements * *bits / 8 : otherwise;
+}
+
+// Bytes of the elements themselves: ggml's size of a strided view counts the gaps.
+double data_bytes(const TensorView& tensor) {
+    return type_bytes(tensor.type, double(elements(tensor.shape)), double(tensor.bytes));
+}
+
+// The ops' view of a node: its sources, and how much of each is really read at this depth.
+struct Sources {
+    const Graph& graph;
+    const Node& node;
+    const Inventory& inventory;
+    const KvReach& reach;
+    std::int64_t cells = 0;  // of the cache that the node reads; 0: of none
+    double fraction = 1;     // of those cells that are in use
+
+    Sources(const Graph& g, const Node& n, const Inventory& inv, const KvReach& r)
+        : graph(g), node(n), inventory(inv), reach(r) {
+        for (const Ref& ref : node.sources) {
+            if (ref.kind != Ref::Kind::Node) continue;
+            const auto index = static_cast<std::size_t>(ref.index);
+            if (reach.cells[index] == 0) continue;
+            cells = reach.cells[index];
+            fraction = reach.fraction[index];
+        }
+    }
+
+    [[nodiscard]] std::size_t count() const { return node.sources.size(); }
+
+    [[nodiscard]] TensorView at(std::size_t i) const {
+        return tensor_of(node.sources[i], graph, inventory);
+    }
+
+    // Bytes read of a tensor: masks span the cells too, though they are inputs.
+    [[nodiscard]] double bytes_of(const TensorView& tensor) const {
+        const bool scales = cells > 0 && has_extent(tensor.shape, cells);
+        return data_bytes(tensor) * (scales ? fraction : 1.0);
+    }
+
+    [[nodiscard]] double bytes(std::size_t i) const { return bytes_of(at(i)); }
+
+    [[nodiscard]] double all_bytes() const {
+        double sum = 0;
+        for (std::size_t i = 0; i < count(); i++) sum += bytes(i);
+        return sum;
+    }
+
+    [[nodiscard]] TensorView result() const {
+        return {node.name, node.type, node.shape, node.bytes};
+    }
+};
+
+// src0 [K, N, ...] times src1 [K, M, ...] = [N, M, ...]; src0 is broadcast over src1's matrices.
+OpWork matmul_work(const Sources& in) {
+    const TensorView weight = in.at(0);
+    const double n_result = double(elements(in.node.shape));
+    const double matrices = double(std::max<std::int64_t>(1, weight.shape[2] * weight.shape[3]));
+    const double n = double(std::max<std::int64_t>(1, weight.shape[1]));
+    OpWork work{.family = OpFamily::MatMul, .quant = weight.type};
+    work.flops = 2 * double(weight.shape[0]) * n_result * in.fraction;
+    work.bytes = in.all_bytes() + in.bytes_of(in.result());
+    work.batch = n_result / (n * matrices);
+    work.size = double(weight.shape[0]) * n * in.fraction;
+    return work;
+}
+
+// src0 [K, N, E], src1 [K, 1 or k, M], ids [k, M]: result [N, k, M].
+OpWork matmul_id_work(const Sources& in) {
+    const TensorView weight = in.at(0);
+    const Shape ids = in.at(2).shape;
+    const double n_result = double(elements(in.node.shape));
+    const double experts = double(std::max<std::int64_t>(1, weight.shape[2]));
+    const double distinct = distinct_experts(experts, double(ids[0]), double(ids[1]));
+    OpWork work{.family = OpFamily::MatMulId, .quant = weight.type};
+    work.flops = 2 * double(weight.shape[0]) * n_result;
+    work.bytes = data_bytes(weight) * distinct / experts + in.bytes(1) + in.bytes(2) +
+                 data_bytes(in.result());
+    work.batch = double(ids[0] * ids[1]) / distinct;
+    work.size = double(weight.shape[0] * weight.shape[1]);
+    return work;
+}
+
+// q [dk, tokens, heads, streams], k [dk, cells, kv heads, streams], v [dv, ...]
+OpWork attention_work(const Sources& in) {
+    const Shape q = in.at(0).shape;
+    const Shape k = in.at(1).shape;
+    const Shape v = in.at(2).shape;
+    const double cells = double(k[1]) * in.fraction;
+    // A token of a batch sees the cells before it only, and kernels skip tiles that are all masked:
+    // on average half of the batch's own cells. Tensors that are no cache are not causal.
+    const double own = std::min(double(q[1]), cells);
+    const double seen = in.cells > 0 ? cells - (own - 1) / 2 : cells;
+    OpWork work{.family = OpFamily::Attention, .quant = in.at(1).type};
+    work.flops = 2 * double(q[0] + v[0]) * double(q[1] * q[2] * q[3]) * seen;
+    work.bytes = in.all_bytes() + data_bytes(in.result());
+    work.batch = double(q[1]);
+    work.size = cells;
+    return work;
+}
+
+OpWork scan_work(const Sources& in, const ScanOp& scan) {
+    const TensorView counted = in.at(scan.source);
+    const auto rows = scan.rows_from_state ? in.at(0).shape[0] : counted.shape[0];
+    OpWork work{.family = OpFamily::Scan, .quant = in.node.type};
+    work.flops = scan.flops * double(rows) * double(elements(counted.shape));
+    work.bytes = in.all_bytes() + data_bytes(in.result());
+    work.batch = std::max(1.0, double(in.graph.n_tokens) / std::max(1u, in.graph.n_seqs));
+    work.size = double(elements(in.node.shape));
+    return work;
+}
+
+double element_flops(const Sources& in) {
+    const std::string_view op = in.node.op;
+    if (op == "SSM_CONV" && in.count() >= 2) return 2 * double(in.at(1).shape[0]);
+    if ((op == "ARGSORT" || op == "TOP_K") && in.count() >= 1) {
+        return std::log2(double(std::max<std::int64_t>(2, in.at(0).shape[0])));
+    }
+    const auto found = std::find_if(kElementFlops.begin(),
+                                    kElementFlops.end(),
+                                    [&](const FlopsPerElement& entry) { return entry.op == op; });
+    return found == kElementFlops.end() ? 0 : found->flops;
+}
+
+// Bytes of the ops that touch less than all their tensors.
+double other_bytes(const Sources& in) {
+    const std::string_view op = in.node.op;
+    const TensorView result = in.result();
+    if (op == "GET_ROWS" && in.count() >= 2) {
+        const double n = double(elements(result.shape));
+        return type_bytes(in.at(0).type, n, double(result.bytes)) + in.bytes(1) +
+               in.bytes_of(result);
+    }
+    // The result of SET_ROWS is the whole cache; only the rows of source 0 are written.
+    if (op == "SET_ROWS" && in.count() >= 2) {
+        const double n = double(elements(in.at(0).shape));
+        return in.bytes(0) + in.bytes(1) + type_bytes(result.type, n, in.bytes(0));
+    }
+    // The second source of CPY is where it writes.
+    if ((op == "CPY" || op == "CONT" || op == "DUP") && in.count() >= 1) {
+        return in.bytes(0) + in.bytes_of(result);
+    }
+    return in.all_bytes() + in.bytes_of(result);
+}
+
+OpWork other_work(const Sources& in) {
+    const double n = double(std::max<std::int64_t>(0, elements(in.node.shape)));
+    const bool scales = in.cells > 0 && has_extent(in.node.shape, in.cells);
+    OpWork work{.family = OpFamily::Other, .quant = in.node.type};
+    work.flops = element_flops(in) * n * (scales ? in.fraction : 1.0);
+    work.bytes = other_bytes(in);
+    work.batch = 1;
+    work.size = n;
+    return work;
+}
+
+OpWork work_of(const Sources& in) {
+    const std::string_view op = in.node.op;
+    if (op == "MUL_MAT" && in.count() >= 2) return matmul_work(in);
+    if (op == "MUL_MAT_ID" && in.count() >= 3) return matmul_id_work(in);
+    if (op == "FLASH_ATTN_EXT" && in.count() >= 3) return attention_work(in);
+    for (const ScanOp& scan : kScanOps) {
+        if (scan.op == op && in.count() > scan.source) return scan_work(in, scan);
+    }
+    return other_work(in);
+}
+
+}  // namespace
+
+TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& inventory) {
+    const auto index = static_cast<std::size_t>(ref.index);
+    const auto view = [](const auto& tensor) {
+        return TensorView{tensor.name, tensor.type, tensor.shape, tensor.bytes};
+    };
+    switch (ref.kind) {
+        case Ref::Kind::Weight:
+            return view(inventory.weights.at(index));
+        case Ref::Kind::State:
+            return view(inventory.states.at(index));
+        case Ref::Kind::Input:
+            return view(graph.inputs.at(index));
+        case Ref::Kind::Node:
+            break;
+    }
+    return view(graph.nodes.at(index));
+}
+
+std::int64_t elements(const Shape& shape) { return shape[0] * shape[1] * shape[2] * shape[3]; }
+
+double distinct_experts(double n_experts, double n_used, double n_tokens) {
+    if (n_experts <= 0 || n_used <= 0 || n_tokens <= 0) return 0;
+    const double share = std::min(1.0, n_used / n_experts);
+    return n_experts * (1 - std::pow(1 - share, n_tokens));
+}
+
+bool computes_nothing(const Node& node) {
+    return node.is_view || std::find(kViewOps.begin(), kViewOps.end(), node.op) != kViewOps.end();
+}
+
+OpWork op_work(const Graph& graph,
+               std::size_t index,
+               const Inventory& inventory,
+               const KvReach& reach) {
+    const Node& node = graph.nodes.at(index);
+    OpWork work;
+    if (!computes_nothing(node)) work = work_of(Sources(graph, node, inventory, reach));
+    work.op = node.op;
+    return work;
+}
+
+OpWork op_work(const Node& node,
+               const Graph& graph,
+               const Inventory& inventory,
+               std::uint32_t depth_tokens) {
+    const KvReach reach = kv_reach(graph, inventory, depth_tokens);
+    OpWork work;
+    if (!computes_nothing(node)) work = work_of(Sources(graph, node, inventory, reach));
+    work.op = node.op;
+    return work;
+}
+
+}  // namespace pshard

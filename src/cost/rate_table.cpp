@@ -1,0 +1,253 @@
+#include "cost/rate_table.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "machine/quant.h"
+
+namespace pshard {
+
+namespace {
+
+// A row is memory-bound when it moved its bytes at this share of the header's bandwidth or more.
+constexpr double kMemoryBoundShare = 0.6;
+
+// A GPU row that took less than this many launches measured the launch, not the work.
+constexpr double kLaunchBoundLaunches = 3;
+
+// Fallbacks where the profile says nothing; docs/models/cost.md, "Constants".
+constexpr Seconds kGpuLaunchSeconds = 2e-6;
+constexpr Seconds kCpuLaunchSeconds = 2e-6;
+constexpr Seconds kGpuScanStepSeconds = 1.4e-6;  // facts 1.5: 700 us a layer at 512 tokens
+constexpr double kCpuVectorFlopsPerByte = 1;     // of memory bandwidth
+constexpr double kGpuVectorFlopsPerByte = 4;
+
+void finish(ProcessorRates& rates) {
+    for (FamilyRates* family : {&rates.matmul, &rates.matmul_id, &rates.attention}) {
+        family->finish();
+    }
+}
+
+double product(std::int64_t a, std::int64_t b) { return double(a) * double(b); }
+
+double weight_bytes(const OpRow& row) {
+    return product(row.n, row.k) * bits_per_weight(row.quant).value_or(16) / 8;
+}
+
+RowWork matmul_row_work(const OpRow& row) {
+    const double batch = double(row.batch);
+    return {2 * product(row.n, row.k) * batch,
+            weight_bytes(row) + 4 * double(row.n + row.k) * batch,
+            batch,
+            product(row.n, row.k)};
+}
+
+// The profiler routes round robin, so used*batch routes touch min(E, used*batch) experts.
+RowWork matmul_id_row_work(const OpRow& row) {
+    const double routes = product(row.n_tokens, row.batch);
+    const double distinct = std::min(double(row.ctx_len), routes);
+    return {2 * product(row.n, row.k) * routes,
+            weight_bytes(row) * distinct + 4 * double(row.n) * routes + 4 * double(row.k) * routes,
+            routes / distinct,
+            product(row.n, row.k)};
+}
+
+// Q + K + V + out with the query heads h that AI = 4tdch / (8tdh + 4dcg) leads back to.
+RowWork attention_row_work(const OpRow& row) {
+    const double tokens = double(row.n_tokens);
+    const double cells = double(row.ctx_len);
+    const double rest = cells - 2 * row.intensity;
+    if (rest <= 0 || row.intensity <= 0) return {};
+    const double heads = row.intensity * cells * double(row.n_heads) / (tokens * rest);
+    const double flops = 4 * tokens * double(row.head_dim) * cells * heads;
+    return {flops, flops / row.intensity, tokens, cells};
+}
+
+enum class RowBound { Compute, Memory, Launch, Unusable };
+
+struct JudgedRow {
+    RowBound bound = RowBound::Unusable;
+    RowWork work;
+    double gb_per_s = 0;
+};
+
+// By the time that the row took, never by its AI and ridge columns.
+JudgedRow judge(const OpRow& row, const ProcessorRates& rates) {
+    JudgedRow judged{.work = row_work(row)};
+    if (judged.work.flops <= 0 || judged.work.bytes <= 0) return judged;
+    const double seconds = judged.work.flops / (row.gflops * 1e9);
+    judged.gb_per_s = judged.work.bytes / seconds / 1e9;
+    const double roof = rates.bytes_per_second / 1e9;
+    if (!rates.is_cpu && seconds < kLaunchBoundLaunches * rates.launch_seconds) {
+        judged.bound = RowBound::Launch;
+    } else if (roof > 0 ? judged.gb_per_s >= kMemoryBoundShare * roof : row.intensity < row.ridge) {
+        judged.bound = RowBound::Memory;
+    } else {
+        judged.bound = RowBound::Compute;
+    }
+    return judged;
+}
+
+FamilyRates* family_of(const std::string& op, ProcessorRates& rates) {
+    if (op == "MUL_MAT") return &rates.matmul;
+    if (op == "MUL_MAT_ID") return &rates.matmul_id;
+    return op.starts_with("FLASH_ATTN") ? &rates.attention : nullptr;
+}
+
+// `share`: the row's rate under copies as a share of its rate alone.
+void add_row(const OpRow& row, double share, double roof_share, ProcessorRates& rates) {
+    FamilyRates* family = family_of(row.op, rates);
+    if (!family) {
+        if (row.n_elements > 0) {
+            rates.others[row.op].add(1, double(row.n_elements), row.gb_per_s * share);
+        }
+        return;
+    }
+    const JudgedRow judged = judge(row, rates);
+    if (judged.bound == RowBound::Launch || judged.bound == RowBound::Unusable) return;
+    QuantRates& quant = family->of(row.quant);
+    quant.best_gflops = std::max(quant.best_gflops, row.gflops * share);
+    if (judged.bound == RowBound::Compute) {
+        quant.gflops.add(judged.work.batch, judged.work.size, row.gflops * share);
+    }
+    // Faster than memory means that a cache held the weights (trap 36).
+    const double roof = rates.bytes_per_second * roof_share / 1e9;
+    const double measured = judged.gb_per_s * share;
+    if (judged.bound == RowBound::Memory) {
+        quant.memory_bound.push_back(judged.work);
+        quant.gb_per_s.add(1, judged.work.size, roof > 0 ? std::min(measured, roof) : measured);
+    }
+}
+
+double under_copies_share(const OpRow& row, double efficiency) {
+    return row.gflops_under_copies ? std::min(1.0, *row.gflops_under_copies / row.gflops)
+                                   : efficiency;
+}
+
+// CPU and copies draw on one memory: without a measurement each gets its share of the demand.
+double efficiency_under_copies(const MachineProfile& profile) {
+    const CpuProfile& cpu = *profile.cpu;
+    if (cpu.copy_efficiency_percent) return std::min(1.0, *cpu.copy_efficiency_percent / 100);
+    if (!cpu.dram_gb_per_s || !profile.link.standalone_gb_per_s) return 1;
+    return *cpu.dram_gb_per_s / (*cpu.dram_gb_per_s + *profile.link.standalone_gb_per_s);
+}
+
+// Distance of two quants: how far their bits per weight are apart; unknown ones are furthest.
+double quant_distance(std::string_view a, std::string_view b) {
+    if (a == b) return 0;
+    const auto bits_a = bits_per_weight(a);
+    const auto bits_b = bits_per_weight(b);
+    if (!bits_a || !bits_b) return 1e9;
+    return 1e-9 + std::abs(std::log(*bits_a / *bits_b));
+}
+
+const QuantRates* nearest(const std::vector<QuantRates>& quants,
+                          std::string_view wanted,
+                          RateSurface QuantRates::*surface) {
+    const QuantRates* best = nullptr;
+    for (const QuantRates& quant : quants) {
+        if ((quant.*surface).empty()) continue;
+        if (!best || quant_distance(quant.quant, wanted) < quant_distance(best->quant, wanted)) {
+            best = &quant;
+        }
+    }
+    return best;
+}
+
+}  // namespace
+
+RowWork row_work(const OpRow& row) {
+    if (row.op == "MUL_MAT") return matmul_row_work(row);
+    if (row.op == "MUL_MAT_ID" && row.n_tokens > 0) return matmul_id_row_work(row);
+    if (row.op.starts_with("FLASH_ATTN") && row.n_tokens > 0) return attention_row_work(row);
+    return {};
+}
+
+QuantRates& FamilyRates::of(const std::string& quant) {
+    const auto found = std::find_if(quants_.begin(), quants_.end(), [&](const QuantRates& rates) {
+        return rates.quant == quant;
+    });
+    if (found != quants_.end()) return *found;
+    return quants_.emplace_back(QuantRates{.quant = quant});
+}
+
+void FamilyRates::finish() {
+    const bool any_compute = std::any_of(
+        quants_.begin(), quants_.end(), [](const auto& quant) { return !quant.gflops.empty(); });
+    for (QuantRates& quant : quants_) {
+        if (any_compute && quant.gflops.empty()) continue;
+        for (const RowWork& work : quant.memory_bound) {
+            quant.gflops.add(work.batch, work.size, quant.best_gflops);
+        }
+    }
+}
+
+double FamilyRates::slowest_gflops(const OpWork& work) const {
+    double slowest = HUGE_VAL;
+    for (const QuantRates& quant : quants_) {
+        if (quant.gflops.empty()) continue;
+        slowest = std::min(slowest, quant.gflops.at(work.batch, work.size));
+    }
+    return slowest;
+}
+
+std::optional<FoundRate> FamilyRates::gflops(const OpWork& work, bool floor_codebooks) const {
+    const QuantRates* best = nearest(quants_, work.quant, &QuantRates::gflops);
+    if (!best) return std::nullopt;
+    const bool own = best->quant == work.quant;
+    const bool slow = is_codebook_quant(work.quant) || !bits_per_weight(work.quant);
+    FoundRate found{best->gflops.at(work.batch, work.size), own && best->gflops.covers(work.batch)};
+    if (!own && slow && floor_codebooks && work.batch >= 32) {
+        found.rate = std::min(found.rate, slowest_gflops(work));
+    }
+    return found;
+}
+
+std::optional<FoundRate> FamilyRates::gb_per_s(const OpWork& work) const {
+    const QuantRates* best = nearest(quants_, work.quant, &QuantRates::gb_per_s);
+    if (!best) return std::nullopt;
+    return FoundRate{best->gb_per_s.at(1, work.size), best->quant == work.quant};
+}
+
+ProcessorRates gpu_rates(const MachineProfile& profile) {
+    ProcessorRates rates;
+    if (!profile.gpu) return rates;
+    const GpuProfile& gpu = *profile.gpu;
+    rates.known = gpu.memory_gb_per_s || gpu.peak_gflops || !gpu.rows.empty();
+    rates.bytes_per_second = gpu.memory_gb_per_s.value_or(0) * 1e9;
+    rates.peak_flops_per_second = gpu.peak_gflops.value_or(0) * 1e9;
+    rates.flops_per_second = gpu.vector_gflops ? *gpu.vector_gflops * 1e9
+                                               : kGpuVectorFlopsPerByte * rates.bytes_per_second;
+    rates.launch_seconds = gpu.launch_us ? *gpu.launch_us * 1e-6 : kGpuLaunchSeconds;
+    rates.scan_step_seconds = gpu.scan_step_us ? *gpu.scan_step_us * 1e-6 : kGpuScanStepSeconds;
+    rates.scan_step_known = gpu.scan_step_us.has_value();
+    for (const OpRow& row : gpu.rows) add_row(row, 1, 1, rates);
+    finish(rates);
+    return rates;
+}
+
+ProcessorRates cpu_rates(const MachineProfile& profile, bool under_copies) {
+    ProcessorRates rates;
+    rates.is_cpu = true;
+    if (!profile.cpu) return rates;
+    const CpuProfile& cpu = *profile.cpu;
+    const double efficiency = under_copies ? efficiency_under_copies(profile) : 1;
+    rates.known = cpu.dram_gb_per_s || !cpu.rows.empty();
+    rates.estimated = under_copies && !cpu.copy_efficiency_percent;
+    rates.bytes_per_second = cpu.dram_gb_per_s.value_or(0) * 1e9;
+    rates.flops_per_second = cpu.vector_gflops ? *cpu.vector_gflops * 1e9
+                                               : kCpuVectorFlopsPerByte * rates.bytes_per_second;
+    rates.launch_seconds = cpu.launch_us ? *cpu.launch_us * 1e-6 : kCpuLaunchSeconds;
+    rates.scan_step_known = true;  // nothing to know: a CPU runs the steps at its vector rate
+    // Rows are judged against the bandwidth alone, then scaled.
+    for (const OpRow& row : cpu.rows) {
+        const double share = under_copies ? under_copies_share(row, efficiency) : 1;
+        add_row(row, share, efficiency, rates);
+    }
+    finish(rates);
+    rates.bytes_per_second *= efficiency;
+    rates.flops_per_second *= efficiency;
+    return rates;
+}
+
+}  // namespace pshard

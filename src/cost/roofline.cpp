@@ -1,0 +1,109 @@
+#include "cost/roofline.h"
+
+#include <algorithm>
+
+#include "cost/rate_table.h"
+
+namespace pshard {
+
+namespace {
+
+// What a processor reaches of its peak where no row of any op says more.
+constexpr double kShareOfPeak = 0.25;
+
+struct RateQuery {
+    double rate = 0;  // per second; 0: unknown
+    bool near = false;
+};
+
+const FamilyRates& family_of(OpFamily family, const ProcessorRates& rates) {
+    if (family == OpFamily::MatMulId) return rates.matmul_id;
+    if (family == OpFamily::Attention) return rates.attention;
+    return rates.matmul;
+}
+
+// Rows of the op's own family, else of MUL_MAT, else a share of the peak.
+RateQuery compute_rate(const OpWork& work, const ProcessorRates& rates) {
+    if (work.family == OpFamily::Other || work.family == OpFamily::Scan) {
+        return {rates.flops_per_second, true};
+    }
+    if (const auto found = family_of(work.family, rates).gflops(work, rates.is_cpu)) {
+        return {found->rate * 1e9, found->near};
+    }
+    if (const auto found = rates.matmul.gflops(work, rates.is_cpu)) return {found->rate * 1e9};
+    return {rates.peak_flops_per_second * kShareOfPeak};
+}
+
+// Memory-bound rows of the op's own family, else the header's bandwidth.
+RateQuery memory_rate(const OpWork& work, const ProcessorRates& rates) {
+    if (work.family == OpFamily::Other || work.family == OpFamily::Scan) {
+        const auto rows = rates.others.find(work.op);
+        if (rows != rates.others.end() && work.size > 0) {
+            return {rows->second.at(1, work.size) * 1e9, true};
+        }
+        return {rates.bytes_per_second, rates.bytes_per_second > 0};
+    }
+    if (const auto found = family_of(work.family, rates).gb_per_s(work)) {
+        return {found->rate * 1e9, found->near};
+    }
+    return {rates.bytes_per_second, rates.bytes_per_second > 0};
+}
+
+Seconds at_rate(double work, double per_second) { return per_second > 0 ? work / per_second : 0; }
+
+// The larger of two bounds on a processor, plus what each node costs there.
+OpTime bounded_time(const OpWork& work, const ProcessorRates& rates) {
+    const RateQuery compute = compute_rate(work, rates);
+    const RateQuery memory = memory_rate(work, rates);
+    Seconds compute_seconds = at_rate(work.flops, compute.rate);
+    if (work.family == OpFamily::Scan) {
+        compute_seconds = std::max(compute_seconds, work.batch * rates.scan_step_seconds);
+    }
+    const Seconds memory_seconds = at_rate(work.bytes, memory.rate);
+    const bool by_compute = compute_seconds > memory_seconds;
+    const Seconds bound = std::max(compute_seconds, memory_seconds);
+    OpTime time{bound + rates.launch_seconds, by_compute ? Bound::Compute : Bound::Memory};
+    if (bound < rates.launch_seconds) time.bound_by = Bound::Launch;
+    const bool scan_guess = work.family == OpFamily::Scan && !rates.scan_step_known;
+    time.extrapolated = !(by_compute ? compute : memory).near || scan_guess || rates.estimated;
+    return time;
+}
+
+}  // namespace
+
+struct Roofline::Tables {
+    std::array<ProcessorRates, kAllProcessors.size()> rates;
+};
+
+Roofline::Roofline(const MachineProfile& profile)
+    : tables_(std::make_shared<const Tables>(
+          Tables{{gpu_rates(profile), cpu_rates(profile, false), cpu_rates(profile, true)}})) {}
+
+bool Roofline::knows(Processor processor) const {
+    return tables_->rates[static_cast<std::size_t>(processor)].known;
+}
+
+Seconds Roofline::launch_seconds(Processor processor) const {
+    return tables_->rates[static_cast<std::size_t>(processor)].launch_seconds;
+}
+
+std::optional<OpTime> Roofline::op_time(const OpWork& work, Processor processor) const {
+    const ProcessorRates& rates = tables_->rates[static_cast<std::size_t>(processor)];
+    if (!rates.known) return std::nullopt;
+    if (work.family == OpFamily::View) return OpTime{};
+    OpTime time = bounded_time(work, rates);
+    // Copies can only slow a CPU down, whatever two noisy measurements say.
+    if (processor == Processor::CpuUnderCopies) {
+        const OpTime alone = *op_time(work, Processor::Cpu);
+        if (alone.seconds > time.seconds) time.seconds = alone.seconds;
+    }
+    return time;
+}
+
+std::optional<OpTime> op_time(const OpWork& work,
+                              Processor processor,
+                              const MachineProfile& profile) {
+    return Roofline(profile).op_time(work, processor);
+}
+
+}  // namespace pshard

@@ -1,0 +1,48 @@
+#include "memory/memory_use.h"
+
+#include <algorithm>
+
+namespace pshard {
+namespace {
+
+HostUse host_use(const Inventory& inventory, const Placement& placement) {
+    HostUse use;
+    for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
+        const Lane lane = placement.weights[i];
+        if (is_streamed(lane)) use.streamed += inventory.weights[i].bytes;
+        if (lane == Lane::Cpu) use.computed += inventory.weights[i].bytes;
+    }
+    for (std::size_t i = 0; i < inventory.states.size(); ++i) {
+        if (placement.states[i] != Lane::Gpu) use.states += inventory.states[i].bytes;
+    }
+    return use;
+}
+
+}  // namespace
+
+MemoryUse memory_use(const Inventory& inventory, const Placement& placement, const StageCut& cut,
+                     const ScratchLayout& scratch) {
+    MemoryUse use;
+    use.device.weights = resident_weight_bytes(inventory, placement);
+    use.device.states = resident_state_bytes(inventory, placement);
+    use.device.slots = slot_sizes(inventory, cut.groups).total();
+    use.device.scratch = scratch.gpu.peak;
+    use.host = host_use(inventory, placement);
+    use.host.scratch = scratch.cpu.peak;
+    return use;
+}
+
+double page_locked_share(const HostUse& use, const HostLimits& limits) {
+    const Bytes wanted = use.streamed + use.states;
+    const std::optional<Bytes> ceiling =
+        limits.page_lock_ceiling ? limits.page_lock_ceiling : limits.memory;
+    if (wanted == 0 || !ceiling || wanted <= *ceiling) return 1;
+    return static_cast<double>(*ceiling) / static_cast<double>(wanted);
+}
+
+Bytes host_shortage(const HostUse& use, const HostLimits& limits) {
+    if (!limits.memory || use.total() <= *limits.memory) return 0;
+    return use.total() - *limits.memory;
+}
+
+}  // namespace pshard

@@ -1,0 +1,251 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "plan/verify_checks.h"
+
+namespace pshard {
+namespace {
+
+// A named part of the arena. The name outlives the check: a tensor's, or a literal.
+struct Region {
+    Extent extent;
+    std::string_view name;
+};
+
+class ResidentCheck {
+public:
+    ResidentCheck(const Inventory& inventory,
+                  const TierArena& arena,
+                  Bytes budget,
+                  Violations& violations)
+        : inventory_(inventory), arena_(arena), budget_(budget), violations_(violations) {}
+
+    void run(const Placement& placement) {
+        tensors(inventory_.weights, placement.weights, arena_.weights);
+        tensors(inventory_.states, placement.states, arena_.states);
+        add({extent_of(arena_.slots_begin, arena_.slots.total()), "slots"});
+        add({extent_of(arena_.scratch_begin, arena_.scratch), "scratch"});
+        if (arena_.end > budget_) {
+            violations_.push_back(
+                fmt::format("the arena ends at {}, over the budget {}", arena_.end, budget_));
+        }
+        overlaps();
+    }
+
+private:
+    template <typename Tensor>
+    void tensors(const std::vector<Tensor>& tensors,
+                 const std::vector<Lane>& lanes,
+                 const std::vector<Bytes>& offsets) {
+        for (std::size_t i = 0; i < tensors.size(); i++) {
+            const bool resident = lanes[i] == Lane::Gpu;
+            if (resident != (offsets[i] != kNoOffset)) {
+                violations_.push_back(fmt::format("'{}' is {}resident and has {}address",
+                                                  tensors[i].name,
+                                                  resident ? "" : "not ",
+                                                  resident ? "no " : "an "));
+            } else if (resident) {
+                add({extent_of(offsets[i], tensors[i].alloc_bytes), tensors[i].name});
+            }
+        }
+    }
+
+    void add(const Region& region) {
+        if (region.extent.begin == region.extent.end) return;
+        regions_.push_back(region);
+        if (region.extent.begin % inventory_.device.alignment != 0) {
+            violations_.push_back(fmt::format("'{}' at {} is not aligned to {}",
+                                              region.name,
+                                              region.extent.begin,
+                                              inventory_.device.alignment));
+        }
+        const Bytes limit = std::min(budget_, arena_.end);
+        if (region.extent.end > limit) {
+            violations_.push_back(fmt::format("'{}' ends at {}, over the {} {}",
+                                              region.name,
+                                              region.extent.end,
+                                              limit == budget_ ? "budget" : "arena's end",
+                                              limit));
+        }
+    }
+
+    void overlaps() {
+        std::sort(regions_.begin(), regions_.end(), [](const Region& a, const Region& b) {
+            return a.extent.begin < b.extent.begin;
+        });
+        const Region* furthest = nullptr;
+        for (const Region& region : regions_) {
+            if (furthest != nullptr && region.extent.overlaps(furthest->extent)) {
+                violations_.push_back(fmt::format("'{}' [{}, {}) overlaps '{}' [{}, {})",
+                                                  furthest->name,
+                                                  furthest->extent.begin,
+                                                  furthest->extent.end,
+                                                  region.name,
+                                                  region.extent.begin,
+                                                  region.extent.end));
+            }
+            if (furthest == nullptr || region.extent.end > furthest->extent.end) furthest = &region;
+        }
+    }
+
+    const Inventory& inventory_;
+    const TierArena& arena_;
+    Bytes budget_;
+    Violations& violations_;
+    std::vector<Region> regions_;
+};
+
+// Each group lies in its part of the slot region.
+void check_group_extent(const PlanUnderTest& plan, int index, Violations& violations) {
+    const StreamGroup& group = plan.cut.groups[static_cast<std::size_t>(index)];
+    const TierArena& arena = plan.arena;
+    const bool experts = group.slot == Slot::Experts;
+    const Bytes middle = arena.slots_begin + arena.slots.pair;
+    const Extent part = experts ? extent_of(middle, arena.slots.experts)
+                                : extent_of(arena.slots_begin, arena.slots.pair);
+    const Extent extent = group_extent(plan, index);
+    if (extent.begin < part.begin || extent.end > part.end) {
+        violations.push_back(fmt::format("{} at [{}, {}) leaves the {} slots [{}, {})",
+                                         group_text(plan.cut, index),
+                                         extent.begin,
+                                         extent.end,
+                                         experts ? "experts'" : "A/B",
+                                         part.begin,
+                                         part.end));
+    }
+    if (extent.begin % plan.inventory.device.alignment != 0) {
+        violations.push_back(fmt::format("{} at {} is not aligned to {}",
+                                         group_text(plan.cut, index),
+                                         extent.begin,
+                                         plan.inventory.device.alignment));
+    }
+}
+
+// One tensor that all tiers keep must have one address, in the common part.
+class CommonCheck {
+public:
+    CommonCheck(const ArenaLayout& layout, Violations& violations)
+        : layout_(layout), violations_(violations) {}
+
+    template <typename Tensor>
+    void tensor(const Tensor& tensor, std::size_t index, std::vector<Bytes> TierArena::*offsets) {
+        const Bytes first = (layout_.tiers[0].*offsets)[index];
+        if (extent_of(first, tensor.alloc_bytes).end > layout_.common_end) {
+            violations_.push_back(fmt::format("'{}' at {} is common and ends over common_end {}",
+                                              tensor.name,
+                                              first,
+                                              layout_.common_end));
+        }
+        for (std::size_t t = 1; t < layout_.tiers.size(); t++) {
+            const Bytes offset = (layout_.tiers[t].*offsets)[index];
+            if (offset == first) continue;
+            violations_.push_back(fmt::format("common '{}' is at {} in tier 0 and at {} in tier {}",
+                                              tensor.name,
+                                              first,
+                                              offset,
+                                              t));
+        }
+    }
+
+private:
+    const ArenaLayout& layout_;
+    Violations& violations_;
+};
+
+bool resident_in_all(const std::vector<Placement>& placements,
+                     std::size_t index,
+                     std::vector<Lane> Placement::*lanes) {
+    return std::all_of(placements.begin(), placements.end(), [&](const Placement& placement) {
+        return (placement.*lanes)[index] == Lane::Gpu;
+    });
+}
+
+bool well_formed(const Inventory& inventory,
+                 const std::vector<Placement>& placements,
+                 const ArenaLayout& layout) {
+    if (placements.size() != layout.tiers.size() || placements.empty()) return false;
+    for (std::size_t t = 0; t < placements.size(); t++) {
+        if (placements[t].weights.size() != inventory.weights.size()) return false;
+        if (placements[t].states.size() != inventory.states.size()) return false;
+        if (layout.tiers[t].weights.size() != inventory.weights.size()) return false;
+        if (layout.tiers[t].states.size() != inventory.states.size()) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+Extent extent_of(Bytes begin, Bytes bytes) {
+    const Bytes highest = ~Bytes{0};
+    return {begin, bytes > highest - begin ? highest : begin + bytes};
+}
+
+Extent group_extent(const PlanUnderTest& plan, int group) {
+    const StreamGroup& streamed = plan.cut.groups[static_cast<std::size_t>(group)];
+    Bytes bytes = 0;
+    for (int weight : streamed.weights) {
+        bytes += plan.inventory.weights[static_cast<std::size_t>(weight)].alloc_bytes;
+    }
+    for (int state : streamed.states) {
+        bytes += plan.inventory.states[static_cast<std::size_t>(state)].alloc_bytes;
+    }
+    return extent_of(group_offset(plan.arena, streamed, bytes), bytes);
+}
+
+void check_residents(const Inventory& inventory,
+                     const Placement& placement,
+                     const TierArena& arena,
+                     Bytes budget,
+                     Violations& violations) {
+    ResidentCheck(inventory, arena, budget, violations).run(placement);
+}
+
+void check_slots(const PlanUnderTest& plan, Violations& violations) {
+    std::vector<int> taking_turns;
+    for (std::size_t g = 0; g < plan.cut.groups.size(); g++) {
+        check_group_extent(plan, static_cast<int>(g), violations);
+        if (plan.cut.groups[g].slot != Slot::Experts) taking_turns.push_back(static_cast<int>(g));
+    }
+    for (std::size_t i = 0; i < taking_turns.size(); i++) {
+        const int one = taking_turns[i];
+        const int next = taking_turns[(i + 1) % taking_turns.size()];
+        const auto slot = [&](int g) { return plan.cut.groups[static_cast<std::size_t>(g)].slot; };
+        if (slot(one) == slot(next)) continue;  // takes over the slot: see the schedule
+        const Extent a = group_extent(plan, one);
+        const Extent b = group_extent(plan, next);
+        if (!a.overlaps(b)) continue;
+        violations.push_back(fmt::format("{} at [{}, {}) overlaps its neighbour {} at [{}, {})",
+                                         group_text(plan.cut, one),
+                                         a.begin,
+                                         a.end,
+                                         group_text(plan.cut, next),
+                                         b.begin,
+                                         b.end));
+    }
+}
+
+std::vector<std::string> verify_arena(const Inventory& inventory,
+                                      const std::vector<Placement>& placements,
+                                      const ArenaLayout& layout) {
+    Violations violations;
+    if (!well_formed(inventory, placements, layout)) {
+        return {"placements, tiers and inventory are not of one size"};
+    }
+    for (std::size_t t = 0; t < placements.size(); t++) {
+        check_residents(inventory, placements[t], layout.tiers[t], layout.budget, violations);
+    }
+    CommonCheck common(layout, violations);
+    for (std::size_t i = 0; i < inventory.weights.size(); i++) {
+        if (!resident_in_all(placements, i, &Placement::weights)) continue;
+        common.tensor(inventory.weights[i], i, &TierArena::weights);
+    }
+    for (std::size_t i = 0; i < inventory.states.size(); i++) {
+        if (!resident_in_all(placements, i, &Placement::states)) continue;
+        common.tensor(inventory.states[i], i, &TierArena::states);
+    }
+    return violations;
+}
+
+}  // namespace pshard

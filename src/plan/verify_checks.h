@@ -1,0 +1,42 @@
+// The parts of verify, one file each. Private to src/plan/verify*.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/verify.h"
+
+namespace pshard {
+
+using Violations = std::vector<std::string>;
+
+// Sizes and indices; the other checks may run only if nothing was added.
+void check_form(const PlanUnderTest& plan, Violations& violations);
+
+void check_residents(const Inventory& inventory,
+                     const Placement& placement,
+                     const TierArena& arena,
+                     Bytes budget,
+                     Violations& violations);
+void check_slots(const PlanUnderTest& plan, Violations& violations);
+void check_cut(const PlanUnderTest& plan, Violations& violations);
+void check_scratch(const PlanUnderTest& plan, Violations& violations);
+void check_schedule(const PlanUnderTest& plan, Violations& violations);
+
+// How violations name things.
+std::string_view device_text(Device device);                // "GPU", "CPU"
+std::string group_text(const StageCut& cut, int group);     // "group 2 (layer 5)"
+std::string step_text(const Schedule& schedule, int step);  // "step 7 (Load of group 2)"
+
+// Where a streamed group lies in the arena: [begin, end).
+struct Extent {
+    Bytes begin = 0;
+    Bytes end = 0;
+
+    bool overlaps(const Extent& other) const { return begin < other.end && other.begin < end; }
+};
+
+Extent extent_of(Bytes begin, Bytes bytes);  // ends at the highest address rather than wrap
+Extent group_extent(const PlanUnderTest& plan, int group);
+
+}  // namespace pshard

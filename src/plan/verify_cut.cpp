@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "plan/verify_checks.h"
+
+namespace pshard {
+namespace {
+
+// Is all that a node reads of the model within its reach?
+class ReachCheck {
+public:
+    ReachCheck(const PlanUnderTest& plan, Violations& violations)
+        : plan_(plan), violations_(violations) {}
+
+    void stage(int index) {
+        stage_ = index;
+        const Stage& stage = plan_.cut.stages[static_cast<std::size_t>(index)];
+        for (int i = stage.node_begin; i < stage.node_end; i++) node(i, stage.device);
+    }
+
+private:
+    const Node& node_at(int index) const {
+        return plan_.graph.nodes[static_cast<std::size_t>(index)];
+    }
+
+    Device device_at(int index) const { return plan_.cut.devices[static_cast<std::size_t>(index)]; }
+
+    void node(int index, Device stage_device) {
+        const Node& node = node_at(index);
+        const Device device = device_at(index);
+        if (node.is_view) return;  // computes nothing, so that any stage may hold it
+        if (device != stage_device) {
+            complain(
+                node, device, fmt::format("is in a stage of the {}", device_text(stage_device)));
+        }
+        if (device == Device::Gpu && !node.device_supports) {
+            complain(node, device, "is not supported there");
+        }
+        for (const Ref& source : node.sources) read(node, device, source);
+        if (node.has_storage) write(node, device);
+    }
+
+    void read(const Node& node, Device device, const Ref& source) {
+        Ref root = source;
+        if (source.kind == Ref::Kind::Node && node_at(source.index).has_storage) {
+            root = node_at(source.index).storage;
+            const bool other_side = device_at(source.index) != device;
+            if (root.kind == Ref::Kind::State && other_side) return;  // a copy: see the scratch
+        }
+        if (root.kind == Ref::Kind::Weight) weight(node, device, root.index);
+        if (root.kind == Ref::Kind::State) state(node, device, root.index);
+    }
+
+    void write(const Node& node, Device device) {
+        if (node.storage.kind == Ref::Kind::State) state(node, device, node.storage.index);
+        if (node.storage.kind != Ref::Kind::Node) return;
+        if (device_at(node.storage.index) == device) return;
+        complain(
+            node,
+            device,
+            fmt::format("writes into '{}' on the other side", node_at(node.storage.index).name));
+    }
+
+    void weight(const Node& node, Device device, int index) {
+        const auto i = static_cast<std::size_t>(index);
+        const Weight& weight = plan_.inventory.weights[i];
+        const Lane lane = plan_.placement.weights[i];
+        if (device == Device::Cpu) {
+            if (lane == Lane::Gpu && plan_.scratch.cpu.weights[i] == kNoOffset) {
+                complain(node, device, fmt::format("reads '{}', which is in VRAM", weight.name));
+            }
+        } else if (is_streamed(lane)) {
+            in_group(node, &StreamGroup::weights, index, weight.name);
+        } else if (lane == Lane::Cpu && plan_.scratch.gpu.weights[i] == kNoOffset) {
+            complain(
+                node, device, fmt::format("reads '{}', which stays in host memory", weight.name));
+        }
+    }
+
+    void state(const Node& node, Device device, int index) {
+        const auto i = static_cast<std::size_t>(index);
+        const State& state = plan_.inventory.states[i];
+        const Lane lane = plan_.placement.states[i];
+        if (device_of(lane) != device) {
+            complain(
+                node,
+                device,
+                fmt::format(
+                    "uses '{}', which is of the {}", state.name, device_text(device_of(lane))));
+        } else if (is_streamed(lane)) {
+            in_group(node, &StreamGroup::states, index, state.name);
+        }
+    }
+
+    void in_group(const Node& node,
+                  std::vector<int> StreamGroup::*members,
+                  int index,
+                  const std::string& name) {
+        const int group = plan_.cut.stages[static_cast<std::size_t>(stage_)].group;
+        if (group == -1) {
+            complain(node,
+                     Device::Gpu,
+                     fmt::format("reads '{}', and its stage {} has no group", name, stage_));
+            return;
+        }
+        const auto& held = plan_.cut.groups[static_cast<std::size_t>(group)].*members;
+        if (std::find(held.begin(), held.end(), index) != held.end()) return;
+        complain(node,
+                 Device::Gpu,
+                 fmt::format("reads '{}', which is not in {} of its stage {}",
+                             name,
+                             group_text(plan_.cut, group),
+                             stage_));
+    }
+
+    void complain(const Node& node, Device device, const std::string& what) {
+        violations_.push_back(
+            fmt::format("node '{}' on the {} {}", node.name, device_text(device), what));
+    }
+
+    const PlanUnderTest& plan_;
+    Violations& violations_;
+    int stage_ = 0;
+};
+
+// A group is in its slot from its first stage to its last, and those are its own.
+void check_span(const StageCut& cut, int index, Violations& violations) {
+    const StreamGroup& group = cut.groups[static_cast<std::size_t>(index)];
+    int first = -1;
+    int last = -1;
+    for (std::size_t s = 0; s < cut.stages.size(); s++) {
+        if (cut.stages[s].group != index) continue;
+        if (first < 0) first = static_cast<int>(s);
+        last = static_cast<int>(s);
+    }
+    if (first == group.first_stage && last == group.last_stage) return;
+    violations.push_back(fmt::format("{} says stages {} to {}, its stages are {} to {}",
+                                     group_text(cut, index),
+                                     group.first_stage,
+                                     group.last_stage,
+                                     first,
+                                     last));
+}
+
+}  // namespace
+
+void check_cut(const PlanUnderTest& plan, Violations& violations) {
+    ReachCheck reach(plan, violations);
+    for (std::size_t s = 0; s < plan.cut.stages.size(); s++) {
+        reach.stage(static_cast<int>(s));
+        const Stage& stage = plan.cut.stages[s];
+        if (stage.group == -1 || stage.device == Device::Gpu) continue;
+        violations.push_back(
+            fmt::format("stage {} is on the CPU and has {}", s, group_text(plan.cut, stage.group)));
+    }
+    for (std::size_t g = 0; g < plan.cut.groups.size(); g++) {
+        check_span(plan.cut, static_cast<int>(g), violations);
+    }
+}
+
+}  // namespace pshard

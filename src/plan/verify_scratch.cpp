@@ -1,0 +1,363 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include "plan/verify_checks.h"
+
+namespace pshard {
+namespace {
+
+// What may lie in the scratch of a device: a node's value (or, on the other device, its copy), an
+// input's copy, an uploaded weight.
+struct Value {
+    Ref of;
+    int version = 0;  // how often its storage was written when this was made
+
+    bool operator==(const Value&) const = default;
+};
+
+// The scratch of one device while the graph runs: who owns which bytes.
+class Memory {
+public:
+    Memory(const PlanUnderTest& plan, Device device)
+        : plan_(plan),
+          device_(device),
+          layout_(device == Device::Gpu ? plan.scratch.gpu : plan.scratch.cpu) {}
+
+    Bytes offset(Ref of) const {
+        const auto i = static_cast<std::size_t>(of.index);
+        switch (of.kind) {
+            case Ref::Kind::Node:
+                return layout_.nodes[i];
+            case Ref::Kind::Input:
+                return layout_.inputs[i];
+            case Ref::Kind::Weight:
+                return layout_.weights[i];
+            case Ref::Kind::State:
+                break;
+        }
+        return kNoOffset;
+    }
+
+    Extent extent(Ref of) const {
+        const auto i = static_cast<std::size_t>(of.index);
+        switch (of.kind) {
+            case Ref::Kind::Node:
+                return extent_of(offset(of), plan_.graph.nodes[i].alloc_bytes);
+            case Ref::Kind::Input:
+                return extent_of(offset(of), plan_.graph.inputs[i].alloc_bytes);
+            case Ref::Kind::Weight:
+                return extent_of(offset(of), plan_.inventory.weights[i].alloc_bytes);
+            case Ref::Kind::State:
+                break;
+        }
+        return {};
+    }
+
+    const std::string& name(Ref of) const {
+        const auto i = static_cast<std::size_t>(of.index);
+        switch (of.kind) {
+            case Ref::Kind::Node:
+                return plan_.graph.nodes[i].name;
+            case Ref::Kind::Input:
+                return plan_.graph.inputs[i].name;
+            case Ref::Kind::Weight:
+                return plan_.inventory.weights[i].name;
+            case Ref::Kind::State:
+                break;
+        }
+        return plan_.inventory.states[i].name;
+    }
+
+    Bytes peak() const { return layout_.peak; }
+
+    Device device() const { return device_; }
+
+    bool holds(const Value& value) const {
+        const Extent bytes = extent(value.of);
+        if (bytes.begin == bytes.end && bytes.begin != kNoOffset) return true;
+        const auto found = owned_.find(offset(value.of));
+        return found != owned_.end() && found->second.value == value;
+    }
+
+    // Takes the value's bytes from whoever had them.
+    void claim(const Value& value) {
+        const Extent extent = this->extent(value.of);
+        if (extent.begin == extent.end) return;
+        auto claim = owned_.upper_bound(extent.begin);
+        if (claim != owned_.begin() && std::prev(claim)->second.end > extent.begin) --claim;
+        while (claim != owned_.end() && claim->first < extent.end) {
+            lost_to_[key(claim->second.value.of)] = value.of;
+            claim = owned_.erase(claim);
+        }
+        owned_[extent.begin] = {extent.end, value};
+        lost_to_.erase(key(value.of));
+    }
+
+    // The same bytes, written again in place.
+    void renew(const Value& value) { owned_[offset(value.of)].value = value; }
+
+    // Who took the value's bytes.
+    std::optional<Ref> thief(Ref of) const {
+        const auto found = lost_to_.find(key(of));
+        if (found == lost_to_.end()) return std::nullopt;
+        return found->second;
+    }
+
+private:
+    struct Claim {
+        Bytes end = 0;
+        Value value;
+    };
+
+    static std::pair<int, int> key(Ref of) { return {static_cast<int>(of.kind), of.index}; }
+
+    const PlanUnderTest& plan_;
+    Device device_;
+    const DeviceScratch& layout_;
+    std::map<Bytes, Claim> owned_;                // by begin; never overlapping
+    std::map<std::pair<int, int>, Ref> lost_to_;  // values that others have taken the bytes of
+};
+
+// Ops that may write over an operand: those that read each element (or row) before they write it.
+// Row by row only the first operand may be written over.
+bool is_elementwise(const std::string& op) {
+    static constexpr std::array kOps = {
+        "ADD",         "SUB",        "MUL",      "DIV",      "SCALE", "SQR", "SQRT", "LOG",
+        "SILU",        "GELU",       "RELU",     "SIGMOID",  "TANH",  "EXP", "NEG",  "ABS",
+        "SIN",         "COS",        "CLAMP",    "ADD1",     "STEP",  "SGN", "ELU",  "HARDSWISH",
+        "HARDSIGMOID", "GELU_QUICK", "GELU_ERF", "SOFTPLUS", "EXPM1"};
+    return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+}
+
+bool is_rowwise(const std::string& op) {
+    static constexpr std::array kOps = {
+        "RMS_NORM", "NORM", "L2_NORM", "SOFT_MAX", "ROPE", "ADD_ID"};
+    return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+}
+
+class ScratchCheck {
+public:
+    ScratchCheck(const PlanUnderTest& plan, Violations& violations)
+        : plan_(plan),
+          violations_(violations),
+          memories_{Memory(plan, Device::Gpu), Memory(plan, Device::Cpu)},
+          node_versions_(plan.graph.nodes.size(), 0),
+          state_versions_(plan.inventory.states.size(), 0) {}
+
+    void run() {
+        for (const Stage& stage : plan_.cut.stages) {
+            for (int i = stage.node_begin; i < stage.node_end; i++) bring_over(i);
+            for (int i = stage.node_begin; i < stage.node_end; i++) compute(i);
+        }
+        for (std::size_t i = 0; i < plan_.graph.nodes.size(); i++) output(static_cast<int>(i));
+        if (plan_.arena.scratch >= plan_.scratch.gpu.peak) return;
+        violations_.push_back(fmt::format("the arena has {} bytes of scratch, the peak is {}",
+                                          plan_.arena.scratch,
+                                          plan_.scratch.gpu.peak));
+    }
+
+private:
+    const Node& node_at(int index) const {
+        return plan_.graph.nodes[static_cast<std::size_t>(index)];
+    }
+
+    Device device_at(int index) const { return plan_.cut.devices[static_cast<std::size_t>(index)]; }
+
+    Memory& memory(Device device) { return memories_[device == Device::Gpu ? 0 : 1]; }
+
+    // Whose memory a source is in: a view's storage, else itself.
+    Ref root_of(Ref source) const {
+        const bool stored = source.kind == Ref::Kind::Node && node_at(source.index).has_storage;
+        return stored ? node_at(source.index).storage : source;
+    }
+
+    int version_of(Ref root) const {
+        const auto i = static_cast<std::size_t>(root.index);
+        if (root.kind == Ref::Kind::Node) return node_versions_[i];
+        return root.kind == Ref::Kind::State ? state_versions_[i] : 0;
+    }
+
+    // What the node finds in the scratch of its device when it reads the source; nothing if it
+    // reads elsewhere: a weight or state in its place, an input in the host's memory.
+    std::optional<Value> expected(Device device, Ref source) {
+        const Ref root = root_of(source);
+        const Memory& here = memory(device);
+        switch (root.kind) {
+            case Ref::Kind::Weight:
+                if (device_of(plan_.placement.weights[static_cast<std::size_t>(root.index)]) ==
+                    device)
+                    return std::nullopt;
+                return Value{root, 0};
+            case Ref::Kind::Input:
+                if (device == Device::Cpu && here.offset(root) == kNoOffset) return std::nullopt;
+                return Value{root, 0};
+            case Ref::Kind::State:
+                if (source.kind == Ref::Kind::State || device_at(source.index) == device)
+                    return std::nullopt;
+                return Value{source, version_of(root)};
+            case Ref::Kind::Node:
+                break;
+        }
+        const bool own = device_at(root.index) == device;
+        return Value{own ? root : source, version_of(root)};  // of a view, the view is copied
+    }
+
+    // At the start of a stage: copies of what it reads from the other side.
+    void bring_over(int index) {
+        const Node& node = node_at(index);
+        if (node.is_view) return;
+        const Device device = device_at(index);
+        Memory& here = memory(device);
+        for (const Ref& source : node.sources) {
+            const auto value = expected(device, source);
+            if (!value || value->of.kind == Ref::Kind::Weight || is_own(*value, device)) continue;
+            const auto brought = here.thief(value->of);
+            if (here.holds(*value) || brought) continue;
+            check_origin(node, source, device);
+            claim(here, *value);
+        }
+    }
+
+    bool is_own(const Value& value, Device device) const {
+        return value.of.kind == Ref::Kind::Node && root_of(value.of) == value.of &&
+               device_at(value.of.index) == device;
+    }
+
+    // What is copied must be whole on the other side.
+    void check_origin(const Node& reader, Ref source, Device device) {
+        const Ref root = root_of(source);
+        if (root.kind != Ref::Kind::Node) return;
+        const Device other = device == Device::Gpu ? Device::Cpu : Device::Gpu;
+        expect_whole(memory(other), {root, version_of(root)}, "the copy for '" + reader.name + "'");
+    }
+
+    void compute(int index) {
+        const Node& node = node_at(index);
+        if (node.is_view) return;
+        const Device device = device_at(index);
+        Memory& here = memory(device);
+        for (const Ref& source : node.sources) {
+            const auto value = expected(device, source);
+            if (!value) continue;
+            const bool weight = value->of.kind == Ref::Kind::Weight;
+            if (weight && here.offset(value->of) == kNoOffset) continue;  // see the cut
+            if (weight && !here.holds(*value)) claim(here, *value);
+        }
+        for (const Ref& source : node.sources) read(node, device, source);
+        node.has_storage ? write_into_storage(node, here) : write(node, index, here);
+    }
+
+    void read(const Node& node, Device device, Ref source) {
+        const auto value = expected(device, source);
+        const Memory& here = memory(device);
+        if (!value) return;
+        if (value->of.kind == Ref::Kind::Weight && here.offset(value->of) == kNoOffset) return;
+        expect_whole(here, *value, "node '" + node.name + "'");
+    }
+
+    void write(const Node& node, int index, Memory& here) {
+        const Value made{{Ref::Kind::Node, index}, 0};
+        for (std::size_t i = 0; i < node.sources.size(); i++) {
+            if (!overlaps(made, node.sources[i], here)) continue;
+            if (may_write_over(node, made, i, here)) continue;
+            violations_.push_back(fmt::format("node '{}' ({}) writes over its operand '{}'",
+                                              node.name,
+                                              node.op,
+                                              here.name(node.sources[i])));
+        }
+        claim(here, made);
+    }
+
+    bool overlaps(const Value& made, Ref source, Memory& here) {
+        const auto value = expected(here.device(), source);
+        return value && here.offset(value->of) != kNoOffset &&
+               here.extent(value->of).overlaps(here.extent(made.of));
+    }
+
+    // In place: element by element, so that the operand must lie as the result does.
+    bool may_write_over(const Node& node, const Value& made, std::size_t source, Memory& here) {
+        const Ref ref = node.sources[source];
+        const auto value = expected(here.device(), ref);
+        if (ref.kind != Ref::Kind::Node || here.offset(value->of) != here.offset(made.of))
+            return false;
+        const Node& operand = node_at(ref.index);
+        const bool same = operand.shape == node.shape && operand.type == node.type &&
+                          operand.contiguous && node.contiguous;
+        const bool whole = value->of == ref || node_at(value->of.index).bytes == operand.bytes;
+        return same && whole && (is_elementwise(node.op) || (source == 0 && is_rowwise(node.op)));
+    }
+
+    void write_into_storage(const Node& node, Memory& here) {
+        const auto i = static_cast<std::size_t>(node.storage.index);
+        if (node.storage.kind == Ref::Kind::State) state_versions_[i]++;
+        if (node.storage.kind != Ref::Kind::Node) return;
+        const bool whole =
+            expect_whole(here, {node.storage, node_versions_[i]}, "node '" + node.name + "'");
+        node_versions_[i]++;
+        if (whole) here.renew({node.storage, node_versions_[i]});
+    }
+
+    void output(int index) {
+        const Node& node = node_at(index);
+        if (!node.is_output) return;
+        const Ref root = root_of({Ref::Kind::Node, index});
+        if (root.kind != Ref::Kind::Node) return;
+        expect_whole(
+            memory(device_at(root.index)), {root, version_of(root)}, "the end of the graph");
+    }
+
+    bool expect_whole(const Memory& here, const Value& value, const std::string& reader) {
+        if (here.holds(value)) return true;
+        const auto thief = here.thief(value.of);
+        violations_.push_back(fmt::format(
+            "{} reads '{}' in the {}'s scratch, {}",
+            reader,
+            here.name(value.of),
+            device_text(here.device()),
+            thief ? "and '" + here.name(*thief) + "' has taken its bytes" : "and it is not there"));
+        return false;
+    }
+
+    void claim(Memory& here, const Value& value) {
+        const Extent extent = here.extent(value.of);
+        const std::string& name = here.name(value.of);
+        if (here.offset(value.of) == kNoOffset) {
+            violations_.push_back(fmt::format(
+                "'{}' has no address in the {}'s scratch", name, device_text(here.device())));
+            return;
+        }
+        if (extent.end > here.peak()) {
+            violations_.push_back(fmt::format("'{}' at [{}, {}) is beyond the {}'s scratch of {}",
+                                              name,
+                                              extent.begin,
+                                              extent.end,
+                                              device_text(here.device()),
+                                              here.peak()));
+        }
+        if (extent.begin % plan_.inventory.device.alignment != 0) {
+            violations_.push_back(fmt::format("'{}' at {} is not aligned to {}",
+                                              name,
+                                              extent.begin,
+                                              plan_.inventory.device.alignment));
+        }
+        here.claim(value);
+    }
+
+    const PlanUnderTest& plan_;
+    Violations& violations_;
+    std::array<Memory, 2> memories_;
+    std::vector<int> node_versions_;
+    std::vector<int> state_versions_;
+};
+
+}  // namespace
+
+void check_scratch(const PlanUnderTest& plan, Violations& violations) {
+    ScratchCheck(plan, violations).run();
+}
+
+}  // namespace pshard

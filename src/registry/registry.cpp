@@ -1,0 +1,33 @@
+#include "registry/registry.h"
+
+#include <algorithm>
+#include <ranges>
+
+namespace pshard {
+
+RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes) {
+    RegistrySection section;
+    section.fingerprint = published_fingerprint(settings, file_bytes);
+    section.settings = settings;
+    section.own.file_bytes = file_bytes;
+    return section;
+}
+
+const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint) {
+    const auto found =
+        std::ranges::find(registry.sections, fingerprint, &RegistrySection::fingerprint);
+    return found == registry.sections.end() ? nullptr : &*found;
+}
+
+const RegistryVariant* find_variant(const RegistrySection& section,
+                                    std::uint32_t budget_mib,
+                                    std::uint32_t cache_ubatch) {
+    for (const RegistryVariant& variant : std::views::reverse(section.variants)) {
+        if (variant.budget_mib == budget_mib && variant.cache_ubatch == cache_ubatch) {
+            return &variant;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace pshard

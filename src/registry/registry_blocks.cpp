@@ -1,0 +1,142 @@
+#include "registry/registry_blocks.h"
+
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace pshard {
+namespace {
+
+class BlockBuilder {
+public:
+    explicit BlockBuilder(const std::string& file) : file_(file) {}
+
+    void add(const RegistryLine& line) {
+        switch (line.kind) {
+            case LineKind::Section:
+                open_section(line,
+                             parse_section_header(line.text),
+                             "expected [fingerprint=0x and 16 lowercase hex digits]");
+                break;
+            case LineKind::Unknown:
+                open_section(line, std::nullopt, "expected [fingerprint, [variant or [tier");
+                break;
+            case LineKind::Variant:
+                add_variant_header(line);
+                break;
+            case LineKind::Settings:
+                add_settings(line);
+                break;
+            case LineKind::Tier:
+                add_tier_header(line);
+                break;
+            default:
+                break;
+        }
+        current_lines().push_back(line);
+    }
+
+    RegistryBlocks finish() { return std::move(blocks_); }
+
+private:
+    void add_variant_header(const RegistryLine& line) {
+        if (blocks_.sections.empty()) {
+            open_section(line, std::nullopt, "expected a [fingerprint=...] line above");
+        }
+        open_variant(line,
+                     parse_variant_header(line.text),
+                     "expected [variant budget=MIB cache_ubatch=TOKENS]");
+    }
+
+    // Each section has this comment once, above its variants.
+    void add_settings(const RegistryLine& line) {
+        if (blocks_.sections.empty() || blocks_.sections.back().variants.empty()) return;
+        open_section(line, std::nullopt, "expected a [fingerprint=...] line above");
+    }
+
+    // Tiers are numbered from 0: where the numbers start again, the header of a variant is lost.
+    void add_tier_header(const RegistryLine& line) {
+        if (blocks_.sections.empty()) {
+            open_section(line, std::nullopt, "expected a [fingerprint=...] line above");
+        }
+        const std::optional<TierHeader> tier = parse_tier_header(line.text);
+        const bool starts_again = tier && tier->index <= last_tier_;
+        if (blocks_.sections.back().variants.empty() || starts_again) {
+            open_variant(line, std::nullopt, "expected a [variant ...] line above");
+        }
+        if (tier) last_tier_ = tier->index;
+    }
+
+    void open_section(const RegistryLine& line,
+                      std::optional<Hash64> fingerprint,
+                      const char* expected) {
+        if (!fingerprint) warn(line, expected, "section");
+        std::vector<RegistryLine> blanks = take_blank_lines();
+        blocks_.sections.push_back({fingerprint, std::move(blanks), {}});
+        last_tier_ = -1;
+    }
+
+    void open_variant(const RegistryLine& line,
+                      std::optional<VariantHeader> header,
+                      const char* expected) {
+        if (!header) warn(line, expected, "variant");
+        std::vector<RegistryLine> blanks = take_blank_lines();
+        blocks_.sections.back().variants.push_back({header, std::move(blanks)});
+        last_tier_ = -1;
+    }
+
+    // Blank lines above a header belong to it.
+    std::vector<RegistryLine> take_blank_lines() {
+        std::vector<RegistryLine>& lines = current_lines();
+        auto begin = lines.end();
+        while (begin != lines.begin() && std::prev(begin)->kind == LineKind::Blank) --begin;
+        std::vector<RegistryLine> blanks(begin, lines.end());
+        lines.erase(begin, lines.end());
+        return blanks;
+    }
+
+    std::vector<RegistryLine>& current_lines() {
+        if (blocks_.sections.empty()) return blocks_.lines;
+        SectionBlock& section = blocks_.sections.back();
+        return section.variants.empty() ? section.lines : section.variants.back().lines;
+    }
+
+    void warn(const RegistryLine& line, const char* expected, const char* level) {
+        blocks_.warnings.push_back(
+            {fmt::format("{}; the lines of this {} are not used", expected, level),
+             {file_, line.number, 1}});
+    }
+
+    const std::string& file_;
+    RegistryBlocks blocks_;
+    int last_tier_ = -1;  // its index, in the open variant
+};
+
+}  // namespace
+
+RegistryBlocks registry_blocks(std::string_view text, const std::string& file) {
+    BlockBuilder builder(file);
+    for (const RegistryLine& line : registry_lines(text)) builder.add(line);
+    return builder.finish();
+}
+
+std::string text_of(const std::vector<RegistryLine>& lines) {
+    std::string text;
+    for (const RegistryLine& line : lines) text += line.raw;
+    return text;
+}
+
+std::string text_of(const SectionBlock& section) {
+    std::string text = text_of(section.lines);
+    for (const VariantBlock& variant : section.variants) text += text_of(variant.lines);
+    return text;
+}
+
+std::string text_of(const RegistryBlocks& blocks) {
+    std::string text = text_of(blocks.lines);
+    for (const SectionBlock& section : blocks.sections) text += text_of(section);
+    return text;
+}
+
+}  // namespace pshard

@@ -1,0 +1,67 @@
+// The lines of a registry file, each with its kind. Every byte of the text is in exactly one line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fingerprint.h"
+#include "base/result.h"
+
+namespace pshard {
+
+inline constexpr std::string_view kFirstLine = "# Generated file. Edit at your own risk.";
+
+enum class LineKind {
+    Blank,
+    Section,    // "[fingerprint...", well-formed or not
+    Variant,    // "[variant...", well-formed or not
+    Tier,       // "[tier...", well-formed or not
+    Unknown,    // another line in brackets: a damaged header of a level that we cannot tell
+    Settings,   // "# n_ctx=..."
+    Own,        // "# pshard ..."
+    Strategy,   // "strategy=..."
+    Overrides,  // "ot=..."
+    Disabled,   // "pshard_disabled=..."
+    Other,      // comments, and whatever else the published reader passes over
+};
+
+struct RegistryLine {
+    LineKind kind = LineKind::Other;
+    std::string_view text;  // without LF or CR LF
+    std::string_view raw;   // with them
+    int number = 0;         // from 1
+};
+
+std::vector<RegistryLine> registry_lines(std::string_view text);
+
+// Why `text` is no registry and must not be changed; nullopt if it is one, or is empty. A damaged
+// registry is still one: it begins with kFirstLine, or has a section header.
+std::optional<std::string> not_a_registry(std::string_view text);
+
+// "[fingerprint=0x0123456789abcdef]"
+std::optional<Hash64> parse_section_header(std::string_view line);
+
+struct VariantHeader {
+    std::uint32_t budget_mib = 0;
+    std::uint32_t cache_ubatch = 0;  // 0: not told
+
+    bool operator==(const VariantHeader&) const = default;
+};
+
+// "[variant budget=12000 cache_ubatch=8192]", "[variant budget=12000]"
+std::optional<VariantHeader> parse_variant_header(std::string_view line);
+
+struct TierHeader {
+    int index = 0;
+    std::uint32_t bs = 0;
+    bool viable = true;
+};
+
+// "[tier 0 bs=1]", "[tier 1 bs=16] not_viable"
+std::optional<TierHeader> parse_tier_header(std::string_view line);
+
+}  // namespace pshard

@@ -1,0 +1,19 @@
+// What a save makes of the text that is in the file (facts 4.3).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "registry/registry.h"
+
+namespace pshard {
+
+inline constexpr std::size_t kMaxSections = 10;  // as published
+inline constexpr std::size_t kMaxVariants = 8;
+
+// `text` with the variants of `own` in it. Sections with other fingerprints and other variants of
+// the own section stay byte for byte, damaged ones included; the own section becomes the last, its
+// new variants the last in it; beyond the limits the oldest are left out.
+std::string merged_registry(std::string_view text, const RegistrySection& own);
+
+}  // namespace pshard

@@ -1,0 +1,129 @@
+#include "registry/registry_text.h"
+
+#include <cmath>
+
+#include "registry/registry_fields.h"
+#include "registry/registry_lines.h"
+
+namespace pshard {
+namespace {
+
+template <typename Object>
+std::string line_of(std::span<const Field<Object>> table, const Object& object) {
+    return fmt::format("{}\n", fmt::join(pair_texts(object, table), " "));
+}
+
+std::string tier_text(const RegistryTier& tier) {
+    if (!tier.viable) {
+        return fmt::format(
+            "[tier {} bs={}] not_viable\n{}", tier.index, tier.bs, own_text(tier.own));
+    }
+    return fmt::format("[tier {} bs={}]\n{}ot={}\n{}",
+                       tier.index,
+                       tier.bs,
+                       line_of<RegistryTier>(kStrategyFields, tier),
+                       to_text(tier.ot),
+                       own_text(tier.own));
+}
+
+bool is_word(std::string_view text) {
+    return !text.empty() && text.find_first_of(std::string_view("\0 \t\r\n", 5)) == text.npos;
+}
+
+bool is_rate_or_size(double value) { return std::isfinite(value) && value >= 0; }
+
+// What the published reader would not read back of an item of the `ot` list; "" if all.
+std::string item_fault(const OverrideItem& item) {
+    if (!is_word(item.pattern) || item.pattern.find_first_of(",=") != std::string::npos) {
+        return fmt::format("its pattern '{}' is empty or holds a comma, '=' or blank",
+                           item.pattern);
+    }
+    if (!is_word(item.buffer_type) || item.buffer_type.find(',') != std::string::npos) {
+        return fmt::format("its buffer type '{}' is empty or holds a comma or blank",
+                           item.buffer_type);
+    }
+    return item.lane < 0 ? fmt::format("its lane {} is negative", item.lane) : "";
+}
+
+std::string tier_fault(const RegistryTier& tier) {
+    if (tier.own.bound_by && !is_word(*tier.own.bound_by)) return "bound_by is not one word";
+    if (!tier.viable) return "";
+    if (tier.ot.empty()) return "it is viable but has no override list";
+    if (tier.choice.strategy == Strategy::StaticFitParams) {
+        return "the published reader does not know its strategy; it belongs into own.plan, and the "
+               "best published plan into choice";
+    }
+    if (!is_rate_or_size(tier.tps) || !is_rate_or_size(tier.vram_mib)) {
+        return "tps or vram is not a number, or negative";
+    }
+    for (const OverrideItem& item : tier.ot) {
+        std::string fault = item_fault(item);
+        if (!fault.empty()) return fault;
+    }
+    return "";
+}
+
+std::string variant_fault(const RegistryVariant& variant) {
+    if (variant.baseline_vram_mib && !variant.tiers.empty()) return "it is disabled but has tiers";
+    if (variant.baseline_vram_mib && !is_rate_or_size(*variant.baseline_vram_mib)) {
+        return "baseline_vram is not a number, or negative";
+    }
+    int last_index = -1;
+    for (const RegistryTier& tier : variant.tiers) {
+        if (tier.index <= last_index) return "its tiers are not numbered in ascending order";
+        last_index = tier.index;
+        const std::string fault = tier_fault(tier);
+        if (!fault.empty()) return fmt::format("tier bs={}: {}", tier.bs, fault);
+    }
+    return "";
+}
+
+}  // namespace
+
+std::string to_text(const RegistryVariant& variant) {
+    std::string text = fmt::format("\n[variant budget={} cache_ubatch={}]\n{}",
+                                   variant.budget_mib,
+                                   variant.cache_ubatch,
+                                   own_text(variant.own));
+    if (variant.baseline_vram_mib) {
+        text += line_of<DisabledLine>(kDisabledFields, {true, *variant.baseline_vram_mib});
+    }
+    for (const RegistryTier& tier : variant.tiers) text += tier_text(tier);
+    return text;
+}
+
+std::string head_text(const RegistrySection& section) {
+    std::string text = fmt::format("\n[fingerprint={}]\n", to_text(section.fingerprint));
+    if (section.settings)
+        text += "# " + line_of<SectionSettings>(kSettingsFields, *section.settings);
+    return text + own_text(section.own);
+}
+
+std::string to_text(const RegistrySection& section) {
+    std::string text = head_text(section);
+    for (const RegistryVariant& variant : section.variants) text += to_text(variant);
+    return text;
+}
+
+std::string to_text(const Registry& registry) {
+    std::string text = fmt::format("{}\n", kFirstLine);
+    for (const RegistrySection& section : registry.sections) text += to_text(section);
+    return text;
+}
+
+Status check_writable(const RegistrySection& section) {
+    for (const RegistryVariant& variant : section.variants) {
+        const std::string fault = variant_fault(variant);
+        if (!fault.empty()) {
+            return Error{
+                fmt::format("the variant budget={} cache_ubatch={} has no registry form: {}",
+                            variant.budget_mib,
+                            variant.cache_ubatch,
+                            fault),
+                {}};
+        }
+    }
+    return Done{};
+}
+
+}  // namespace pshard

@@ -1,0 +1,152 @@
+#include "search/evaluator.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sim/simulator.h"
+#include "strategy/expand.h"
+
+namespace pshard {
+namespace {
+
+// The lane with the most work bounds the pass; within it, what its ops are bound by.
+BoundBy bound_of(const PassCosts& costs) {
+    Seconds link = 0;
+    for (const Duration& load : costs.loads) link += load.alone;
+    const std::array<std::pair<Seconds, BoundBy>, 7> shares = {{
+        {link, BoundBy::Link},
+        {costs.gpu.compute, BoundBy::GpuCompute},
+        {costs.gpu.memory, BoundBy::GpuMemory},
+        {costs.gpu.launch, BoundBy::GpuLaunch},
+        {costs.cpu.compute, BoundBy::CpuCompute},
+        {costs.cpu.memory, BoundBy::CpuMemory},
+        {costs.cpu.launch, BoundBy::CpuLaunch},
+    }};
+    return std::max_element(shares.begin(), shares.end(),
+                            [](const auto& a, const auto& b) { return a.first < b.first; })
+        ->second;
+}
+
+bool runs_on(const StageCut& cut, Device device) {
+    return std::any_of(cut.stages.begin(), cut.stages.end(),
+                       [&](const Stage& stage) { return stage.device == device; });
+}
+
+std::string over_budget(Bytes needed, Bytes budget) {
+    return fmt::format("needs {:.1f} MiB of device memory, {:.1f} MiB over the budget",
+                       in_mib(needed), in_mib(needed - budget));
+}
+
+void judge(Candidate& candidate, Bytes budget, const HostLimits& host, const Status& schedule) {
+    const Bytes needed = candidate.memory.device.total();
+    const Bytes missing = host_shortage(candidate.memory.host, host);
+    if (needed > budget) {
+        candidate.verdict = Verdict::OverBudget;
+        candidate.reason = over_budget(needed, budget);
+    } else if (missing > 0) {
+        candidate.verdict = Verdict::HostTooSmall;
+        candidate.reason = fmt::format("needs {:.1f} MiB more host memory than there is",
+                                       in_mib(missing));
+    } else if (!schedule) {
+        candidate.verdict = Verdict::NotStreamable;
+        candidate.reason = schedule.error().message;
+    }
+}
+
+}  // namespace
+
+StageOptions options_of(const PlanChoice& choice, bool slice_experts) {
+    const bool stock = choice.strategy == Strategy::StaticFitParams;
+    return {stock ? OpOffload::Stock : OpOffload::Never, slice_experts};
+}
+
+Evaluator::Evaluator(const Problem& problem, const Graph& graph)
+    : problem_(problem), graph_(graph) {
+    if (problem.profile == nullptr) return;
+    roofline_.emplace(*problem.profile);
+    link_ = link_rates(*problem.profile);
+}
+
+Evaluator::Sized Evaluator::size(const PlanChoice& choice, const StageOptions& options) const {
+    Sized sized;
+    sized.placement = expand(problem_.inventory, choice);
+    sized.cut = cut_stages(problem_.inventory, graph_, sized.placement, options);
+    sized.scratch = layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut,
+                                   options.offload);
+    return sized;
+}
+
+std::optional<Bytes> Evaluator::device_bytes(const PlanChoice& choice,
+                                             const StageOptions& options) {
+    const Sized sized = size(choice, options);
+    return memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch)
+        .device.total();
+}
+
+const GraphCost& Evaluator::cost_at(std::uint32_t depth_tokens) {
+    const auto found = costs_.find(depth_tokens);
+    if (found != costs_.end()) return found->second;
+    return costs_
+        .emplace(depth_tokens,
+                 price_graph(graph_, problem_.inventory, *roofline_, depth_tokens))
+        .first->second;
+}
+
+std::optional<Prediction> Evaluator::predict(const Sized& sized, const Candidate& candidate,
+                                             std::uint32_t depth_tokens, Timeline* timeline) {
+    if (!roofline_ || !link_) return std::nullopt;
+    const GraphCost& cost = cost_at(depth_tokens);
+    const bool known = (cost.gpu.known() || !runs_on(sized.cut, Device::Gpu)) &&
+                       (cost.cpu.known() || !runs_on(sized.cut, Device::Cpu));
+    const Result<Schedule> schedule = make_schedule(sized.cut);
+    if (!known || !schedule) return std::nullopt;
+    const PassContext context{cost, *link_, page_locked_share(candidate.memory.host, problem_.host),
+                              candidate.options.offload};
+    const PassCosts costs =
+        price_pass(problem_.inventory, graph_, sized.placement, sized.cut, context);
+    Result<Simulation> simulation = simulate(schedule.value(), costs);
+    PSHARD_CHECK(simulation.ok());
+    if (timeline != nullptr) *timeline = std::move(simulation.value().timeline);
+    const Seconds seconds = simulation.value().pass_seconds;
+    return Prediction{seconds, graph_.n_tokens / seconds, depth_tokens, bound_of(costs),
+                      costs.gpu.extrapolated || costs.cpu.extrapolated};
+}
+
+Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
+    const Sized sized = size(choice, options);
+    Candidate candidate;
+    candidate.choice = choice;
+    candidate.options = options;
+    candidate.memory =
+        memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
+    const Result<Schedule> schedule = make_schedule(sized.cut);
+    judge(candidate, problem_.budget, problem_.host,
+          schedule ? Status(Done{}) : Status(schedule.error()));
+    candidate.prediction = predict(sized, candidate, problem_.depth_tokens, nullptr);
+    return candidate;
+}
+
+std::optional<Prediction> Evaluator::predict_at(const Candidate& candidate,
+                                                std::uint32_t depth_tokens) {
+    return predict(size(candidate.choice, candidate.options), candidate, depth_tokens, nullptr);
+}
+
+TierDetail Evaluator::detail(const Candidate& candidate) {
+    Sized sized = size(candidate.choice, candidate.options);
+    TierDetail detail;
+    Timeline timeline;
+    const auto prediction = predict(sized, candidate, problem_.depth_tokens, &timeline);
+    if (prediction) detail.timeline = std::move(timeline);
+    if (Result<Schedule> schedule = make_schedule(sized.cut)) {
+        detail.schedule = std::move(schedule.value());
+    }
+    detail.placement = std::move(sized.placement);
+    detail.cut = std::move(sized.cut);
+    detail.scratch = std::move(sized.scratch);
+    return detail;
+}
+
+}  // namespace pshard

@@ -1,0 +1,73 @@
+// Sizes and prices the choices of one tier.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cost/graph_cost.h"
+#include "cost/transfer.h"
+#include "machine/machine_profile.h"
+#include "plan/scratch.h"
+#include "plan/timeline.h"
+#include "search/candidate.h"
+
+namespace pshard {
+
+// What a plan is searched for.
+struct Problem {
+    const Inventory& inventory;
+    const MachineProfile* profile = nullptr;  // nullptr: rank by memory
+    Bytes budget = 0;                         // of the arena
+    std::uint32_t depth_tokens = 0;           // that predictions hold for
+    HostLimits host;
+    std::optional<Strategy> forced;
+};
+
+// All that follows from a choice: what the runtime allocates and does.
+struct TierDetail {
+    Placement placement;
+    StageCut cut;
+    ScratchLayout scratch;
+    Schedule schedule;
+    std::optional<Timeline> timeline;  // nullopt: no profile
+};
+
+class Evaluator {
+public:
+    Evaluator(const Problem& problem, const Graph& graph);
+
+    // Device bytes, exact. The scratch of choices that cut the graph into the same kinds of stages
+    // is computed once.
+    std::optional<Bytes> device_bytes(const PlanChoice& choice, const StageOptions& options);
+
+    // At the problem's depth, or another.
+    Candidate evaluate(const PlanChoice& choice, const StageOptions& options);
+    std::optional<Prediction> predict_at(const Candidate& candidate, std::uint32_t depth_tokens);
+
+    TierDetail detail(const Candidate& candidate);
+
+private:
+    struct Sized {
+        Placement placement;
+        StageCut cut;
+        ScratchLayout scratch;
+    };
+
+    Sized size(const PlanChoice& choice, const StageOptions& options) const;
+    const GraphCost& cost_at(std::uint32_t depth_tokens);
+    std::optional<Prediction> predict(const Sized& sized, const Candidate& candidate,
+                                      std::uint32_t depth_tokens, Timeline* timeline);
+
+    const Problem& problem_;
+    const Graph& graph_;
+    std::optional<Roofline> roofline_;
+    std::optional<LinkRates> link_;
+    std::map<std::uint32_t, GraphCost> costs_;  // by depth
+};
+
+// What stock llama.cpp does with a choice: its op-offload where the choice is stock's own.
+StageOptions options_of(const PlanChoice& choice, bool slice_experts);
+
+}  // namespace pshard

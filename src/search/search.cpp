@@ -1,0 +1,198 @@
+#include "search/search.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "strategy/expand.h"
+#include "strategy/propose.h"
+
+namespace pshard {
+namespace {
+
+// Tiers from which a batch is a prompt: those that decide whether stock alone is as good.
+constexpr std::uint32_t kPromptTier = 512;
+
+PlanChoice everything_resident(const Inventory& inventory) {
+    PlanChoice choice;
+    choice.strategy = Strategy::StaticFitParams;
+    choice.n_pinned = inventory.n_layers;
+    choice.n_attn_pinned = inventory.n_layers;
+    choice.output_on_gpu = true;
+    choice.pin_from_back = true;
+    return choice;
+}
+
+class TierSearch {
+public:
+    TierSearch(const Problem& problem, const Graph& graph)
+        : problem_(problem), evaluator_(problem, graph) {
+        plan_.n_tokens = graph.n_tokens;
+    }
+
+    TierPlan run() {
+        for (const Strategy strategy : kAllStrategies) {
+            if (!problem_.forced || *problem_.forced == strategy) try_strategy(strategy);
+        }
+        // A forced strategy that cannot run at this tier gives way to the one that needs least.
+        const bool gives_way = plan_.viable.empty() && problem_.forced &&
+                               *problem_.forced != Strategy::StaticAttnPrio;
+        if (gives_way) try_strategy(Strategy::StaticAttnPrio);
+        std::stable_sort(plan_.viable.begin(), plan_.viable.end(), better);
+        if (const Candidate* winner = plan_.winner()) {
+            plan_.empty = evaluator_.predict_at(*winner, 0);
+            plan_.full = evaluator_.predict_at(*winner, last_depth(plan_.n_tokens));
+        }
+        return std::move(plan_);
+    }
+
+private:
+    // With a full cache the last tier's tokens are its last cells.
+    std::uint32_t last_depth(std::uint32_t n_tokens) const {
+        const std::uint32_t n_ctx = problem_.inventory.context.n_ctx;
+        return n_ctx > n_tokens ? n_ctx - n_tokens : 0;
+    }
+
+    void try_strategy(Strategy strategy) {
+        const std::size_t before = plan_.viable.size();
+        std::optional<Candidate> refused;
+        for (const bool slice : slicings(strategy)) try_sliced(strategy, slice, refused);
+        if (plan_.viable.size() == before && refused) plan_.refused.push_back(*refused);
+    }
+
+    // Whether routed experts may be uploaded in slices: only where they are streamed at all.
+    std::vector<bool> slicings(Strategy strategy) const {
+        const bool streams = strategy == Strategy::GpuOnlyLayerPinLayerStream ||
+                             strategy == Strategy::GpuOnlyAttnPinFfnStream;
+        if (problem_.inventory.n_experts > 0 && streams) return {false, true};
+        return {false};
+    }
+
+    void try_sliced(Strategy strategy, bool slice, std::optional<Candidate>& refused) {
+        const auto options = [&](const PlanChoice& choice) { return options_of(choice, slice); };
+        const Sizing sizing{
+            [&](const PlanChoice& c) { return evaluator_.device_bytes(c, options(c)); },
+            problem_.budget};
+        const std::vector<PlanChoice> choices =
+            strategy == Strategy::StaticFitParams
+                ? propose_stock_fit(problem_.inventory, sizing)
+                : propose(strategy, problem_.inventory, sizing);
+        for (const PlanChoice& choice : choices) keep(choice, options(choice), refused);
+        if (!choices.empty()) return;
+        PlanChoice least;
+        least.strategy = strategy;
+        keep(least, options(least), refused);
+    }
+
+    void keep(const PlanChoice& choice, const StageOptions& options,
+              std::optional<Candidate>& refused) {
+        Candidate candidate = evaluator_.evaluate(choice, options);
+        if (candidate.verdict == Verdict::Viable) {
+            plan_.viable.push_back(std::move(candidate));
+        } else if (!refused) {
+            refused = std::move(candidate);
+        }
+    }
+
+    const Problem& problem_;
+    Evaluator evaluator_;
+    TierPlan plan_;
+};
+
+// Tiers are searched side by side; the result does not depend on how.
+std::vector<TierPlan> plan_tiers(const Problem& problem) {
+    const std::vector<Graph>& graphs = problem.inventory.graphs;
+    std::vector<TierPlan> tiers(graphs.size());
+    const auto work = [&](std::size_t first) {
+        for (std::size_t i = first; i < graphs.size(); i += 2) {
+            tiers[i] = plan_tier(problem, graphs[i]);
+        }
+    };
+    std::thread other(work, 1);
+    work(0);
+    other.join();
+    return tiers;
+}
+
+void add_arena(const Problem& problem, VariantPlan& plan) {
+    std::vector<TierDemand> demands;
+    for (const TierPlan& tier : plan.tiers) {
+        const Candidate* winner = tier.winner();
+        if (winner == nullptr) continue;
+        const Graph* graph = graph_of_tier(problem.inventory, tier.n_tokens);
+        TierDemand demand;
+        demand.placement = expand(problem.inventory, winner->choice);
+        const StageCut cut =
+            cut_stages(problem.inventory, *graph, demand.placement, winner->options);
+        demand.slots = slot_sizes(problem.inventory, cut.groups);
+        demand.scratch = winner->memory.device.scratch;
+        demands.push_back(std::move(demand));
+    }
+    Result<ArenaLayout> arena = pack_arena(problem.inventory, demands, problem.budget);
+    PSHARD_CHECK(arena.ok());  // each tier fits alone, so all fit together
+    plan.arena = std::move(arena.value());
+    for (const TierArena& from : plan.arena.tiers) {
+        std::vector<SwitchBytes>& row = plan.switches.emplace_back();
+        for (const TierArena& to : plan.arena.tiers) {
+            row.push_back(switch_bytes(problem.inventory, from, to));
+        }
+    }
+}
+
+// The largest prompt tier at which stock llama.cpp holds everything; nullptr if none does.
+const Graph* baseline_graph(const Problem& problem) {
+    const std::vector<Graph>& graphs = problem.inventory.graphs;
+    for (auto graph = graphs.rbegin(); graph != graphs.rend(); ++graph) {
+        const bool only_short = graphs.back().n_tokens < kPromptTier;
+        if (graph->n_tokens < kPromptTier && !only_short) continue;
+        if (all_resident_bytes(problem.inventory, *graph) <= problem.budget) return &*graph;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+const Candidate* TierPlan::published() const {
+    for (const Candidate& candidate : viable) {
+        if (candidate.choice.strategy != Strategy::StaticFitParams) return &candidate;
+    }
+    return nullptr;
+}
+
+std::optional<std::size_t> VariantPlan::arena_index(std::size_t tier) const {
+    if (tiers[tier].winner() == nullptr) return std::nullopt;
+    const auto with_plan = std::count_if(
+        tiers.begin(), tiers.begin() + static_cast<std::ptrdiff_t>(tier),
+        [](const TierPlan& t) { return t.winner() != nullptr; });
+    return static_cast<std::size_t>(with_plan);
+}
+
+Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
+    const StageOptions options{OpOffload::Stock, false};
+    const Placement placement = expand(inventory, everything_resident(inventory));
+    const StageCut cut = cut_stages(inventory, graph, placement, options);
+    const ScratchLayout scratch =
+        layout_scratch(inventory, graph, placement, cut, OpOffload::Stock);
+    return memory_use(inventory, placement, cut, scratch).device.total();
+}
+
+TierPlan plan_tier(const Problem& problem, const Graph& graph) {
+    return TierSearch(problem, graph).run();
+}
+
+VariantPlan plan_variant(const Problem& problem) {
+    VariantPlan plan;
+    plan.budget = problem.budget;
+    plan.cache_ubatch = problem.inventory.context.n_ubatch;
+    if (!problem.forced) {
+        if (const Graph* graph = baseline_graph(problem)) {
+            plan.baseline_vram = all_resident_bytes(problem.inventory, *graph);
+            plan.cache_ubatch = std::min(graph->n_tokens, kPromptTier);
+            return plan;
+        }
+    }
+    plan.tiers = plan_tiers(problem);
+    add_arena(problem, plan);
+    return plan;
+}
+
+}  // namespace pshard

@@ -1,0 +1,51 @@
+// The fastest plan that fits, for every tier of a variant.
+//
+// Each tier is searched on its own bounds (traps 4, 5): no tier's result limits another's. Every
+// strategy proposes, the simulator judges, and the losers keep their numbers and reasons. Pure: the
+// same problem gives the same plan, byte for byte.
+#pragma once
+
+#include <vector>
+
+#include "plan/arena.h"
+#include "search/evaluator.h"
+
+namespace pshard {
+
+struct TierPlan {
+    std::uint32_t n_tokens = 0;
+    // Viable candidates, best first; the first is the plan. Empty: no strategy fits.
+    std::vector<Candidate> viable;
+    // The best of each strategy that has nothing viable, with the reason.
+    std::vector<Candidate> refused;
+
+    const Candidate* winner() const { return viable.empty() ? nullptr : &viable.front(); }
+    // The best plan with a form that the published reader knows: no STATIC_FITPARAMS.
+    const Candidate* published() const;
+
+    // What the winner reaches with an empty KV cache, and with a full one.
+    std::optional<Prediction> empty;
+    std::optional<Prediction> full;
+};
+
+struct VariantPlan {
+    Bytes budget = 0;
+    std::uint32_t cache_ubatch = 0;      // tokens
+    std::optional<Bytes> baseline_vram;  // set: stock llama.cpp holds everything; tiers are empty
+    std::vector<TierPlan> tiers;         // ascending n_tokens
+    ArenaLayout arena;                   // by the tiers that have a winner, in order
+    std::vector<std::vector<SwitchBytes>> switches;  // [from][to], by the same
+
+    // Index into arena.tiers of tiers[i]; nullopt without a winner.
+    std::optional<std::size_t> arena_index(std::size_t tier) const;
+};
+
+VariantPlan plan_variant(const Problem& problem);
+
+// Stock llama.cpp's device bytes with the whole model resident, in the graph of one tier.
+Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
+
+// All strategies of one tier.
+TierPlan plan_tier(const Problem& problem, const Graph& graph);
+
+}  // namespace pshard

@@ -1,0 +1,201 @@
+// Small models that run: one per architecture, with every kind of layer it has.
+//
+// Widths are multiples of 256 where quantizations with long blocks are to fit; the `small`
+// tokenizer has the 256 bytes and some hundred words, so any prompt can be read.
+#include "shapes/shapes.h"
+
+namespace pshard {
+namespace {
+
+// What the rows below share; each sets what its architecture has besides.
+ModelShape tiny(const std::string& arch) {
+    return {.name = "tiny-" + arch,
+            .arch = arch,
+            .source = "made up",
+            .tokenizer = "small",
+            .n_vocab = 1024,
+            .n_ctx_train = 4096,
+            .n_layer = 4,
+            .n_embd = 256,
+            .n_ff = 512,
+            .n_head = 4,
+            .n_head_kv = 2,
+            .head_dim = 64,
+            .norm_eps = 1e-6f};
+}
+
+ModelShape tiny_moe(const std::string& arch) {
+    ModelShape model = tiny(arch);
+    model.moe = {.n_expert = 16, .n_expert_used = 4, .n_ff_expert = 256};
+    return model;
+}
+
+ModelShape tiny_gemma3() {
+    ModelShape model = tiny("gemma3");
+    model.n_layer = 6;  // one full layer in 6
+    model.tied_embeddings = true;
+    model.n_swa = 64;
+    return model;
+}
+
+ModelShape tiny_qwen2() {
+    ModelShape model = tiny("qwen2");
+    model.qkv_bias = true;
+    return model;
+}
+
+// Not "tiny-phi3": llama.cpp's vocabulary loader looks for tokens of Phi-3 under a name with
+// "phi3".
+ModelShape tiny_phi3() {
+    ModelShape model = tiny("phi3");
+    model.name = "tiny-phi-4";
+    return model;
+}
+
+ModelShape tiny_command_r() {
+    ModelShape model = tiny("command-r");
+    model.tied_embeddings = true;
+    model.logit_scale = 0.25f;
+    return model;
+}
+
+ModelShape tiny_gpt_oss() {
+    ModelShape model = tiny_moe("gpt-oss");
+    model.qkv_bias = true;
+    model.n_swa = 64;
+    return model;
+}
+
+ModelShape tiny_deepseek2() {
+    ModelShape model = tiny_moe("deepseek2");
+    model.rope_dim = 32;
+    model.mla = {.q_lora_rank = 128, .kv_lora_rank = 256, .head_dim_k = 96, .head_dim_v = 64};
+    model.moe.n_expert_shared = 1;
+    model.moe.n_ff_shared = 256;
+    model.moe.n_dense_lead = 1;
+    model.moe.sigmoid_gate = true;
+    model.moe.selection_bias = true;
+    model.moe.weights_norm = true;
+    return model;
+}
+
+ModelShape tiny_glm4moe() {
+    ModelShape model = tiny_moe("glm4moe");
+    model.rope_dim = 32;
+    model.qkv_bias = true;
+    model.n_nextn = 1;
+    model.moe.n_expert_shared = 1;
+    model.moe.n_ff_shared = 256;
+    model.moe.n_dense_lead = 1;
+    model.moe.sigmoid_gate = true;
+    model.moe.selection_bias = true;
+    model.moe.weights_norm = true;
+    return model;
+}
+
+ModelShape tiny_llama4() {
+    ModelShape model = tiny_moe("llama4");
+    model.rope_factors = true;
+    model.moe.n_expert_used = 1;
+    model.moe.n_ff_shared = 256;
+    return model;
+}
+
+ModelShape tiny_qwen3next() {
+    ModelShape model = tiny_moe("qwen3next");
+    model.n_layer = 8;
+    model.rope_dim = 32;
+    model.layer_pattern = "MMM*MMM*";
+    model.moe.n_ff_shared = 256;
+    model.ssm = {.d_conv = 4, .d_state = 64, .d_inner = 256, .n_head = 4, .n_group = 2};
+    return model;
+}
+
+ModelShape tiny_granitehybrid() {
+    ModelShape model = tiny_moe("granitehybrid");
+    model.tied_embeddings = true;
+    model.layer_pattern = "MM*M";
+    model.logit_scale = 4.0f;
+    model.residual_scale = 0.22f;
+    model.embedding_scale = 4.0f;
+    model.attention_scale = 0.125f;
+    model.moe.n_ff_shared = 256;
+    model.ssm = {.d_conv = 4, .d_state = 64, .d_inner = 512, .n_head = 8, .n_group = 1};
+    return model;
+}
+
+ModelShape tiny_falcon_h1() {
+    ModelShape model = tiny("falcon-h1");
+    model.ssm = {.d_conv = 4, .d_state = 64, .d_inner = 256, .n_head = 4, .n_group = 1};
+    return model;
+}
+
+ModelShape tiny_nemotron_h() {
+    ModelShape model = tiny("nemotron_h");
+    model.n_layer = 6;
+    model.layer_pattern = "M-M*-M";
+    model.ssm = {.d_conv = 4, .d_state = 64, .d_inner = 512, .n_head = 8, .n_group = 2};
+    return model;
+}
+
+void set_if_given(int& field, int value) { field = value > 0 ? value : field; }
+
+// A longer pattern of layers repeats the small model's.
+void resize_layers(ModelShape& model, int n_layer) {
+    const std::string pattern = model.layer_pattern;
+    set_if_given(model.n_layer, n_layer);
+    model.layer_pattern.clear();
+    for (int i = 0; i < model.n_layer && !pattern.empty(); ++i) {
+        model.layer_pattern.push_back(pattern[static_cast<size_t>(i) % pattern.size()]);
+    }
+}
+
+// Heads, of attention and of recurrent mixers, grow with the width.
+void resize_width(ModelShape& model, int n_embd) {
+    const int old_width = model.n_embd;
+    set_if_given(model.n_embd, n_embd);
+    for (int* field : {&model.n_head, &model.n_head_kv, &model.ssm.n_head, &model.ssm.d_inner}) {
+        *field = *field * model.n_embd / old_width;
+    }
+}
+
+}  // namespace
+
+ModelShape resized(const ModelShape& tiny_shape, const TinySizes& sizes) {
+    ModelShape model = tiny_shape;
+    resize_layers(model, sizes.n_layer);
+    resize_width(model, sizes.n_embd);
+    set_if_given(model.n_ff, sizes.n_ff);
+    set_if_given(model.n_head, sizes.n_head);
+    set_if_given(model.n_head_kv, sizes.n_head_kv);
+    set_if_given(model.n_vocab, sizes.n_vocab);
+    if (model.moe.n_expert > 0) {
+        set_if_given(model.moe.n_expert, sizes.n_expert);
+        set_if_given(model.moe.n_expert_used, sizes.n_expert_used);
+        set_if_given(model.moe.n_ff_expert, sizes.n_ff_expert);
+    }
+    return model;
+}
+
+const std::vector<ModelShape>& tiny_shapes() {
+    static const std::vector<ModelShape> shapes = {
+        tiny("llama"),
+        tiny_qwen2(),
+        tiny("qwen3"),
+        tiny_gemma3(),
+        tiny_phi3(),
+        tiny_command_r(),
+        tiny_moe("qwen3moe"),
+        tiny_gpt_oss(),
+        tiny_deepseek2(),
+        tiny_glm4moe(),
+        tiny_llama4(),
+        tiny_qwen3next(),
+        tiny_granitehybrid(),
+        tiny_falcon_h1(),
+        tiny_nemotron_h(),
+    };
+    return shapes;
+}
+
+}  // namespace pshard

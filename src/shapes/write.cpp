@@ -1,0 +1,242 @@
+// From a shape to files. A file is planned first (header and where the data goes); a sparse file is
+// the header and a hole, a random one the header and the data.
+#include <algorithm>
+#include <fstream>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "shapes/arch.h"
+#include "shapes/header.h"
+#include "shapes/quant.h"
+#include "shapes/random_weights.h"
+#include "shapes/shapes.h"
+#include "shapes/tokenizer.h"
+
+namespace pshard {
+namespace {
+
+using namespace shapes;
+
+namespace fs = std::filesystem;
+
+constexpr int kQuantizationVersion = 2;  // GGML_QNT_VERSION
+
+struct TypedTensors {
+    TensorList specs;
+    std::vector<ggml_type> types;
+};
+
+Bytes tensor_bytes(const TensorSpec& spec, ggml_type type) {
+    Bytes rows = 1;
+    for (size_t i = 1; i < spec.dims.size(); ++i) {
+        rows *= static_cast<Bytes>(spec.dims[i]);
+    }
+    return rows * ggml_row_size(type, spec.dims[0]);
+}
+
+Result<TypedTensors> typed_tensors(const ModelShape& shape, const Quant& quant) {
+    Result<TensorList> specs = list_tensors(shape);
+    if (!specs) {
+        return specs.error();
+    }
+    std::vector<ggml_type> types = assign_types(shape, specs.value(), quant);
+    return TypedTensors{std::move(specs).value(), std::move(types)};
+}
+
+Status add_all_keys(Header& header, const ModelShape& shape, const Quant& quant) {
+    Status status = add_model_keys(header, shape);
+    if (!status) {
+        return status;
+    }
+    header.u32("general.file_type", static_cast<int>(quant.file_type));
+    header.u32("general.quantization_version", kQuantizationVersion);
+    return add_tokenizer(header, shape.tokenizer, shape.n_vocab);
+}
+
+// How many of the tensors go into each of `n_split` files: about equal bytes, at least one each.
+std::vector<size_t> split_counts(const TypedTensors& tensors, int n_split) {
+    const size_t n_tensors = tensors.specs.size();
+    const auto n_files = static_cast<size_t>(n_split);
+    std::vector<Bytes> end_bytes;  // of the first i + 1 tensors
+    Bytes total = 0;
+    for (size_t i = 0; i < n_tensors; ++i) {
+        total += tensor_bytes(tensors.specs[i], tensors.types[i]);
+        end_bytes.push_back(total);
+    }
+    std::vector<size_t> counts;
+    size_t begin = 0;
+    for (size_t file = 0; file < n_files; ++file) {
+        const Bytes share = total / n_files * (file + 1);
+        const auto past = std::ranges::upper_bound(end_bytes, share);
+        const size_t end = std::clamp(static_cast<size_t>(past - end_bytes.begin()),
+                                      begin + 1,
+                                      n_tensors - (n_files - 1 - file));
+        counts.push_back((file + 1 == n_files ? n_tensors : end) - begin);
+        begin += counts.back();
+    }
+    return counts;
+}
+
+// Source of the name and the keys: llama_split_path() and tools/gguf-split of llama.cpp.
+fs::path split_path(const fs::path& path, int number, int n_split) {
+    fs::path stem = path;
+    stem.replace_extension();
+    return fmt::format("{}-{:05}-of-{:05}.gguf", stem.string(), number, n_split);
+}
+
+void add_split_keys(Header& header, int index, int n_split, size_t n_tensors) {
+    header.u16("split.no", static_cast<std::uint16_t>(index));
+    header.u16("split.count", static_cast<std::uint16_t>(n_split));
+    header.i32("split.tensors.count", static_cast<std::int32_t>(n_tensors));
+}
+
+Error write_error(const fs::path& path, const std::error_code& code) {
+    return {fmt::format("cannot write model file '{}': {}", path.string(), code.message()), {}};
+}
+
+// The header in a new file, which is then made longer by the data without storing any.
+// The size of the file.
+Result<Bytes> write_header_and_hole(const Header& header, const fs::path& path) {
+    const std::vector<std::byte> bytes = header.bytes();
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file.write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+    file.close();
+    if (!file) {
+        return write_error(path, std::make_error_code(std::errc::io_error));
+    }
+    std::error_code code;
+    const Bytes size = bytes.size() + header.data_bytes();
+    fs::resize_file(path, size, code);
+    if (code) {
+        return write_error(path, code);
+    }
+    return size;
+}
+
+// Everything that can be wrong with the arguments, before a file is touched.
+struct Job {
+    Quant quant;
+    TypedTensors tensors;
+    Header keys;
+};
+
+Result<Job> prepare(const ModelShape& shape, const std::string& quant_name) {
+    const Status sane = check_sizes(shape);
+    if (!sane) {
+        return sane.error();
+    }
+    const Result<Quant> quant = find_quant(quant_name);
+    if (!quant) {
+        return quant.error();
+    }
+    Result<TypedTensors> tensors = typed_tensors(shape, quant.value());
+    if (!tensors) {
+        return tensors.error();
+    }
+    Header keys(shape.arch);
+    const Status status = add_all_keys(keys, shape, quant.value());
+    if (!status) {
+        return status.error();
+    }
+    return Job{quant.value(), std::move(tensors).value(), std::move(keys)};
+}
+
+void add_tensors(Header& header, const TypedTensors& tensors, size_t begin, size_t count) {
+    for (size_t i = begin; i < begin + count; ++i) {
+        header.tensor(tensors.specs[i], tensors.types[i]);
+    }
+}
+
+Result<WrittenModel> write_splits(Job job,
+                                  const std::string& arch,
+                                  const fs::path& path,
+                                  int n_split) {
+    WrittenModel written;
+    size_t begin = 0;
+    const std::vector<size_t> counts = split_counts(job.tensors, n_split);
+    for (int index = 0; index < n_split; ++index) {
+        Header header = index == 0 ? std::move(job.keys) : Header(arch);
+        if (n_split > 1) {
+            add_split_keys(header, index, n_split, job.tensors.specs.size());
+        }
+        const size_t count = counts[static_cast<size_t>(index)];
+        add_tensors(header, job.tensors, begin, count);
+        begin += count;
+        const fs::path file = n_split > 1 ? split_path(path, index + 1, n_split) : path;
+        const Result<Bytes> size = write_header_and_hole(header, file);
+        if (!size) {
+            return size.error();
+        }
+        written.files.push_back(file);
+        written.bytes += size.value();
+    }
+    return written;
+}
+
+// Fills the hole of a file whose header is written.
+Status write_random_data(const Header& header,
+                         const Job& job,
+                         const fs::path& path,
+                         std::uint64_t seed) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    const std::size_t data_begin = gguf_get_meta_size(header.gguf());
+    for (size_t i = 0; i < job.tensors.specs.size(); ++i) {
+        const std::vector<std::byte> data =
+            random_tensor(job.tensors.specs[i], job.tensors.types[i], seed);
+        const std::size_t offset = gguf_get_tensor_offset(header.gguf(), std::int64_t(i));
+        file.seekp(static_cast<std::streamoff>(data_begin + offset));
+        file.write(reinterpret_cast<const char*>(data.data()),
+                   static_cast<std::streamsize>(data.size()));
+    }
+    file.close();
+    if (!file) {
+        return write_error(path, std::make_error_code(std::errc::io_error));
+    }
+    return Done{};
+}
+
+}  // namespace
+
+Result<WrittenModel> write_sparse(const ModelShape& shape,
+                                  const std::string& quant,
+                                  const fs::path& path,
+                                  int n_split) {
+    Result<Job> job = prepare(shape, quant);
+    if (!job) {
+        return job.error();
+    }
+    const size_t n_tensors = job.value().tensors.specs.size();
+    if (n_split < 1 || static_cast<size_t>(n_split) > n_tensors) {
+        return Error{
+            fmt::format(
+                "cannot split {} tensors of '{}' into {} files", n_tensors, shape.name, n_split),
+            {}};
+    }
+    return write_splits(std::move(job).value(), shape.arch, path, n_split);
+}
+
+Result<WrittenModel> write_random(const ModelShape& shape,
+                                  const std::string& quant,
+                                  const fs::path& path,
+                                  std::uint64_t seed) {
+    Result<Job> job = prepare(shape, quant);
+    if (!job) {
+        return job.error();
+    }
+    const TypedTensors& tensors = job.value().tensors;
+    Header& header = job.value().keys;
+    add_tensors(header, tensors, 0, tensors.specs.size());
+    const Result<Bytes> size = write_header_and_hole(header, path);
+    if (!size) {
+        return size.error();
+    }
+    const Status filled = write_random_data(header, job.value(), path, seed);
+    if (!filled) {
+        return filled.error();
+    }
+    return WrittenModel{{path}, size.value()};
+}
+
+}  // namespace pshard

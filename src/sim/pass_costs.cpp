@@ -1,0 +1,158 @@
+#include "sim/pass_costs.h"
+
+#include <algorithm>
+
+#include "cost/state_traffic.h"
+
+namespace pshard {
+namespace {
+
+class Pricer {
+public:
+    Pricer(const Inventory& inventory, const Graph& graph, const Placement& placement,
+           const StageCut& cut, const PassContext& context)
+        : inventory_(inventory), graph_(graph), placement_(placement), cut_(cut),
+          context_(context), uploaded_(inventory.weights.size()) {}
+
+    PassCosts run() {
+        for (const Stage& stage : cut_.stages) costs_.stages.push_back(stage_duration(stage));
+        for (const StreamGroup& group : cut_.groups) {
+            costs_.loads.push_back(load_duration(group));
+            const Seconds store = store_seconds(group);
+            costs_.stores.push_back({store, store});
+        }
+        return std::move(costs_);
+    }
+
+private:
+    Duration stage_duration(const Stage& stage) {
+        const Seconds crossing = crossing_seconds(stage);
+        Duration duration{crossing, crossing};
+        const bool gpu = stage.device == Device::Gpu;
+        (gpu ? costs_.gpu : costs_.cpu).launch += crossing;
+        for (int i = stage.node_begin; i < stage.node_end; ++i) {
+            gpu ? add_gpu_node(i, duration) : add_cpu_node(i, duration);
+        }
+        return duration;
+    }
+
+    Seconds crossing_seconds(const Stage& stage) const {
+        if (stage.bytes_in == 0) return 0;
+        const Copy copy{stage.bytes_in, 1, HostMemory::PageLocked, false};
+        const Seconds moving = stage.device == Device::Gpu ? upload_seconds(copy, context_.link)
+                                                           : download_seconds(copy, context_.link);
+        return moving + context_.link.switch_seconds;
+    }
+
+    void add_gpu_node(int i, Duration& duration) {
+        const auto index = static_cast<std::size_t>(i);
+        const ProcessorCost& gpu = context_.graph_cost.gpu;
+        Seconds seconds = gpu.seconds[index];
+        tally(costs_.gpu, gpu, index, seconds);
+        const Seconds upload = offload_seconds(graph_.nodes[index]);
+        costs_.gpu.memory += upload;
+        duration.alone += seconds + upload;
+        duration.contended += seconds + upload;
+    }
+
+    void add_cpu_node(int i, Duration& duration) {
+        const auto index = static_cast<std::size_t>(i);
+        const GraphCost& cost = context_.graph_cost;
+        const Seconds alone = cost.cpu.seconds[index];
+        const bool both = cost.cpu_under_copies.known();
+        duration.alone += alone;
+        duration.contended +=
+            both ? std::max(alone, cost.cpu_under_copies.seconds[index]) : alone;
+        tally(costs_.cpu, cost.cpu, index, alone);
+    }
+
+    static void tally(LaneBound& bound, const ProcessorCost& cost, std::size_t index,
+                      Seconds seconds) {
+        switch (cost.bound_by[index]) {
+            case Bound::Compute: bound.compute += seconds; break;
+            case Bound::Memory: bound.memory += seconds; break;
+            case Bound::Launch: bound.launch += seconds; break;
+        }
+        bound.extrapolated = bound.extrapolated || cost.extrapolated[index] != 0;
+    }
+
+    // Stock uploads a CPU weight serially, from the pageable mapping of the file (trap 29); of
+    // routed experts only those that the batch uses.
+    Seconds offload_seconds(const Node& node) {
+        if (context_.offload != OpOffload::Stock) return 0;
+        Seconds seconds = 0;
+        for (const Ref& source : node.sources) {
+            const auto index = static_cast<std::size_t>(source.index);
+            if (source.kind != Ref::Kind::Weight || placement_.weights[index] != Lane::Cpu) continue;
+            if (uploaded_[index]) continue;
+            uploaded_[index] = true;
+            const WeightTraffic traffic = sliced_traffic(
+                inventory_.weights[index], inventory_.n_experts_used, graph_.n_tokens);
+            const Copy copy{traffic.bytes, traffic.pieces, HostMemory::Pageable, false};
+            seconds += upload_seconds(copy, context_.link) + context_.link.switch_seconds;
+        }
+        return seconds;
+    }
+
+    Duration load_duration(const StreamGroup& group) const {
+        return {load_seconds(group, false), load_seconds(group, true)};
+    }
+
+    Seconds load_seconds(const StreamGroup& group, bool cpu_busy) const {
+        Seconds seconds = group.on_demand ? context_.link.switch_seconds : 0;
+        for (const int w : group.weights) {
+            const Weight& weight = inventory_.weights[static_cast<std::size_t>(w)];
+            const WeightTraffic traffic =
+                group.on_demand
+                    ? sliced_traffic(weight, inventory_.n_experts_used, graph_.n_tokens)
+                    : whole_traffic(weight);
+            seconds += mixed_seconds(traffic, cpu_busy);
+        }
+        for (const int s : group.states) {
+            const State& state = inventory_.states[static_cast<std::size_t>(s)];
+            const StateTraffic traffic =
+                state_traffic(state, graph_, inventory_, context_.graph_cost.depth_tokens);
+            seconds += mixed_seconds({traffic.upload, 1}, cpu_busy);
+        }
+        return seconds;
+    }
+
+    // Part of the host memory is page-locked, the rest is not.
+    Seconds mixed_seconds(const WeightTraffic& traffic, bool cpu_busy) const {
+        const double share = context_.page_locked_share;
+        const Copy locked{traffic.bytes, traffic.pieces, HostMemory::PageLocked, cpu_busy};
+        if (share >= 1) return upload_seconds(locked, context_.link);
+        const Copy pageable{traffic.bytes, traffic.pieces, HostMemory::Pageable, cpu_busy};
+        return share * upload_seconds(locked, context_.link) +
+               (1 - share) * upload_seconds(pageable, context_.link);
+    }
+
+    Seconds store_seconds(const StreamGroup& group) const {
+        Seconds seconds = 0;
+        for (const int s : group.states) {
+            const State& state = inventory_.states[static_cast<std::size_t>(s)];
+            const StateTraffic traffic =
+                state_traffic(state, graph_, inventory_, context_.graph_cost.depth_tokens);
+            seconds += download_seconds({traffic.download, 1, HostMemory::PageLocked, false},
+                                        context_.link);
+        }
+        return seconds;
+    }
+
+    const Inventory& inventory_;
+    const Graph& graph_;
+    const Placement& placement_;
+    const StageCut& cut_;
+    const PassContext& context_;
+    std::vector<bool> uploaded_;
+    PassCosts costs_;
+};
+
+}  // namespace
+
+PassCosts price_pass(const Inventory& inventory, const Graph& graph, const Placement& placement,
+                     const StageCut& cut, const PassContext& context) {
+    return Pricer(inventory, graph, placement, cut, context).run();
+}
+
+}  // namespace pshard

@@ -1,0 +1,53 @@
+// Seconds of each step of one pass: what the simulator's clock is driven by.
+#pragma once
+
+#include <vector>
+
+#include "base/units.h"
+#include "cost/graph_cost.h"
+#include "cost/transfer.h"
+#include "plan/stages.h"
+
+namespace pshard {
+
+// Seconds of a step while the other side of the DRAM is idle, and while it is busy: a CPU stage
+// under copies, a copy under a CPU stage.
+struct Duration {
+    Seconds alone = 0;
+    Seconds contended = 0;
+
+    bool operator==(const Duration&) const = default;
+};
+
+// What most of a lane's time goes to.
+struct LaneBound {
+    Seconds compute = 0;
+    Seconds memory = 0;
+    Seconds launch = 0;  // launches, and hand-overs between the devices
+    bool extrapolated = false;
+
+    bool operator==(const LaneBound&) const = default;
+};
+
+struct PassCosts {
+    std::vector<Duration> stages;  // by StageCut::stages
+    std::vector<Duration> loads;   // by StageCut::groups
+    std::vector<Duration> stores;  // by StageCut::groups
+    LaneBound gpu;
+    LaneBound cpu;
+
+    bool operator==(const PassCosts&) const = default;
+};
+
+// What the costs of a pass depend on besides the cut graph.
+struct PassContext {
+    const GraphCost& graph_cost;         // at the depth
+    const LinkRates& link;
+    double page_locked_share = 1;        // of what is streamed
+    OpOffload offload = OpOffload::Never;
+};
+
+PassCosts price_pass(const Inventory& inventory, const Graph& graph, const Placement& placement,
+                     const StageCut& cut, const PassContext& context);
+
+}  // namespace pshard

@@ -1,0 +1,260 @@
+// The reference profile against what was measured on that machine: facts 7.3, 7.4.
+//
+// The models are built by hand to the published sizes; a plan is added up here in the simplest way
+// that its strategy allows, so this judges the prices, not the simulator.
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cost/graph_builder.h"
+#include "cost/graph_cost.h"
+#include "cost/transfer.h"
+#include "machine/profile_text.h"
+
+namespace pshard {
+namespace {
+
+using test::GraphBuilder;
+
+MachineProfile reference_profile() {
+    const std::string folder = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
+    auto profile = read_profile_files({folder + "cpu_profile.txt", folder + "gpu_profile.txt"}, 8);
+    EXPECT_TRUE(profile.ok()) << (profile.ok() ? "" : profile.error().text());
+    return profile.value();
+}
+
+// A model in the making: keeps what the strategies ask of a layer.
+class Model {
+public:
+    Model(std::uint32_t n_tokens, std::int64_t n_embd) : b(n_tokens), n_embd_(n_embd) {
+        const auto n = std::int64_t(n_tokens);
+        x = b.node("ADD", "f32", {n_embd, n, 1, 1}, {b.input("f32", {n_embd, n, 1, 1})});
+    }
+
+    // A dense product with the running activation; does not replace it.
+    void dense(const std::string& type, std::int64_t k, std::int64_t n_out) {
+        const auto n = std::int64_t(b.graph.n_tokens);
+        const Ref in = b.node("MUL", "f32", {k, n, 1, 1}, {x, x}, layer);
+        b.node(
+            "MUL_MAT", "f32", {n_out, n, 1, 1}, {b.weight("w", type, {k, n_out, 1, 1}), in}, layer);
+    }
+
+    void small(int count, std::int64_t width) {
+        const auto n = std::int64_t(b.graph.n_tokens);
+        for (int i = 0; i < count; i++) {
+            const Ref in = b.node("VIEW", "f32", {width, n, 1, 1}, {x}, layer);
+            b.node("ADD", "f32", {width, n, 1, 1}, {in, in}, layer);
+        }
+    }
+
+    void attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t d, std::int64_t cells) {
+        const auto n = std::int64_t(b.graph.n_tokens);
+        const Ref k = b.cache_view(b.cache("cache_k", d * kv_heads, cells), d, kv_heads, cells);
+        const Ref v = b.cache_view(b.cache("cache_v", d * kv_heads, cells), d, kv_heads, cells);
+        const Ref q = b.node("ROPE", "f32", {d, n, heads, 1}, {x}, layer);
+        b.node("FLASH_ATTN_EXT", "f32", {d, heads, n, 1}, {q, k, v}, layer);
+    }
+
+    void delta_net(std::int64_t heads, std::int64_t d) {
+        const auto n = std::int64_t(b.graph.n_tokens);
+        const Ref v = b.node("SILU", "f32", {d, heads, n, 1}, {x}, layer);
+        const Ref state = b.input("f32", {d, d, heads, 1});
+        b.node("GATED_DELTA_NET", "f32", {d * heads, n + d, 1, 1}, {v, v, v, state}, layer);
+    }
+
+    void experts(const std::vector<std::string>& types,
+                 std::int64_t width,
+                 std::int64_t total,
+                 std::int64_t used) {
+        const auto n = std::int64_t(b.graph.n_tokens);
+        const Ref ids = b.input("i32", {used, n, 1, 1});
+        const Ref in = b.node("VIEW", "f32", {n_embd_, 1, n, 1}, {x}, layer);
+        const int first = int(b.graph.nodes.size());
+        for (int i = 0; i < 2; i++) {
+            const Ref w = b.weight("ffn_exps", types[i], {n_embd_, width, total, 1});
+            b.node("MUL_MAT_ID", "f32", {width, used, n, 1}, {w, in, ids}, layer);
+        }
+        const Ref h = b.node("SWIGLU",
+                             "f32",
+                             {width, used, n, 1},
+                             {{Ref::Kind::Node, first}, {Ref::Kind::Node, first + 1}},
+                             layer);
+        const Ref down = b.weight("ffn_exps", types[2], {width, n_embd_, total, 1});
+        b.node("MUL_MAT_ID", "f32", {n_embd_, used, n, 1}, {down, h, ids}, layer);
+        for (int i = first; i < int(b.graph.nodes.size()); i++) expert_nodes.push_back(i);
+    }
+
+    GraphBuilder b;
+    Ref x;
+    int layer = -1;
+    std::vector<int> expert_nodes;
+
+private:
+    std::int64_t n_embd_;
+};
+
+// Qwen3.6-35B-A3B Q4_K_M: 40 layers, every fourth with full attention, 256 experts top-8; attention
+// side sized to 55 MB a layer, experts to about 490 MB (facts 5.4); about 48 kernels a layer.
+Model q35(std::uint32_t n_tokens, std::int64_t n_ctx) {
+    Model m(n_tokens, 2048);
+    for (m.layer = 0; m.layer < 40; m.layer++) {
+        m.dense("q8_0", 2048, 8192);
+        m.dense("f16", 2048, 4096);
+        m.dense("f16", 4096, 2048);
+        m.dense("q8_0", 2048, 512);
+        m.dense("q8_0", 2048, 512);
+        m.dense("q8_0", 512, 2048);
+        m.dense("f32", 2048, 256);
+        if (m.layer % 4 == 3) {
+            m.attention(16, 2, 256, n_ctx);
+        } else {
+            m.delta_net(32, 128);
+        }
+        m.small(28, 2048);
+        m.experts({"q4_K", "q4_K", "q5_K"}, 512, 256, 8);
+    }
+    m.layer = -1;
+    m.b.graph.n_outputs = 1;
+    const Ref row =
+        m.b.node("GET_ROWS", "f32", {2048, 1, 1, 1}, {m.x, m.b.input("i32", {1, 1, 1, 1})});
+    m.b.node("MUL_MAT",
+             "f32",
+             {248320, 1, 1, 1},
+             {m.b.weight("output.weight", "q6_K", {2048, 248320, 1, 1}), row});
+    return m;
+}
+
+// gpt-oss-20b: 24 layers, every second with a window of 128, 32 experts top-4 in mxfp4.
+Model oss(std::uint32_t n_tokens, std::int64_t n_ctx) {
+    Model m(n_tokens, 2880);
+    for (m.layer = 0; m.layer < 24; m.layer++) {
+        m.dense("q8_0", 2880, 5120);
+        m.dense("q8_0", 4096, 2880);
+        m.dense("f32", 2880, 32);
+        m.attention(64, 8, 64, m.layer % 2 ? n_ctx : std::min<std::int64_t>(n_ctx, 128 + n_tokens));
+        m.small(24, 2880);
+        m.experts({"mxfp4", "mxfp4", "mxfp4"}, 2880, 32, 4);
+    }
+    m.layer = -1;
+    const Ref row =
+        m.b.node("GET_ROWS", "f32", {2880, 1, 1, 1}, {m.x, m.b.input("i32", {1, 1, 1, 1})});
+    m.b.node("MUL_MAT",
+             "f32",
+             {201088, 1, 1, 1},
+             {m.b.weight("output.weight", "q8_0", {2880, 201088, 1, 1}), row});
+    return m;
+}
+
+struct Parts {
+    Seconds gpu = 0;          // all but the experts of layers that are not pinned
+    Seconds experts_cpu = 0;  // those, on the CPU
+    Seconds experts_gpu = 0;  // those, on the GPU
+    int n_host_layers = 0;
+};
+
+Parts parts_of(const Model& m, const GraphCost& cost, int n_pinned) {
+    Parts parts;
+    std::vector<bool> is_expert(m.b.graph.nodes.size());
+    for (const int i : m.expert_nodes) is_expert[size_t(i)] = true;
+    int n_layers = 0;
+    for (size_t i = 0; i < is_expert.size(); i++) {
+        const int layer = m.b.graph.nodes[i].layer;
+        n_layers = std::max(n_layers, layer + 1);
+        const bool host = is_expert[i] && layer >= n_pinned;
+        (host ? parts.experts_gpu : parts.gpu) += cost.gpu.seconds[i];
+        if (host) parts.experts_cpu += cost.cpu.seconds[i];
+    }
+    parts.n_host_layers = n_layers - n_pinned;
+    return parts;
+}
+
+double layer_bytes(const Model& m) {
+    double bytes = 0;
+    for (const Weight& w : m.b.inventory.weights) {
+        if (w.name != "output.weight") bytes += double(w.bytes);
+    }
+    int n_layers = 0;
+    for (const Node& node : m.b.graph.nodes) n_layers = std::max(n_layers, node.layer + 1);
+    return bytes / n_layers;
+}
+
+// Experts of unpinned layers on the CPU; each crossing there and back costs two hand-overs.
+double static_rate(const Model& m, int n_pinned, std::uint32_t depth) {
+    const MachineProfile profile = reference_profile();
+    const Parts p = parts_of(m, price_graph(m.b.graph, m.b.inventory, profile, depth), n_pinned);
+    const LinkRates link = *link_rates(profile);
+    const double activations = 2.0 * 4 * double(m.b.graph.nodes[0].shape[0]) * m.b.graph.n_tokens;
+    const Seconds crossings =
+        p.n_host_layers * (2 * link.switch_seconds + activations / link.h2d_bytes_per_second);
+    return m.b.graph.n_tokens / (p.gpu + p.experts_cpu + crossings);
+}
+
+// Unpinned layers uploaded whole while the layer before computes.
+double stream_rate(const Model& m, int n_pinned, std::uint32_t depth) {
+    const MachineProfile profile = reference_profile();
+    const Parts p = parts_of(m, price_graph(m.b.graph, m.b.inventory, profile, depth), n_pinned);
+    const Seconds copies =
+        p.n_host_layers * layer_bytes(m) / link_rates(profile)->h2d_bytes_per_second;
+    return m.b.graph.n_tokens / std::max(p.gpu + p.experts_gpu, copies);
+}
+
+struct Anchor {
+    const char* what;
+    double predicted;
+    double measured;
+    double tolerance;  // of predicted / measured - 1
+};
+
+void expect_anchors(const std::vector<Anchor>& anchors) {
+    for (const Anchor& a : anchors) {
+        const double error = a.predicted / a.measured - 1;
+        std::printf("%-44s %9.2f t/s  measured %9.2f  %+5.1f %%\n",
+                    a.what,
+                    a.predicted,
+                    a.measured,
+                    100 * error);
+        EXPECT_LE(std::abs(error), a.tolerance) << a.what;
+    }
+}
+
+// Facts 7.4, rows s3, s1 and s0, ubatch 512 columns; n_pinned from 7.3.
+TEST(ReferenceProfile, PredictsDecodeOfQ35) {
+    const Model m = q35(1, 2048);
+    expect_anchors({{"q35 decode, static, 4 of 40 layers", static_rate(m, 4, 400), 47.5, 0.15},
+                    {"q35 decode, static, 12 of 40", static_rate(m, 12, 400), 56.0, 0.15},
+                    {"q35 decode, static, 21 of 40", static_rate(m, 21, 400), 66.28, 0.15},
+                    {"q35 decode, layers streamed, 4 of 40", stream_rate(m, 4, 400), 2.4, 0.15},
+                    {"q35 decode, layers streamed, 12 of 40", stream_rate(m, 12, 400), 3.0, 0.15}});
+}
+
+// Facts 7.3, context 2048, columns s3 and s0.
+TEST(ReferenceProfile, PredictsDecodeOfGptOss) {
+    const Model m = oss(1, 2048);
+    expect_anchors({{"oss decode, static, 2 of 24 layers", static_rate(m, 2, 400), 31.4, 0.15},
+                    {"oss decode, static, 7 of 24", static_rate(m, 7, 400), 39.68, 0.15},
+                    {"oss decode, static, 17 of 24", static_rate(m, 17, 400), 75.82, 0.15},
+                    {"oss decode, all 24 layers", static_rate(m, 24, 400), 190.06, 0.15},
+                    {"oss decode, layers streamed, 2 of 24", stream_rate(m, 2, 400), 4.10, 0.15}});
+}
+
+TEST(ReferenceProfile, PredictsPrefill) {
+    expect_anchors(
+        {{"q35 prefill 3978, streamed, 4 of 40", stream_rate(q35(3978, 4608), 4, 0), 4304, 0.15},
+         {"q35 prefill 366, FFN on CPU, 4 of 40", static_rate(q35(366, 1024), 4, 0), 218, 0.15},
+         {"oss prefill 8192 of 16k, streamed, 2 of 24",
+          stream_rate(oss(8192, 16384), 2, 4096),
+          7605,
+          0.15},
+         {"oss prefill 366, FFN on CPU, 2 of 24", static_rate(oss(366, 1024), 2, 0), 94.67, 0.15},
+         {"oss prefill 366, FFN on CPU, 7 of 24",
+          static_rate(oss(366, 1024), 7, 0),
+          126.11,
+          0.15}});
+}
+
+}  // namespace
+}  // namespace pshard

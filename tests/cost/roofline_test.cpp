@@ -1,0 +1,190 @@
+#include "cost/roofline.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "cost/toy_profile.h"
+
+namespace pshard {
+namespace {
+
+using test::compute_row;
+using test::kOne;
+using test::toy_profile;
+
+OpWork matmul(double flops, double bytes, double batch = 512) {
+    OpWork work;
+    work.family = OpFamily::MatMul;
+    work.quant = "f16";
+    work.flops = flops;
+    work.bytes = bytes;
+    work.batch = batch;
+    work.size = 4096.0 * 4096;
+    return work;
+}
+
+OpTime time_of(const OpWork& work, Processor processor, const MachineProfile& profile) {
+    return op_time(work, processor, profile).value();
+}
+
+// Gpu: max(60/1, 20/1). Cpu: half the rates, under copies a quarter.
+TEST(OpTime, IsTheLargerOfComputeAndMemory) {
+    const MachineProfile toy = toy_profile();
+    EXPECT_DOUBLE_EQ(time_of(matmul(60, 20), Processor::Gpu, toy).seconds, 60);
+    EXPECT_DOUBLE_EQ(time_of(matmul(20, 60), Processor::Gpu, toy).seconds, 60);
+    EXPECT_DOUBLE_EQ(time_of(matmul(60, 20), Processor::Cpu, toy).seconds, 120);
+    EXPECT_DOUBLE_EQ(time_of(matmul(20, 60), Processor::CpuUnderCopies, toy).seconds, 240);
+    EXPECT_EQ(time_of(matmul(60, 20), Processor::Gpu, toy).bound_by, Bound::Compute);
+    EXPECT_EQ(time_of(matmul(20, 60), Processor::Gpu, toy).bound_by, Bound::Memory);
+}
+
+TEST(OpTime, IsZeroForViewsOnly) {
+    const MachineProfile toy = toy_profile();
+    EXPECT_EQ(time_of(OpWork{}, Processor::Gpu, toy).seconds, 0);
+    EXPECT_GT(time_of(matmul(0, 1), Processor::Gpu, toy).seconds, 0);
+}
+
+// 10 s of work and 3 s of launch; 1 s of work is bound by its launch.
+TEST(OpTime, AddsALaunchToEachNode) {
+    MachineProfile toy = toy_profile();
+    toy.gpu->launch_us = 3e6;
+    EXPECT_DOUBLE_EQ(time_of(matmul(10, 1), Processor::Gpu, toy).seconds, 13);
+    EXPECT_EQ(time_of(matmul(1, 1), Processor::Gpu, toy).bound_by, Bound::Launch);
+}
+
+TEST(OpTime, IsUnknownWithoutAProfile) {
+    EXPECT_FALSE(op_time(matmul(1, 1), Processor::Gpu, MachineProfile{}));
+    EXPECT_FALSE(op_time(OpWork{}, Processor::Gpu, MachineProfile{}));
+    MachineProfile cpu_only = toy_profile();
+    cpu_only.gpu.reset();
+    EXPECT_FALSE(op_time(matmul(1, 1), Processor::Gpu, cpu_only));
+    EXPECT_TRUE(op_time(matmul(1, 1), Processor::Cpu, cpu_only));
+    EXPECT_FALSE(Roofline(cpu_only).knows(Processor::Gpu));
+}
+
+TEST(OpTime, SaysWhenItExtrapolates) {
+    const MachineProfile toy = toy_profile();
+    EXPECT_FALSE(time_of(matmul(60, 20), Processor::Gpu, toy).extrapolated);
+    EXPECT_TRUE(time_of(matmul(60, 20, 5000), Processor::Gpu, toy).extrapolated);
+    OpWork other_quant = matmul(60, 20);
+    other_quant.quant = "q8_0";
+    EXPECT_TRUE(time_of(other_quant, Processor::Gpu, toy).extrapolated);
+    OpWork attention = matmul(60, 20);
+    attention.family = OpFamily::Attention;
+    EXPECT_TRUE(time_of(attention, Processor::Gpu, toy).extrapolated);
+}
+
+// Without any row: a quarter of the header's peak of 8 flop/s.
+TEST(OpTime, FallsBackToAShareOfThePeak) {
+    MachineProfile toy = toy_profile();
+    toy.gpu->rows.clear();
+    toy.gpu->peak_gflops = 8 * kOne;
+    EXPECT_DOUBLE_EQ(time_of(matmul(60, 20), Processor::Gpu, toy).seconds, 30);
+    EXPECT_TRUE(time_of(matmul(60, 20), Processor::Gpu, toy).extrapolated);
+}
+
+// Only memory-bound rows: their rate is a lower bound of what compute can do.
+TEST(OpTime, TakesMemoryBoundRatesWhereNoRowWasComputeBound) {
+    MachineProfile toy = toy_profile();
+    toy.gpu->rows = {compute_row("f16", 1, 0.9)};  // 2 flops for 2 bytes: 0.9 bytes/s
+    EXPECT_NEAR(time_of(matmul(90, 1, 1), Processor::Gpu, toy).seconds, 100, 1e-6);
+}
+
+// A small weight was slow with one row, a large one streamed at the bandwidth: the slow rate holds
+// for small weights only. 4096*4096 f16 at 1 byte/s; 2*2^24 flops at 0.01 flop/s took 100 times it.
+TEST(OpTime, TakesNoRateOfASmallWeightForALargeOne) {
+    MachineProfile toy = toy_profile();
+    OpRow small = compute_row("f16", 1, 0.01);
+    small.n = small.k = 256;
+    toy.gpu->rows = {small, compute_row("f16", 1, 0.9), compute_row("f16", 512, 100)};
+    const double bytes = 2 * 4096.0 * 4096;
+    EXPECT_LT(time_of(matmul(bytes, bytes, 1), Processor::Gpu, toy).seconds, 1.2 * bytes);
+}
+
+// A measured small op: 4 bytes/s at 100 elements.
+TEST(OpTime, TakesRowsOfOtherOpsByTheirName) {
+    MachineProfile toy = toy_profile();
+    OpRow row{.op = "RMS_NORM", .quant = "f32", .gb_per_s = 4 * kOne, .gflops = kOne};
+    row.n_elements = 100;
+    toy.gpu->rows.push_back(row);
+    OpWork norm;
+    norm.family = OpFamily::Other;
+    norm.op = "RMS_NORM";
+    norm.bytes = 800;
+    norm.size = 100;
+    EXPECT_DOUBLE_EQ(time_of(norm, Processor::Gpu, toy).seconds, 200);
+    norm.op = "ADD";
+    EXPECT_DOUBLE_EQ(time_of(norm, Processor::Gpu, toy).seconds, 800);
+}
+
+OpRow random_row(std::mt19937& random) {
+    const auto pick = [&](auto... options) {
+        const std::array all{std::int64_t(options)...};
+        return all[random() % all.size()];
+    };
+    OpRow row;
+    row.op = random() % 3 ? "MUL_MAT" : "MUL_MAT_ID";
+    row.quant = std::array{"f16", "q8_0", "q4_0"}[random() % 3];
+    row.n = pick(512, 1024, 4096, 8192);
+    row.k = pick(1024, 2048, 4096);
+    row.batch = pick(1, 4, 64, 512);
+    if (row.op == "MUL_MAT_ID") row.n_tokens = 8, row.ctx_len = 128;
+    row.gflops = 1 + double(random() % 1000);
+    row.gflops_under_copies = row.gflops * (0.3 + double(random() % 100) / 100);
+    row.gb_per_s = 1;
+    return row;
+}
+
+MachineProfile random_profile(std::mt19937& random) {
+    MachineProfile profile;
+    profile.cpu = CpuProfile{.n_threads = 8, .dram_gb_per_s = 40.0};
+    profile.gpu = GpuProfile{.backend = "CUDA0", .memory_gb_per_s = 400.0};
+    for (int i = 0; i < 30; i++) {
+        profile.cpu->rows.push_back(random_row(random));
+        profile.gpu->rows.push_back(random_row(random));
+    }
+    return profile;
+}
+
+OpWork dense_work(OpFamily family, const char* quant, double n, double k, double batch) {
+    OpWork work;
+    work.family = family;
+    work.quant = quant;
+    work.flops = 2 * n * k * batch;
+    work.bytes = n * k / 2 + 4 * (n + k) * batch;
+    work.batch = batch;
+    work.size = n * k;
+    return work;
+}
+
+// With rows of any rates: never 0 or less, never less for more rows or a larger weight, and never
+// faster with copies than without.
+TEST(OpTime, IsPositiveAndMonotoneOnAnyProfile) {
+    std::mt19937 random(42);
+    for (int round = 0; round < 40; round++) {
+        const Roofline roofline(random_profile(random));
+        for (const char* quant : {"f16", "q4_0", "q4_K", "iq2_xs", "mxfp4", "unheard_of"}) {
+            for (const OpFamily family : {OpFamily::MatMul, OpFamily::MatMulId}) {
+                for (const Processor processor : kAllProcessors) {
+                    const auto seconds = [&](double n, double batch) {
+                        const OpWork work = dense_work(family, quant, n, 2048, batch);
+                        return roofline.op_time(work, processor)->seconds;
+                    };
+                    for (double batch = 1; batch < 3000; batch *= 1.7) {
+                        const Seconds now = seconds(1000, batch);
+                        EXPECT_GT(now, 0);
+                        EXPECT_LE(now, seconds(1000, batch * 1.7) * (1 + 1e-9));
+                        EXPECT_LE(now, seconds(1300, batch) * (1 + 1e-9));
+                    }
+                }
+                const OpWork work = dense_work(family, quant, 3000, 2048, 100);
+                EXPECT_LE(roofline.op_time(work, Processor::Cpu)->seconds,
+                          roofline.op_time(work, Processor::CpuUnderCopies)->seconds);
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,109 @@
+#include "cost/transfer.h"
+
+#include <gtest/gtest.h>
+
+#include "cost/toy_profile.h"
+
+namespace pshard {
+namespace {
+
+// 4 bytes/s alone, 2 under CPU load, 1 pageable, 3 back; half a second of setup; slices of 1 byte
+// at 2 bytes/s, of 4 bytes at 3.
+LinkRates toy_link() {
+    LinkRates link;
+    link.h2d_bytes_per_second = 4;
+    link.h2d_under_cpu_load = 2;
+    link.h2d_pageable = 1;
+    link.d2h_bytes_per_second = 3;
+    link.setup_seconds = 0.5;
+    link.sliced = {{1e-6, 2e-9}, {4e-6, 3e-9}};
+    return link;
+}
+
+TEST(Upload, TakesBytesOverRateAndASetupPerPiece) {
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8}, toy_link()), 8 / 4.0 + 0.5);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .cpu_busy = true}, toy_link()), 8 / 2.0 + 0.5);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .memory = HostMemory::Pageable}, toy_link()),
+                     8 / 1.0 + 0.5);
+    EXPECT_EQ(upload_seconds({.bytes = 0}, toy_link()), 0);
+}
+
+// Two slices of 4 at 3; of 2, halfway between 1 and 4 in the logarithm, at 2.5.
+TEST(Upload, FollowsTheCurveOfSlices) {
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 2}, toy_link()), 8 / 3.0 + 1.0);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 4}, toy_link()), 8 / 2.5 + 2.0);
+    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 8, .pieces = 16}, toy_link()), 2);
+    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 800, .pieces = 2}, toy_link()), 3);
+    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 8, .pieces = 2, .cpu_busy = true}, toy_link()), 2);
+}
+
+TEST(Download, HasItsOwnRate) {
+    EXPECT_DOUBLE_EQ(download_seconds({.bytes = 6}, toy_link()), 6 / 3.0 + 0.5);
+    EXPECT_EQ(download_seconds({}, toy_link()), 0);
+}
+
+TEST(LinkRates, AreUnknownWithoutALink) {
+    EXPECT_FALSE(link_rates(MachineProfile{}));
+    EXPECT_FALSE(link_rates(MachineProfile{.cpu = CpuProfile{.dram_gb_per_s = 40}}));
+}
+
+TEST(LinkRates, AreFedByHostMemory) {
+    MachineProfile profile;
+    profile.link.standalone_gb_per_s = 60;
+    profile.cpu = CpuProfile{.dram_gb_per_s = 45.7};
+    EXPECT_DOUBLE_EQ(link_rates(profile)->h2d_bytes_per_second, 45.7e9);
+}
+
+TEST(LinkRates, NameTheirFallbacksEstimates) {
+    MachineProfile profile;
+    profile.link.standalone_gb_per_s = 20;
+    const LinkRates guess = *link_rates(profile);
+    EXPECT_TRUE(guess.estimated);
+    EXPECT_DOUBLE_EQ(guess.h2d_under_cpu_load, 10e9);
+    EXPECT_DOUBLE_EQ(guess.h2d_pageable, 6e9);
+    EXPECT_DOUBLE_EQ(guess.d2h_bytes_per_second, 20e9);
+    EXPECT_DOUBLE_EQ(guess.setup_seconds, 3.1e-6);
+    EXPECT_NEAR(guess.sliced[1].gb_per_s, 29.6 * 20 / 45, 1e-9);
+    profile.link = {20, 19, 12, true, 5, {{1, 10}}, 60, 3, 25};
+    EXPECT_FALSE(link_rates(profile)->estimated);
+    EXPECT_DOUBLE_EQ(link_rates(profile)->switch_seconds, 25e-6);
+}
+
+Weight routed_weight(std::int64_t n_experts, Bytes expert_bytes) {
+    Weight weight{.name = "ffn_up_exps", .type = "f16", .shape = {1, 1, n_experts, 1}};
+    weight.bytes = expert_bytes * Bytes(n_experts);
+    weight.routed = true;
+    return weight;
+}
+
+// 1 of 4 experts of 1000 bytes: 1000 + 512 of padding, in one run.
+TEST(SlicedTraffic, PadsARunOfExperts) {
+    EXPECT_EQ(sliced_traffic(routed_weight(4, 1000), 1, 1), (WeightTraffic{1512, 1}));
+}
+
+// Experts of 100 bytes pad by 100. 2 tokens, top 1 of 8: 8*(1-(7/8)^2) = 1.875 distinct in
+// 1.875*7.125/8 = 1.67 runs: 187.5 + 167.0 = 354.5
+TEST(SlicedTraffic, CountsDistinctExpertsAndTheirRuns) {
+    EXPECT_EQ(sliced_traffic(routed_weight(8, 100), 1, 2), (WeightTraffic{355, 2}));
+}
+
+TEST(SlicedTraffic, NeverExceedsTheWholeWeightAndGrowsWithTheBatch) {
+    const Weight weight = routed_weight(256, 600'000);
+    Bytes before = 0;
+    for (std::uint32_t n_tokens = 1; n_tokens < 2000; n_tokens = n_tokens * 5 / 4 + 1) {
+        const WeightTraffic traffic = sliced_traffic(weight, 8, n_tokens);
+        EXPECT_LE(traffic.bytes, weight.bytes);
+        EXPECT_GE(traffic.bytes, before) << n_tokens;
+        EXPECT_GE(traffic.pieces, 1u);
+        before = traffic.bytes;
+    }
+    EXPECT_EQ(sliced_traffic(weight, 8, 2000), whole_traffic(weight));
+}
+
+TEST(SlicedTraffic, MovesOtherWeightsWhole) {
+    const Weight dense{.name = "w", .type = "f16", .shape = {4, 4, 1, 1}, .bytes = 32};
+    EXPECT_EQ(sliced_traffic(dense, 8, 1), (WeightTraffic{32, 1}));
+}
+
+}  // namespace
+}  // namespace pshard

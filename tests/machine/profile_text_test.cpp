@@ -1,0 +1,336 @@
+#include "machine/profile_text.h"
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pshard {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr const char* kCpuHeader =
+    "# Concurrent Profiling (threads=8, batch_sizes=[1,64,512])\n"
+    "# Measured Bandwidths Per Thread Count:\n"
+    "#   Threads=8: DRAM_BW=45.7 GB/s, PCIe_Standalone=45.0 GB/s, PCIe_Concurrent=29.5 GB/s "
+    "(CPU_Eff=72.9%)\n";
+constexpr const char* kCpuRow =
+    "MUL_MAT q4_0 8 3.5510 40.10 142.40 9.2000 120.00 33.80 4096 4096 1 0 0 0 0 0\n";
+constexpr const char* kGpuHeader =
+    "# GPU Profiling (backend=CUDA0, batch_sizes=[1], GPU_Memory_BW=800.0 GB/s, "
+    "GPU_Peak_Compute=90000.0 GFLOP/s)\n";
+constexpr const char* kGpuRow =
+    "MUL_MAT q4_0 3.5500 700.00 2480.00 110.0000 4096 4096 1 0 0 0 0 0\n";
+
+Result<MachineProfile> from_cpu(const std::string& text, int n_threads = 0) {
+    return profile_from_text({text, std::nullopt}, n_threads);
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+const std::string kReference = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
+
+MachineProfile reference() {
+    return read_profile_files({kReference + "cpu_profile.txt", kReference + "gpu_profile.txt"}, 8)
+        .value();
+}
+
+// The examples of facts 1.3 and 1.4, values and spacing as published.
+TEST(ProfileText, ReadsThePublishedCpuExample) {
+    const auto profile = from_cpu(std::string(kCpuHeader) + kCpuRow);
+    ASSERT_TRUE(profile.ok()) << profile.error().text();
+    const MachineProfile& p = profile.value();
+    EXPECT_EQ(p.cpu->n_threads, 8);
+    EXPECT_EQ(p.cpu->dram_gb_per_s, 45.7);
+    EXPECT_EQ(p.cpu->copy_efficiency_percent, 72.9);
+    EXPECT_EQ(p.link.standalone_gb_per_s, 45.0);
+    EXPECT_EQ(p.link.concurrent_gb_per_s, 29.5);
+    EXPECT_FALSE(p.link.concurrent_measured);
+    ASSERT_THAT(p.cpu->rows, SizeIs(1));
+    const OpRow& row = p.cpu->rows[0];
+    EXPECT_EQ(row.op, "MUL_MAT");
+    EXPECT_EQ(row.quant, "q4_0");
+    EXPECT_EQ(row.intensity, 3.551);
+    EXPECT_EQ(row.gb_per_s, 40.1);
+    EXPECT_EQ(row.gflops, 142.4);
+    EXPECT_EQ(row.gflops_under_copies, 120.0);
+    EXPECT_EQ(row.n, 4096);
+    EXPECT_EQ(row.batch, 1);
+}
+
+TEST(ProfileText, ReadsThePublishedGpuExample) {
+    const auto profile = profile_from_text({std::nullopt, std::string(kGpuHeader) + kGpuRow});
+    ASSERT_TRUE(profile.ok()) << profile.error().text();
+    const GpuProfile& gpu = *profile.value().gpu;
+    EXPECT_EQ(gpu.backend, "CUDA0");
+    EXPECT_EQ(gpu.memory_gb_per_s, 800.0);
+    EXPECT_EQ(gpu.peak_gflops, 90000.0);
+    ASSERT_THAT(gpu.rows, SizeIs(1));
+    EXPECT_EQ(gpu.rows[0].gflops, 2480.0);
+}
+
+TEST(ProfileText, ReadsAHeaderWithoutGpu) {
+    const auto p = from_cpu("#   Threads=8: DRAM_BW=45.7 GB/s\n").value();
+    EXPECT_EQ(p.cpu->dram_gb_per_s, 45.7);
+    EXPECT_EQ(p.link, LinkProfile{});
+}
+
+// The profiler then writes the standalone rate twice: it measured nothing under copies.
+TEST(ProfileText, TakesNoRateUnderCopiesFromAMachineWithoutGpu) {
+    const auto p = from_cpu(
+                       "#   Threads=8: DRAM_BW=45.7 GB/s\n"
+                       "MUL_MAT q4_0 8 3.55 40.1 142.4 9.2 142.4 0.00 4096 4096 1 0 0 0 0 0\n")
+                       .value();
+    EXPECT_EQ(p.cpu->rows[0].gflops_under_copies, std::nullopt);
+}
+
+TEST(ProfileText, DropsRowsOfSkippedBenchmarks) {
+    const std::string skipped = "MUL_MAT q4_0 0.0 0.00 0.00 110.0 4096 4096 16384 0 0 0 0 0\n";
+    const auto p = profile_from_text({std::nullopt, kGpuHeader + skipped + kGpuRow}).value();
+    EXPECT_THAT(p.gpu->rows, SizeIs(1));
+}
+
+TEST(ProfileText, LeavesUnknownUnknown) {
+    const auto p = profile_from_text({std::nullopt, "# GPU Profiling (backend=CUDA0)\n"}).value();
+    EXPECT_EQ(p.gpu->memory_gb_per_s, std::nullopt);
+    EXPECT_EQ(p.gpu->memory_mib, std::nullopt);
+    EXPECT_EQ(p.cpu, std::nullopt);
+    EXPECT_EQ(profile_from_text({}).value(), MachineProfile{});
+}
+
+TEST(ProfileText, SkipsCommentsThatItDoesNotKnow) {
+    const auto p = from_cpu(std::string(kCpuHeader) +
+                            "#   Host_Pin_Ceiling: 66.6 GB\n"
+                            "#   PCIe_Frobnicated: 12.0 what\n"
+                            "# pshard key.of.tomorrow=1\n\n" +
+                            kCpuRow)
+                       .value();
+    EXPECT_EQ(p.link.page_lock_ceiling_gb, 66.6);
+    EXPECT_THAT(p.cpu->rows, SizeIs(1));
+}
+
+TEST(ProfileText, ReadsWindowsLineEnds) {
+    std::string text = std::string(kCpuHeader) + kCpuRow;
+    for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) {
+        text.replace(at, 1, "\r\n");
+    }
+    EXPECT_EQ(from_cpu(text).value(), from_cpu(std::string(kCpuHeader) + kCpuRow).value());
+}
+
+std::string two_thread_counts() {
+    return "#   Threads=4: DRAM_BW=30.0 GB/s\n#   Threads=8: DRAM_BW=45.7 GB/s\n"
+           "MUL_MAT q4_0 4 3.5 30.0 99.0 9.2 0 0 4096 4096 1 0 0 0 0 0\n"
+           "MUL_MAT q4_0 8 3.5 40.1 142.4 9.2 0 0 4096 4096 1 0 0 0 0 0\n";
+}
+
+TEST(ProfileText, TakesTheRowsOfTheAskedThreads) {
+    const auto p = from_cpu(two_thread_counts(), 4).value();
+    EXPECT_EQ(p.cpu->n_threads, 4);
+    EXPECT_EQ(p.cpu->dram_gb_per_s, 30.0);
+    ASSERT_THAT(p.cpu->rows, SizeIs(1));
+    EXPECT_EQ(p.cpu->rows[0].gflops, 99.0);
+    EXPECT_THAT(p.notes, IsEmpty());
+}
+
+TEST(ProfileText, TakesTheNearestThreadsAndSaysSo) {
+    const auto p = from_cpu(two_thread_counts(), 7).value();
+    EXPECT_EQ(p.cpu->n_threads, 8);
+    EXPECT_THAT(p.notes, ElementsAre(HasSubstr("no rows for 7 threads: those for 8")));
+    EXPECT_EQ(from_cpu(two_thread_counts()).value().cpu->n_threads, 8);
+}
+
+TEST(ProfileText, RoundTripsTheReference) {
+    const MachineProfile p = reference();
+    EXPECT_EQ(profile_from_text(to_text(p), 8).value(), p);
+    EXPECT_EQ(to_text(profile_from_text(to_text(p), 8).value()), to_text(p));
+}
+
+// Digits beyond the published ones survive, and so does each field with a value of its own.
+TEST(ProfileText, RoundTripsEveryField) {
+    MachineProfile p;
+    p.cpu_name = "c";
+    p.gpu_name = "g p u";
+    p.os_name = "o";
+    p.source = "a=b, c";
+    p.provenance = Provenance::Quick;
+    p.cpu = CpuProfile{3, 1.0 / 3, 71.23, 7e-9, 0.0, {}};
+    p.cpu->rows.push_back(
+        {"MUL_MAT", "q4_K", 1e-9, 2.005, 3.14159, 4, 2.5, 0.125, 1, 2, 3, 4, 5, 6, 7, 8});
+    p.gpu = GpuProfile{"CUDA0", 1e-9, 12.5, 3.25, 16302, 300.5, 2.125, 1.5, {}};
+    p.gpu->rows.push_back(
+        {"ADD", "f32", 0.1, 0.2, 0.3, 0.4, std::nullopt, std::nullopt, 8, 7, 6, 5, 4, 3, 2, 1});
+    p.link = {44.44, 41.0, 29.515, true, 13.5, {{0.5, 23.3}, {2, 29.61}}, 66.6, 3.1, 27};
+    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
+    p.cpu->copy_efficiency_percent.reset();  // the Threads line cannot hold the link now
+    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
+    p.cpu.reset();  // nor is there a CPU file
+    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
+}
+
+struct BadText {
+    const char* fault;
+    std::string text;
+    int line;
+    int column;
+    const char* expected;
+};
+
+class MalformedCpuProfile : public testing::TestWithParam<BadText> {};
+
+TEST_P(MalformedCpuProfile, IsRefusedWithItsPlace) {
+    const auto profile = from_cpu(GetParam().text);
+    ASSERT_FALSE(profile.ok()) << GetParam().fault;
+    EXPECT_EQ(profile.error().place, (Place{"cpu_profile.txt", GetParam().line, GetParam().column}))
+        << profile.error().text();
+    EXPECT_THAT(profile.error().message, HasSubstr(GetParam().expected)) << GetParam().fault;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Corpus,
+    MalformedCpuProfile,
+    testing::Values(
+        BadText{"word for a number",
+                "MUL_MAT q4_0 eight 1 1 1 1 1 1 1 1 1 0 0 0 0 0\n",
+                1,
+                14,
+                "threads (a whole number"},
+        BadText{"missing columns", "# x\nMUL_MAT q4_0 8 1.0 2.0\n", 2, 23, "end of the line"},
+        BadText{"extra column",
+                "MUL_MAT q4_0 8 1 1 1 1 1 1 1 1 1 0 0 0 0 0 9\n",
+                1,
+                44,
+                "end of a row of 17"},
+        BadText{"negative rate", "MUL_MAT q4_0 8 1 -1 1 1 1 1 1 1 1 0 0 0 0 0\n", 1, 18, "BW"},
+        BadText{"not finite", "MUL_MAT q4_0 8 1 1 inf 1 1 1 1 1 1 0 0 0 0 0\n", 1, 20, "GFLOP/s"},
+        BadText{"not a number", "MUL_MAT q4_0 8 nan 1 1 1 1 1 1 1 1 0 0 0 0 0\n", 1, 16, "AI"},
+        BadText{"fraction for a count",
+                "MUL_MAT q4_0 8 1 1 1 1 1 1 1.5 1 1 0 0 0 0 0\n",
+                1,
+                28,
+                "N (a whole number"},
+        BadText{"a GPU row", kGpuRow, 1, 14, "threads"},
+        BadText{"prose", "hello world\n", 1, 12, "end of the line"},
+        BadText{"empty", "", 1, 1, "is this a cpu_profile.txt?"},
+        BadText{"header number", "#   Threads=8: DRAM_BW=fast GB/s\n", 1, 24, "DRAM_BW="},
+        BadText{"header threads", "#   Threads=x: DRAM_BW=1 GB/s\n", 1, 13, "Threads="},
+        BadText{"our key without value",
+                std::string(kCpuHeader) + "# pshard nothing\n",
+                4,
+                10,
+                "KEY=VALUE"},
+        BadText{"our key with a word",
+                std::string(kCpuHeader) + "# pshard link.copy_setup_us=x\n",
+                4,
+                29,
+                "link.copy_setup_us"},
+        BadText{"a rate of zero",
+                std::string(kCpuHeader) + "# pshard link.d2h_gb_per_s=0\n",
+                4,
+                28,
+                "above 0"},
+        BadText{
+            "half a slice", std::string(kCpuHeader) + "# pshard link.sliced=0.5\n", 4, 22, "slice"},
+        BadText{"provenance",
+                std::string(kCpuHeader) + "# pshard provenance=guessed\n",
+                4,
+                21,
+                "measured, derived or quick"}));
+
+TEST(ProfileText, RefusesAMalformedGpuRowWithItsPlace) {
+    const auto profile = profile_from_text({std::nullopt, kGpuHeader + std::string(kCpuRow)});
+    ASSERT_FALSE(profile.ok());
+    EXPECT_EQ(profile.error().place, (Place{"gpu_profile.txt", 2, 36}));
+}
+
+// Any cut and any changed byte gives a profile or an error with a place, never a crash.
+TEST(ProfileText, SurvivesCutsAndChangedBytes) {
+    const std::string good = std::string(kCpuHeader) + "# pshard link.sliced=2 3\n" + kCpuRow;
+    for (size_t i = 0; i < good.size(); i++) {
+        for (const char c : {'x', '-', ' ', '\n', '=', '\xff'}) {
+            std::string text = good;
+            text[i] = c;
+            const auto profile = from_cpu(text);
+            EXPECT_TRUE(profile.ok() || profile.error().place.line > 0);
+        }
+        const auto cut = from_cpu(good.substr(0, i));
+        EXPECT_TRUE(cut.ok() || cut.error().place.line > 0);
+    }
+}
+
+TEST(ReadProfileFiles, TakesAMissingFileAsUnknown) {
+    const auto p = read_profile_files({"/nonexistent/cpu", "/nonexistent/gpu"}).value();
+    EXPECT_EQ(p, MachineProfile{});
+}
+
+TEST(ReadProfileFiles, NamesTheFileInItsError) {
+    const std::string path = testing::TempDir() + "bad_cpu_profile.txt";
+    std::ofstream(path) << "MUL_MAT\n";
+    const auto p = read_profile_files({path, "/nonexistent/gpu"});
+    ASSERT_FALSE(p.ok());
+    EXPECT_EQ(p.error().place.file, path);
+    std::filesystem::remove(path);
+    EXPECT_FALSE(read_profile_files({testing::TempDir(), "/nonexistent/gpu"}).ok());
+}
+
+std::string output_of(const std::string& command) {
+    std::string text;
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+    std::array<char, 4096> part{};
+    while (pipe) {
+        const size_t n = fread(part.data(), 1, part.size(), pipe.get());
+        if (n == 0) break;
+        text.append(part.data(), n);
+    }
+    return text;
+}
+
+TEST(ReferenceProfile, IsWhatItsGeneratorWrites) {
+    for (const std::string file : {"cpu", "gpu"}) {
+        const std::string written =
+            output_of("awk -v file=" + file + " -f '" + kReference + "generate.awk'");
+        EXPECT_FALSE(written.empty());
+        EXPECT_TRUE(written == read_file(kReference + file + "_profile.txt"))
+            << file << "_profile.txt is stale: see profiles/reference/README.md";
+    }
+}
+
+TEST(ReferenceProfile, SaysThatItIsDerived) {
+    EXPECT_EQ(reference().provenance, Provenance::Derived);
+    EXPECT_EQ(reference().cpu_name, "AMD Ryzen 7 7800X3D");
+    EXPECT_EQ(reference().gpu->memory_mib, 16302);
+}
+
+// The fenced blocks of docs/formats/profile.md, marked cpu or gpu.
+TEST(ProfileFormatPage, HasExamplesThatParse) {
+    const std::string page = read_file(std::string(PSHARD_SOURCE_DIR) + "/docs/formats/profile.md");
+    int n_found = 0;
+    for (const std::string kind : {"cpu", "gpu"}) {
+        const std::string fence = "```" + kind + "\n";
+        for (size_t at = 0; (at = page.find(fence, at)) != std::string::npos; n_found++) {
+            at += fence.size();
+            const std::string text = page.substr(at, page.find("```", at) - at);
+            const ProfileTexts texts =
+                kind == "cpu" ? ProfileTexts{text, std::nullopt} : ProfileTexts{std::nullopt, text};
+            const auto profile = profile_from_text(texts);
+            EXPECT_TRUE(profile.ok()) << profile.error().text();
+        }
+    }
+    EXPECT_EQ(n_found, 3);
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,132 @@
+#include "registry/own_lines.h"
+
+#include <gtest/gtest.h>
+
+#include "registry/goldens.h"
+
+namespace pshard {
+namespace {
+
+// "# pshard tier a=1\n# pshard tier b=2\n" as read_own takes it, line by line.
+template <typename Own>
+Own read_back(const std::string& text, std::string_view start) {
+    Own own;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = text.find('\n', begin);
+        const std::string line = text.substr(begin, end - begin);
+        EXPECT_TRUE(line.starts_with(start)) << line;
+        EXPECT_LE(line.size(), 100U);
+        EXPECT_EQ(test::warnings_text(read_own(line.substr(start.size()), {"f", 1, 1}, own)), "");
+        begin = end + 1;
+    }
+    return own;
+}
+
+TEST(OwnLines, ReadBackWhatTheyWrite) {
+    RegistryVariant variant = test::full_variant();
+    OwnTier& tier = variant.tiers[0].own;
+    tier.unknown = {"x=1"};
+    EXPECT_EQ(read_back<OwnTier>(own_text(tier), "# pshard tier"), tier);
+    EXPECT_EQ(read_back<OwnVariant>(own_text(variant.own), "# pshard variant"), variant.own);
+    const OwnSection section = {.file_bytes = 18631619200, .unknown = {}};
+    EXPECT_EQ(own_text(section), "# pshard section file_bytes=18631619200\n");
+    EXPECT_EQ(read_back<OwnSection>(own_text(section), "# pshard section"), section);
+}
+
+TEST(OwnLines, AreNotWrittenWithoutContent) {
+    EXPECT_EQ(own_text(OwnSection{}) + own_text(OwnVariant{}) + own_text(OwnTier{}), "");
+}
+
+// Faulty and repeated pairs are reported with their column, and written again.
+TEST(OwnLines, KeepWhatTheyCannotRead) {
+    OwnTier own;
+    const auto warnings = read_own(" depth=x later=1 depth=5 depth=6 graph=0xFF alone =v tps=-1",
+                                   {"f", 7, 11},
+                                   own);
+    EXPECT_EQ(test::warnings_text(warnings),
+              "f:7:12: 'depth=x': expected a whole number\n"
+              "f:7:36: 'depth=6': expected depth only once\n"
+              "f:7:44: 'graph=0xFF': expected 0x and 16 lowercase hex digits\n"
+              "f:7:55: 'alone': expected KEY=VALUE\n"
+              "f:7:61: '=v': expected KEY=VALUE\n"
+              "f:7:64: 'tps=-1': expected a number, not negative\n");
+    EXPECT_EQ(own.depth, 5U);
+    EXPECT_EQ(own_text(own),
+              "# pshard tier depth=5 depth=x depth=6 graph=0xFF alone =v tps=-1 later=1\n");
+}
+
+TEST(OwnLines, SayAPlanInOneValue) {
+    OwnTier own;
+    const std::string plan =
+        "strategy:STATIC_FITPARAMS_DENSEPRIO_MOEONLY,n_pinned:2,n_attn_pinned:0,overflow:NONE,"
+        "output_on_gpu:1,pin_from_back:0";
+    EXPECT_TRUE(read_own(" plan=" + plan, {}, own).empty());
+    EXPECT_EQ(own.plan, (PlanChoice{.strategy = Strategy::StaticFitParams,
+                                    .n_pinned = 2,
+                                    .n_attn_pinned = 0,
+                                    .overflow = Overflow::None,
+                                    .output_on_gpu = true,
+                                    .pin_from_back = false}));
+    for (const char* bad : {" plan=", " plan=strategy:4", " plan=n_pinned:2,n_pinned:2"}) {
+        OwnTier other;
+        EXPECT_EQ(read_own(bad, {}, other).size(), 1U) << bad;
+        EXPECT_EQ(other.plan, std::nullopt);
+    }
+}
+
+TEST(WeightsHash, IgnoresTheOrderButNothingElse) {
+    Weight a;
+    a.name = "blk.0.attn_q.weight";
+    a.type = "q4_0";
+    a.shape = {64, 32, 1, 1};
+    Weight b = a;
+    b.name = "blk.0.attn_k.weight";
+    EXPECT_EQ(weights_hash({a, b}), weights_hash({b, a}));
+    Weight other_type = b;
+    other_type.type = "q8_0";
+    Weight other_shape = b;
+    other_shape.shape = {32, 64, 1, 1};
+    EXPECT_NE(weights_hash({a, b}), weights_hash({a}));
+    EXPECT_NE(weights_hash({a, b}), weights_hash({a, other_type}));
+    EXPECT_NE(weights_hash({a, b}), weights_hash({a, other_shape}));
+}
+
+TEST(StatesHash, CountsBytesPerLayer) {
+    State k;
+    k.name = "cache_k_l0";
+    k.layer = 0;
+    k.bytes = 100;
+    State v = k;
+    v.name = "cache_v_l0";
+    v.bytes = 50;
+    State both = k;
+    both.bytes = 150;
+    EXPECT_EQ(states_hash({k, v}), states_hash({v, k}));
+    EXPECT_EQ(states_hash({k, v}), states_hash({both}));
+    both.layer = 1;
+    EXPECT_NE(states_hash({k, v}), states_hash({both}));
+}
+
+TEST(PlanKey, TellsWhatDiffers) {
+    Inventory inventory;
+    inventory.context.n_ubatch = 2048;
+    const OwnVariant wanted = plan_key(inventory, Hash64{1});
+    EXPECT_TRUE(key_differences(wanted, wanted).empty());
+    inventory.context.n_ubatch = 512;
+    inventory.context.kv_unified = true;
+    const OwnVariant found = plan_key(inventory, Hash64{2});
+    EXPECT_EQ(key_differences(found, wanted),
+              (std::vector<std::string>{
+                  "n_ubatch is 512, wanted 2048", "kv_unified is 1, wanted 0",
+                  "machine is 0x0000000000000002, wanted 0x0000000000000001"}));
+}
+
+// A variant of the published planner has no key: its plans are never taken for checked ones.
+TEST(PlanKey, IsNeverEqualToNothing) {
+    const OwnVariant wanted = plan_key(Inventory{}, Hash64{1});
+    EXPECT_EQ(key_differences(OwnVariant{}, wanted).size(), 8U);
+    EXPECT_EQ(key_differences(OwnVariant{}, OwnVariant{}).size(), 8U);
+}
+
+}  // namespace
+}  // namespace pshard

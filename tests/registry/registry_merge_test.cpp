@@ -1,0 +1,148 @@
+#include "registry/registry_merge.h"
+
+#include <gtest/gtest.h>
+
+#include "registry/goldens.h"
+#include "registry/published_reader.h"
+#include "registry/registry_text.h"
+
+namespace pshard {
+namespace {
+
+std::vector<std::uint32_t> budgets_of(const std::string& text, Hash64 fingerprint) {
+    const auto reading = read_registry(text, "f");
+    EXPECT_TRUE(reading.ok());
+    EXPECT_EQ(test::warnings_text(reading.value().warnings), "");
+    std::vector<std::uint32_t> budgets;
+    const RegistrySection* section = find_section(reading.value().registry, fingerprint);
+    if (section == nullptr) return budgets;
+    for (const RegistryVariant& variant : section->variants) budgets.push_back(variant.budget_mib);
+    return budgets;
+}
+
+TEST(MergedRegistry, BeginsAFile) {
+    const RegistrySection own = test::toy_section(2048, 600);
+    const std::string expected = to_text(Registry{{own}});
+    EXPECT_EQ(merged_registry("", own), expected);
+    EXPECT_EQ(merged_registry("# Generated file. Ed", own), expected);
+    EXPECT_EQ(merged_registry("# Generated file. Edit at your own risk.\n", own), expected);
+    EXPECT_EQ(merged_registry(expected, own), expected);
+}
+
+// Strange lines and line ends in a foreign section stay as they are.
+TEST(MergedRegistry, KeepsForeignSectionsByteForByte) {
+    const std::string foreign =
+        "\r\n[fingerprint=0x00000000000000aa]\r\n# n_ctx=01\r\nhello  \r\n[variant budget=1]\r\n"
+        "[tier 0 bs=1]\r\nstrategy=NOT_KNOWN\r\n[tire]\r\not==\r\n";
+    const std::string text = "# Generated file. Edit at your own risk.\n# mine\n" + foreign;
+    const RegistrySection own = test::toy_section(2048, 600);
+    EXPECT_EQ(merged_registry(text, own), text + to_text(own));
+}
+
+TEST(MergedRegistry, EndsAnUnfinishedLastLine) {
+    const std::string text = "# Generated file. Edit at your own risk.\n[fingerprint=0x12";
+    const RegistrySection own = test::toy_section(2048, 600);
+    EXPECT_EQ(merged_registry(text, own), text + "\n" + to_text(own));
+}
+
+// The own section moves behind the others; its old variants and remarks stay, in their order.
+TEST(MergedRegistry, ReplacesOneVariantOnly) {
+    const RegistrySection first = test::toy_section(2048, 600);
+    const RegistrySection other = test::toy_section(4096, 600);
+    std::string text = merged_registry("", first);
+    text = merged_registry(text, test::toy_section(2048, 700)) + "# about 700\n";
+    text = merged_registry(text, other);
+
+    RegistrySection changed = test::toy_section(2048, 600);
+    changed.variants[0].tiers[0].tps = 99.25;
+    const std::string merged = merged_registry(text, changed);
+    EXPECT_EQ(merged,
+              "# Generated file. Edit at your own risk.\n" + to_text(other) + head_text(first) +
+                  to_text(test::toy_variant(700, 512)) + "# about 700\n" +
+                  to_text(changed.variants[0]));
+    EXPECT_EQ(merged_registry(merged, changed), merged);
+}
+
+TEST(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
+    const RegistrySection section = test::toy_section(2048, 600);
+    RegistrySection same_budget = section;
+    same_budget.variants[0].cache_ubatch = 1024;
+    const std::string text = merged_registry(merged_registry("", section), same_budget);
+    EXPECT_EQ(budgets_of(text, section.fingerprint), (std::vector<std::uint32_t>{600, 600}));
+}
+
+TEST(MergedRegistry, AddsOurLineToAPublishedSection) {
+    const test::Golden& golden = test::kGoldens[1];
+    RegistrySection own = make_section(test::golden_settings(golden.n_ctx), golden.file_bytes);
+    own.variants = {test::toy_variant(600, 512)};
+    const std::string text = test::golden_text(golden);
+    const std::string merged = merged_registry(text, own);
+    const std::size_t variant = text.find("\n[variant");
+    EXPECT_EQ(merged,
+              text.substr(0, variant) + "# pshard section file_bytes=12096587456\n" +
+                  text.substr(variant) + to_text(own.variants[0]));
+    // The published reader finds its own variant and ours.
+    const auto seen = test::read_as_published(merged, to_text(own.fingerprint));
+    ASSERT_EQ(seen.size(), 2U);
+    EXPECT_EQ(seen[0], test::read_as_published(text, to_text(own.fingerprint)).at(0));
+    EXPECT_EQ(seen[1].budget, 600U);
+}
+
+TEST(MergedRegistry, UnitesSectionsWithTheSameFingerprint) {
+    const RegistrySection a = test::toy_section(2048, 600);
+    const RegistrySection b = test::toy_section(2048, 700);
+    const std::string text = to_text(Registry{{a, b}});
+    const std::string merged = merged_registry(text, test::toy_section(2048, 800));
+    EXPECT_EQ(budgets_of(merged, a.fingerprint), (std::vector<std::uint32_t>{600, 700, 800}));
+}
+
+// A damaged variant of the own section is kept, and counts.
+TEST(MergedRegistry, KeepsDamagedVariantsOfTheOwnSection) {
+    const RegistrySection own = test::toy_section(2048, 600);
+    const std::string damaged = "\n[variant budget=x]\n[tier 0 bs=1]\nstrategy=what\n";
+    const std::string text = to_text(Registry{{own}}) + damaged;
+    const std::string merged = merged_registry(text, own);
+    EXPECT_EQ(merged,
+              "# Generated file. Edit at your own risk.\n" + head_text(own) + damaged +
+                  to_text(own.variants[0]));
+}
+
+TEST(MergedRegistry, DropsTheOldestVariantsBeyondEight) {
+    std::string text;
+    const Hash64 fingerprint = test::toy_section(2048, 0).fingerprint;
+    for (std::uint32_t budget = 1; budget <= 10; ++budget) {
+        text = merged_registry(text, test::toy_section(2048, budget));
+    }
+    EXPECT_EQ(budgets_of(text, fingerprint), (std::vector<std::uint32_t>{3, 4, 5, 6, 7, 8, 9, 10}));
+    text = merged_registry(text, test::toy_section(2048, 4));
+    EXPECT_EQ(budgets_of(text, fingerprint), (std::vector<std::uint32_t>{3, 5, 6, 7, 8, 9, 10, 4}));
+}
+
+TEST(MergedRegistry, DropsTheOldestSectionsBeyondTen) {
+    std::string text;
+    for (std::uint32_t n_ctx = 1; n_ctx <= 12; ++n_ctx) {
+        text = merged_registry(text, test::toy_section(n_ctx, 600));
+    }
+    std::vector<std::uint32_t> contexts;
+    const auto reading = read_registry(text, "f");
+    for (const RegistrySection& section : reading.value().registry.sections) {
+        contexts.push_back(section.settings->n_ctx);
+    }
+    EXPECT_EQ(contexts, (std::vector<std::uint32_t>{3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+}
+
+// Unknown pairs in our own lines, of a later version of us, survive a save of another variant.
+TEST(MergedRegistry, KeepsOwnLinesOfLaterVersions) {
+    RegistrySection later = test::toy_section(2048, 600);
+    later.own.unknown = {"colour=blue"};
+    later.variants[0].own.unknown = {"version=2"};
+    later.variants[0].tiers[1].own.unknown = {"taste=sweet"};
+    const std::string text = merged_registry(to_text(Registry{{later}}),
+                                             test::toy_section(2048, 700));
+    for (const char* pair : {" colour=blue\n", " version=2\n", " taste=sweet\n"}) {
+        EXPECT_NE(text.find(pair), std::string::npos) << pair;
+    }
+}
+
+}  // namespace
+}  // namespace pshard

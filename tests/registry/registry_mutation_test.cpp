@@ -1,0 +1,129 @@
+// Random damage with fixed seeds: no crash, no byte lost, no plan that stood nowhere.
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "registry/goldens.h"
+#include "registry/registry_blocks.h"
+#include "registry/registry_merge.h"
+#include "registry/registry_text.h"
+
+namespace pshard {
+namespace {
+
+// The last lines of a golden, cut short: all kinds of lines, little text, so that hits are likely.
+std::string small_golden(const test::Golden& golden) {
+    std::string small;
+    for (const RegistryLine& line : registry_lines(test::golden_text(golden))) {
+        small += line.text.substr(0, 300);
+        if (line.kind == LineKind::Overrides) {
+            small.resize(std::min(small.size(), small.rfind(',')));
+        }
+        small += "\n";
+    }
+    small += to_text(test::toy_section(2048, 600));
+    RegistrySection own = test::toy_section(4096, 600);
+    own.variants.push_back(test::full_variant());
+    return small + to_text(own);
+}
+
+// One to four faults: a byte changed, bytes left out, a line repeated elsewhere, the end cut off.
+std::string damaged(std::string text, std::mt19937& random) {
+    const auto below = [&](std::size_t n) { return n == 0 ? 0 : random() % n; };
+    for (std::size_t n_faults = 1 + below(4); n_faults > 0; --n_faults) {
+        const std::size_t at = below(text.size());
+        switch (below(8)) {
+            case 0: text.erase(at, 1 + below(40)); break;
+            case 1: text.insert(below(text.size()), text.substr(at, below(200))); break;
+            case 2: text.resize(at); break;
+            case 3: text.insert(at, "\n"); break;
+            default:
+                if (!text.empty()) text[at] = static_cast<char>(1 + below(255));
+        }
+    }
+    return text;
+}
+
+using Plan = std::pair<std::string, std::string>;  // the strategy line, the ot line
+
+// The pairs of lines that follow each other in the text.
+std::set<Plan> plans_in(std::string_view text) {
+    std::set<Plan> plans;
+    std::string strategy;
+    for (const RegistryLine& line : registry_lines(text)) {
+        if (line.kind == LineKind::Strategy) strategy = line.text;
+        if (line.kind == LineKind::Overrides) plans.emplace(strategy, line.text);
+    }
+    return plans;
+}
+
+// Every viable tier shows a list that the text holds.
+void expect_plans_from(const Registry& registry, const std::set<Plan>& plans) {
+    std::set<std::string> lists;
+    for (const Plan& plan : plans) lists.insert(plan.second);
+    for (const RegistrySection& section : registry.sections) {
+        for (const RegistryVariant& variant : section.variants) {
+            for (const RegistryTier& tier : variant.tiers) {
+                if (tier.viable) EXPECT_TRUE(lists.contains("ot=" + to_text(tier.ot)));
+            }
+        }
+    }
+}
+
+std::string with_last_line_end(std::string text) {
+    return text.empty() || text.ends_with('\n') ? text : text + "\n";
+}
+
+// A save into a damaged file keeps all foreign bytes and is read back.
+void expect_mergeable(const std::string& text) {
+    const RegistrySection own = test::toy_section(8192, 600);
+    const std::string merged = merged_registry(text, own);
+    EXPECT_TRUE(merged.ends_with(to_text(own)));
+    const std::string kept = merged.substr(0, merged.size() - to_text(own).size());
+    if (kFirstLine.starts_with(text)) return;
+    if (registry_blocks(text, "").sections.size() < kMaxSections) {
+        EXPECT_EQ(kept, with_last_line_end(text));
+    }
+    const auto reading = read_registry(merged, "f");
+    ASSERT_TRUE(reading.ok());
+    const RegistrySection* section = find_section(reading.value().registry, own.fingerprint);
+    ASSERT_NE(section, nullptr);
+    EXPECT_EQ(*section, own);
+}
+
+TEST(RegistryMutation, LosesNothingAndNeverCrashes) {
+    constexpr int kCasesEach = 2000;
+    std::mt19937 random(20250422);
+    int n_refused = 0;
+    for (const test::Golden& golden : test::kGoldens) {
+        const std::string good = small_golden(golden);
+        for (int i = 0; i < kCasesEach; ++i) {
+            const std::string text = damaged(good, random);
+            ASSERT_EQ(text_of(registry_blocks(text, "f")), text);
+            const auto reading = read_registry(text, "f");
+            n_refused += reading.ok() ? 0 : 1;
+            if (!reading.ok()) continue;
+            expect_plans_from(reading.value().registry, plans_in(text));
+            const std::string again = to_text(reading.value().registry);
+            const auto second = read_registry(again, "f");
+            ASSERT_TRUE(second.ok());
+            expect_mergeable(text);
+            ASSERT_FALSE(HasFailure()) << "case " << i << " of " << golden.name << ":\n" << text;
+        }
+    }
+    EXPECT_LT(n_refused, kCasesEach / 10);
+}
+
+// Truncation at every byte of the first lines, and bytes of zero anywhere.
+TEST(RegistryMutation, TruncationIsAlwaysReadable) {
+    const std::string good = small_golden(test::kGoldens[0]);
+    for (std::size_t size = 0; size <= good.size(); ++size) {
+        const auto reading = read_registry(good.substr(0, size), "f");
+        ASSERT_TRUE(reading.ok()) << size;
+        ASSERT_EQ(text_of(registry_blocks(good.substr(0, size), "f")), good.substr(0, size));
+    }
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,161 @@
+// Random models run in stock llama.cpp.
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "shapes/arch.h"
+#include "shapes/shapes.h"
+#include "stock_llama.h"
+
+namespace pshard {
+namespace {
+
+struct Case {
+    std::string arch;
+    std::string quant;
+
+    friend void PrintTo(const Case& value, std::ostream* out) {
+        *out << value.arch << " " << value.quant;
+    }
+};
+
+std::vector<Case> all_cases() {
+    std::vector<Case> cases;
+    for (const ModelShape& shape : tiny_shapes()) {
+        cases.push_back({shape.arch, "Q8_0"});
+        cases.push_back({shape.arch, "Q4_K_M"});
+    }
+    cases.push_back({"gpt-oss", "MXFP4"});
+    cases.push_back({"llama", "F16"});
+    cases.push_back({"llama", "Q2_K"});
+    cases.push_back({"llama", "IQ4_XS"});
+    return cases;
+}
+
+std::vector<llama_token> tokens_of(const stock::Model& model, const std::string& text) {
+    const llama_vocab* vocab = llama_model_get_vocab(model.get());
+    std::vector<llama_token> tokens(text.size() + 8);
+    const int n = llama_tokenize(
+        vocab, text.data(), int(text.size()), tokens.data(), int(tokens.size()), false, false);
+    tokens.resize(static_cast<size_t>(std::max(n, 0)));
+    return tokens;
+}
+
+std::string text_of(const stock::Model& model, const std::vector<llama_token>& tokens) {
+    const llama_vocab* vocab = llama_model_get_vocab(model.get());
+    std::string text;
+    for (const llama_token token : tokens) {
+        char piece[64];
+        const int n = llama_token_to_piece(vocab, token, piece, sizeof(piece), 0, true);
+        text.append(piece, static_cast<size_t>(std::max(n, 0)));
+    }
+    return text;
+}
+
+// The logits after `tokens`, and then after `n_more` tokens of the model's own choice.
+// Empty: llama.cpp failed.
+std::vector<float> run(const stock::Model& model, std::vector<llama_token> tokens, int n_more) {
+    const stock::Context context = stock::new_context(model, 256);
+    const auto n_vocab =
+        static_cast<size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.get())));
+    std::vector<float> all;
+    for (int i = 0; i <= n_more; ++i) {
+        if (llama_decode(context.get(), llama_batch_get_one(tokens.data(), int(tokens.size()))) !=
+            0) {
+            return {};
+        }
+        const float* logits = llama_get_logits_ith(context.get(), -1);
+        all.insert(all.end(), logits, logits + n_vocab);
+        tokens = {llama_token(std::max_element(logits, logits + n_vocab) - logits)};
+    }
+    return all;
+}
+
+class RandomModel : public testing::TestWithParam<Case> {};
+
+TEST_P(RandomModel, DecodesToFiniteLogits) {
+    const stock::TempDir dir;
+    const auto shape = find_tiny_shape(GetParam().arch);
+    ASSERT_TRUE(shape);
+    const auto written = write_random(shape.value(), GetParam().quant, dir / "a.gguf", 1);
+    ASSERT_TRUE(written) << written.error().text();
+    const stock::Model model = stock::load_weights(dir / "a.gguf");
+    ASSERT_NE(model, nullptr);
+
+    const std::vector<float> logits = run(model, tokens_of(model, "hello the world"), 4);
+    ASSERT_EQ(logits.size(), 5 * static_cast<size_t>(shape.value().n_vocab));
+    double sum = 0;
+    double squares = 0;
+    for (const float logit : logits) {
+        ASSERT_TRUE(std::isfinite(logit));
+        sum += double(logit);
+        squares += double(logit) * double(logit);
+    }
+    const double mean = sum / double(logits.size());
+    const double deviation = std::sqrt(squares / double(logits.size()) - mean * mean);
+    EXPECT_GT(deviation, 0.01);  // the weights are not zeros
+    EXPECT_LT(deviation, 100.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RandomModel, testing::ValuesIn(all_cases()), [](const auto& test) {
+    return stock::test_name(test.param.arch + "_" + test.param.quant);
+});
+
+std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(WriteRandom, IsMadeByItsSeedAlone) {
+    const stock::TempDir dir;
+    const ModelShape shape = find_tiny_shape("qwen3moe").value();
+    ASSERT_TRUE(write_random(shape, "Q4_K_M", dir / "a.gguf", 7));
+    ASSERT_TRUE(write_random(shape, "Q4_K_M", dir / "b.gguf", 7));
+    ASSERT_TRUE(write_random(shape, "Q4_K_M", dir / "c.gguf", 8));
+    const std::string first = bytes_of(dir / "a.gguf");
+    EXPECT_TRUE(first == bytes_of(dir / "b.gguf"));
+    EXPECT_FALSE(first == bytes_of(dir / "c.gguf"));
+}
+
+TEST(WriteRandom, AnyTextCanBeReadAndShown) {
+    const stock::TempDir dir;
+    ASSERT_TRUE(write_random(find_tiny_shape("llama").value(), "Q8_0", dir / "a.gguf", 1));
+    const stock::Model model = stock::load_weights(dir / "a.gguf");
+    ASSERT_NE(model, nullptr);
+    const std::string text = "The quick brown fox, 42 {\n\tj\xC3\xBCrgen}";
+    const auto tokens = tokens_of(model, text);
+    EXPECT_EQ(text_of(model, tokens), text);
+    EXPECT_LT(tokens.size(), text.size());  // merges were used
+}
+
+TEST(WriteRandom, OtherSizesRunToo) {
+    const stock::TempDir dir;
+    for (const ModelShape& tiny : tiny_shapes()) {
+        const ModelShape shape = resized(
+            tiny, {.n_layer = 12, .n_embd = 512, .n_ff = 768, .n_vocab = 600, .n_expert = 24});
+        ASSERT_TRUE(write_random(shape, "Q4_0", dir / "a.gguf", 1)) << shape.arch;
+        const stock::Model model = stock::load_weights(dir / "a.gguf");
+        ASSERT_NE(model, nullptr) << shape.arch;
+        EXPECT_EQ(llama_model_n_layer(model.get()), 12) << shape.arch;
+        EXPECT_EQ(llama_model_n_embd(model.get()), 512) << shape.arch;
+        const std::vector<float> logits = run(model, tokens_of(model, "the"), 0);
+        ASSERT_EQ(logits.size(), 600u) << shape.arch;
+        EXPECT_TRUE(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }))
+            << shape.arch;
+    }
+}
+
+TEST(TinyShapes, CoverEveryArchitecture) {
+    for (const shapes::Arch& arch : shapes::all_archs()) {
+        EXPECT_TRUE(find_tiny_shape(arch.name)) << arch.name;
+    }
+    for (const ModelShape& shape : known_shapes()) {
+        EXPECT_TRUE(find_tiny_shape(shape.arch)) << shape.arch;
+    }
+}
+
+}  // namespace
+}  // namespace pshard

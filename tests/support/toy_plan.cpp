@@ -1,0 +1,34 @@
+#include "support/toy_plan.h"
+
+namespace pshard {
+
+std::vector<std::string> ToyPlan::violations() const {
+    return verify({inventory, graph, placement, cut, schedule, scratch, arena, budget,
+                   options.offload});
+}
+
+Result<ToyPlan> make_toy_plan(const Inventory& inventory, const Graph& graph,
+                              const Placement& placement, const StageOptions& options) {
+    ToyPlan plan{inventory, graph, placement, options, {}, {}, {}, {}, 0};
+    plan.cut = cut_stages(inventory, graph, placement, options);
+    Result<Schedule> schedule = make_schedule(plan.cut);
+    if (!schedule) return schedule.error();
+    plan.schedule = schedule.value();
+    plan.scratch = layout_scratch(inventory, graph, placement, plan.cut, options.offload);
+    const TierDemand demand{placement, slot_sizes(inventory, plan.cut.groups),
+                            align_up(plan.scratch.gpu.peak, inventory.device.alignment)};
+    plan.budget = arena_bytes(inventory, demand);
+    const Result<ArenaLayout> arena = pack_arena(inventory, {demand}, plan.budget);
+    if (!arena) return arena.error();
+    plan.arena = arena.value().tiers[0];
+    return plan;
+}
+
+ToyPlan toy_plan(const Inventory& inventory, const Placement& placement,
+                 const StageOptions& options, std::size_t graph) {
+    Result<ToyPlan> plan = make_toy_plan(inventory, inventory.graphs[graph], placement, options);
+    PSHARD_CHECK(plan.ok());
+    return std::move(plan).value();
+}
+
+}  // namespace pshard
