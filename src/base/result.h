@@ -41,7 +41,7 @@ public:
     // The value; only after ok() was seen true.
     [[nodiscard]] T& value() & { return std::get<0>(state_); }
     [[nodiscard]] const T& value() const& { return std::get<0>(state_); }
-    [[nodiscard]] T&& value() && { return std::get<0>(std::move(state_)); }
+    [[nodiscard]] T value() && { return std::get<0>(std::move(state_)); }
 
     // The error; only after ok() was seen false.
     [[nodiscard]] const Error& error() const { return std::get<1>(state_); }

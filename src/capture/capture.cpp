@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 #include <utility>
 
 #include "capture/gguf_header.h"
@@ -63,13 +64,14 @@ public:
     }
 
     // Throws what llama.cpp throws.
-    Status run(const std::vector<std::string>& paths, const llama_context_params& params) {
+    Status run(const std::vector<GgufHeader>& files, const std::vector<std::string>& paths,
+               const llama_context_params& params) {
         model_ = load_without_weights(paths, device_, request_.load_mtp);
         if (!model_) return Error{"llama.cpp could not load the model", {}};
         context_.reset(llama_init_from_model(model_.get(), params));
         if (!context_) return Error{"llama.cpp could not make a context of the model", {}};
         llama_get_memory_breakdown(context_.get());  // measures, and so shows, every tensor
-        add_weights();
+        add_weights(files);
         add_states();
         Status status = add_graphs();
         resolve();
@@ -79,13 +81,34 @@ public:
     Inventory take() { return std::move(inventory_); }
 
 private:
-    void add_weights() {
-        for (const auto& [name, tensor] : tensors_of(model_.get())) {
-            const bool on_device = ggml_backend_buffer_get_type(tensor->buffer) ==
-                                   device_.buffer_type();
+    [[nodiscard]] bool is_on_device(const ggml_tensor* tensor) {
+        return ggml_backend_buffer_get_type(tensor->buffer) == device_.buffer_type();
+    }
+
+    // The model's tensors as they stand in its files; a tied head after what it is tied to.
+    // (llama.cpp groups them by buffer, so that its order depends on what the device supports.)
+    NamedTensors tensors_in_file_order(const std::vector<GgufHeader>& files) {
+        std::unordered_map<std::string_view, std::size_t> positions;
+        for (const GgufHeader& file : files) {
+            for (const GgufTensor& tensor : file.tensors()) {
+                positions.emplace(tensor.name, positions.size());
+            }
+        }
+        NamedTensors tensors = tensors_of(model_.get());
+        std::stable_sort(tensors.begin(), tensors.end(), [&](const auto& a, const auto& b) {
+            return std::pair(positions[a.first], is_on_device(a.second)) <
+                   std::pair(positions[b.first], is_on_device(b.second));
+        });
+        return tensors;
+    }
+
+    void add_weights(const std::vector<GgufHeader>& files) {
+        for (const auto& [name, tensor] : tensors_in_file_order(files)) {
+            const bool on_device = is_on_device(tensor);
             const bool tied_head = on_device && name == "token_embd.weight";
             Weight weight;
             weight.name = tied_head ? "output.weight" : name;
+            inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
             const WeightClass where = classify_weight(weight.name);
             weight.type = ggml_type_name(tensor->type);
             weight.shape = shape_of(tensor);
@@ -197,10 +220,10 @@ Error explained(const Error& error, std::string complaint, const std::string& pa
 }
 
 // llama.cpp's exceptions and failed assertions, as Errors.
-Status run_guarded(Capture& capture, const std::vector<std::string>& paths,
-                   const llama_context_params& params) {
+Status run_guarded(Capture& capture, const std::vector<GgufHeader>& files,
+                   const std::vector<std::string>& paths, const llama_context_params& params) {
     try {
-        return capture.run(paths, params);
+        return capture.run(files, paths, params);
     } catch (const std::exception& error) {
         return Error{fmt::format("llama.cpp gave up on the model ({})", error.what()), {}};
     }
@@ -222,7 +245,7 @@ Result<Inventory> capture_files(const CaptureRequest& request,
         policy = std::move(named).value();
     }
     Capture capture(request, std::move(policy), std::move(identity).value());
-    if (Status status = run_guarded(capture, paths, params.value()); !status) {
+    if (Status status = run_guarded(capture, files, paths, params.value()); !status) {
         return explained(status.error(), log.complaint(), request.model_path, paths);
     }
     return capture.take();

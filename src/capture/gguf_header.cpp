@@ -178,7 +178,7 @@ private:
         }
         const std::uint64_t size = fixed_size(pair.element);
         const std::uint64_t left = fault_ ? 0 : bytes_.size() - at_;
-        if (!fault_ && pair.count > left / size) {
+        if (!fault_ && pair.type == GgufType::Array && pair.count > left / size) {
             fail(fmt::format("{} holds {} elements, more than the file has bytes; the file is "
                              "damaged or its download incomplete",
                              where, pair.count));

@@ -6,9 +6,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -34,22 +35,26 @@ bool visited_at_build(const ggml_cgraph& graph, const ggml_tensor* tensor) {
     return slot != GGML_HASHSET_FULL && ggml_bitset_get(graph.visited_hash_set.used, slot);
 }
 
-// NAME of "DEVICE#NAME#0"; nothing if the name has not that form.
-std::optional<std::string_view> copied_name(const ggml_tensor* tensor) {
-    std::string_view name = tensor->name;
+// The parts of a copy's name, "DEVICE#NAME#0". A name of 63 characters has lost its end.
+struct CopyName {
+    std::string_view device;
+    std::string_view source;
+    bool cut = false;
+};
+
+std::optional<CopyName> copy_name(const ggml_tensor* tensor) {
+    const std::string_view name = tensor->name;
     const std::size_t begin = name.find('#');
     if (begin == std::string_view::npos) return std::nullopt;
     const bool cut = name.size() == kLongestName;
-    name.remove_prefix(begin + 1);
-    if (cut) return name;
-    const std::size_t end = name.rfind('#');
-    if (end == std::string_view::npos) return std::nullopt;
-    return name.substr(0, end);
+    const std::size_t end = cut ? name.size() : name.rfind('#');
+    if (end == begin) return std::nullopt;
+    return CopyName{name.substr(0, begin), name.substr(begin + 1, end - begin - 1), cut};
 }
 
 bool is_copy(const ggml_cgraph& graph, const ggml_tensor* tensor) {
     return tensor->op == GGML_OP_NONE && tensor->view_src == nullptr &&
-           !visited_at_build(graph, tensor) && copied_name(tensor).has_value();
+           !visited_at_build(graph, tensor) && copy_name(tensor).has_value();
 }
 
 bool same_layout(const ggml_tensor* a, const ggml_tensor* b) {
@@ -57,59 +62,80 @@ bool same_layout(const ggml_tensor* a, const ggml_tensor* b) {
            std::equal(a->nb, a->nb + GGML_MAX_DIMS, b->nb);
 }
 
-bool could_be_copy_of(const ggml_tensor* copy, const ggml_tensor* source) {
-    if (!same_layout(copy, source)) return false;
-    const std::string_view wanted = *copied_name(copy);
-    const std::string_view name = source->name;
-    if (std::strlen(copy->name) < kLongestName) return wanted == name;
-    return wanted.substr(0, name.size()) == name || name.starts_with(wanted);
+// Of a cut copy's name, the "#0" at the end may be left in part.
+bool names_match(const CopyName& copy, std::string_view source) {
+    if (!copy.cut) return copy.source == source;
+    return source.starts_with(copy.source) || copy.source.starts_with(source);
 }
 
 // The tensors of a whole graph that lost readers to scheduler copies.
 class CopySources {
 public:
     explicit CopySources(const ggml_cgraph& graph) {
-        std::vector<std::int32_t> deficit(graph.use_counts,
-                                          graph.use_counts + graph.visited_hash_set.size);
-        count_remaining_uses(graph, deficit);
+        std::vector<std::int32_t> lost(graph.use_counts,
+                                       graph.use_counts + graph.visited_hash_set.size);
+        count_reads(graph, lost);
         const auto consider = [&](const ggml_tensor* tensor, int position) {
             const std::size_t slot = ggml_hash_find(&graph.visited_hash_set, tensor);
-            if (slot != GGML_HASHSET_FULL && deficit[slot] > 0) {
-                sources_.push_back({tensor, position});
+            if (slot != GGML_HASHSET_FULL && lost[slot] > 0) {
+                sources_.push_back({tensor, position, lost[slot], {}});
             }
         };
         for (int i = 0; i < graph.n_leafs; ++i) consider(graph.leafs[i], -1);
         for (int i = 0; i < graph.n_nodes; ++i) consider(graph.nodes[i], i);
     }
 
-    // The source of `copy`, read by the node at `reader`; nullptr if the graph holds none.
-    [[nodiscard]] const ggml_tensor* find(const ggml_tensor* copy, int reader) const {
-        const ggml_tensor* last = nullptr;
-        for (const Source& source : sources_) {
+    // The source of `copy`, whose first reader is the node at `reader`; nullptr if the graph holds
+    // none. To be asked once for each copy, in the order of their first readers.
+    const ggml_tensor* take(const ggml_tensor* copy, int reader) {
+        const CopyName name = *copy_name(copy);
+        const int reads = reads_of_copies_[copy];
+        Source* fallback = nullptr;
+        for (Source& source : sources_) {
             if (source.position >= reader) break;
-            if (could_be_copy_of(copy, source.tensor)) last = source.tensor;
+            if (source.lost < reads || !same_layout(copy, source.tensor) ||
+                !names_match(name, source.tensor->name) || source.is_on(name.device)) {
+                continue;
+            }
+            if (source.lost == reads) return give(source, name.device, reads);
+            if (fallback == nullptr) fallback = &source;
         }
-        return last;
+        return fallback != nullptr ? give(*fallback, name.device, reads) : nullptr;
     }
 
 private:
     struct Source {
         const ggml_tensor* tensor;
         int position;  // of the node; -1: a leaf
+        int lost;      // readers that no copy found so far accounts for
+        std::vector<std::string_view> devices;  // that have their copy
+
+        [[nodiscard]] bool is_on(std::string_view device) const {
+            return std::find(devices.begin(), devices.end(), device) != devices.end();
+        }
     };
 
-    static void count_remaining_uses(const ggml_cgraph& graph, std::vector<std::int32_t>& deficit) {
+    static const ggml_tensor* give(Source& source, std::string_view device, int reads) {
+        source.lost -= reads;
+        source.devices.push_back(device);
+        return source.tensor;
+    }
+
+    void count_reads(const ggml_cgraph& graph, std::vector<std::int32_t>& lost) {
         for (int i = 0; i < graph.n_nodes; ++i) {
             for (const ggml_tensor* source : graph.nodes[i]->src) {
                 if (source == nullptr) continue;
-                const std::size_t slot = ggml_hash_find(&graph.visited_hash_set, source);
-                if (slot == GGML_HASHSET_FULL) continue;
-                if (graph.visited_hash_set.keys[slot] == source) --deficit[slot];
+                if (visited_at_build(graph, source)) {
+                    --lost[ggml_hash_find(&graph.visited_hash_set, source)];
+                } else {
+                    ++reads_of_copies_[source];
+                }
             }
         }
     }
 
     std::vector<Source> sources_;  // leafs, then nodes in order
+    std::unordered_map<const ggml_tensor*, int> reads_of_copies_;
 };
 
 // ---- the reader ----
@@ -167,10 +193,10 @@ private:
         Ref ref;
         if (!is_copy(graph_, tensor)) {
             ref = add_input(tensor, tensor->name);
-        } else if (const ggml_tensor* source = copies_ ? copies_->find(tensor, reader) : nullptr) {
+        } else if (const ggml_tensor* source = copies_ ? copies_->take(tensor, reader) : nullptr) {
             ref = ref_of(source, reader);
         } else {
-            ref = add_input(tensor, *copied_name(tensor));
+            ref = add_input(tensor, copy_name(tensor)->source);
         }
         own_.add(tensor, ref);
         return ref;

@@ -85,7 +85,7 @@ Result<llama_context_params> context_params(const ContextSpec& spec) {
     params.n_batch = spec.n_ubatch;
     params.n_ubatch = spec.n_ubatch;
     params.n_seq_max = spec.n_seq_max;
-    params.n_outputs_max = output_rows(spec, spec.n_ubatch);
+    params.n_outputs_max = std::max(output_rows(spec, spec.n_ubatch), spec.n_seq_max);  // at least
     params.n_outputs_max_per_seq = 0;
     params.n_threads = 1;
     params.n_threads_batch = 1;

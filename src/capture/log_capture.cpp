@@ -34,7 +34,9 @@ struct LogCapture::State {
     static void on_log(ggml_log_level level, const char* text, void* user) {
         auto* state = static_cast<State*>(user);
         const std::lock_guard lock(state->mutex);
-        if (level == GGML_LOG_LEVEL_ERROR) state->error = without_prefix(text);
+        if (level == GGML_LOG_LEVEL_ERROR && state->error.empty()) {
+            state->error = without_prefix(text);
+        }
         if (level == GGML_LOG_LEVEL_WARN) state->warning = without_prefix(text);
     }
 

@@ -1,9 +1,9 @@
 // Silence while llama.cpp works, and what it complained about.
 //
 // While one lives, nothing that llama.cpp or ggml log reaches the terminal, a failed assertion of
-// theirs is thrown as a LlamaAbort, and the last warnings and errors are kept. The previous
-// callbacks are back when it ends. The callbacks are process-wide, so only one can live at a time:
-// others wait.
+// theirs is thrown as a LlamaAbort (its frames are unwound, what they held in C is leaked), and what
+// it complained about is kept. The previous callbacks are back when it ends. The callbacks are
+// process-wide, so only one can live at a time: others wait.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,8 @@ public:
     LogCapture(const LogCapture&) = delete;
     LogCapture& operator=(const LogCapture&) = delete;
 
-    // The last error, else the last warning, on one line without its function prefix; empty if
-    // there was none.
+    // The first error, which names the cause (those after it say that something failed), else the
+    // last warning; on one line, without its function prefix. Empty if there was none.
     [[nodiscard]] std::string complaint() const;
 
 private:

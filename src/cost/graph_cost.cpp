@@ -88,9 +88,8 @@ private:
                 break;
         }
         signature.add_tensor(graph_.nodes[i]);
-        if (reach_.cells[i] == 0) return;
+        // With the shape, which holds the streams, the cells tell the fraction in use.
         signature.add(static_cast<std::uint64_t>(reach_.cells[i]));
-        signature.add(std::bit_cast<std::uint64_t>(reach_.fraction[i]));
     }
 
     Prices fresh_price(std::size_t index) const {

@@ -91,13 +91,7 @@ std::optional<OpTime> Roofline::op_time(const OpWork& work, Processor processor)
     const ProcessorRates& rates = tables_->rates[static_cast<std::size_t>(processor)];
     if (!rates.known) return std::nullopt;
     if (work.family == OpFamily::View) return OpTime{};
-    OpTime time = bounded_time(work, rates);
-    // Copies can only slow a CPU down, whatever two noisy measurements say.
-    if (processor == Processor::CpuUnderCopies) {
-        const OpTime alone = *op_time(work, Processor::Cpu);
-        if (alone.seconds > time.seconds) time.seconds = alone.seconds;
-    }
-    return time;
+    return bounded_time(work, rates);
 }
 
 std::optional<OpTime> op_time(const OpWork& work,

@@ -139,6 +139,7 @@ struct Inventory {
     int n_experts_used = 0;
     std::uint32_t n_ctx_train = 0;
     bool has_recurrent = false;
+    bool head_is_tied = false;  // "output.weight" is llama.cpp's second copy of token_embd
 
     ContextSpec context;
     bool flash_attention = true;  // as resolved: what -fa auto came to

@@ -1,42 +1,42 @@
 #include "plan/scratch.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 
-#include "plan/free_list.h"
+#include "plan/interval_packing.h"
 
 namespace pshard {
 namespace {
 
 // Ops that may write their result over an operand (ggml-alloc.c, ggml_op_can_inplace, v0.5.0).
 // Unary ops carry their own names in an inventory.
-constexpr std::array<std::string_view, 37> kInPlaceOps = {
-    "FILL",     "SCALE",    "DIAG_MASK_ZERO", "DIAG_MASK_INF", "ADD",         "ADD_ID",
-    "ADD1",     "SUB",      "MUL",            "DIV",           "SQR",         "SQRT",
-    "LOG",      "ROPE",     "RMS_NORM",       "CLAMP",         "SOFT_MAX",    "ABS",
-    "SGN",      "NEG",      "STEP",           "TANH",          "ELU",         "RELU",
-    "SIGMOID",  "GELU",     "GELU_QUICK",     "SILU",          "HARDSWISH",   "HARDSIGMOID",
-    "EXP",      "EXPM1",    "SOFTPLUS",       "GELU_ERF",      "XIELU",       "FLOOR",
-    "CEIL"};
-
 bool may_overwrite_operand(std::string_view op) {
-    return std::find(kInPlaceOps.begin(), kInPlaceOps.end(), op) != kInPlaceOps.end();
+    static const std::unordered_set<std::string_view> kInPlaceOps = {
+        "FILL",     "SCALE",      "DIAG_MASK_ZERO", "DIAG_MASK_INF", "ADD",     "ADD_ID",
+        "ADD1",     "SUB",        "MUL",            "DIV",           "SQR",     "SQRT",
+        "LOG",      "ROPE",       "RMS_NORM",       "CLAMP",         "SOFT_MAX", "ABS",
+        "SGN",      "NEG",        "STEP",           "TANH",          "ELU",     "RELU",
+        "SIGMOID",  "GELU",       "GELU_QUICK",     "SILU",          "HARDSWISH", "HARDSIGMOID",
+        "EXP",      "EXPM1",      "SOFTPLUS",       "GELU_ERF",      "XIELU",   "FLOOR",
+        "CEIL"};
+    return kInPlaceOps.contains(op);
 }
 
 bool same_layout(const Node& a, const Node& b) {
     return a.type == b.type && a.shape == b.shape && a.contiguous && b.contiguous;
 }
 
-// A block of scratch and the node after which nobody reads it.
+// A value in scratch: from the node before which it must exist to the node after which nobody
+// reads it.
 struct Value {
     Device device = Device::Gpu;
-    Bytes offset = kNoOffset;
     Bytes bytes = 0;
+    int birth = -1;     // -1: not needed
     int last_use = -1;
-    bool stays = false;     // an output of the graph
-    int next_dying = -1;    // list of the values that die after the same node
+    bool stays = false; // to the end of the pass
+    int owner = -1;     // the value whose block this one takes over; -1: has its own
+    Bytes offset = kNoOffset;
 };
 
 // Values are numbered: a node's own value, the copy of a node on the other device, the copy of an
@@ -50,15 +50,19 @@ public:
           n_inputs_(static_cast<int>(graph.inputs.size())),
           values_(static_cast<std::size_t>(2 * n_nodes_ + 2 * n_inputs_) +
                   inventory.weights.size()),
-          dying_(graph.nodes.size(), -1),
-          lists_{FreeList(inventory.device.alignment), FreeList(inventory.device.alignment)} {}
+          alignment_(inventory.device.alignment) {}
 
     ScratchLayout run() {
-        find_last_uses();
-        list_deaths();
-        for (int i = 0; i < n_inputs_; ++i) take(host_input(i));
-        for (const Stage& stage : cut_.stages) place_stage(stage);
-        return layout();
+        find_lives();
+        for (int i = 0; i < n_nodes_; ++i) {
+            if (!node(i).is_view && !node(i).has_storage) take_over_operand(i);
+        }
+        ScratchLayout layout;
+        layout.gpu.peak = pack(Device::Gpu);
+        layout.cpu.peak = pack(Device::Cpu);
+        fill(layout.gpu, Device::Gpu);
+        fill(layout.cpu, Device::Cpu);
+        return layout;
     }
 
 private:
@@ -71,7 +75,6 @@ private:
     Device device(int i) const { return cut_.devices[static_cast<std::size_t>(i)]; }
     Value& value(int v) { return values_[static_cast<std::size_t>(v)]; }
     const Value& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
-    FreeList& list(Device device) { return lists_[static_cast<std::size_t>(device)]; }
 
     // The node whose own memory holds node i; -1 if that is a state, a weight or an input.
     int root_node(int i) const {
@@ -80,7 +83,7 @@ private:
         return n.storage.kind == Ref::Kind::Node ? n.storage.index : -1;
     }
 
-    void find_last_uses() {
+    void find_lives() {
         for (const Stage& stage : cut_.stages) {
             for (int i = stage.node_begin; i < stage.node_end; ++i) {
                 if (node(i).is_view) continue;
@@ -97,44 +100,42 @@ private:
 
     void define(int i) {
         const int root = root_node(i);
-        if (root < 0) return;
-        Value& own = value(root);
-        if (root == i) {
-            own.device = device(i);
-            own.bytes = node(i).alloc_bytes;
+        if (root == i) live(i, device(i), node(i).alloc_bytes, i, i);
+        if (root >= 0) value(root).last_use = std::max(value(root).last_use, i);
+    }
+
+    void live(int v, Device where, Bytes bytes, int birth, int last_use) {
+        Value& living = value(v);
+        if (living.birth < 0) {
+            living.device = where;
+            living.bytes = align_up(bytes, alignment_);
+            living.birth = birth;
         }
-        own.last_use = std::max(own.last_use, i);
+        living.last_use = std::max(living.last_use, last_use);
     }
 
     void use(const Ref& source, int reader, const Stage& stage) {
-        if (source.kind == Ref::Kind::Input) return use_input(source.index, reader);
+        if (source.kind == Ref::Kind::Input) return use_input(source.index, reader, stage);
         if (source.kind == Ref::Kind::Weight) return use_weight(source.index, reader);
         if (source.kind != Ref::Kind::Node) return;
         const int root = root_node(source.index);
         const bool crosses = device(source.index) != device(reader);
+        // A copy is made before the reader's stage begins; until then the original stays.
         if (crosses) {
-            Value& copy = value(copy_of(source.index));
-            copy.device = device(reader);
-            copy.bytes = node(source.index).alloc_bytes;
-            copy.last_use = std::max(copy.last_use, reader);
+            live(copy_of(source.index), device(reader), node(source.index).alloc_bytes,
+                 stage.node_begin, reader);
         }
         if (root < 0) return;
-        // A copy is made before the reader's stage begins; until then the original stays.
         const int until = crosses ? stage.node_begin : reader;
         value(root).last_use = std::max(value(root).last_use, until);
     }
 
-    void use_input(int input, int reader) {
+    void use_input(int input, int reader, const Stage& stage) {
         const Bytes bytes = graph_.inputs[static_cast<std::size_t>(input)].alloc_bytes;
-        Value& host = value(host_input(input));
-        host.device = Device::Cpu;
-        host.bytes = bytes;
-        host.stays = true;
+        live(host_input(input), Device::Cpu, bytes, 0, reader);
+        value(host_input(input)).stays = true;
         if (device(reader) != Device::Gpu) return;
-        Value& copy = value(gpu_input(input));
-        copy.device = Device::Gpu;
-        copy.bytes = bytes;
-        copy.last_use = std::max(copy.last_use, reader);
+        live(gpu_input(input), Device::Gpu, bytes, stage.node_begin, reader);
     }
 
     // Only stock's op-offload brings a CPU weight to a GPU op; our own streams go through slots.
@@ -143,84 +144,39 @@ private:
         const bool uploads = offload_ == OpOffload::Stock && device(reader) == Device::Gpu &&
                              placement_.weights[index] == Lane::Cpu;
         if (!uploads) return;
-        Value& copy = value(uploaded(weight));
-        copy.device = Device::Gpu;
-        copy.bytes = inventory_.weights[index].alloc_bytes;
-        copy.last_use = std::max(copy.last_use, reader);
+        live(uploaded(weight), Device::Gpu, inventory_.weights[index].alloc_bytes, reader, reader);
     }
 
-    void list_deaths() {
-        for (int v = 0; v < static_cast<int>(values_.size()); ++v) {
-            if (value(v).last_use < 0 || value(v).stays) continue;
-            int& head = dying_[static_cast<std::size_t>(value(v).last_use)];
-            value(v).next_dying = head;
-            head = v;
-        }
-    }
-
-    void take(int v) {
-        Value& taken = value(v);
-        if (taken.offset != kNoOffset || (taken.last_use < 0 && !taken.stays)) return;
-        taken.offset = list(taken.device).take(taken.bytes);
-    }
-
-    void place_stage(const Stage& stage) {
-        for (int i = stage.node_begin; i < stage.node_end; ++i) {
-            if (!node(i).is_view) take_operand_copies(i);
-        }
-        for (int i = stage.node_begin; i < stage.node_end; ++i) {
-            if (!node(i).is_view) place_node(i);
-        }
-    }
-
-    // Copies from the other side exist from the start of the stage.
-    void take_operand_copies(int i) {
-        for (const Ref& source : node(i).sources) {
-            const bool gpu = device(i) == Device::Gpu;
-            if (source.kind == Ref::Kind::Input && gpu) take(gpu_input(source.index));
-            if (source.kind == Ref::Kind::Node && device(source.index) != device(i)) {
-                take(copy_of(source.index));
-            }
-        }
-    }
-
-    void place_node(int i) {
-        for (const Ref& source : node(i).sources) {
-            if (source.kind == Ref::Kind::Weight) take(uploaded(source.index));
-        }
-        if (!node(i).has_storage && !take_over_operand(i)) take(i);
-        for (int v = dying_[static_cast<std::size_t>(i)]; v >= 0; v = value(v).next_dying) {
-            if (value(v).offset == kNoOffset || value(v).bytes == 0) continue;
-            list(value(v).device).give(value(v).offset, value(v).bytes);
-        }
-    }
-
-    bool take_over_operand(int i) {
-        if (!may_overwrite_operand(node(i).op)) return false;
+    void take_over_operand(int i) {
+        if (!may_overwrite_operand(node(i).op)) return;
         for (const Ref& source : node(i).sources) {
             if (source.kind != Ref::Kind::Node) continue;
             const int v = dying_operand(source.index, i);
             if (v < 0) continue;
             // The operand's block lives on as the result's.
-            value(i).offset = value(v).offset;
-            value(i).bytes = value(v).bytes;
-            value(v).bytes = 0;
-            return true;
+            value(i).owner = v;
+            value(v).last_use = value(i).last_use;
+            value(v).stays = value(i).stays;
+            return;
         }
-        return false;
     }
 
-    // The value behind `operand` if it dies at node i, is laid out like it and is read only once.
+    // The block behind `operand` if it dies at node i, is laid out like it and is read only once.
     int dying_operand(int operand, int i) const {
         const bool crossed = device(operand) != device(i);
         const int root = crossed ? operand : root_node(operand);
         if (root < 0 || !same_layout(node(operand), node(i))) return -1;
-        const int v = crossed ? copy_of(operand) : root;
-        const Value& candidate = value(v);
         const bool whole = crossed || node(root).bytes == node(operand).bytes;
-        const bool free_after = candidate.last_use == i && !candidate.stays && candidate.bytes > 0;
-        if (!whole || !free_after || candidate.device != device(i)) return -1;
-        return reads_once(root, i, crossed) ? v : -1;
+        if (!whole || !reads_once(root, i, crossed)) return -1;
+        const int v = owner_of(crossed ? copy_of(operand) : root);
+        const Value& block = value(v);
+        const bool dies = block.last_use == i && !block.stays;
+        return dies && block.device == device(i) && block.bytes >= value(i).bytes ? v : -1;
+    }
+
+    int owner_of(int v) const {
+        while (value(v).owner >= 0) v = value(v).owner;
+        return v;
     }
 
     bool reads_once(int root, int i, bool crossed) const {
@@ -233,19 +189,27 @@ private:
         return reads == 1;
     }
 
-    ScratchLayout layout() const {
-        ScratchLayout layout;
-        for (const Device target : {Device::Gpu, Device::Cpu}) {
-            DeviceScratch& out = target == Device::Gpu ? layout.gpu : layout.cpu;
-            fill(out, target);
-            out.peak = lists_[static_cast<std::size_t>(target)].peak();
+    Bytes pack(Device target) {
+        std::vector<Block> blocks;
+        std::vector<int> of_value;
+        for (int v = 0; v < static_cast<int>(values_.size()); ++v) {
+            const Value& living = value(v);
+            if (living.birth < 0 || living.owner >= 0 || living.device != target) continue;
+            const int death = living.stays ? n_nodes_ - 1 : living.last_use;
+            blocks.push_back({living.bytes, living.birth, death, 0});
+            of_value.push_back(v);
         }
-        return layout;
+        const Bytes peak = pack_intervals(blocks, n_nodes_);
+        for (std::size_t b = 0; b < blocks.size(); ++b) {
+            value(of_value[b]).offset = blocks[b].offset;
+        }
+        return peak;
     }
 
     void fill(DeviceScratch& out, Device target) const {
         const auto at = [&](int v) {
-            return value(v).device == target ? value(v).offset : kNoOffset;
+            const Value& block = value(owner_of(v));
+            return value(v).birth >= 0 && block.device == target ? block.offset : kNoOffset;
         };
         for (int i = 0; i < n_nodes_; ++i) {
             out.nodes.push_back(at(i) != kNoOffset ? at(i) : at(copy_of(i)));
@@ -266,8 +230,7 @@ private:
     int n_nodes_;
     int n_inputs_;
     std::vector<Value> values_;
-    std::vector<int> dying_;  // first value of the list that dies after each node
-    std::array<FreeList, 2> lists_;
+    Bytes alignment_;
 };
 
 }  // namespace

@@ -201,22 +201,24 @@ Bytes group_bytes(const Inventory& inventory, const StreamGroup& group) {
 
 SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups) {
     SlotSizes sizes;
-    Bytes first = 0;
-    Bytes previous = 0;
-    bool any = false;
+    const StreamGroup* first = nullptr;
+    const StreamGroup* previous = nullptr;
+    const auto together = [&](const StreamGroup& a, const StreamGroup& b) {
+        const Bytes shared = a.slot == b.slot ? 0 : group_bytes(inventory, a);
+        sizes.pair = std::max(sizes.pair, shared + group_bytes(inventory, b));
+    };
     for (const StreamGroup& group : groups) {
-        const Bytes bytes = group_bytes(inventory, group);
         if (group.on_demand) {
-            sizes.experts = std::max(sizes.experts, bytes);
+            sizes.experts = std::max(sizes.experts, group_bytes(inventory, group));
             continue;
         }
-        if (!any) first = bytes;
-        any = true;
-        sizes.pair = std::max(sizes.pair, previous + bytes);
-        previous = bytes;
+        if (first == nullptr) first = &group;
+        together(previous == nullptr ? group : *previous, group);
+        previous = &group;
     }
-    // The first group of the next step is uploaded while the last of this one computes.
-    sizes.pair = std::max(sizes.pair, previous + first);
+    // The first group of the next step is uploaded while the last of this one computes, unless it
+    // takes over its slot.
+    if (first != nullptr) together(*previous, *first);
     return sizes;
 }
 

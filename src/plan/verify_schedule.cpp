@@ -188,7 +188,7 @@ private:
     void check_stage(int s, int pass) {
         const Event compute{computes_[at(s)], pass};
         if (s > 0) expect({computes_[at(s - 1)], pass}, compute, "program order");
-        if (false && s == 0 && pass > 0) expect({computes_.back(), pass - 1}, compute, "program order");
+        if (s == 0 && pass > 0) expect({computes_.back(), pass - 1}, compute, "program order");
         const int g = plan_.cut.stages[at(s)].group;
         if (g >= 0) expect({loads_[at(g)], pass}, compute, "its weights");
     }

@@ -52,6 +52,10 @@ struct Candidate {
     bool operator==(const Candidate&) const = default;
 };
 
+// Predictions closer than this share are as good as equal: the plan that streams less wins, since it
+// leaves the link free and makes a plan switch cheaper.
+inline constexpr double kEqualShare = 0.001;
+
 // True if `a` is to be preferred: viable; faster; then more pinned layers, more pinned attention,
 // a larger part of one more layer; then fewer device bytes. Without predictions by the latter only.
 bool better(const Candidate& a, const Candidate& b);

@@ -35,6 +35,24 @@ bool runs_on(const StageCut& cut, Device device) {
                        [&](const Stage& stage) { return stage.device == device; });
 }
 
+// Choices of one kind cut the graph into the same kinds of stages: what matters to the scratch is
+// which roles layers have beside each other, not how many have them.
+std::array<int, 8> kind_of(const PlanChoice& choice, const StageOptions& options, int n_layers) {
+    const auto part_of = [&](int n, int whole) { return n == 0 ? 0 : n == whole ? 2 : 1; };
+    return {strategy_id(choice.strategy),
+            part_of(choice.n_pinned, n_layers),
+            part_of(choice.n_attn_pinned, n_layers),
+            choice.n_attn_pinned == choice.n_pinned ? 1 : 0,
+            static_cast<int>(choice.overflow),
+            choice.output_on_gpu ? 1 : 0,
+            choice.pin_from_back ? 1 : 0,
+            options.slice_experts ? 1 : 0};
+}
+
+bool streams(const Placement& placement) {
+    return std::any_of(placement.weights.begin(), placement.weights.end(), is_streamed);
+}
+
 std::string over_budget(Bytes needed, Bytes budget) {
     return fmt::format("needs {:.1f} MiB of device memory, {:.1f} MiB over the budget",
                        in_mib(needed), in_mib(needed - budget));
@@ -79,11 +97,23 @@ Evaluator::Sized Evaluator::size(const PlanChoice& choice, const StageOptions& o
     return sized;
 }
 
-std::optional<Bytes> Evaluator::device_bytes(const PlanChoice& choice,
-                                             const StageOptions& options) {
-    const Sized sized = size(choice, options);
-    return memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch)
-        .device.total();
+Bytes& Evaluator::scratch_of_kind(const PlanChoice& choice, const StageOptions& options) {
+    const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
+    const auto found = scratch_.find(kind);
+    if (found != scratch_.end()) return found->second;
+    return scratch_.emplace(kind, size(choice, options).scratch.gpu.peak).first->second;
+}
+
+Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
+    const Inventory& inventory = problem_.inventory;
+    const Placement placement = expand(inventory, choice);
+    Bytes slots = 0;
+    if (streams(placement)) {
+        slots = slot_sizes(inventory, cut_stages(inventory, graph_, placement, options).groups)
+                    .total();
+    }
+    return resident_weight_bytes(inventory, placement) +
+           resident_state_bytes(inventory, placement) + slots + scratch_of_kind(choice, options);
 }
 
 const GraphCost& Evaluator::cost_at(std::uint32_t depth_tokens) {
@@ -122,6 +152,8 @@ Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& opti
     candidate.options = options;
     candidate.memory =
         memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
+    Bytes& of_kind = scratch_of_kind(choice, options);
+    of_kind = std::max(of_kind, candidate.memory.device.scratch);
     const Result<Schedule> schedule = make_schedule(sized.cut);
     judge(candidate, problem_.budget, problem_.host,
           schedule ? Status(Done{}) : Status(schedule.error()));

@@ -1,6 +1,7 @@
 // Sizes and prices the choices of one tier.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,11 +39,11 @@ class Evaluator {
 public:
     Evaluator(const Problem& problem, const Graph& graph);
 
-    // Device bytes, exact. The scratch of choices that cut the graph into the same kinds of stages
-    // is computed once.
-    std::optional<Bytes> device_bytes(const PlanChoice& choice, const StageOptions& options);
+    // Device bytes for sizing: the scratch is that of a choice of the same kind, computed once and
+    // corrected by every exact evaluation that finds more.
+    Bytes device_bytes(const PlanChoice& choice, const StageOptions& options);
 
-    // At the problem's depth, or another.
+    // Exact. At the problem's depth, or another.
     Candidate evaluate(const PlanChoice& choice, const StageOptions& options);
     std::optional<Prediction> predict_at(const Candidate& candidate, std::uint32_t depth_tokens);
 
@@ -56,6 +57,8 @@ private:
     };
 
     Sized size(const PlanChoice& choice, const StageOptions& options) const;
+    // The most scratch seen among choices of that kind; computed from this one if it is the first.
+    Bytes& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
     std::optional<Prediction> predict(const Sized& sized, const Candidate& candidate,
                                       std::uint32_t depth_tokens, Timeline* timeline);
@@ -65,6 +68,7 @@ private:
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::uint32_t, GraphCost> costs_;  // by depth
+    std::map<std::array<int, 8>, Bytes> scratch_;  // by kind of choice
 };
 
 // What stock llama.cpp does with a choice: its op-offload where the choice is stock's own.

@@ -38,6 +38,7 @@ public:
                                *problem_.forced != Strategy::StaticAttnPrio;
         if (gives_way) try_strategy(Strategy::StaticAttnPrio);
         std::stable_sort(plan_.viable.begin(), plan_.viable.end(), better);
+        prefer_less_streaming();
         if (const Candidate* winner = plan_.winner()) {
             plan_.empty = evaluator_.predict_at(*winner, 0);
             plan_.full = evaluator_.predict_at(*winner, last_depth(plan_.n_tokens));
@@ -46,6 +47,19 @@ public:
     }
 
 private:
+    void prefer_less_streaming() {
+        std::vector<Candidate>& viable = plan_.viable;
+        if (viable.empty() || !viable.front().prediction) return;
+        const double enough = viable.front().prediction->tokens_per_second * (1 - kEqualShare);
+        const auto end = std::find_if(viable.begin(), viable.end(), [&](const Candidate& c) {
+            return c.prediction->tokens_per_second < enough;
+        });
+        const auto least = std::min_element(viable.begin(), end, [](const auto& a, const auto& b) {
+            return a.memory.host.streamed < b.memory.host.streamed;
+        });
+        std::rotate(viable.begin(), least, least + 1);
+    }
+
     // With a full cache the last tier's tokens are its last cells.
     std::uint32_t last_depth(std::uint32_t n_tokens) const {
         const std::uint32_t n_ctx = problem_.inventory.context.n_ctx;
@@ -68,24 +82,39 @@ private:
     }
 
     void try_sliced(Strategy strategy, bool slice, std::optional<Candidate>& refused) {
-        const auto options = [&](const PlanChoice& choice) { return options_of(choice, slice); };
+        std::vector<Candidate> candidates = candidates_of(strategy, slice);
+        // Sizing may take a like choice's scratch; once evaluated, the next sizing knows better.
+        if (any_over_budget(candidates)) candidates = candidates_of(strategy, slice);
+        if (candidates.empty()) {
+            PlanChoice least;
+            least.strategy = strategy;
+            candidates.push_back(evaluator_.evaluate(least, options_of(least, slice)));
+        }
+        for (Candidate& candidate : candidates) keep(std::move(candidate), refused);
+    }
+
+    std::vector<Candidate> candidates_of(Strategy strategy, bool slice) {
         const Sizing sizing{
-            [&](const PlanChoice& c) { return evaluator_.device_bytes(c, options(c)); },
+            [&](const PlanChoice& c) { return evaluator_.device_bytes(c, options_of(c, slice)); },
             problem_.budget};
         const std::vector<PlanChoice> choices =
             strategy == Strategy::StaticFitParams
                 ? propose_stock_fit(problem_.inventory, sizing)
                 : propose(strategy, problem_.inventory, sizing);
-        for (const PlanChoice& choice : choices) keep(choice, options(choice), refused);
-        if (!choices.empty()) return;
-        PlanChoice least;
-        least.strategy = strategy;
-        keep(least, options(least), refused);
+        std::vector<Candidate> candidates;
+        for (const PlanChoice& choice : choices) {
+            candidates.push_back(evaluator_.evaluate(choice, options_of(choice, slice)));
+        }
+        return candidates;
     }
 
-    void keep(const PlanChoice& choice, const StageOptions& options,
-              std::optional<Candidate>& refused) {
-        Candidate candidate = evaluator_.evaluate(choice, options);
+    static bool any_over_budget(const std::vector<Candidate>& candidates) {
+        return std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) {
+            return candidate.verdict == Verdict::OverBudget;
+        });
+    }
+
+    void keep(Candidate candidate, std::optional<Candidate>& refused) {
         if (candidate.verdict == Verdict::Viable) {
             plan_.viable.push_back(std::move(candidate));
         } else if (!refused) {

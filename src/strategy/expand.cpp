@@ -86,12 +86,13 @@ Lane layer_weight_lane(const Inventory& inventory, const PlanChoice& choice, con
     return weight.side == Side::Ffn && !dense_fit ? lanes.ffn : lanes.attention;
 }
 
-// Tensors that belong to no layer and are not the head: tiny tables that llama.cpp keeps with the
-// layers (rope factors), always on the GPU.
+// Tensors that belong to no layer and are not the head are tiny tables that llama.cpp keeps with the
+// layers (rope factors): on the GPU where any layer is.
 Lane global_weight_lane(const PlanChoice& choice, const Weight& weight) {
     if (weight.side == Side::Input) return Lane::Cpu;
-    if (!weight.name.starts_with("output")) return Lane::Gpu;
-    return choice.output_on_gpu ? Lane::Gpu : Lane::Cpu;
+    const bool head = weight.name.starts_with("output");
+    const bool any_layer = !is_static(choice.strategy) || choice.n_attn_pinned > 0;
+    return (head ? choice.output_on_gpu : any_layer) ? Lane::Gpu : Lane::Cpu;
 }
 
 Lane state_lane(const Inventory& inventory, const PlanChoice& choice, int layer) {

@@ -142,8 +142,7 @@ PlanChoice with_part(const PlanChoice& whole, const Sizing& sizing) {
         return choice;
     };
     const auto below = [&](const PlanChoice& choice) {
-        const std::optional<Bytes> bytes = sizing.bytes(choice);
-        return bytes && *bytes < sizing.budget;
+        return sizing.bytes(choice) < sizing.budget;
     };
     if (below(part(Overflow::Up))) {
         return below(part(Overflow::Gate)) ? part(Overflow::Gate) : part(Overflow::Up);

@@ -19,14 +19,10 @@ inline constexpr int kExhaustiveLayers = 12;
 
 // What a strategy may ask of the planner.
 struct Sizing {
-    // Device bytes of the choice, exact; nullopt: the graph cannot be run that way.
-    std::function<std::optional<Bytes>(const PlanChoice&)> bytes;
+    std::function<Bytes(const PlanChoice&)> bytes;  // on the device
     Bytes budget = 0;
 
-    bool fits(const PlanChoice& choice) const {
-        const std::optional<Bytes> needed = bytes(choice);
-        return needed && *needed <= budget;
-    }
+    bool fits(const PlanChoice& choice) const { return bytes(choice) <= budget; }
 };
 
 // Choices that fit, without repetition; empty if the strategy cannot fit at all.

@@ -25,8 +25,14 @@ TEST(TextHash, IsStable) {
 TEST(Hash64, ReadsOnlyItsOwnForm) {
     EXPECT_EQ(hash_of("0x00000000000000ff"), Hash64{255});
     EXPECT_EQ(hash_of(to_text(Hash64{0xfedcba9876543210U})), Hash64{0xfedcba9876543210U});
-    for (const char* text : {"", "0x", "255", "0xff", "0x00000000000000FF", "0x00000000000000fg",
-                             " 0x00000000000000ff", "0x00000000000000ff0"}) {
+    for (const char* text : {"",
+                             "0x",
+                             "255",
+                             "0xff",
+                             "0x00000000000000FF",
+                             "0x00000000000000fg",
+                             " 0x00000000000000ff",
+                             "0x00000000000000ff0"}) {
         EXPECT_EQ(hash_of(text), std::nullopt) << text;
     }
 }

@@ -58,9 +58,21 @@ GraphBuilder layers(int n_layers, int n_small = 20) {
     return b;
 }
 
+// Nodes that differ in one tensor only: a weight, a result, an input, a state.
+void add_lookalikes(GraphBuilder& b) {
+    const Ref x = b.input("f32", {64, 4, 1, 1});
+    for (const std::int64_t n : {1, 2}) {
+        b.node("MUL", "f32", {64, 4, 1, 1}, {x, b.weight("w", "f32", {64, n, 1, 1})});
+        b.node("REPEAT", "f32", {64, 4 * n, 1, 1}, {x});
+        b.node("MUL", "f32", {64, 4, 1, 1}, {x, b.input("f32", {64, 2 * n, 1, 1})});
+        b.node("SCALE", "f32", {64, 4, 1, 1}, {b.cache("cache", 64, 8 * n)});
+    }
+}
+
 // Equal ops are priced once; each node must get what it would alone.
 TEST(PriceGraph, AgreesWithPricingEachNodeAlone) {
-    const GraphBuilder b = layers(4);
+    GraphBuilder b = layers(4);
+    add_lookalikes(b);
     const Roofline roofline(toy_profile());
     for (const std::uint32_t depth : {0u, 300u, 3000u}) {
         const GraphCost cost = price_graph(b.graph, b.inventory, roofline, depth);

@@ -188,6 +188,16 @@ TEST(W7, LaunchesCopiesAndCrossingsHaveAPrice) {
     EXPECT_DOUBLE_EQ(link.switch_seconds, 27e-6);
 }
 
+// A row of 3 us measured mostly its launch of 2: 589824 bytes at 800 GB/s and one launch, 2.7 us.
+TEST(W7, LaunchBoundRowsAreNotChargedTwice) {
+    MachineProfile profile;
+    profile.gpu = GpuProfile{.backend = "CUDA0", .memory_gb_per_s = 800.0, .launch_us = 2};
+    profile.gpu->rows = {row_of("MUL_MAT", "q4_0", 1024, 1024, 1, 2 * 1024 * 1024 / 3e-6 / 1e9),
+                         row_of("MUL_MAT", "q4_0", 8192, 8192, 512, 80000)};
+    const OpWork work = matmul("q4_0", 1024, 1024, 1, 4.5);
+    EXPECT_NEAR(op_time(work, Processor::Gpu, profile)->seconds, 2e-6 + work.bytes / 800e9, 1e-9);
+}
+
 // The value carries whether it was measured, and the text keeps it.
 TEST(W8, TheConcurrentLinkRateSaysWhetherItWasMeasured) {
     EXPECT_FALSE(reference().link.concurrent_measured);
@@ -207,16 +217,20 @@ TEST(W9, PageableMemoryIsSlower) {
     EXPECT_NEAR(upload_seconds(pageable, link) / upload_seconds(pinned, link), 3.33, 0.01);
 }
 
-// The head of a 512-token tier has one row; it is priced as one row.
+// The head of a 512-token tier has the rows that are asked for, and is priced by them (trap 13).
 TEST(W10, ANodeIsPricedByItsOwnRows) {
     const auto head_seconds = [](std::uint32_t tier, std::int64_t rows) {
         GraphBuilder b(tier);
         const Ref w = b.weight("output.weight", "q6_K", {2048, 248320, 1, 1});
         b.node("MUL_MAT", "f32", {248320, rows, 1, 1}, {w, b.input("f32", {2048, rows, 1, 1})});
-        return price_graph(b.graph, b.inventory, reference(), 0).gpu.seconds[0];
+        return price_graph(b.graph, b.inventory, reference(), 0).cpu.seconds[0];
     };
-    EXPECT_DOUBLE_EQ(head_seconds(512, 1), head_seconds(1, 1));  // also trap 13
+    EXPECT_DOUBLE_EQ(head_seconds(512, 1), head_seconds(1, 1));
     EXPECT_GT(head_seconds(512, 512), 5 * head_seconds(512, 1));
+    GraphBuilder b(512);
+    const Ref w = b.weight("w", "f16", {64, 32, 1, 1});
+    b.node("MUL_MAT", "f32", {32, 7, 1, 1}, {w, b.input("f32", {64, 7, 1, 1})});
+    EXPECT_EQ(op_work(b.graph.nodes[0], b.graph, b.inventory, 0).batch, 7);
 }
 
 // Facts 1.5: about 700 us a layer at 512 tokens, though its bytes take some 60.

@@ -17,8 +17,10 @@ std::string devices_text(const std::vector<Device>& devices) {
     return text;
 }
 
-std::string assigned(const Inventory& inventory, const Placement& placement,
-                     OpOffload offload = OpOffload::Never, std::size_t graph = 0) {
+std::string assigned(const Inventory& inventory,
+                     const Placement& placement,
+                     OpOffload offload = OpOffload::Never,
+                     std::size_t graph = 0) {
     return devices_text(assign_nodes(inventory, inventory.graphs[graph], placement, offload));
 }
 
@@ -104,7 +106,7 @@ TEST(AssignNodes, KnowsWhatStockUploads) {
     EXPECT_TRUE(offloaded(1, "ffn_up-0"));
     EXPECT_FALSE(offloaded(0, "ffn_up-0"));
     EXPECT_FALSE(offloaded(1, "embd"));
-    EXPECT_FALSE(offloaded(1, "ffn_inp-0"));  // reads no weight
+    EXPECT_FALSE(offloaded(1, "ffn_inp-0"));      // reads no weight
     EXPECT_FALSE(offloaded(1, "result_output"));  // one row
     placement.weights.assign(placement.weights.size(), Lane::Gpu);
     EXPECT_FALSE(offloaded(1, "ffn_up-0"));

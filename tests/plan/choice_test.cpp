@@ -12,7 +12,7 @@ TEST(Choice, StrategiesHaveThePublishedNamesAndIds) {
     EXPECT_EQ(strategy_name(Strategy::GpuOnlyAttnPinFfnStream), "GPUONLY_ATTNPIN_FFNSTREAM");
     EXPECT_EQ(strategy_name(Strategy::DynamicFfnCpuAttnStream), "DYNAMIC_FFNCPU_ATTNSTREAM");
     EXPECT_EQ(strategy_name(Strategy::StaticAttnPrio), "STATIC_ATTNPRIO_ALLMODELS");
-    EXPECT_EQ(strategy_name(Strategy::StaticFitParams), "STATIC_FITPARAMS");
+    EXPECT_EQ(strategy_name(Strategy::StaticFitParams), "STATIC_FITPARAMS_DENSEPRIO_MOEONLY");
     int id = 0;
     for (Strategy strategy : kAllStrategies) EXPECT_EQ(strategy_id(strategy), id++);
 }
@@ -33,7 +33,8 @@ TEST(Choice, OverflowIsReadByName) {
     EXPECT_EQ(overflow_name(Overflow::Up), "UP");
     EXPECT_EQ(overflow_name(Overflow::Gate), "GATE");
     EXPECT_EQ(overflow_name(Overflow::Moe), "MOE");
-    for (auto part : {Overflow::None, Overflow::Attn, Overflow::Up, Overflow::Gate, Overflow::Moe}) {
+    for (auto part :
+         {Overflow::None, Overflow::Attn, Overflow::Up, Overflow::Gate, Overflow::Moe}) {
         EXPECT_EQ(overflow_of(overflow_name(part)), part);
     }
     EXPECT_EQ(overflow_of("DOWN"), std::nullopt);

@@ -36,8 +36,8 @@ Tally verify_all(const Inventory& inventory, Draw draw, int n_placements, std::u
                 tally.made++;
                 EXPECT_THAT(plan.value().violations(), IsEmpty())
                     << "placement seed " << seed + static_cast<std::uint64_t>(i) << ", "
-                    << graph.n_tokens << " tokens, offload " << int(options.offload)
-                    << ", slices " << options.slice_experts;
+                    << graph.n_tokens << " tokens, offload " << int(options.offload) << ", slices "
+                    << options.slice_experts;
                 if (::testing::Test::HasFailure()) return tally;
             }
         }
@@ -48,8 +48,8 @@ Tally verify_all(const Inventory& inventory, Draw draw, int n_placements, std::u
 std::vector<Inventory> toy_zoo() {
     std::vector<Inventory> zoo{toy_dense(1), toy_dense(2), toy_dense(5), toy_moe(3)};
     zoo.push_back(toy_model({.n_layers = 4, .n_recurrent = 2, .tiers = {1, 64}}));
-    zoo.push_back(toy_model({.n_layers = 3, .n_experts = 8, .sinks = true, .alignment = 8,
-                             .tiers = {1, 64}}));
+    zoo.push_back(toy_model(
+        {.n_layers = 3, .n_experts = 8, .sinks = true, .alignment = 8, .tiers = {1, 64}}));
     zoo.push_back(toy_model({.n_layers = 3, .sinks = true, .alignment = 128, .tiers = {2, 33}}));
     return zoo;
 }

@@ -19,8 +19,9 @@ OverrideList compiled(std::string_view text) {
 TEST(ParseOt, SplitsAtFirstEqualsAndLastColon) {
     const auto items = parse_ot("^output=A:B=C:3,blk\\.0\\..*=CUDA_Host:0");
     ASSERT_TRUE(items.ok());
-    EXPECT_EQ(items.value(),
-              (std::vector<OverrideItem>{{"^output", "A:B=C", 3}, {"blk\\.0\\..*", "CUDA_Host", 0}}));
+    EXPECT_EQ(
+        items.value(),
+        (std::vector<OverrideItem>{{"^output", "A:B=C", 3}, {"blk\\.0\\..*", "CUDA_Host", 0}}));
     EXPECT_EQ(to_text(items.value()), "^output=A:B=C:3,blk\\.0\\..*=CUDA_Host:0");
 }
 
@@ -30,9 +31,19 @@ TEST(ParseOt, NamesTheFaultyItem) {
         const char* text;
         int column;
     };
-    for (const Case& c : {Case{"", 1}, {"a", 1}, {"=B:0", 1}, {"a=B", 1}, {"a=B:", 1}, {"a=B:x", 1},
-                          {"a=B:-1", 1}, {"a:0=B", 1}, {"a=B:0,", 7}, {"a=B:0,,c=B:1", 7},
-                          {"a=B:99999999999", 1}, {"a=B:0,c=B:1 ", 7}}) {
+
+    for (const Case& c : {Case{"", 1},
+                          {"a", 1},
+                          {"=B:0", 1},
+                          {"a=B", 1},
+                          {"a=B:", 1},
+                          {"a=B:x", 1},
+                          {"a=B:-1", 1},
+                          {"a:0=B", 1},
+                          {"a=B:0,", 7},
+                          {"a=B:0,,c=B:1", 7},
+                          {"a=B:99999999999", 1},
+                          {"a=B:0,c=B:1 ", 7}}) {
         const auto items = parse_ot(c.text);
         ASSERT_FALSE(items.ok()) << c.text;
         EXPECT_EQ(items.error().place.column, c.column) << c.text;
@@ -52,12 +63,14 @@ TEST(OverrideList, FirstMatchWinsAnywhereInTheName) {
 // Published FFN pattern (facts 3.4): routers, shared experts and norms are on the attention side.
 TEST(OverrideList, KeepsRouterAndSharedExpertsWithTheAttention) {
     const OverrideList list = compiled(
-        "blk\\.2\\.ffn_((up|gate|down)\\.|(up|down|gate|gate_up)_(ch|)exps).*=H:1,blk\\.2\\..*=H:0");
-    for (const char* name : {"ffn_up", "ffn_gate", "ffn_down", "ffn_up_exps", "ffn_gate_up_exps",
-                             "ffn_down_chexps"}) {
+        "blk\\.2\\.ffn_((up|gate|down)\\.|(up|down|gate|gate_up)_(ch|)exps).*=H:1,blk\\.2\\..*=H:"
+        "0");
+    for (const char* name :
+         {"ffn_up", "ffn_gate", "ffn_down", "ffn_up_exps", "ffn_gate_up_exps", "ffn_down_chexps"}) {
         EXPECT_EQ(list.lane_of(std::string("blk.2.") + name + ".weight"), 1) << name;
     }
-    for (const char* name : {"ffn_gate_inp", "ffn_norm", "ffn_up_shexp", "attn_q", "ffn_down_scale"}) {
+    for (const char* name :
+         {"ffn_gate_inp", "ffn_norm", "ffn_up_shexp", "attn_q", "ffn_down_scale"}) {
         EXPECT_EQ(list.lane_of(std::string("blk.2.") + name + ".weight"), 0) << name;
     }
 }
@@ -66,11 +79,16 @@ TEST(OverrideList, KeepsRouterAndSharedExpertsWithTheAttention) {
 int expected_lane(const PlanChoice& choice, int layer, bool ffn) {
     if (layer < choice.n_pinned) return 0;
     switch (choice.strategy) {
-        case Strategy::GpuOnlyLayerPinLayerStream: return 1 + layer % 2;
-        case Strategy::GpuOnlyAttnPinFfnStream: return ffn ? 1 : 0;
-        case Strategy::DynamicFfnCpuAttnStream: return ffn ? 3 : 1;
-        case Strategy::StaticAttnPrio: return layer < choice.n_attn_pinned && !ffn ? 0 : 3;
-        case Strategy::StaticFitParams: break;
+        case Strategy::GpuOnlyLayerPinLayerStream:
+            return 1 + layer % 2;
+        case Strategy::GpuOnlyAttnPinFfnStream:
+            return ffn ? 1 : 0;
+        case Strategy::DynamicFfnCpuAttnStream:
+            return ffn ? 3 : 1;
+        case Strategy::StaticAttnPrio:
+            return layer < choice.n_attn_pinned && !ffn ? 0 : 3;
+        case Strategy::StaticFitParams:
+            break;
     }
     return -1;
 }

@@ -1,5 +1,7 @@
 #include "registry/own_lines.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "registry/goldens.h"
@@ -7,7 +9,8 @@
 namespace pshard {
 namespace {
 
-// "# pshard tier a=1\n# pshard tier b=2\n" as read_own takes it, line by line.
+// "# pshard tier a=1\n# pshard tier b=2\n" as read_own takes it, line by line. Only a pair that is
+// long by itself makes a long line.
 template <typename Own>
 Own read_back(const std::string& text, std::string_view start) {
     Own own;
@@ -15,7 +18,7 @@ Own read_back(const std::string& text, std::string_view start) {
         const std::size_t end = text.find('\n', begin);
         const std::string line = text.substr(begin, end - begin);
         EXPECT_TRUE(line.starts_with(start)) << line;
-        EXPECT_LE(line.size(), 100U);
+        EXPECT_TRUE(line.size() <= 100 || std::count(line.begin(), line.end(), ' ') == 3) << line;
         EXPECT_EQ(test::warnings_text(read_own(line.substr(start.size()), {"f", 1, 1}, own)), "");
         begin = end + 1;
     }
@@ -40,9 +43,8 @@ TEST(OwnLines, AreNotWrittenWithoutContent) {
 // Faulty and repeated pairs are reported with their column, and written again.
 TEST(OwnLines, KeepWhatTheyCannotRead) {
     OwnTier own;
-    const auto warnings = read_own(" depth=x later=1 depth=5 depth=6 graph=0xFF alone =v tps=-1",
-                                   {"f", 7, 11},
-                                   own);
+    const auto warnings =
+        read_own(" depth=x later=1 depth=5 depth=6 graph=0xFF alone =v tps=-1", {"f", 7, 11}, own);
     EXPECT_EQ(test::warnings_text(warnings),
               "f:7:12: 'depth=x': expected a whole number\n"
               "f:7:36: 'depth=6': expected depth only once\n"
@@ -61,12 +63,13 @@ TEST(OwnLines, SayAPlanInOneValue) {
         "strategy:STATIC_FITPARAMS_DENSEPRIO_MOEONLY,n_pinned:2,n_attn_pinned:0,overflow:NONE,"
         "output_on_gpu:1,pin_from_back:0";
     EXPECT_TRUE(read_own(" plan=" + plan, {}, own).empty());
-    EXPECT_EQ(own.plan, (PlanChoice{.strategy = Strategy::StaticFitParams,
-                                    .n_pinned = 2,
-                                    .n_attn_pinned = 0,
-                                    .overflow = Overflow::None,
-                                    .output_on_gpu = true,
-                                    .pin_from_back = false}));
+    EXPECT_EQ(own.plan,
+              (PlanChoice{.strategy = Strategy::StaticFitParams,
+                          .n_pinned = 2,
+                          .n_attn_pinned = 0,
+                          .overflow = Overflow::None,
+                          .output_on_gpu = true,
+                          .pin_from_back = false}));
     for (const char* bad : {" plan=", " plan=strategy:4", " plan=n_pinned:2,n_pinned:2"}) {
         OwnTier other;
         EXPECT_EQ(read_own(bad, {}, other).size(), 1U) << bad;
@@ -115,10 +118,11 @@ TEST(PlanKey, TellsWhatDiffers) {
     inventory.context.n_ubatch = 512;
     inventory.context.kv_unified = true;
     const OwnVariant found = plan_key(inventory, Hash64{2});
-    EXPECT_EQ(key_differences(found, wanted),
-              (std::vector<std::string>{
-                  "n_ubatch is 512, wanted 2048", "kv_unified is 1, wanted 0",
-                  "machine is 0x0000000000000002, wanted 0x0000000000000001"}));
+    EXPECT_EQ(
+        key_differences(found, wanted),
+        (std::vector<std::string>{"n_ubatch is 512, wanted 2048",
+                                  "kv_unified is 1, wanted 0",
+                                  "machine is 0x0000000000000002, wanted 0x0000000000000001"}));
 }
 
 // A variant of the published planner has no key: its plans are never taken for checked ones.

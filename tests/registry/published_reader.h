@@ -85,7 +85,9 @@ inline void read_published_line(const std::string& line, std::vector<PublishedVa
     unsigned index = 0;
     PublishedVariant variant;
     PublishedTier tier;
-    if (std::sscanf(line.c_str(), "[variant budget=%u cache_ubatch=%u]", &variant.budget,
+    if (std::sscanf(line.c_str(),
+                    "[variant budget=%u cache_ubatch=%u]",
+                    &variant.budget,
                     &variant.cache_ubatch) >= 1) {
         variants.push_back(variant);
         return;
@@ -97,8 +99,8 @@ inline void read_published_line(const std::string& line, std::vector<PublishedVa
         tiers.push_back(tier);
     } else if (line.starts_with("pshard_disabled=1")) {
         variants.back().disabled = true;
-        std::sscanf(line.c_str(), "pshard_disabled=1 baseline_vram=%lf",
-                    &variants.back().baseline_vram);
+        std::sscanf(
+            line.c_str(), "pshard_disabled=1 baseline_vram=%lf", &variants.back().baseline_vram);
     } else if (line.starts_with("strategy=") && !tiers.empty()) {
         read_published_strategy(line, tiers.back());
     } else if (line.starts_with("ot=") && !tiers.empty()) {

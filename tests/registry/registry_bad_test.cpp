@@ -204,8 +204,9 @@ const Fault kFaults[] = {
      "a{600[0:-]700[0:two]}b{800(100.5)}",
      {"f:9:1: expected ot= only as the line after strategy="}},
     {"StrategyUnknown",
-     {{8, "strategy=EXPERT_POOL n_pinned=1 n_attn_pinned=4 overflow=NONE output_on_gpu=0 "
-          "pin_from_back=0"}},
+     {{8,
+       "strategy=EXPERT_POOL n_pinned=1 n_attn_pinned=4 overflow=NONE output_on_gpu=0 "
+       "pin_from_back=0"}},
      "a{600[0:- 1:one]700[0:two]}b{800(100.5)}",
      {"f:8:1: 'strategy=EXPERT_POOL': expected the name of a strategy",
       "f:8:1: expected strategy, n_pinned"}},
@@ -214,13 +215,15 @@ const Fault kFaults[] = {
      "a{600[0:- 1:one]700[0:two]}b{800(100.5)}",
      {"f:8:1: 'strategy=3'", "f:8:1: expected strategy, n_pinned"}},
     {"StrategyWithoutOutput",
-     {{8, "strategy=STATIC_ATTNPRIO_ALLMODELS n_pinned=1 n_attn_pinned=4 overflow=NONE tps=1 "
-          "vram=2 pin_from_back=0"}},
+     {{8,
+       "strategy=STATIC_ATTNPRIO_ALLMODELS n_pinned=1 n_attn_pinned=4 overflow=NONE tps=1 "
+       "vram=2 pin_from_back=0"}},
      "a{600[0:- 1:one]700[0:two]}b{800(100.5)}",
      {"f:8:1: expected strategy, n_pinned"}},
     {"StrategyTwiceTheSameKey",
-     {{8, "strategy=STATIC_ATTNPRIO_ALLMODELS n_pinned=1 n_pinned=2 n_attn_pinned=4 overflow=NONE "
-          "output_on_gpu=0 pin_from_back=0"}},
+     {{8,
+       "strategy=STATIC_ATTNPRIO_ALLMODELS n_pinned=1 n_pinned=2 n_attn_pinned=4 overflow=NONE "
+       "output_on_gpu=0 pin_from_back=0"}},
      "a{600[0:- 1:one]700[0:two]}b{800(100.5)}",
      {"f:8:1: expected strategy, n_pinned", "f:8:47: 'n_pinned=2': expected n_pinned only once"}},
     {"StrategyCutOff",
@@ -228,8 +231,9 @@ const Fault kFaults[] = {
      "a{600[0:- 1:one]700[0:two]}b{800(100.5)}",
      {"f:8:1: 'strategy=STATIC_ATTN'", "f:8:1: expected strategy, n_pinned"}},
     {"StrategyTwice",
-     {{9, "strategy=GPUONLY_LAYERPIN_LAYERSTREAM n_pinned=2 n_attn_pinned=0 overflow=NONE "
-          "output_on_gpu=0 pin_from_back=0"}},
+     {{9,
+       "strategy=GPUONLY_LAYERPIN_LAYERSTREAM n_pinned=2 n_attn_pinned=0 overflow=NONE "
+       "output_on_gpu=0 pin_from_back=0"}},
      "a{600[0:- 1:one]700[0:two]}b{800(100.5)}",
      {"f:9:1: expected strategy= only as the first line of a viable tier"}},
     // override lists
@@ -261,18 +265,25 @@ const Fault kFaults[] = {
     {"LinesThatNobodyKnows",
      {{2, "\x01\xff"}, {5, "hello"}, {13, "ot"}, {18, "cand strategy=EXPERT_POOL"}},
      kGoodMeaning,
-     {"f:2:1: expected a header", "f:5:1: expected a header", "f:13:1: expected a header",
+     {"f:2:1: expected a header",
+      "f:5:1: expected a header",
+      "f:13:1: expected a header",
       "f:18:1: expected a header"}},
 };
 
 INSTANTIATE_TEST_SUITE_P(OneFaultEach,
                          RegistryBad,
                          testing::ValuesIn(kFaults),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(NotARegistry, IsRefusedWithItsReason) {
-    const std::string elf("\x7f" "ELF\0\0\0", 7);
-    for (const std::string& text : {elf, std::string("just a text\n"), std::string("{\"a\": 1}"),
+    const std::string elf(
+        "\x7f"
+        "ELF\0\0\0",
+        7);
+    for (const std::string& text : {elf,
+                                    std::string("just a text\n"),
+                                    std::string("{\"a\": 1}"),
                                     kGood[0] + "\n" + std::string(1, '\0')}) {
         const auto reading = read_registry(text, "f");
         ASSERT_FALSE(reading.ok()) << text;
@@ -282,8 +293,12 @@ TEST(NotARegistry, IsRefusedWithItsReason) {
 
 // What an interrupted save of the published planner may leave behind.
 TEST(NotARegistry, IsNotSaidOfAnEmptyOrCutOffFile) {
-    for (const std::string& text : {std::string(), std::string("\n \r\n"), kGood[0].substr(0, 9),
-                                    kGood[0], kGood[0] + "\n", std::string("[fingerprint=")}) {
+    for (const std::string& text : {std::string(),
+                                    std::string("\n \r\n"),
+                                    kGood[0].substr(0, 9),
+                                    kGood[0],
+                                    kGood[0] + "\n",
+                                    std::string("[fingerprint=")}) {
         const auto reading = read_registry(text, "f");
         ASSERT_TRUE(reading.ok()) << text;
         EXPECT_TRUE(reading.value().registry.sections.empty());

@@ -137,8 +137,8 @@ TEST(MergedRegistry, KeepsOwnLinesOfLaterVersions) {
     later.own.unknown = {"colour=blue"};
     later.variants[0].own.unknown = {"version=2"};
     later.variants[0].tiers[1].own.unknown = {"taste=sweet"};
-    const std::string text = merged_registry(to_text(Registry{{later}}),
-                                             test::toy_section(2048, 700));
+    const std::string text =
+        merged_registry(to_text(Registry{{later}}), test::toy_section(2048, 700));
     for (const char* pair : {" colour=blue\n", " version=2\n", " taste=sweet\n"}) {
         EXPECT_NE(text.find(pair), std::string::npos) << pair;
     }

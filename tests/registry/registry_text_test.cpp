@@ -81,7 +81,8 @@ TEST(RegistryText, ReadsOlderAndForeignForms) {
         "ot=a=B:0\r\n"
         "# a remark\r\n"
         "[tier 1 bs=16] not_viable");
-    EXPECT_EQ(test::warnings_text(reading.warnings), "f:5:80: 'lanes=2' is not known here; not used\n");
+    EXPECT_EQ(test::warnings_text(reading.warnings),
+              "f:5:78: 'lanes=2' is not known here; not used\n");
     const RegistryVariant& variant = reading.registry.sections.at(0).variants.at(0);
     EXPECT_EQ(variant.cache_ubatch, 0U);
     ASSERT_EQ(variant.tiers.size(), 2U);
@@ -159,10 +160,9 @@ TEST(CheckWritable, RefusesWhatThePublishedReaderWouldNotReadBack) {
         Unwritable{"buffer type", [](RegistryVariant& v) { v.tiers[1].ot[0].buffer_type = ""; }},
         Unwritable{"negative", [](RegistryVariant& v) { v.tiers[1].ot[0].lane = -1; }},
         Unwritable{"override list", [](RegistryVariant& v) { v.tiers[1].ot.clear(); }},
-        Unwritable{"own.plan",
-                   [](RegistryVariant& v) {
-                       v.tiers[1].choice.strategy = Strategy::StaticFitParams;
-                   }},
+        Unwritable{
+            "own.plan",
+            [](RegistryVariant& v) { v.tiers[1].choice.strategy = Strategy::StaticFitParams; }},
         Unwritable{"not a number", [](RegistryVariant& v) { v.tiers[1].tps = 0.0 / 0.0; }},
         Unwritable{"one word", [](RegistryVariant& v) { v.tiers[1].own.bound_by = "the link"; }},
         Unwritable{"ascending", [](RegistryVariant& v) { v.tiers[1].index = 0; }},

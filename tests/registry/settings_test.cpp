@@ -59,13 +59,14 @@ TEST(SectionSettings, FollowFromTheContext) {
     context.type_v = "bf16";
     const auto settings = section_settings(context, 12, Strategy::StaticAttnPrio);
     ASSERT_TRUE(settings.ok());
-    EXPECT_EQ(settings.value(), (SectionSettings{.n_ctx = 0,
-                                                 .n_seq_max = 4,
-                                                 .n_threads = 12,
-                                                 .flash_attention = FlashAttention::On,
-                                                 .type_k = 8,
-                                                 .type_v = 30,
-                                                 .strategy = Strategy::StaticAttnPrio}));
+    EXPECT_EQ(settings.value(),
+              (SectionSettings{.n_ctx = 0,
+                               .n_seq_max = 4,
+                               .n_threads = 12,
+                               .flash_attention = FlashAttention::On,
+                               .type_k = 8,
+                               .type_v = 30,
+                               .strategy = Strategy::StaticAttnPrio}));
 }
 
 TEST(SectionSettings, RefuseAnUnknownCacheType) {

@@ -3,19 +3,22 @@
 namespace pshard {
 
 std::vector<std::string> ToyPlan::violations() const {
-    return verify({inventory, graph, placement, cut, schedule, scratch, arena, budget,
-                   options.offload});
+    return verify(
+        {inventory, graph, placement, cut, schedule, scratch, arena, budget, options.offload});
 }
 
-Result<ToyPlan> make_toy_plan(const Inventory& inventory, const Graph& graph,
-                              const Placement& placement, const StageOptions& options) {
+Result<ToyPlan> make_toy_plan(const Inventory& inventory,
+                              const Graph& graph,
+                              const Placement& placement,
+                              const StageOptions& options) {
     ToyPlan plan{inventory, graph, placement, options, {}, {}, {}, {}, 0};
     plan.cut = cut_stages(inventory, graph, placement, options);
     Result<Schedule> schedule = make_schedule(plan.cut);
     if (!schedule) return schedule.error();
     plan.schedule = schedule.value();
     plan.scratch = layout_scratch(inventory, graph, placement, plan.cut, options.offload);
-    const TierDemand demand{placement, slot_sizes(inventory, plan.cut.groups),
+    const TierDemand demand{placement,
+                            slot_sizes(inventory, plan.cut.groups),
                             align_up(plan.scratch.gpu.peak, inventory.device.alignment)};
     plan.budget = arena_bytes(inventory, demand);
     const Result<ArenaLayout> arena = pack_arena(inventory, {demand}, plan.budget);
@@ -24,8 +27,10 @@ Result<ToyPlan> make_toy_plan(const Inventory& inventory, const Graph& graph,
     return plan;
 }
 
-ToyPlan toy_plan(const Inventory& inventory, const Placement& placement,
-                 const StageOptions& options, std::size_t graph) {
+ToyPlan toy_plan(const Inventory& inventory,
+                 const Placement& placement,
+                 const StageOptions& options,
+                 std::size_t graph) {
     Result<ToyPlan> plan = make_toy_plan(inventory, inventory.graphs[graph], placement, options);
     PSHARD_CHECK(plan.ok());
     return std::move(plan).value();

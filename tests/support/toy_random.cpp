@@ -184,6 +184,17 @@ void draw_weights(Placement& placement, const Inventory& inventory, Dice& dice) 
     }
 }
 
+// Attention reads its sinks where its cache is.
+void keep_sinks_with_states(Placement& placement, const Inventory& inventory) {
+    for (std::size_t w = 0; w < inventory.weights.size(); w++) {
+        if (inventory.weights[w].name.find("attn_sinks") == std::string::npos) continue;
+        for (std::size_t s = 0; s < inventory.states.size(); s++) {
+            const bool same = inventory.states[s].layer == inventory.weights[w].layer;
+            if (same) placement.weights[w] = placement.states[s];
+        }
+    }
+}
+
 // What the CPU must read because the device does not support the node.
 void keep_unsupported_on_cpu(Placement& placement, const Inventory& inventory) {
     for (const Graph& graph : inventory.graphs) {
@@ -209,6 +220,7 @@ Placement random_placement(const Inventory& inventory, Draw draw, std::uint64_t 
         draw_sides(placement, inventory, dice);
     } else {
         draw_weights(placement, inventory, dice);
+        keep_sinks_with_states(placement, inventory);
     }
     placement.weights[static_cast<std::size_t>(weight_index(inventory, "token_embd.weight"))] =
         Lane::Cpu;

@@ -1,0 +1,80 @@
+#include "plan/interval_packing.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace pshard {
+namespace {
+
+class Packing {
+public:
+    Packing(std::vector<Block>& blocks, int clock_end)
+        : blocks_(blocks), alive_(static_cast<std::size_t>(clock_end)), stamp_(blocks.size(), -1) {}
+
+    Bytes run() {
+        std::vector<int> order(blocks_.size());
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+            return block(a).bytes > block(b).bytes;
+        });
+        Bytes end = 0;
+        for (const int b : order) {
+            block(b).offset = lowest_gap(b);
+            mark(b);
+            end = std::max(end, block(b).offset + block(b).bytes);
+        }
+        return end;
+    }
+
+private:
+    struct Span {
+        Bytes begin;
+        Bytes end;
+    };
+
+    Block& block(int b) { return blocks_[static_cast<std::size_t>(b)]; }
+
+    void mark(int b) {
+        for (int t = block(b).birth; t <= block(b).death; ++t) {
+            alive_[static_cast<std::size_t>(t)].push_back(b);
+        }
+    }
+
+    // Spans of the placed blocks that b meets in time, by address.
+    void collect_neighbours(int b) {
+        spans_.clear();
+        for (int t = block(b).birth; t <= block(b).death; ++t) {
+            for (const int other : alive_[static_cast<std::size_t>(t)]) {
+                int& seen = stamp_[static_cast<std::size_t>(other)];
+                if (seen == b) continue;
+                seen = b;
+                spans_.push_back({block(other).offset, block(other).offset + block(other).bytes});
+            }
+        }
+        std::sort(spans_.begin(), spans_.end(),
+                  [](const Span& x, const Span& y) { return x.begin < y.begin; });
+    }
+
+    Bytes lowest_gap(int b) {
+        collect_neighbours(b);
+        Bytes at = 0;
+        for (const Span& span : spans_) {
+            if (span.begin >= at + block(b).bytes) break;
+            at = std::max(at, span.end);
+        }
+        return at;
+    }
+
+    std::vector<Block>& blocks_;
+    std::vector<std::vector<int>> alive_;  // placed blocks at each tick
+    std::vector<int> stamp_;               // the block for which a neighbour was last collected
+    std::vector<Span> spans_;
+};
+
+}  // namespace
+
+Bytes pack_intervals(std::vector<Block>& blocks, int clock_end) {
+    return Packing(blocks, clock_end).run();
+}
+
+}  // namespace pshard

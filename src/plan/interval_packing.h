@@ -1,0 +1,27 @@
+// Addresses for blocks that live for a while each: those that live at the same time do not overlap.
+//
+// Largest block first, at the lowest address where it is clear of all placed blocks that it meets in
+// time: the "greedy by size" of Pisarchyk and Lee, "Efficient memory management for deep neural net
+// inference" (arXiv 2001.03288), which on chains of layers comes within a few percent of the most
+// bytes that live at once, the bound below which no packing can go.
+#pragma once
+
+#include <vector>
+
+#include "base/units.h"
+
+namespace pshard {
+
+struct Block {
+    Bytes bytes = 0;  // a multiple of the alignment
+    int birth = 0;    // lives in [birth, death] on a clock of small integers
+    int death = 0;
+    Bytes offset = 0;
+
+    bool operator==(const Block&) const = default;
+};
+
+// Sets the offset of every block; returns the end of the highest.
+Bytes pack_intervals(std::vector<Block>& blocks, int clock_end);
+
+}  // namespace pshard

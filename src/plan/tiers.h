@@ -1,0 +1,28 @@
+// Which batch sizes a variant has a plan for. The plan of a batch is that of the smallest tier that
+// holds it. Source: facts 3.2.
+//
+//   generation  one user: 1, 16      several: 1, 4, 16, 32, 64
+//   prompts     512, 1024, ... below the cap, and the cap
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace pshard {
+
+struct TierRule {
+    std::uint32_t n_ctx = 0;       // tokens, above 0: no tier is larger
+    std::uint32_t n_batch = 2048;  // logical batch, tokens
+    std::uint32_t n_parallel = 1;
+    std::optional<std::uint32_t> tier_max;  // asked for by the user, above 0
+};
+
+// The largest tier: what was asked for, else the larger of n_batch and 16384; never above n_ctx.
+// It is the ubatch that the KV cache is sized for in all tiers of the variant.
+[[nodiscard]] std::uint32_t tier_cap(const TierRule& rule);
+
+// Ascending, each once, the last one tier_cap: small caps cut the generation tiers (trap 42).
+[[nodiscard]] std::vector<std::uint32_t> tiers_of(const TierRule& rule);
+
+}  // namespace pshard

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include "report/report.h"
+#include "report/words.h"
+
+namespace pshard {
+namespace {
+
+constexpr std::string_view kColumns =
+    "model,n_ctx,budget_mib,depth,tokens,viable,strategy,n_pinned,n_attn_pinned,overflow,"
+    "output_on_gpu,pin_from_back,tps_empty,tps,tps_full,bound_by,extrapolated,vram_mib,host_mib\n";
+
+// Quoted where CSV needs it (RFC 4180).
+std::string quoted(const std::string& text) {
+    if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+    std::string inner;
+    for (const char c : text) inner += c == '"' ? "\"\"" : std::string(1, c);
+    return '"' + inner + '"';
+}
+
+std::string number(const std::optional<Prediction>& prediction) {
+    return prediction ? fmt::format("{:.4f}", prediction->tokens_per_second) : "";
+}
+
+std::string plan_columns(const TierPlan& tier, const Candidate& plan) {
+    const PlanChoice& choice = plan.choice;
+    const auto& prediction = plan.prediction;
+    return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{:.1f},{:.1f}",
+                       strategy_name(choice.strategy), choice.n_pinned, choice.n_attn_pinned,
+                       overflow_name(choice.overflow), int{choice.output_on_gpu},
+                       int{choice.pin_from_back}, number(tier.empty), number(prediction),
+                       number(tier.full), prediction ? bound_name(prediction->bound_by) : "",
+                       prediction ? std::to_string(int{prediction->extrapolated}) : "",
+                       in_mib(plan.memory.device.total()), in_mib(plan.memory.host.total()));
+}
+
+}  // namespace
+
+std::string to_csv(const std::vector<PlanReport>& reports) {
+    std::string text(kColumns);
+    for (const PlanReport& report : reports) {
+        for (const TierPlan& tier : report.plan.tiers) {
+            const Candidate* plan = tier.winner();
+            text += fmt::format("{},{},{:.1f},{},{},{},{}\n", quoted(report.model_path),
+                                report.inventory.context.n_ctx, in_mib(report.budget.total),
+                                report.depth_tokens, tier.n_tokens, int{plan != nullptr},
+                                plan != nullptr ? plan_columns(tier, *plan) : ",,,,,,,,,,,,");
+        }
+    }
+    return text;
+}
+
+}  // namespace pshard

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include "report/report.h"
+#include "report/words.h"
+
+namespace pshard {
+namespace {
+
+std::string model_text(const PlanReport& report) {
+    const Inventory& model = report.inventory;
+    const std::string experts =
+        model.n_experts > 0
+            ? fmt::format(", {} experts of which {} are used", model.n_experts, model.n_experts_used)
+            : "";
+    return fmt::format("{} ({}, {} layers{}, {:.2f} GiB), {}",
+                       model.model_name.empty() ? "unnamed" : model.model_name, model.architecture,
+                       model.n_layers, experts, static_cast<double>(model.total_file_bytes) / kGiB,
+                       report.model_path);
+}
+
+std::string budget_text(const PlanReport& report) {
+    const BudgetUse& budget = report.budget;
+    std::string text = fmt::format("{} MiB ({})", mib_text(budget.total), budget.origin);
+    if (budget.draft > 0) text += fmt::format(", draft model {}", mib_text(budget.draft));
+    if (budget.mmproj > 0) text += fmt::format(", projector {}", mib_text(budget.mmproj));
+    if (budget.reserve > 0) text += fmt::format(", reserve {}", mib_text(budget.reserve));
+    if (budget.taken() > 0) text += fmt::format(", leaves {}", mib_text(report.plan.budget));
+    const bool measured = report.profile != nullptr && report.profile->gpu &&
+                          report.profile->gpu->overhead_mib;
+    if (measured) {
+        text += fmt::format("; the driver takes {:.0f} MiB besides",
+                            *report.profile->gpu->overhead_mib);
+    }
+    return text;
+}
+
+std::string head(const PlanReport& report) {
+    std::string text = fmt::format("- model: {}\n- context: {}\n- budget: {}\n- machine: {}\n",
+                                   model_text(report), context_text(report.inventory),
+                                   budget_text(report), machine_text(report.profile));
+    text += fmt::format("- depth: {} tokens in the KV cache, where not said otherwise\n",
+                        report.depth_tokens);
+    if (report.forced) {
+        text += fmt::format("- forced: {} (PSHARD_STRATEGY)\n", strategy_name(*report.forced));
+    }
+    if (!report.registry_path.empty()) {
+        text += fmt::format("- registry: {}, section {}\n", report.registry_path,
+                            to_text(report.fingerprint.value_or(Hash64{})));
+    }
+    for (const std::string& note : report.notes) text += fmt::format("- note: {}\n", note);
+    return text + "\n";
+}
+
+Row tier_row(const PlanReport& report, const TierPlan& tier) {
+    const Candidate* plan = tier.winner();
+    const std::string tokens = std::to_string(tier.n_tokens);
+    if (plan == nullptr) {
+        return {tokens, "not viable", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"};
+    }
+    const PlanChoice& choice = plan->choice;
+    const bool bound_known = plan->prediction.has_value();
+    return {tokens,
+            std::string(strategy_name(choice.strategy)),
+            fmt::format("{}/{}", choice.n_pinned, report.inventory.n_layers),
+            std::to_string(choice.n_attn_pinned),
+            std::string(overflow_name(choice.overflow)),
+            choice.output_on_gpu ? "GPU" : "CPU",
+            rate_text(tier.empty),
+            rate_text(plan->prediction),
+            rate_text(tier.full),
+            bound_known ? std::string(bound_name(plan->prediction->bound_by)) : "-",
+            mib_text(plan->memory.device.total()),
+            mib_text(plan->memory.host.total())};
+}
+
+std::string tiers_table(const PlanReport& report) {
+    std::vector<Row> rows = {{"tokens", "strategy", "pinned", "attn", "part", "head", "t/s at 0",
+                              fmt::format("t/s at {}", report.depth_tokens), "t/s full", "bound by",
+                              "VRAM MiB", "host MiB"}};
+    for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier));
+    return markdown_table(rows, {true, false, true, true, false, false, true, true, true, false,
+                                 true, true});
+}
+
+// Why the tiers without a plan have none.
+std::string refusals(const PlanReport& report) {
+    std::string text;
+    for (const TierPlan& tier : report.plan.tiers) {
+        if (tier.winner() != nullptr) continue;
+        for (const Candidate& refused : tier.refused) {
+            text += fmt::format("- {} tokens, {}: {}\n", tier.n_tokens,
+                                strategy_name(refused.choice.strategy), refused.reason);
+        }
+    }
+    return text.empty() ? text : "\n" + text;
+}
+
+bool is_extrapolated(const VariantPlan& plan) {
+    for (const TierPlan& tier : plan.tiers) {
+        const Candidate* winner = tier.winner();
+        if (winner != nullptr && winner->prediction && winner->prediction->extrapolated) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string to_markdown(const PlanReport& report) {
+    if (report.plan.baseline_vram) {
+        return head(report) +
+               fmt::format("Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
+                           "pshard has nothing to add (pshard_disabled=1).\n",
+                           mib_text(*report.plan.baseline_vram));
+    }
+    std::string text = head(report) + tiers_table(report) + refusals(report);
+    if (is_extrapolated(report.plan)) {
+        text += "\nSome ops have no measured row near them in the profile: the rates are "
+                "extrapolated.\n";
+    }
+    return text;
+}
+
+}  // namespace pshard

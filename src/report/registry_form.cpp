@@ -1,0 +1,132 @@
+#include "report/registry_form.h"
+
+#include <algorithm>
+
+#include "machine/profile_text.h"
+#include "plan/plan_hash.h"
+#include "search/evaluator.h"
+#include "strategy/expand.h"
+
+namespace pshard {
+namespace {
+
+// What stock's buffer type for host memory is called on the device; readers put in their own.
+std::string host_buffer_type(const DeviceModel& device) {
+    if (device.name == "cuda" || device.name.starts_with("CUDA")) return "CUDA_Host";
+    if (device.name == "vulkan" || device.name.starts_with("Vulkan")) return "Vulkan_Host";
+    return device.name + "_Host";
+}
+
+std::vector<OverrideItem> overrides_of(const Inventory& inventory, const PlanChoice& choice) {
+    std::vector<OverrideItem> items;
+    for (const LanePattern& pattern : lane_patterns(inventory, choice)) {
+        items.push_back({pattern.pattern, host_buffer_type(inventory.device),
+                         static_cast<int>(pattern.lane)});
+    }
+    return items;
+}
+
+std::optional<double> rate_of(const std::optional<Prediction>& prediction) {
+    if (!prediction) return std::nullopt;
+    return prediction->tokens_per_second;
+}
+
+std::string one_word(std::string_view text) {
+    std::string word(text);
+    std::replace(word.begin(), word.end(), ' ', '_');
+    return word;
+}
+
+// The published line: the part of a registry that stock readers go by.
+void set_published(const Inventory& inventory, const Candidate& plan, RegistryTier& tier) {
+    tier.viable = true;
+    tier.choice = plan.choice;
+    tier.tps = rate_of(plan.prediction).value_or(0);
+    tier.vram_mib = in_mib(plan.memory.device.total());
+    tier.ot = overrides_of(inventory, plan.choice);
+}
+
+class Form {
+public:
+    explicit Form(const PlanReport& report) : report_(report), problem_(problem_of(report)) {}
+
+    RegistryTier tier(std::size_t index) const {
+        const TierPlan& plan = report_.plan.tiers[index];
+        RegistryTier tier;
+        tier.index = static_cast<int>(index);
+        tier.bs = plan.n_tokens;
+        const Candidate* published = plan.published();
+        if (published != nullptr) set_published(report_.inventory, *published, tier);
+        if (plan.winner() == nullptr) return tier;
+        tier.own = own(plan, *report_.plan.arena_index(index));
+        if (plan.winner() != published) {
+            tier.own.plan = plan.winner()->choice;
+            tier.own.tps = rate_of(plan.winner()->prediction);
+        }
+        return tier;
+    }
+
+private:
+    OwnTier own(const TierPlan& plan, std::size_t arena_index) const {
+        const Candidate& winner = *plan.winner();
+        const DeviceUse& use = winner.memory.device;
+        OwnTier own;
+        own.depth = report_.depth_tokens;
+        own.tps_empty = rate_of(plan.empty);
+        own.tps_full = rate_of(plan.full);
+        add_hashes(winner, plan.n_tokens, report_.plan.arena.tiers[arena_index], own);
+        own.arena = report_.plan.arena.budget;
+        own.pinned = use.weights;
+        own.states_bytes = use.states;
+        own.slots = use.slots;
+        own.scratch = use.scratch;
+        own.outside = outside();
+        if (winner.prediction) own.bound_by = one_word(bound_name(winner.prediction->bound_by));
+        return own;
+    }
+
+    void add_hashes(const Candidate& winner, std::uint32_t n_tokens, const TierArena& arena,
+                    OwnTier& own) const {
+        const Graph& graph = *graph_of_tier(report_.inventory, n_tokens);
+        const TierDetail detail = Evaluator(problem_, graph).detail(winner);
+        own.graph = graph_hash(graph);
+        own.schedule = schedule_hash(arena, detail.cut, detail.schedule);
+        if (winner.options.slice_experts) own.unknown.push_back("slice_experts=1");
+    }
+
+    std::optional<Bytes> outside() const {
+        const MachineProfile* profile = report_.profile;
+        if (profile == nullptr || !profile->gpu || !profile->gpu->overhead_mib) return std::nullopt;
+        return static_cast<Bytes>(*profile->gpu->overhead_mib * double(kMiB));
+    }
+
+    const PlanReport& report_;
+    Problem problem_;
+};
+
+}  // namespace
+
+Hash64 machine_hash(const MachineProfile* profile) {
+    if (profile == nullptr) return Hash64{};
+    const ProfileTexts texts = to_text(*profile);
+    return text_hash(texts.cpu.value_or("") + '\0' + texts.gpu.value_or(""));
+}
+
+RegistryVariant to_registry_variant(const PlanReport& report) {
+    RegistryVariant variant;
+    variant.budget_mib =
+        static_cast<std::uint32_t>((report.budget.total + kMiB - 1) / kMiB);
+    variant.cache_ubatch = report.plan.cache_ubatch;
+    variant.own = plan_key(report.inventory, machine_hash(report.profile));
+    if (report.plan.baseline_vram) {
+        variant.baseline_vram_mib = in_mib(*report.plan.baseline_vram);
+        return variant;
+    }
+    const Form form(report);
+    for (std::size_t i = 0; i < report.plan.tiers.size(); ++i) {
+        variant.tiers.push_back(form.tier(i));
+    }
+    return variant;
+}
+
+}  // namespace pshard

@@ -1,0 +1,17 @@
+// A plan in the form that the registry keeps.
+#pragma once
+
+#include "registry/registry.h"
+#include "report/report.h"
+
+namespace pshard {
+
+// Of the machine and all its figures: other figures, other plans (trap 22). Of no profile: 0.
+Hash64 machine_hash(const MachineProfile* profile);
+
+// The one variant of the report. Where the chosen plan has no published form, the published lines
+// hold the best that has one, and our own line the chosen; where none has one, the tier is written
+// as not viable with the chosen plan in our own line.
+RegistryVariant to_registry_variant(const PlanReport& report);
+
+}  // namespace pshard

@@ -1,0 +1,29 @@
+// Small texts that several reports share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/report.h"
+
+namespace pshard {
+
+std::string mib_text(Bytes bytes);                       // "11975.7"
+std::string rate_text(double tokens_per_second);         // "12.85", "1995"
+std::string rate_text(const std::optional<Prediction>& prediction);  // "-" if there is none
+
+// "n_pinned 12, n_attn_pinned 80, part ATTN, head on the GPU": what is not there is left out.
+std::string choice_text(const PlanChoice& choice);
+
+// The best viable candidate of each strategy but the winner's, best first.
+std::vector<const Candidate*> best_rivals(const TierPlan& tier);
+
+std::string machine_text(const MachineProfile* profile);
+std::string context_text(const Inventory& inventory);
+std::string flash_attention_text(const Inventory& inventory);  // "on", "off", "auto, comes to on"
+
+// A table as Markdown, columns padded; the first row is the head.
+using Row = std::vector<std::string>;
+std::string markdown_table(const std::vector<Row>& rows, const std::vector<bool>& flush_right);
+
+}  // namespace pshard

@@ -1,0 +1,57 @@
+#include "strategy/stock_args.h"
+
+#include <fmt/format.h>
+
+#include "strategy/expand.h"
+
+namespace pshard {
+namespace {
+
+bool is_static(Strategy strategy) {
+    return strategy == Strategy::StaticAttnPrio || strategy == Strategy::StaticFitParams;
+}
+
+bool pins_as_ngl_does(const Inventory& inventory, const PlanChoice& choice) {
+    const bool all_kv = choice.n_attn_pinned == inventory.n_layers;
+    const bool no_kv = choice.n_attn_pinned == 0;
+    return is_static(choice.strategy) && (all_kv || no_kv || choice.pin_from_back);
+}
+
+// One anchored pattern per weight: long, but it names exactly what it moves.
+std::string exactly(const std::string& name) {
+    std::string pattern = "^";
+    for (const char c : name) pattern += c == '.' ? std::string("[.]") : std::string(1, c);
+    return pattern + "$";
+}
+
+// Where llama.cpp would have the weight by -ngl alone.
+bool on_gpu_by_ngl(const Inventory& inventory, const Weight& weight, int n_gpu_layers) {
+    if (weight.side == Side::Input) return false;
+    const int from_back = weight.layer < 0 ? 1 : inventory.n_layers - weight.layer + 1;
+    return from_back <= n_gpu_layers;
+}
+
+}  // namespace
+
+std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice& choice) {
+    if (!pins_as_ngl_does(inventory, choice)) return std::nullopt;
+    StockArgs args;
+    const bool any = choice.output_on_gpu || choice.n_attn_pinned > 0;
+    args.n_gpu_layers = any ? choice.n_attn_pinned + 1 : 0;
+    const Placement placement = expand(inventory, choice);
+    for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
+        const Weight& weight = inventory.weights[i];
+        const bool by_ngl = on_gpu_by_ngl(inventory, weight, args.n_gpu_layers);
+        const bool wanted = placement.weights[i] == Lane::Gpu;
+        // To -ot a tied head is the token embeddings: it cannot be moved alone.
+        if (by_ngl && !wanted && weight.name == "output.weight" && inventory.head_is_tied) {
+            return std::nullopt;
+        }
+        if (by_ngl && !wanted) args.cpu_patterns.push_back(exactly(weight.name));
+        // -ot could also bring a weight to the GPU, but not the KV of its layer.
+        if (!by_ngl && wanted && weight.layer >= 0) return std::nullopt;
+    }
+    return args;
+}
+
+}  // namespace pshard

@@ -1,0 +1,249 @@
+#include "base/atomic_file.h"
+
+#include <csignal>
+#include <functional>
+#include <random>
+#include <thread>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "base/temp_folder.h"
+
+namespace pshard {
+namespace {
+
+using std::chrono::milliseconds;
+using test::put_text;
+using test::TempFolder;
+using test::text_in;
+using Names = std::vector<std::string>;
+
+Status replaced(const std::string& path, std::string_view content) {
+    Result<FileUpdate> update = FileUpdate::begin(path);
+    if (!update.ok()) return update.error();
+    return update.value().commit(content);
+}
+
+// Runs `work` in a child process; its id. The child ends with 0 if `work` says true.
+pid_t in_child(const std::function<bool()>& work) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(work() ? 0 : 1);
+    return child;
+}
+
+int exit_status(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+mode_t mode_of(const std::string& path) {
+    struct stat status = {};
+    ::stat(path.c_str(), &status);
+    return status.st_mode & 07777U;
+}
+
+TEST(ReadFile, TellsAbsentFromUnreadable) {
+    const TempFolder folder;
+    const auto absent = read_file(folder.file("a"), 10);
+    ASSERT_TRUE(absent.ok());
+    EXPECT_EQ(absent.value(), std::nullopt);
+    EXPECT_FALSE(read_file(folder.file(""), 10).ok());
+    put_text(folder.file("a"), "0123456789");
+    EXPECT_FALSE(read_file(folder.file("a/b"), 10).ok());
+    EXPECT_EQ(read_file(folder.file("a"), 10).value(), "0123456789");
+    EXPECT_EQ(read_file(folder.file("a"), 9).error().text(),
+              folder.file("a") + ": this file is larger than 9 bytes");
+    EXPECT_EQ(read_file("/dev/zero", 9).error().text(), "/dev/zero: this is not a file");
+}
+
+TEST(FileUpdate, ReplacesTheWholeFile) {
+    const TempFolder folder;
+    ASSERT_TRUE(replaced(folder.file("a"), "first, longer").ok());
+    EXPECT_EQ(text_in(folder.file("a")), "first, longer");
+    ASSERT_TRUE(replaced(folder.file("a"), "second").ok());
+    EXPECT_EQ(text_in(folder.file("a")), "second");
+    EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+TEST(FileUpdate, WithoutCommitChangesNothing) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "old");
+    {
+        const auto update = FileUpdate::begin(folder.file("a"));
+        ASSERT_TRUE(update.ok());
+        EXPECT_EQ(folder.names(), (Names{"a", "a.tmp"}));
+        EXPECT_EQ(update.value().read(10).value(), "old");
+    }
+    EXPECT_EQ(text_in(folder.file("a")), "old");
+    EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+TEST(FileUpdate, ReusesWhatAKilledWriterLeft) {
+    const TempFolder folder;
+    put_text(folder.file("a.tmp"), "much longer than what comes now");
+    ASSERT_TRUE(replaced(folder.file("a"), "new").ok());
+    EXPECT_EQ(text_in(folder.file("a")), "new");
+    EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+TEST(FileUpdate, KeepsPermissions) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "old");
+    for (const mode_t mode : {0600U, 0644U, 0664U}) {
+        ::chmod(folder.file("a").c_str(), mode);
+        ASSERT_TRUE(replaced(folder.file("a"), "new").ok());
+        EXPECT_EQ(mode_of(folder.file("a")), mode);
+    }
+}
+
+TEST(FileUpdate, FollowsLinksAndKeepsThem) {
+    namespace fs = std::filesystem;
+    const TempFolder folder;
+    fs::create_directory(folder.file("models"));
+    put_text(folder.file("models/a"), "old");
+    fs::create_symlink("models/a", folder.file("link"));
+    fs::create_symlink(folder.file("link"), folder.file("link2"));
+    fs::create_symlink("models/b", folder.file("dangling"));
+    ASSERT_TRUE(replaced(folder.file("link2"), "new").ok());
+    EXPECT_TRUE(fs::is_symlink(folder.file("link")));
+    EXPECT_EQ(text_in(folder.file("models/a")), "new");
+    ASSERT_TRUE(replaced(folder.file("dangling"), "b").ok());
+    EXPECT_EQ(text_in(folder.file("models/b")), "b");
+    fs::create_symlink("circle", folder.file("circle"));
+    EXPECT_FALSE(replaced(folder.file("circle"), "c").ok());
+}
+
+TEST(FileUpdate, RefusesWhatItMustNotReplace) {
+    const TempFolder folder;
+    std::filesystem::create_directory(folder.file("d"));
+    EXPECT_EQ(replaced(folder.file("d"), "x").error().text(),
+              folder.file("d") + ": this is not a file; it stays as it is");
+    EXPECT_EQ(
+        replaced(folder.file("no/a"), "x").error().text(),
+        folder.file("no/a.tmp") + ": cannot create this temporary file: No such file or directory");
+    std::filesystem::create_directory(folder.file("a.tmp"));
+    EXPECT_FALSE(replaced(folder.file("a"), "x").ok());
+    EXPECT_EQ(folder.names(), (Names{"a.tmp", "d"}));
+}
+
+// A user who may not write the directory, and one who may not write the file. Root may do both, so
+// the child becomes nobody first.
+TEST(FileUpdate, RespectsWriteProtection) {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+    const TempFolder folder;
+    std::filesystem::create_directory(folder.file("closed"));
+    put_text(folder.file("closed/a"), "old");
+    put_text(folder.file("b"), "old");
+    ::chmod(folder.file("").c_str(), 0777);
+    ::chmod(folder.file("closed/a").c_str(), 0666);
+    const pid_t child = in_child([&] {
+        if (::setuid(kNobody) != 0) return false;
+        const Status closed = replaced(folder.file("closed/a"), "new");
+        const Status locked = replaced(folder.file("b"), "new");
+        return !closed.ok() && !locked.ok() &&
+               closed.error().text() ==
+                   folder.file("closed/a.tmp") +
+                       ": cannot create this temporary file: Permission denied" &&
+               locked.error().text() ==
+                   folder.file("b") + ": cannot write this file: Permission denied";
+    });
+    EXPECT_EQ(exit_status(child), 0);
+    EXPECT_EQ(text_in(folder.file("closed/a")) + text_in(folder.file("b")), "oldold");
+    EXPECT_EQ(folder.names(), (Names{"b", "closed"}));
+}
+
+// A disk that is full after 1000 bytes, by way of a limit on the size of files.
+TEST(FileUpdate, LeavesTheOldFileWhenTheDiskIsFull) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "old");
+    const pid_t child = in_child([&] {
+        const rlimit limit = {1000, 1000};
+        ::signal(SIGXFSZ, SIG_IGN);
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+        const Status status = replaced(folder.file("a"), std::string(100000, 'x'));
+        return !status.ok() &&
+               status.error().text() ==
+                   folder.file("a.tmp") + ": cannot write this temporary file: File too large";
+    });
+    EXPECT_EQ(exit_status(child), 0);
+    EXPECT_EQ(text_in(folder.file("a")), "old");
+    EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+TEST(FileUpdate, WaitsForAnotherWriterButNotForEver) {
+    const TempFolder folder;
+    auto first = FileUpdate::begin(folder.file("a"));
+    ASSERT_TRUE(first.ok());
+    const auto second = FileUpdate::begin(folder.file("a"), milliseconds(20));
+    ASSERT_FALSE(second.ok());
+    EXPECT_NE(second.error().message.find("another process has been writing this file for 0.02 s"),
+              std::string::npos);
+    std::thread waiting([&] { EXPECT_TRUE(replaced(folder.file("a"), "second").ok()); });
+    std::this_thread::sleep_for(milliseconds(20));
+    EXPECT_TRUE(first.value().commit("first").ok());
+    waiting.join();
+    EXPECT_EQ(text_in(folder.file("a")), "second");
+    EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+// Appends one letter to the file, `n` times.
+bool append_letters(const std::string& path, char letter, int n) {
+    for (int i = 0; i < n; ++i) {
+        Result<FileUpdate> update = FileUpdate::begin(path);
+        if (!update.ok()) return false;
+        const auto text = update.value().read(1000000);
+        if (!text.ok()) return false;
+        if (!update.value().commit(text.value().value_or("") + letter).ok()) return false;
+    }
+    return true;
+}
+
+// Each of 4 processes adds its letter 50 times; a lost update would be a lost letter.
+TEST(FileUpdate, LosesNoUpdateOfConcurrentProcesses) {
+    constexpr int kTimes = 50;
+    const TempFolder folder;
+    std::vector<pid_t> children;
+    for (const char letter : {'a', 'b', 'c', 'd'}) {
+        children.push_back(
+            in_child([&] { return append_letters(folder.file("f"), letter, kTimes); }));
+    }
+    for (const pid_t child : children) EXPECT_EQ(exit_status(child), 0);
+    const std::string text = text_in(folder.file("f"));
+    for (const char letter : {'a', 'b', 'c', 'd'}) {
+        EXPECT_EQ(std::count(text.begin(), text.end(), letter), kTimes) << letter;
+    }
+    EXPECT_EQ(folder.names(), Names{"f"});
+}
+
+// A writer that alternates between two contents, killed at 200 random moments.
+TEST(FileUpdate, LeavesOldOrNewContentWhenKilled) {
+    const TempFolder folder;
+    const std::string a(200000, 'a');
+    const std::string b(100000, 'b');
+    put_text(folder.file("f"), a);
+    std::mt19937 random(7);
+    for (int i = 0; i < 200; ++i) {
+        const pid_t child = in_child([&] {
+            while (replaced(folder.file("f"), a).ok() && replaced(folder.file("f"), b).ok()) {
+            }
+            return false;
+        });
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
+        ::kill(child, SIGKILL);
+        EXPECT_EQ(exit_status(child), -1);
+        const std::string text = text_in(folder.file("f"));
+        ASSERT_TRUE(text == a || text == b) << text.size() << " bytes after kill " << i;
+    }
+    ASSERT_TRUE(replaced(folder.file("f"), "end").ok());
+    EXPECT_EQ(folder.names(), Names{"f"});
+}
+
+}  // namespace
+}  // namespace pshard

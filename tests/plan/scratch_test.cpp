@@ -1,0 +1,181 @@
+#include "plan/scratch.h"
+
+#include <gmock/gmock.h>
+
+#include "support/graph_maker.h"
+#include "support/toy_models.h"
+
+namespace pshard {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr Bytes kNone = kNoOffset;
+
+// Weights "blk.0.attn_q.weight" on the GPU and "blk.0.ffn_up.weight" on the CPU; values of 8 bytes
+// a row, and an input of 8.
+class ScratchTest : public ::testing::Test {
+protected:
+    ScratchTest() : make(inventory, graph) {
+        add_weight(inventory, "blk.0.attn_q.weight", "f16", {2, 2, 1, 1});
+        add_weight(inventory, "blk.0.ffn_up.weight", "f16", {2, 2, 1, 1});
+        gpu_weight = make.layer_weight(0, "attn_q.weight");
+        cpu_weight = make.layer_weight(0, "ffn_up.weight");
+        x = make.input("x", "f32", rows(1));
+    }
+
+    static Shape rows(std::int64_t n) { return {2, n, 1, 1}; }
+
+    Ref on_gpu(const char* name, std::int64_t n_rows, Ref of) {
+        return make.node("MUL_MAT", name, 0, rows(n_rows), {gpu_weight, of});
+    }
+
+    Ref on_cpu(const char* name, std::int64_t n_rows, Ref of) {
+        return make.node("MUL_MAT", name, 0, rows(n_rows), {cpu_weight, of});
+    }
+
+    ScratchLayout layout(OpOffload offload = OpOffload::Never) {
+        const Placement placement{{Lane::Gpu, Lane::Cpu}, {}};
+        cut = cut_stages(inventory, graph, placement, {offload, false});
+        return layout_scratch(inventory, graph, placement, cut, offload);
+    }
+
+    Inventory inventory = [] {
+        Inventory made;
+        made.device.alignment = 1;
+        return made;
+    }();
+    Graph graph;
+    GraphMaker make;
+    Ref gpu_weight, cpu_weight, x;
+    StageCut cut;
+};
+
+// The largest first, each as low as what lives with it allows:
+//
+//   bytes  0       8      16      24      32      40
+//   n0     [n0            ][x     ]
+//   n1     [n0            ]               [n1    ]
+//   n2     [n0            ]               [n2    ]     SILU over n1
+//   n3     [n0            ][n3            ][n2    ]     n0 dies
+//   n4     [n4    ]        [n3            ][n2    ]     n3 dies
+//   n5     [n5    ]                                    ADD over n4, the first operand
+TEST_F(ScratchTest, ReusesWhatDied) {
+    const Ref n0 = on_gpu("n0", 2, x);
+    const Ref n1 = on_gpu("n1", 1, n0);
+    const Ref n2 = make.node("SILU", "n2", 0, rows(1), {n1});
+    const Ref n3 = on_gpu("n3", 2, n0);
+    const Ref n4 = on_gpu("n4", 1, n3);
+    make.node("ADD", "n5", 0, rows(1), {n4, n2});
+    make.mark_output();
+    const ScratchLayout made = layout();
+    EXPECT_THAT(made.gpu.inputs, ElementsAre(16));
+    EXPECT_THAT(made.gpu.nodes, ElementsAre(0, 32, 32, 16, 0, 0));
+    EXPECT_EQ(made.gpu.peak, 40u);
+    EXPECT_EQ(made.cpu.peak, 8u);  // x, where the host writes it
+    EXPECT_THAT(made.gpu.weights, ElementsAre(kNone, kNone));
+}
+
+TEST_F(ScratchTest, WritesOverNothingThatLivesOn) {
+    const Ref n0 = on_gpu("n0", 1, x);
+    const Ref n1 = make.node("SILU", "n1", 0, rows(1), {n0});
+    make.node("ADD", "n2", 0, rows(1), {n1, n0});
+    make.mark_output();
+    const ScratchLayout made = layout();
+    EXPECT_NE(made.gpu.nodes[1], made.gpu.nodes[0]);
+    EXPECT_EQ(made.gpu.nodes[2], made.gpu.nodes[1]);
+}
+
+TEST_F(ScratchTest, ViewsKeepTheirStorageAlive) {
+    const Ref n0 = on_gpu("n0", 1, x);
+    const Ref view = make.view("VIEW", "view", 0, rows(1), n0);
+    const Ref n2 = on_gpu("n2", 1, n0);
+    const Ref n3 = on_gpu("n3", 1, n2);
+    make.node("CONCAT", "n4", 0, rows(2), {n3, view});
+    make.mark_output();
+    const ScratchLayout made = layout();
+    //   n4 0..16, n0 16..24 through its view, n2 0..8, n3 24..32 while n0 and n4 are there
+    EXPECT_THAT(made.gpu.nodes, ElementsAre(16, kNone, 0, 24, 0));
+    EXPECT_EQ(made.gpu.peak, 32u);
+}
+
+TEST_F(ScratchTest, MatMulNeverWritesOverItsOperand) {
+    const Ref n0 = on_gpu("n0", 1, x);
+    on_gpu("n1", 1, n0);
+    make.mark_output();
+    const ScratchLayout made = layout();
+    EXPECT_NE(made.gpu.nodes[0], made.gpu.nodes[1]);
+}
+
+// A copy is there from its first stage on, while later stages read it.
+//
+//   c0 (CPU) | g1 = f(c0), g2 = f(g1) | c3 = f(g2) | g4 = c3 ++ c0
+TEST_F(ScratchTest, CopiesLiveFromTheFirstStageToTheLastReader) {
+    const Ref c0 = on_cpu("c0", 1, x);
+    const Ref g1 = on_gpu("g1", 1, c0);
+    const Ref g2 = on_gpu("g2", 1, g1);
+    const Ref c3 = on_cpu("c3", 1, g2);
+    const Ref g4 = on_gpu("g4", 1, c3);
+    make.node("CONCAT", "g5", 0, rows(2), {g4, c0});
+    make.mark_output();
+    const ScratchLayout made = layout();
+    ASSERT_EQ(cut.stages.size(), 4u);
+    //   bytes   0       8      16      24      32
+    //   g1      [g1    ]                [c0    ]
+    //   g2      [g1    ][g2    ]        [c0    ]
+    //   g4      [c3    ]        [g4    ][c0    ]    c3's copy, once g2 was copied
+    //   g5      [g5            ][g4    ][c0    ]
+    EXPECT_THAT(made.gpu.nodes, ElementsAre(24, 0, 8, 0, 16, 0));
+    EXPECT_EQ(made.gpu.peak, 32u);
+    EXPECT_NE(made.cpu.nodes[2], kNone);  // g2 was copied to the CPU
+    EXPECT_EQ(made.cpu.nodes[1], kNone);
+}
+
+TEST_F(ScratchTest, OutputsLiveToTheEnd) {
+    const Ref n0 = on_gpu("n0", 1, x);
+    make.mark_output();
+    const Ref n1 = on_gpu("n1", 1, n0);
+    const Ref n2 = on_gpu("n2", 1, n1);
+    on_gpu("n3", 1, n2);
+    const ScratchLayout made = layout();
+    for (std::size_t i : {1u, 2u, 3u}) EXPECT_NE(made.gpu.nodes[i], made.gpu.nodes[0]) << i;
+}
+
+TEST_F(ScratchTest, HasRoomForUploadedWeights) {
+    on_cpu("n0", 32, x);
+    make.mark_output();
+    EXPECT_EQ(layout(OpOffload::Never).gpu.peak, 0u);
+    const ScratchLayout made = layout(OpOffload::Stock);
+    EXPECT_NE(made.gpu.weights[1], kNone);
+    EXPECT_EQ(made.gpu.peak, 8u + 8u + 256u);  // x, the weight, n0
+}
+
+TEST_F(ScratchTest, AlignsEveryBlock) {
+    inventory.device.alignment = 64;
+    x = make.input("y", "f32", rows(1));
+    const Ref n0 = on_gpu("n0", 1, x);
+    on_gpu("n1", 1, n0);
+    make.mark_output();
+    const ScratchLayout made = layout();
+    EXPECT_THAT(made.gpu.nodes, ElementsAre(0, 64));
+    EXPECT_EQ(made.gpu.peak, 128u);
+}
+
+// A weight too small to decide where its reader runs comes to the reader, from either side: the
+// rope factors of a model that is half on the GPU.
+TEST_F(ScratchTest, BringsOverSmallWeights) {
+    const Ref n0 = on_gpu("n0", 1, x);
+    const Ref n1 = make.node("ROPE", "n1", 0, rows(1), {n0, x, cpu_weight});
+    const Ref n2 = on_cpu("n2", 1, n1);
+    const Ref n3 = on_cpu("n3", 1, make.node("ROPE", "n3", 0, rows(1), {n2, x, gpu_weight}));
+    on_gpu("n4", 1, n3);
+    make.mark_output();
+    const ScratchLayout made = layout();
+    ASSERT_EQ(cut.devices[1], Device::Gpu);
+    ASSERT_EQ(cut.devices[3], Device::Cpu);
+    EXPECT_NE(made.gpu.weights[1], kNone);
+    EXPECT_NE(made.cpu.weights[0], kNone);
+}
+
+}  // namespace
+}  // namespace pshard

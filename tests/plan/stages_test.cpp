@@ -1,0 +1,191 @@
+#include "plan/stages.h"
+
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include "support/toy_models.h"
+
+namespace pshard {
+namespace {
+
+// "C[0,1) G[1,18) G[18,22)0": device, nodes, group.
+std::string stages_text(const StageCut& cut) {
+    std::string text;
+    for (const Stage& stage : cut.stages) {
+        text += text.empty() ? "" : " ";
+        text += stage.device == Device::Gpu ? "G[" : "C[";
+        text += std::to_string(stage.node_begin) + "," + std::to_string(stage.node_end) + ")";
+        if (stage.group >= 0) text += std::to_string(stage.group);
+    }
+    return text;
+}
+
+StageCut cut_of(const Inventory& inventory,
+                const Placement& placement,
+                const StageOptions& options = {},
+                std::size_t graph = 0) {
+    return cut_stages(inventory, inventory.graphs[graph], placement, options);
+}
+
+// The nodes of toy_dense(1) are listed in assignment_test.cpp; layer 1 begins at 23.
+
+//   embd | all the rest
+//   C    | G
+TEST(CutStages, CutsOnlyWhereTheDeviceChanges) {
+    const Inventory inventory = toy_dense(2);
+    const StageCut cut = cut_of(inventory, uniform_placement(inventory, Lane::Gpu));
+    EXPECT_EQ(stages_text(cut), "C[0,1) G[1,49)");
+    EXPECT_TRUE(cut.groups.empty());
+}
+
+//   embd | norm..norm | ffn_norm MUL..SWIGLU..down | l_out ... | ffn of layer 1 | l_out, head
+//   C    | G          | C                          | G         | C              | G
+TEST(CutStages, GivesTheCpuItsFfns) {
+    const Inventory inventory = toy_dense(2);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    for (int layer : {0, 1}) place_side(placement, inventory, layer, Side::Ffn, Lane::Cpu);
+    EXPECT_EQ(stages_text(cut_of(inventory, placement)),
+              "C[0,1) G[1,18) C[18,22) G[22,40) C[40,44) G[44,49)");
+}
+
+// A group's stage goes on until a node reads memory of another layer: l_out and the next norm go
+// with the FFN, the MUL by attn_norm begins the next stage. The head is of no layer.
+//
+//   embd | attention 0 | ffn 0, l_out, norm | attention 1 | ffn 1, l_out, head
+//   C    | G           | G, 0               | G           | G, 1
+TEST(CutStages, CutsAroundStreamedFfns) {
+    const Inventory inventory = toy_dense(2);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    place_side(placement, inventory, 0, Side::Ffn, Lane::ShardA);
+    place_side(placement, inventory, 1, Side::Ffn, Lane::ShardB);
+    const StageCut cut = cut_of(inventory, placement);
+    EXPECT_EQ(stages_text(cut), "C[0,1) G[1,18) G[18,24)0 G[24,40) G[40,49)1");
+}
+
+TEST(CutStages, GroupsHoldTheWeightsAndStatesOfALayer) {
+    const Inventory inventory = toy_dense(2);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    place_layer(placement, inventory, 1, Lane::ShardB);
+    const StageCut cut = cut_of(inventory, placement);
+    ASSERT_EQ(cut.groups.size(), 1u);
+    const StreamGroup& group = cut.groups[0];
+    EXPECT_EQ(group.layer, 1);
+    EXPECT_EQ(group.weights.size(), 9u);
+    EXPECT_EQ(group.states.size(), 2u);
+    EXPECT_EQ(group_bytes(inventory, group), 48u + 48u + 64u);
+    EXPECT_EQ(cut.stages[static_cast<std::size_t>(group.first_stage)].group, 0);
+    EXPECT_EQ(cut.stages[static_cast<std::size_t>(group.last_stage)].group, 0);
+    EXPECT_FALSE(group.on_demand);
+}
+
+TEST(CutStages, SlotsTakeTurns) {
+    const Inventory inventory = toy_dense(4);
+    const StageCut cut = cut_of(inventory, uniform_placement(inventory, Lane::ShardA));
+    std::vector<Slot> slots;
+    for (const StreamGroup& group : cut.groups) slots.push_back(group.slot);
+    for (std::size_t i = 1; i < slots.size(); i++) EXPECT_NE(slots[i], slots[i - 1]) << i;
+}
+
+// DYNAMIC: attention streamed, FFN on the CPU; the CPU's stage parts the uploads' stages.
+TEST(CutStages, MixesStreamsAndTheCpu) {
+    const Inventory inventory = toy_dense(1);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    place_side(placement, inventory, 0, Side::Attention, Lane::ShardA);
+    place_side(placement, inventory, 0, Side::Ffn, Lane::Cpu);
+    const StageCut cut = cut_of(inventory, placement);
+    // 1 reads nothing, 2 the first and 17 (ffn_norm) the last streamed weight
+    EXPECT_EQ(stages_text(cut), "C[0,1) G[1,2) G[2,18)0 C[18,22) G[22,27)");
+}
+
+//   embd 8 and ids 4 and mask 16, k_idxs 8, pos 4 in; ffn_norm 8 to the CPU; ffn_down back.
+TEST(CutStages, CountsWhatCrossesTheLink) {
+    const Inventory inventory = toy_dense(1);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    place_side(placement, inventory, 0, Side::Ffn, Lane::Cpu);
+    const StageCut cut = cut_of(inventory, placement);
+    ASSERT_EQ(stages_text(cut), "C[0,1) G[1,18) C[18,22) G[22,27)");
+    EXPECT_EQ(cut.stages[0].bytes_in, 0u);               // the host's own input
+    EXPECT_EQ(cut.stages[1].bytes_in, 8u + 4 + 8 + 16);  // embd, inp_pos, k_idxs, mask
+    EXPECT_EQ(cut.stages[2].bytes_in, 8u);               // ffn_norm
+    EXPECT_EQ(cut.stages[3].bytes_in, 8u + 4);           // ffn_down, inp_out_ids
+}
+
+// Routed experts on demand: their own slot, after the stage of the router.
+TEST(CutStages, SlicesExperts) {
+    const Inventory inventory = toy_moe(2);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    for (int layer : {0, 1}) place_side(placement, inventory, layer, Side::Ffn, Lane::ShardA);
+    const StageCut whole = cut_of(inventory, placement);
+    const StageCut sliced = cut_of(inventory, placement, {OpOffload::Never, true});
+    ASSERT_EQ(whole.groups.size(), 2u);
+    ASSERT_EQ(sliced.groups.size(), 2u);
+    for (std::size_t g : {0u, 1u}) {
+        EXPECT_NE(whole.groups[g].slot, Slot::Experts);
+        EXPECT_FALSE(whole.groups[g].on_demand);
+        EXPECT_EQ(sliced.groups[g].slot, Slot::Experts);
+        EXPECT_TRUE(sliced.groups[g].on_demand);
+        EXPECT_EQ(sliced.groups[g].weights.size(), 3u);
+        EXPECT_GT(sliced.groups[g].first_stage, 0);
+    }
+    const SlotSizes sizes = slot_sizes(inventory, sliced.groups);
+    EXPECT_EQ(sizes, (SlotSizes{0, 192}));
+    EXPECT_EQ(slot_sizes(inventory, whole.groups), (SlotSizes{384, 0}));
+}
+
+// Weights of the given sizes, a group for each, slots taking turns.
+struct Turns {
+    Inventory inventory;
+    std::vector<StreamGroup> groups;
+};
+
+Turns turns(const std::vector<Bytes>& sizes) {
+    Turns made;
+    for (std::size_t i = 0; i < sizes.size(); i++) {
+        Weight weight;
+        weight.bytes = weight.alloc_bytes = sizes[i];
+        made.inventory.weights.push_back(weight);
+        StreamGroup group;
+        group.slot = i % 2 == 0 ? Slot::A : Slot::B;
+        group.weights = {static_cast<int>(i)};
+        made.groups.push_back(group);
+    }
+    return made;
+}
+
+SlotSizes sizes_of_turns(const std::vector<Bytes>& sizes) {
+    const Turns made = turns(sizes);
+    return slot_sizes(made.inventory, made.groups);
+}
+
+TEST(SlotSizes, AreThoseOfTheLargestNeighbours) {
+    EXPECT_EQ(sizes_of_turns({}), SlotSizes{});
+    EXPECT_EQ(sizes_of_turns({7, 5}), (SlotSizes{12, 0}));
+    //   A 10 | B 20 | A 15 | B 1      30, 35, 16, and round: 11
+    EXPECT_EQ(sizes_of_turns({10, 20, 15, 1}), (SlotSizes{35, 0}));
+}
+
+TEST(SlotSizes, GoRoundToTheNextPass) {
+    //   A 10 | B 2 | A 3 | B 20       12, 5, 23, and round: 20 + 10
+    EXPECT_EQ(sizes_of_turns({10, 2, 3, 20}), (SlotSizes{30, 0}));
+}
+
+// The last and the first in one slot are never there together.
+TEST(SlotSizes, CountNothingTwiceOfAnOddNumber) {
+    EXPECT_EQ(sizes_of_turns({7}), (SlotSizes{7, 0}));
+    //   A 10 | B 2 | A 15             12, 17, and round: 15, then 10 in its place
+    EXPECT_EQ(sizes_of_turns({10, 2, 15}), (SlotSizes{17, 0}));
+}
+
+TEST(SlotSizes, ExpertsHaveTheirOwn) {
+    Turns made = turns({10, 20, 30, 40});
+    for (std::size_t g : {1u, 3u}) {
+        made.groups[g].slot = Slot::Experts;
+        made.groups[g].on_demand = true;
+    }
+    made.groups[2].slot = Slot::B;
+    EXPECT_EQ(slot_sizes(made.inventory, made.groups), (SlotSizes{40, 40}));
+}
+
+}  // namespace
+}  // namespace pshard

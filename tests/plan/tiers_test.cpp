@@ -1,0 +1,58 @@
+#include "plan/tiers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pshard {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(Tiers, DoublePromptsUpToTheContext) {
+    EXPECT_THAT(tiers_of({.n_ctx = 8192}), ElementsAre(1, 16, 512, 1024, 2048, 4096, 8192));
+}
+
+TEST(Tiers, EndWithTheCapThatIsNoPowerOfTwo) {
+    EXPECT_THAT(tiers_of({.n_ctx = 3272, .tier_max = 1500}), ElementsAre(1, 16, 512, 1024, 1500));
+}
+
+TEST(Tiers, SeveralUsersHaveMoreGenerationTiers) {
+    EXPECT_THAT(tiers_of({.n_ctx = 1024, .n_parallel = 4}),
+                ElementsAre(1, 4, 16, 32, 64, 512, 1024));
+}
+
+TEST(Tiers, CapIsTheLargerOfTheBatchAnd16384) {
+    EXPECT_EQ(tier_cap({.n_ctx = 131072, .n_batch = 2048}), 16384);
+    EXPECT_EQ(tier_cap({.n_ctx = 131072, .n_batch = 32768}), 32768);
+    EXPECT_EQ(tier_cap({.n_ctx = 4096, .n_batch = 32768}), 4096);
+    EXPECT_EQ(tier_cap({.n_ctx = 4096, .tier_max = 5000}), 4096);
+}
+
+// Trap 42: the published planner makes {1, 16, 8} of a cap of 8.
+TEST(Tiers, SmallCapsStayAscending) {
+    EXPECT_THAT(tiers_of({.n_ctx = 8}), ElementsAre(1, 8));
+    EXPECT_THAT(tiers_of({.n_ctx = 16}), ElementsAre(1, 16));
+    EXPECT_THAT(tiers_of({.n_ctx = 1}), ElementsAre(1));
+    EXPECT_THAT(tiers_of({.n_ctx = 40, .n_parallel = 2}), ElementsAre(1, 4, 16, 32, 40));
+}
+
+TEST(Tiers, AscendForEveryCap) {
+    for (std::uint32_t n_ctx = 1; n_ctx < 3000; ++n_ctx) {
+        for (const std::uint32_t n_parallel : {1U, 3U}) {
+            const std::vector<std::uint32_t> tiers =
+                tiers_of({.n_ctx = n_ctx, .n_parallel = n_parallel});
+            EXPECT_EQ(tiers.back(), n_ctx);
+            EXPECT_TRUE(std::is_sorted(tiers.begin(), tiers.end(), std::less_equal<>())) << n_ctx;
+        }
+    }
+}
+
+TEST(Tiers, HugeContextsDoNotOverflow) {
+    const std::vector<std::uint32_t> tiers =
+        tiers_of({.n_ctx = 4294967295U, .n_batch = 4294967295U});
+    EXPECT_EQ(tiers.back(), 4294967295U);
+    EXPECT_EQ(tiers.size(), 2U + 23U + 1U);  // 1, 16; 512 = 2^9 ... 2^31; the cap
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,56 @@
+// docs/formats/registry.md holds what the code does.
+#include <gtest/gtest.h>
+
+#include "registry/goldens.h"
+#include "registry/registry_text.h"
+#include "registry/settings.h"
+#include "registry/value_text.h"
+
+namespace pshard {
+namespace {
+
+std::string document() {
+    return test::file_text(std::string(PSHARD_SOURCE_DIR) + "/docs/formats/registry.md");
+}
+
+std::string example() {
+    const std::string text = document();
+    const std::size_t begin = text.find("```\n", text.find("\n## Example\n")) + 4;
+    return text.substr(begin, text.find("```", begin) - begin);
+}
+
+TEST(RegistryDocument, ItsExampleIsARegistry) {
+    const auto reading = read_registry(example(), "registry.md");
+    ASSERT_TRUE(reading.ok());
+    EXPECT_EQ(test::warnings_text(reading.value().warnings), "");
+    EXPECT_EQ(to_text(reading.value().registry), example());
+    const RegistrySection& section = reading.value().registry.sections.at(0);
+    EXPECT_TRUE(check_writable(section).ok());
+    EXPECT_EQ(section.fingerprint,
+              published_fingerprint(section.settings.value(), section.own.file_bytes.value()));
+    ASSERT_EQ(section.variants.size(), 2U);
+    EXPECT_EQ(section.variants[0].tiers.size(), 3U);
+    EXPECT_EQ(section.variants[0].tiers[0].own.plan.value().strategy, Strategy::StaticFitParams);
+    EXPECT_EQ(section.variants[1].baseline_vram_mib, 3120.5);
+}
+
+// Each key has a row in a table of the document.
+TEST(RegistryDocument, NamesEveryOwnKey) {
+    RegistryVariant variant = test::full_variant();
+    variant.own.unknown = {};
+    variant.tiers[0].own.unknown = {};
+    const std::string text = document();
+    for (const std::string& lines : {own_text(OwnSection{.file_bytes = 1, .unknown = {}}),
+                                     own_text(variant.own),
+                                     own_text(variant.tiers[0].own)}) {
+        for (const Token& token : tokens_of(lines, 1)) {
+            const std::size_t equals = token.text.find('=');
+            if (equals == token.text.npos) continue;
+            const std::string row = fmt::format("\n| `{}` | ", token.text.substr(0, equals));
+            EXPECT_NE(text.find(row), std::string::npos) << row;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,190 @@
+#include "registry/registry_file.h"
+
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "base/temp_folder.h"
+#include "base/units.h"
+#include "registry/goldens.h"
+
+namespace pshard {
+namespace {
+
+using test::put_text;
+using test::TempFolder;
+using test::text_in;
+
+const std::string kName = "model.gguf" + std::string(kRegistrySuffix);
+
+RegistryReading loaded(const std::string& path) {
+    auto reading = load_registry(path);
+    EXPECT_TRUE(reading.ok());
+    return reading.ok() ? std::move(reading).value() : RegistryReading{};
+}
+
+TEST(RegistryFile, IsEmptyWhereThereIsNone) {
+    const TempFolder folder;
+    EXPECT_TRUE(loaded(folder.file(kName)).registry.sections.empty());
+}
+
+TEST(RegistryFile, LoadsWhatWasSaved) {
+    const TempFolder folder;
+    RegistrySection own = test::toy_section(2048, 600);
+    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
+    EXPECT_EQ(loaded(folder.file(kName)).registry, Registry{{own}});
+    EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
+}
+
+TEST(RegistryFile, AddsToAPublishedFile) {
+    const TempFolder folder;
+    const std::string text = test::golden_text(test::kGoldens[0]);
+    put_text(folder.file(kName), text);
+    const RegistrySection own = test::toy_section(2048, 600);
+    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
+    EXPECT_EQ(text_in(folder.file(kName)), text + to_text(own));
+}
+
+// The same plan again: the file is not written, its time stays.
+TEST(RegistryFile, IsNotTouchedWithoutNeed) {
+    const TempFolder folder;
+    const RegistrySection own = test::toy_section(2048, 600);
+    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
+    const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+    std::filesystem::last_write_time(folder.file(kName), long_ago);
+    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
+    EXPECT_EQ(std::filesystem::last_write_time(folder.file(kName)), long_ago);
+    EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
+}
+
+// Nothing of what is not a registry is ever overwritten.
+TEST(RegistryFile, RefusesWhatIsNoRegistry) {
+    const TempFolder folder;
+    const std::string path = folder.file("f");
+    const std::string large(64 * kMiB + 1, '#');
+    for (const std::string& text : {std::string("GGUF\0\0", 6), std::string("my notes\n"), large}) {
+        put_text(path, text);
+        EXPECT_FALSE(load_registry(path).ok());
+        const Status status = update_registry(path, test::toy_section(2048, 600));
+        ASSERT_FALSE(status.ok());
+        EXPECT_EQ(status.error().place.file, path);
+        EXPECT_TRUE(text_in(path) == text);
+        EXPECT_EQ(folder.names(), std::vector<std::string>{"f"});
+    }
+    EXPECT_FALSE(load_registry(folder.file("")).ok());
+    EXPECT_FALSE(update_registry(folder.file(""), test::toy_section(2048, 600)).ok());
+}
+
+TEST(RegistryFile, RefusesWhatHasNoWrittenForm) {
+    const TempFolder folder;
+    RegistrySection own = test::toy_section(2048, 600);
+    own.variants[0].tiers[0].ot[0].pattern = "a,b";
+    EXPECT_EQ(
+        update_registry(folder.file(kName), own).error().text(),
+        "the variant budget=600 cache_ubatch=512 has no registry form: tier bs=1: its pattern "
+        "'a,b' is empty or holds a comma, '=' or blank");
+    EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(RegistryFile, SaysOnceWhyItCannotBeWritten) {
+    const TempFolder folder;
+    const Status status = update_registry(folder.file("no/f"), test::toy_section(2048, 600));
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(
+        status.error().text(),
+        folder.file("no/f.tmp") + ": cannot create this temporary file: No such file or directory");
+}
+
+// In a child process: saves `n_rounds` times, a budget of its own each time.
+pid_t fork_writer(const std::string& path, std::uint32_t n_ctx, std::uint32_t n_rounds) {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    bool ok = true;
+    for (std::uint32_t round = 1; round <= n_rounds; ++round) {
+        ok = ok && update_registry(path, test::toy_section(n_ctx, round)).ok();
+    }
+    ::_exit(ok ? 0 : 1);
+}
+
+bool ended_well(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// 4 planners with different settings save 40 times each, at once: all sections are there, each with
+// its newest 8 budgets in order.
+TEST(RegistryFile, LosesNothingToOtherPlanners) {
+    constexpr std::uint32_t kRounds = 40;
+    const TempFolder folder;
+    std::vector<pid_t> children;
+    for (std::uint32_t n_ctx = 1; n_ctx <= 4; ++n_ctx) {
+        children.push_back(fork_writer(folder.file(kName), n_ctx, kRounds));
+    }
+    for (const pid_t child : children) EXPECT_TRUE(ended_well(child));
+    const RegistryReading reading = loaded(folder.file(kName));
+    EXPECT_EQ(test::warnings_text(reading.warnings), "");
+    EXPECT_EQ(reading.registry.sections.size(), 4U);
+    for (std::uint32_t n_ctx = 1; n_ctx <= 4; ++n_ctx) {
+        const RegistrySection* section =
+            find_section(reading.registry, test::toy_section(n_ctx, 0).fingerprint);
+        ASSERT_NE(section, nullptr) << n_ctx;
+        ASSERT_EQ(section->variants.size(), 8U);
+        for (std::uint32_t i = 0; i < 8; ++i) {
+            EXPECT_EQ(section->variants[i], test::toy_variant(kRounds - 7 + i, 512));
+        }
+    }
+    EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
+}
+
+// A planner that never stops saving, killed at 100 random moments while another one saves too.
+TEST(RegistryFile, IsWholeAfterEveryKill) {
+    const TempFolder folder;
+    const std::string path = folder.file(kName);
+    const std::string golden = test::golden_text(test::kGoldens[2]);
+    put_text(path, golden);
+    std::mt19937 random(11);
+    for (std::uint32_t i = 1; i <= 100; ++i) {
+        const pid_t victim = fork_writer(path, 1, 1000000);
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));
+        ASSERT_TRUE(update_registry(path, test::toy_section(2, i)).ok());
+        ::kill(victim, SIGKILL);
+        EXPECT_FALSE(ended_well(victim));
+        const std::string text = text_in(path);
+        ASSERT_EQ(text.substr(0, golden.size()), golden);
+        const auto reading = read_registry(text, "f");
+        ASSERT_TRUE(reading.ok());
+        ASSERT_EQ(test::warnings_text(reading.value().warnings), "");
+        const Hash64 fingerprint = test::toy_section(2, 0).fingerprint;
+        const RegistrySection* section = find_section(reading.value().registry, fingerprint);
+        ASSERT_NE(section, nullptr);
+        ASSERT_EQ(section->variants.back().budget_mib, i);
+    }
+}
+
+// The disk is full: the old file stays, and nothing else.
+TEST(RegistryFile, StaysWhenTheDiskIsFull) {
+    const TempFolder folder;
+    const std::string path = folder.file(kName);
+    const std::string golden = test::golden_text(test::kGoldens[0]);
+    put_text(path, golden);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const rlimit limit = {10000, 10000};
+        ::signal(SIGXFSZ, SIG_IGN);
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+        ::_exit(update_registry(path, test::toy_section(2048, 600)).ok() ? 1 : 0);
+    }
+    EXPECT_TRUE(ended_well(child));
+    EXPECT_EQ(text_in(path), golden);
+    EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
+}
+
+}  // namespace
+}  // namespace pshard

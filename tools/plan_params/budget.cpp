@@ -1,0 +1,101 @@
+#include "plan_params/budget.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "plan_params/model_source.h"
+#include "search/search.h"
+
+namespace pshard::tool {
+namespace {
+
+// What a projector's graph takes besides its tensors: an allowance, stated in the documentation.
+constexpr Bytes kProjectorAllowance = 512 * kMiB;
+
+// The draft model runs in stock llama.cpp, with its default ubatch.
+constexpr std::uint32_t kDraftUbatch = 512;
+
+std::optional<std::uint64_t> device_memory(const Options& options, const Machine& machine) {
+    if (options.device_memory_mib) return options.device_memory_mib;
+    const bool known = machine.profile && machine.profile->gpu && machine.profile->gpu->memory_mib;
+    if (!known) return std::nullopt;
+    return static_cast<std::uint64_t>(std::floor(*machine.profile->gpu->memory_mib));
+}
+
+std::uint64_t overhead_mib(const Machine& machine) {
+    const bool known = machine.profile && machine.profile->gpu && machine.profile->gpu->overhead_mib;
+    return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
+}
+
+std::variant<BudgetUse, Refusal> total_budget(const Options& options, const Machine& machine) {
+    BudgetUse use;
+    if (options.max_vram_mib > 0) {
+        use.total = options.max_vram_mib * kMiB;
+        use.origin = "-mva";
+        return use;
+    }
+    const std::optional<std::uint64_t> memory = device_memory(options, machine);
+    if (!memory) {
+        return Refusal{"no device and no profile: how much device memory there is, is not known; "
+                       "give -mva, --device-memory or a GPU profile"};
+    }
+    const std::uint64_t overhead = overhead_mib(machine);
+    const std::uint64_t kept = overhead + options.fit_target_mib;
+    const std::string sum = fmt::format("{} MiB of device memory, less {} for the driver and {} to "
+                                        "stay free",
+                                        *memory, overhead, options.fit_target_mib);
+    if (*memory <= kept) return Refusal{fmt::format("no budget is left: {}", sum)};
+    use.total = (*memory - kept) * kMiB;
+    use.origin = sum;
+    return use;
+}
+
+Result<Bytes> draft_bytes(const Options& options, ContextSpec context) {
+    if (options.draft_model.empty()) return Bytes{0};
+    if (const Result<ModelFacts> facts = read_facts(options.draft_model); !facts) {
+        return facts.error();
+    }
+    context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);
+    context.n_batch = context.n_ubatch;
+    const Result<Inventory> draft = capture_in_child({.model = options.draft_model,
+                                                      .context = context,
+                                                      .tiers = {context.n_ubatch},
+                                                      .device = options.device});
+    if (!draft) return draft.error();
+    return all_resident_bytes(draft.value(), draft.value().graphs.front());
+}
+
+Result<Bytes> projector_bytes(const Options& options) {
+    if (options.mmproj.empty()) return Bytes{0};
+    const Result<Bytes> tensors = read_tensor_bytes(options.mmproj);
+    if (!tensors) return tensors.error();
+    return tensors.value() + kProjectorAllowance;
+}
+
+}  // namespace
+
+Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options, const Machine& machine,
+                                                    const ContextSpec& context) {
+    std::variant<BudgetUse, Refusal> total = total_budget(options, machine);
+    if (std::holds_alternative<Refusal>(total)) return total;
+    BudgetUse use = std::get<BudgetUse>(std::move(total));
+    const Result<Bytes> draft = draft_bytes(options, context);
+    if (!draft) return draft.error();
+    const Result<Bytes> mmproj = projector_bytes(options);
+    if (!mmproj) return mmproj.error();
+    use.draft = draft.value();
+    use.mmproj = mmproj.value();
+    use.reserve = options.reserve_mib * kMiB;
+    if (use.taken() >= use.total) {
+        return std::variant<BudgetUse, Refusal>(Refusal{
+            fmt::format("nothing is left of the budget of {:.1f} MiB: draft model {:.1f}, projector "
+                        "{:.1f}, reserve {:.1f}",
+                        in_mib(use.total), in_mib(use.draft), in_mib(use.mmproj),
+                        in_mib(use.reserve))});
+    }
+    return std::variant<BudgetUse, Refusal>(std::move(use));
+}
+
+}  // namespace pshard::tool

@@ -1,0 +1,151 @@
+#include "plan_params/child.h"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "plan_params/log.h"
+
+namespace pshard::tool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What goes through the pipe: a mark, and a text or the parts of an Error.
+constexpr char kValue = 'V';
+constexpr char kError = 'E';
+
+std::string message_of(const Result<std::string>& result) {
+    if (result.ok()) return kValue + result.value();
+    const Error& error = result.error();
+    return fmt::format("{}{}\n{}\n{}\n{}", kError, error.place.line, error.place.column,
+                       error.place.file, error.message);
+}
+
+// The next line of `text`, which is cut off it.
+std::string take_line(std::string& text) {
+    const std::size_t end = text.find('\n');
+    std::string line = text.substr(0, end);
+    text.erase(0, end == std::string::npos ? text.size() : end + 1);
+    return line;
+}
+
+Result<std::string> result_of(std::string message) {
+    const char mark = message[0];
+    message.erase(0, 1);
+    if (mark == kValue) return message;
+    Error error;
+    error.place.line = std::atoi(take_line(message).c_str());
+    error.place.column = std::atoi(take_line(message).c_str());
+    error.place.file = take_line(message);
+    error.message = message;
+    return error;
+}
+
+bool write_all(int fd, const std::string& text) {
+    std::size_t done = 0;
+    while (done < text.size()) {
+        const ssize_t n = write(fd, text.data() + done, text.size() - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        done += static_cast<std::size_t>(n);
+    }
+    return true;
+}
+
+[[noreturn]] void be_the_child(const ChildWork& child, int out) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    const int nowhere = open("/dev/null", O_RDWR);
+    dup2(nowhere, STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
+    _exit(write_all(out, message_of(child.work())) ? 0 : 1);
+}
+
+// What the pipe brings until it closes.
+struct Reading {
+    std::string text;
+    bool timed_out = false;
+};
+
+Reading read_until(int fd, const ChildWork& child) {
+    const Clock::time_point begin = Clock::now();
+    Reading reading;
+    std::vector<char> buffer(1 << 16);
+    bool announced = false;
+    while (true) {
+        const auto waited =
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+        if (waited.count() > child.limit_seconds * 1000L) {
+            reading.timed_out = true;
+            return reading;
+        }
+        if (!announced && waited.count() >= 1000) {
+            log_line(child.what + " ...");
+            announced = true;
+        }
+        pollfd ready{fd, POLLIN, 0};
+        if (poll(&ready, 1, 250) <= 0) continue;
+        const ssize_t n = read(fd, buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return reading;
+        reading.text.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+}
+
+int wait_for(pid_t pid) {
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+Error died(const ChildWork& child, int status) {
+    if (WIFSIGNALED(status)) {
+        return {fmt::format("{}: llama.cpp crashed ({}); the file is probably damaged", child.what,
+                            strsignal(WTERMSIG(status))),
+                {}};
+    }
+    return {fmt::format("{}: llama.cpp ended the process (exit code {})", child.what,
+                        WEXITSTATUS(status)),
+            {}};
+}
+
+}  // namespace
+
+Result<std::string> run_in_child(const ChildWork& child) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return Error{fmt::format("cannot make a pipe: {}", std::strerror(errno)), {}};
+    }
+    const pid_t pid = fork();
+    if (pid < 0) return Error{fmt::format("cannot fork: {}", std::strerror(errno)), {}};
+    if (pid == 0) be_the_child(child, ends[1]);
+    close(ends[1]);
+    Reading reading = read_until(ends[0], child);
+    close(ends[0]);
+    if (reading.timed_out) kill(pid, SIGKILL);
+    const int status = wait_for(pid);
+    if (reading.timed_out) {
+        return Error{fmt::format("{}: llama.cpp did not finish in {} seconds", child.what,
+                                 child.limit_seconds),
+                     {}};
+    }
+    if (status != 0 || reading.text.empty()) return died(child, status);
+    return result_of(std::move(reading.text));
+}
+
+}  // namespace pshard::tool

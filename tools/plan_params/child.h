@@ -1,0 +1,24 @@
+// Work that may crash or hang, in a process of its own.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace pshard::tool {
+
+struct ChildWork {
+    std::string what;  // "reading model.gguf": for the progress line and the errors
+    std::function<Result<std::string>()> work;
+    int limit_seconds = 120;
+};
+
+// The text that the work makes. A crash, an exit and a hang of the child become one Error each. The
+// child's own output goes nowhere; it ends when this process does. After a second a line on stderr
+// says what is being waited for.
+//
+// Call it while this process has one thread.
+Result<std::string> run_in_child(const ChildWork& child);
+
+}  // namespace pshard::tool

@@ -1,0 +1,93 @@
+#include "plan_params/machine.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "cost/transfer.h"
+#include "machine/profile_text.h"
+#include "machine/quick_cpu_probe.h"
+#include "plan_params/log.h"
+
+namespace pshard::tool {
+namespace {
+
+int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+// Cores, not threads of one core: llama.cpp's default for -t.
+int physical_cores() {
+    std::set<std::string> cores;
+    for (int cpu = 0; cpu < hardware_threads(); ++cpu) {
+        std::ifstream file(
+            fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings", cpu));
+        std::string siblings;
+        if (std::getline(file, siblings)) cores.insert(siblings);
+    }
+    return cores.empty() ? hardware_threads() : static_cast<int>(cores.size());
+}
+
+Status check_named(const std::string& path) {
+    std::error_code code;
+    if (path.empty() || std::filesystem::exists(path, code)) return Done{};
+    return Error{"there is no such profile", {path}};
+}
+
+// A quick probe of this CPU where the GPU and the link are known and the CPU is not.
+void add_quick_cpu(const std::optional<int>& n_threads, Machine& machine) {
+    MachineProfile& profile = *machine.profile;
+    if (profile.cpu || !profile.gpu || !profile.link.standalone_gb_per_s) return;
+    const SlowNotice notice("probing the CPU");
+    MachineProfile quick =
+        quick_cpu_probe({.n_threads = n_threads.value_or(physical_cores())});
+    profile.cpu = std::move(quick.cpu);
+    profile.provenance = Provenance::Quick;
+    machine.notes.push_back("no CPU profile: a quick probe of this machine's CPU stands in for it");
+}
+
+void settle_pricing(Machine& machine) {
+    const MachineProfile& profile = *machine.profile;
+    machine.priced = profile.cpu && profile.gpu && link_rates(profile);
+    if (machine.priced) return;
+    const std::string_view missing = !profile.gpu   ? "GPU"
+                                     : !profile.cpu ? "CPU"
+                                                    : "link";
+    machine.notes.push_back(fmt::format(
+        "no {} profile: plans are ranked by memory, and no speed is predicted", missing));
+}
+
+}  // namespace
+
+Result<Machine> load_machine(const Options& options) {
+    for (const std::string& path : {options.cpu_profile, options.gpu_profile}) {
+        if (Status named = check_named(path); !named) return named.error();
+    }
+    ProfileNames names;
+    if (!options.cpu_profile.empty()) names.cpu = options.cpu_profile;
+    if (!options.gpu_profile.empty()) names.gpu = options.gpu_profile;
+    std::optional<int> n_threads = options.n_threads;
+    if (n_threads && *n_threads <= 0) n_threads = hardware_threads();
+    Result<MachineProfile> profile = read_profile_files(names, n_threads.value_or(0));
+    if (!profile) return profile.error();
+
+    Machine machine;
+    if (profile.value().cpu || profile.value().gpu) machine.profile = std::move(profile).value();
+    if (machine.profile) {
+        machine.notes = machine.profile->notes;
+        add_quick_cpu(n_threads, machine);
+        settle_pricing(machine);
+    } else {
+        machine.notes.push_back(fmt::format(
+            "no profile ({}, {}): plans are ranked by memory, and no speed is predicted", names.cpu,
+            names.gpu));
+    }
+    const bool has_cpu = machine.profile && machine.profile->cpu;
+    machine.n_threads =
+        n_threads.value_or(has_cpu ? machine.profile->cpu->n_threads : physical_cores());
+    return machine;
+}
+
+}  // namespace pshard::tool

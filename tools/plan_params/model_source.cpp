@@ -1,0 +1,99 @@
+#include "plan_params/model_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+
+#include "base/atomic_file.h"
+#include "capture/capture.h"
+#include "capture/gguf_header.h"
+#include "inventory/inventory_text.h"
+#include "plan_params/child.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
+
+// Where libggml-cpu.so is: with llama.cpp's build, else where ggml looks itself.
+std::string backend_folder() {
+    const std::string folder = PSHARD_LLAMA_BIN_DIR;
+    std::error_code code;
+    return std::filesystem::exists(folder, code) ? folder : "";
+}
+
+bool is_model_of_a_device(const std::string& device) {
+    return device == "cuda" || device == "vulkan";
+}
+
+Result<std::string> capture_text(const CaptureWish& wish) {
+    if (!is_model_of_a_device(wish.device)) ggml_backend_load_all();
+    const Result<Inventory> inventory = capture_inventory({.model_path = wish.model,
+                                                           .context = wish.context,
+                                                           .tiers = wish.tiers,
+                                                           .device = wish.device,
+                                                           .load_mtp = wish.mtp,
+                                                           .backend_dir = backend_folder()});
+    if (!inventory) return inventory.error();
+    return to_text(inventory.value());
+}
+
+Bytes bytes_of(const std::vector<GgufHeader>& files) {
+    Bytes bytes = 0;
+    for (const GgufHeader& file : files) {
+        for (const GgufTensor& tensor : file.tensors()) bytes += tensor.bytes;
+    }
+    return bytes;
+}
+
+}  // namespace
+
+Result<ModelFacts> read_facts(const std::string& path) {
+    const Result<std::vector<GgufHeader>> files = open_model_files(path);
+    if (!files) return files.error();
+    const GgufHeader& first = files.value().front();
+    const auto architecture = first.string("general.architecture");
+    if (!architecture) return Error{"the file names no architecture: it is no model", {path}};
+    const auto integer = [&](std::string_view key) {
+        return first.integer(fmt::format("{}.{}", *architecture, key)).value_or(0);
+    };
+    if (integer("block_count") == 0) {
+        return Error{fmt::format("the model has no layers ({}.block_count is 0 or absent)",
+                                 *architecture),
+                     {path}};
+    }
+    const std::uint64_t n_ctx = integer("context_length");
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
+    return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)), bytes_of(files.value())};
+}
+
+Result<Bytes> read_tensor_bytes(const std::string& path) {
+    const Result<std::vector<GgufHeader>> files = open_model_files(path);
+    if (!files) return files.error();
+    return bytes_of(files.value());
+}
+
+Result<Inventory> capture_in_child(const CaptureWish& wish) {
+    const Result<std::string> text =
+        run_in_child({fmt::format("reading {}", wish.model), [&] { return capture_text(wish); }});
+    if (!text) return text.error();
+    return inventory_from_text(text.value(), "captured inventory");
+}
+
+Result<Inventory> read_inventory(const std::string& path) {
+    const Result<std::optional<std::string>> text = read_file(path, kMaxInventoryBytes);
+    if (!text) return text.error();
+    if (!text.value()) return Error{"there is no such inventory", {path}};
+    return inventory_from_text(*text.value(), path);
+}
+
+Status write_inventory(const std::string& path, const Inventory& inventory) {
+    Result<FileUpdate> update = FileUpdate::begin(path);
+    if (!update) return update.error();
+    return update.value().commit(to_text(inventory));
+}
+
+}  // namespace pshard::tool

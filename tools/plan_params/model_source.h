@@ -1,0 +1,40 @@
+// Inventories of models, captured in a child process, or read from a saved file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "inventory/inventory.h"
+#include "plan_params/options.h"
+
+namespace pshard::tool {
+
+// What the header of a model file says before llama.cpp sees it.
+struct ModelFacts {
+    std::uint32_t n_ctx_train = 0;
+    Bytes tensor_bytes = 0;  // of all splits
+};
+
+// Fails on what is no model file, and on a model without layers.
+Result<ModelFacts> read_facts(const std::string& path);
+
+// As read_facts, for a projector: it needs no layers and no context length.
+Result<Bytes> read_tensor_bytes(const std::string& path);
+
+struct CaptureWish {
+    std::string model;
+    ContextSpec context;
+    std::vector<std::uint32_t> tiers;
+    std::string device;
+    bool mtp = false;
+};
+
+// Fails also where llama.cpp crashes, or takes longer than two minutes.
+Result<Inventory> capture_in_child(const CaptureWish& wish);
+
+Result<Inventory> read_inventory(const std::string& path);
+Status write_inventory(const std::string& path, const Inventory& inventory);
+
+}  // namespace pshard::tool

@@ -1,0 +1,25 @@
+// The command itself: from options to a plan on stdout and in the registry.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "plan_params/options.h"
+
+namespace pshard::tool {
+
+// Exit codes of the program.
+inline constexpr int kPlanned = 0;  // a plan was made, and written where asked
+inline constexpr int kFailed = 1;   // bad input: nothing was written
+inline constexpr int kDeclined = 2; // refused by name, or no tier is viable: nothing was written
+
+struct Outcome {
+    int exit_code = kPlanned;
+    std::string text;     // for stdout
+    std::string refusal;  // for stderr, empty if none
+};
+
+// Fails on bad input.
+Result<Outcome> plan(const Options& options);
+
+}  // namespace pshard::tool
