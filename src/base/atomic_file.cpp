@@ -184,7 +184,8 @@ FileUpdate::FileUpdate(FileUpdate&& other) noexcept
 
 FileUpdate::~FileUpdate() {
     if (fd_ < 0) return;
-    ::unlink(temp_.c_str());  // before the lock goes: the next writer may have it at once
+    // Before the lock goes, and only our own: the next writer may have one of this name at once.
+    if (is_same_file(fd_, temp_)) ::unlink(temp_.c_str());
     ::close(fd_);
 }
 

@@ -53,7 +53,8 @@ std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier) 
 
 class Capture {
 public:
-    Capture(const CaptureRequest& request, std::shared_ptr<const DevicePolicy> policy,
+    Capture(const CaptureRequest& request,
+            std::shared_ptr<const DevicePolicy> policy,
             Inventory identity)
         : request_(request),
           policy_(std::move(policy)),
@@ -64,7 +65,8 @@ public:
     }
 
     // Throws what llama.cpp throws.
-    Status run(const std::vector<GgufHeader>& files, const std::vector<std::string>& paths,
+    Status run(const std::vector<GgufHeader>& files,
+               const std::vector<std::string>& paths,
                const llama_context_params& params) {
         model_ = load_without_weights(paths, device_, request_.load_mtp);
         if (!model_) return Error{"llama.cpp could not load the model", {}};
@@ -148,8 +150,8 @@ private:
             const ggml_cgraph* reserved =
                 llama_graph_reserve(context_.get(), tier, n_seqs, n_outputs);
             if (reserved == nullptr) {
-                return Error{
-                    fmt::format("llama.cpp could not build the graph of {} tokens", tier), {}};
+                return Error{fmt::format("llama.cpp could not build the graph of {} tokens", tier),
+                             {}};
             }
             Graph graph = read_graph(*reserved, GraphScope::Whole, {known_, inventory_, *policy_});
             graph.n_tokens = tier;
@@ -163,18 +165,19 @@ private:
     // What only the whole capture shows.
     void resolve() {
         inventory_.has_recurrent =
-            std::any_of(inventory_.states.begin(), inventory_.states.end(),
-                        [](const State& state) { return state.kind == StateKind::Recurrent; });
+            std::any_of(inventory_.states.begin(), inventory_.states.end(), [](const State& state) {
+                return state.kind == StateKind::Recurrent;
+            });
         const auto has_flash_attention = [](const Graph& graph) {
-            return std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                               [](const Node& node) { return node.op == "FLASH_ATTN_EXT"; });
+            return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+                return node.op == "FLASH_ATTN_EXT";
+            });
         };
         const FlashAttention asked = inventory_.context.flash_attention;
         inventory_.flash_attention =
             asked == FlashAttention::On ||
-            (asked == FlashAttention::Auto && std::any_of(inventory_.graphs.begin(),
-                                                          inventory_.graphs.end(),
-                                                          has_flash_attention));
+            (asked == FlashAttention::Auto &&
+             std::any_of(inventory_.graphs.begin(), inventory_.graphs.end(), has_flash_attention));
     }
 
     const CaptureRequest& request_;
@@ -191,14 +194,16 @@ Status check_tiers(const CaptureRequest& request) {
     std::uint32_t last = 0;
     for (const std::uint32_t tier : request.tiers) {
         if (tier <= last) {
-            return Error{fmt::format("tier {} does not follow {}: tiers must ascend from 1", tier,
-                                     last),
-                         {}};
+            return Error{
+                fmt::format("tier {} does not follow {}: tiers must ascend from 1", tier, last),
+                {}};
         }
         if (tier > most) {
             return Error{fmt::format("a tier of {} tokens does not fit a ubatch of {} (-ub) in a "
                                      "context of {} (-c)",
-                                     tier, request.context.n_ubatch, request.context.n_ctx),
+                                     tier,
+                                     request.context.n_ubatch,
+                                     request.context.n_ctx),
                          {}};
         }
         last = tier;
@@ -207,7 +212,9 @@ Status check_tiers(const CaptureRequest& request) {
 }
 
 // The error with llama.cpp's own last word, which speaks of the slim copy, in the file's name.
-Error explained(const Error& error, std::string complaint, const std::string& path,
+Error explained(const Error& error,
+                std::string complaint,
+                const std::string& path,
                 const std::vector<std::string>& loaded_paths) {
     for (const std::string& loaded : loaded_paths) {
         for (std::size_t at = complaint.find(loaded); at != std::string::npos;
@@ -220,8 +227,10 @@ Error explained(const Error& error, std::string complaint, const std::string& pa
 }
 
 // llama.cpp's exceptions and failed assertions, as Errors.
-Status run_guarded(Capture& capture, const std::vector<GgufHeader>& files,
-                   const std::vector<std::string>& paths, const llama_context_params& params) {
+Status run_guarded(Capture& capture,
+                   const std::vector<GgufHeader>& files,
+                   const std::vector<std::string>& paths,
+                   const llama_context_params& params) {
     try {
         return capture.run(files, paths, params);
     } catch (const std::exception& error) {

@@ -2,15 +2,15 @@
 //
 // The model is loaded with no_alloc onto a virtual device (capture/virtual_device.h), a context is
 // made, and the graph of each tier is built by llama_graph_reserve. No weight is read, no memory is
-// taken but for the graphs' bookkeeping, no GPU is needed, and any architecture that llama.cpp knows
-// is captured without knowing it here.
+// taken but for the graphs' bookkeeping, no GPU is needed, and any architecture that llama.cpp
+// knows is captured without knowing it here.
 //
 // The placement is "all on the device", as llama.cpp would with -ngl all: what llama.cpp keeps in
 // host memory even then (the token embeddings) is Side::Input.
 //
 // The graph of a tier is that of `tier` tokens, spread over as many sequences as divide it, up to
-// n_seq_max. Without a unified cache it spans all n_seq_max sequences, and its tokens are rounded up
-// to a multiple of them: llama.cpp builds no other from its full memory.
+// n_seq_max. Without a unified cache it spans all n_seq_max sequences, and its tokens are rounded
+// up to a multiple of them: llama.cpp builds no other from its full memory.
 //
 // Takes 20 ms for a small model to 0.2 s for one of 90 layers, for nine tiers. Not reentrant:
 // concurrent calls wait for each other (llama.cpp's log is process-wide).

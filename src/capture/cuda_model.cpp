@@ -10,7 +10,7 @@
 namespace pshard {
 namespace {
 
-constexpr Bytes kAlignment = 128;             // ggml-cuda.cu, buffer type
+constexpr Bytes kAlignment = 128;                // ggml-cuda.cu, buffer type
 constexpr std::int64_t kMatrixRowPadding = 512;  // common.cuh, MATRIX_ROW_PADDING
 constexpr std::int64_t kAttentionStride = 256;   // fattn-common.cuh, FATTN_KQ_STRIDE
 constexpr std::int64_t kSuperBlock = 256;        // ggml-common.h, QK_K
@@ -32,8 +32,9 @@ bool all_f32(const ggml_tensor& op) {
 
 bool rows_in_16_bytes(const ggml_tensor* tensor) {
     if (tensor == nullptr || ggml_is_quantized(tensor->type)) return true;
-    return std::all_of(tensor->nb + 1, tensor->nb + GGML_MAX_DIMS,
-                       [](std::size_t stride) { return stride % 16 == 0; });
+    return std::all_of(tensor->nb + 1, tensor->nb + GGML_MAX_DIMS, [](std::size_t stride) {
+        return stride % 16 == 0;
+    });
 }
 
 // ---- flash attention: fattn.cu ----
@@ -62,24 +63,43 @@ bool head_size_supported(const AttentionShape& shape) {
     const std::int64_t k = shape.k->ne[0];
     const std::int64_t v = shape.v->ne[0];
     switch (k) {
-        case 40: case 64: case 72: case 80: case 96: case 112: case 128: case 256: return v == k;
-        case 192: return v == 128 && shape.grouped && shape.gqa % 8 == 0;
-        case 320: return v == 256 && shape.grouped && shape.gqa % 32 == 0;
-        case 512: return v == k && shape.grouped;
-        case 576: return v == 512 && shape.grouped;
-        default: return false;
+        case 40:
+        case 64:
+        case 72:
+        case 80:
+        case 96:
+        case 112:
+        case 128:
+        case 256:
+            return v == k;
+        case 192:
+            return v == 128 && shape.grouped && shape.gqa % 8 == 0;
+        case 320:
+            return v == 256 && shape.grouped && shape.gqa % 32 == 0;
+        case 512:
+            return v == k && shape.grouped;
+        case 576:
+            return v == 512 && shape.grouped;
+        default:
+            return false;
     }
 }
 
 bool cache_type_supported(ggml_type type) {
-    return is_one_of(type, {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0,
-                            GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0});
+    return is_one_of(type,
+                     {GGML_TYPE_F32,
+                      GGML_TYPE_F16,
+                      GGML_TYPE_BF16,
+                      GGML_TYPE_Q4_0,
+                      GGML_TYPE_Q4_1,
+                      GGML_TYPE_Q5_0,
+                      GGML_TYPE_Q5_1,
+                      GGML_TYPE_Q8_0});
 }
 
 AttentionKernel attention_kernel(const AttentionShape& shape) {
     if (!head_size_supported(shape) || !cache_type_supported(shape.k->type) ||
-        !cache_type_supported(shape.v->type) ||
-        (shape.mask != nullptr && shape.mask->ne[2] != 1)) {
+        !cache_type_supported(shape.v->type) || (shape.mask != nullptr && shape.mask->ne[2] != 1)) {
         return AttentionKernel::None;
     }
     const std::int64_t head = shape.q->ne[0];
@@ -92,7 +112,9 @@ AttentionKernel attention_kernel(const AttentionShape& shape) {
 
 // GGML_CUDA_FA_QUANTS as it is by default: pairs of cache types that the vector kernel reads as is.
 bool vector_kernel_compiled(const AttentionShape& shape) {
-    const auto read_as = [](ggml_type type) { return type == GGML_TYPE_F32 ? GGML_TYPE_F16 : type; };
+    const auto read_as = [](ggml_type type) {
+        return type == GGML_TYPE_F32 ? GGML_TYPE_F16 : type;
+    };
     const ggml_type type = read_as(shape.k->type);
     return type == read_as(shape.v->type) &&
            is_one_of(type, {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0, GGML_TYPE_Q8_0});
@@ -101,10 +123,12 @@ bool vector_kernel_compiled(const AttentionShape& shape) {
 bool needs_half_copy(const AttentionShape& shape, const ggml_tensor* cache) {
     if (cache->type == GGML_TYPE_F16) return false;
     switch (attention_kernel(shape)) {
-        case AttentionKernel::Mma: return true;
+        case AttentionKernel::Mma:
+            return true;
         case AttentionKernel::Vector:
             return cache->type == GGML_TYPE_F32 || !vector_kernel_compiled(shape);
-        case AttentionKernel::None: break;
+        case AttentionKernel::None:
+            break;
     }
     return false;
 }
@@ -136,8 +160,15 @@ bool supports_mul_mat(const ggml_tensor& op) {
     if (a->nb[0] != ggml_element_size(a) || b->nb[0] != ggml_element_size(b)) return false;
     if (b->type == GGML_TYPE_F16 && a->type != GGML_TYPE_F16) return false;
     if (op.op == GGML_OP_MUL_MAT_ID && op.op_params[3] == GGML_PREC_F32) return false;
-    return !is_one_of(a->type, {GGML_TYPE_TQ1_0, GGML_TYPE_TQ2_0, GGML_TYPE_Q8_1, GGML_TYPE_I8,
-                                GGML_TYPE_I16, GGML_TYPE_I32, GGML_TYPE_I64, GGML_TYPE_F64});
+    return !is_one_of(a->type,
+                      {GGML_TYPE_TQ1_0,
+                       GGML_TYPE_TQ2_0,
+                       GGML_TYPE_Q8_1,
+                       GGML_TYPE_I8,
+                       GGML_TYPE_I16,
+                       GGML_TYPE_I32,
+                       GGML_TYPE_I64,
+                       GGML_TYPE_F64});
 }
 
 bool supports_get_rows(const ggml_tensor& op) {
@@ -146,18 +177,32 @@ bool supports_get_rows(const ggml_tensor& op) {
         return table->ne[0] % kSuperBlock == 0;
     }
     return !is_one_of(table->type,
-                      {GGML_TYPE_TQ1_0, GGML_TYPE_TQ2_0, GGML_TYPE_Q8_1, GGML_TYPE_Q8_K,
-                       GGML_TYPE_IQ2_S, GGML_TYPE_NVFP4, GGML_TYPE_I8, GGML_TYPE_I16,
-                       GGML_TYPE_I64, GGML_TYPE_F64});
+                      {GGML_TYPE_TQ1_0,
+                       GGML_TYPE_TQ2_0,
+                       GGML_TYPE_Q8_1,
+                       GGML_TYPE_Q8_K,
+                       GGML_TYPE_IQ2_S,
+                       GGML_TYPE_NVFP4,
+                       GGML_TYPE_I8,
+                       GGML_TYPE_I16,
+                       GGML_TYPE_I64,
+                       GGML_TYPE_F64});
 }
 
 bool supports_set_rows(const ggml_tensor& op) {
     const bool index = is_one_of(op.src[1]->type, {GGML_TYPE_I64, GGML_TYPE_I32});
     if (op.src[0]->type == GGML_TYPE_F16) return index && op.type == GGML_TYPE_F16;
     return index && op.src[0]->type == GGML_TYPE_F32 &&
-           is_one_of(op.type, {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0,
-                               GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0,
-                               GGML_TYPE_IQ4_NL});
+           is_one_of(op.type,
+                     {GGML_TYPE_F32,
+                      GGML_TYPE_F16,
+                      GGML_TYPE_BF16,
+                      GGML_TYPE_Q4_0,
+                      GGML_TYPE_Q4_1,
+                      GGML_TYPE_Q5_0,
+                      GGML_TYPE_Q5_1,
+                      GGML_TYPE_Q8_0,
+                      GGML_TYPE_IQ4_NL});
 }
 
 bool supports_copy(const ggml_tensor& op) {
@@ -166,9 +211,12 @@ bool supports_copy(const ggml_tensor& op) {
     const auto is_float = [](ggml_type type) {
         return is_one_of(type, {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16});
     };
-    const std::initializer_list<ggml_type> both_ways = {GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
-                                                        GGML_TYPE_Q4_1, GGML_TYPE_Q5_0,
-                                                        GGML_TYPE_Q5_1, GGML_TYPE_I32};
+    const std::initializer_list<ggml_type> both_ways = {GGML_TYPE_Q8_0,
+                                                        GGML_TYPE_Q4_0,
+                                                        GGML_TYPE_Q4_1,
+                                                        GGML_TYPE_Q5_0,
+                                                        GGML_TYPE_Q5_1,
+                                                        GGML_TYPE_I32};
     if (is_float(from) && is_float(to)) return true;
     if (from == GGML_TYPE_F32 && (is_one_of(to, both_ways) || to == GGML_TYPE_IQ4_NL)) return true;
     if (to == GGML_TYPE_F32 && is_one_of(from, both_ways)) return true;
@@ -182,8 +230,8 @@ bool supports_concat(const ggml_tensor& op) {
     if (a->type != b->type || a->type != op.type) return false;
     if (!ggml_is_quantized(a->type)) return ggml_blck_size(a->type) == 1;
     const auto fits = [&](const ggml_tensor* source) {
-        const bool packed = op.op_params[0] == 3 ? ggml_is_contiguous(source)
-                                                 : ggml_is_contiguous_to_3(source);
+        const bool packed =
+            op.op_params[0] == 3 ? ggml_is_contiguous(source) : ggml_is_contiguous_to_3(source);
         return packed && source->ne[0] % ggml_blck_size(a->type) == 0;
     };
     return fits(a) && fits(b);
@@ -209,23 +257,32 @@ bool supports_lightning_indexer(const ggml_tensor& op) {
 
 bool supports_move(const ggml_tensor& op) {
     switch (op.op) {
-        case GGML_OP_GET_ROWS: return supports_get_rows(op);
-        case GGML_OP_SET_ROWS: return supports_set_rows(op);
-        case GGML_OP_CPY: return supports_copy(op);
-        case GGML_OP_CONCAT: return supports_concat(op);
-        case GGML_OP_REPEAT: return is_f32_or_f16(op.src[0]);
-        case GGML_OP_ROLL: return op.src[0]->type == GGML_TYPE_F32 && ggml_is_contiguous(op.src[0]);
+        case GGML_OP_GET_ROWS:
+            return supports_get_rows(op);
+        case GGML_OP_SET_ROWS:
+            return supports_set_rows(op);
+        case GGML_OP_CPY:
+            return supports_copy(op);
+        case GGML_OP_CONCAT:
+            return supports_concat(op);
+        case GGML_OP_REPEAT:
+            return is_f32_or_f16(op.src[0]);
+        case GGML_OP_ROLL:
+            return op.src[0]->type == GGML_TYPE_F32 && ggml_is_contiguous(op.src[0]);
         case GGML_OP_SET:
             return is_one_of(op.type, {GGML_TYPE_F32, GGML_TYPE_I32}) &&
                    op.type == op.src[0]->type && op.type == op.src[1]->type;
-        default: return true;
+        default:
+            return true;
     }
 }
 
 bool supports_arithmetic(const ggml_tensor& op) {
     switch (op.op) {
-        case GGML_OP_UNARY: return ggml_is_contiguous(op.src[0]);
-        case GGML_OP_GLU: return ggml_is_contiguous_1(op.src[0]);
+        case GGML_OP_UNARY:
+            return ggml_is_contiguous(op.src[0]);
+        case GGML_OP_GLU:
+            return ggml_is_contiguous_1(op.src[0]);
         case GGML_OP_ADD:
         case GGML_OP_SUB:
         case GGML_OP_MUL:
@@ -234,7 +291,8 @@ bool supports_arithmetic(const ggml_tensor& op) {
         case GGML_OP_NORM:
         case GGML_OP_RMS_NORM:
         case GGML_OP_L2_NORM:
-        case GGML_OP_SUM: return ggml_is_contiguous_rows(op.src[0]);
+        case GGML_OP_SUM:
+            return ggml_is_contiguous_rows(op.src[0]);
         case GGML_OP_SUM_ROWS:
         case GGML_OP_MEAN:
             return op.src[0]->type == GGML_TYPE_F32 && op.type == GGML_TYPE_F32 &&
@@ -247,24 +305,31 @@ bool supports_arithmetic(const ggml_tensor& op) {
         case GGML_OP_IM2COL_3D:
         case GGML_OP_CONV_2D:
             return ggml_is_contiguous(op.src[0]) && ggml_is_contiguous(op.src[1]);
-        case GGML_OP_GROUP_NORM: return ggml_is_contiguous(op.src[0]);
+        case GGML_OP_GROUP_NORM:
+            return ggml_is_contiguous(op.src[0]);
         case GGML_OP_DSV4_HC_COMB:
         case GGML_OP_DSV4_HC_PRE:
         case GGML_OP_DSV4_HC_POST:
-        case GGML_OP_OUT_PROD: return all_f32(op);
-        default: return true;
+        case GGML_OP_OUT_PROD:
+            return all_f32(op);
+        default:
+            return true;
     }
 }
 
 bool supports(const ggml_tensor& op) {
     switch (op.op) {
         case GGML_OP_MUL_MAT:
-        case GGML_OP_MUL_MAT_ID: return supports_mul_mat(op);
+        case GGML_OP_MUL_MAT_ID:
+            return supports_mul_mat(op);
         case GGML_OP_FLASH_ATTN_EXT:
             return attention_kernel(AttentionShape(op)) != AttentionKernel::None;
-        case GGML_OP_SSM_SCAN: return supports_ssm_scan(op);
-        case GGML_OP_SSM_CONV: return op.src[0]->ne[1] % 128 == 0;
-        case GGML_OP_LIGHTNING_INDEXER: return supports_lightning_indexer(op);
+        case GGML_OP_SSM_SCAN:
+            return supports_ssm_scan(op);
+        case GGML_OP_SSM_CONV:
+            return op.src[0]->ne[1] % 128 == 0;
+        case GGML_OP_LIGHTNING_INDEXER:
+            return supports_lightning_indexer(op);
         case GGML_OP_WIN_PART:
         case GGML_OP_WIN_UNPART:
         case GGML_OP_GET_REL_POS:
@@ -274,8 +339,10 @@ bool supports(const ggml_tensor& op) {
         case GGML_OP_MAP_CUSTOM1:
         case GGML_OP_MAP_CUSTOM2:
         case GGML_OP_MAP_CUSTOM3:
-        case GGML_OP_CUSTOM: return false;
-        default: return supports_move(op) && supports_arithmetic(op);
+        case GGML_OP_CUSTOM:
+            return false;
+        default:
+            return supports_move(op) && supports_arithmetic(op);
     }
 }
 

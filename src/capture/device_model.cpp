@@ -12,12 +12,16 @@ std::unique_ptr<DevicePolicy> make_device_model(std::string_view name) {
 
 std::int64_t op_batch_size(const ggml_tensor& op) {
     switch (op.op) {
-        case GGML_OP_GET_ROWS: return 0;
-        case GGML_OP_MUL_MAT: return op.ne[1];
+        case GGML_OP_GET_ROWS:
+            return 0;
+        case GGML_OP_MUL_MAT:
+            return op.ne[1];
         case GGML_OP_MUL_MAT_ID:
         case GGML_OP_ROPE:
-        case GGML_OP_ROPE_BACK: return op.ne[2];
-        default: return ggml_nrows(&op);
+        case GGML_OP_ROPE_BACK:
+            return op.ne[2];
+        default:
+            return ggml_nrows(&op);
     }
 }
 

@@ -14,7 +14,8 @@ public:
         : device_(device), buffer_type_(ggml_backend_dev_buffer_type(device)) {}
 
     DeviceModel model() const override {
-        return {ggml_backend_dev_name(device_), ggml_backend_buft_get_alignment(buffer_type_),
+        return {ggml_backend_dev_name(device_),
+                ggml_backend_buft_get_alignment(buffer_type_),
                 ggml_backend_buft_get_max_size(buffer_type_)};
     }
 
@@ -57,7 +58,8 @@ Result<std::unique_ptr<DevicePolicy>> make_device_policy(const std::string& name
     }
     return Error{fmt::format("no device is named '{}'; give 'cuda', 'vulkan' or a device that ggml "
                              "has loaded (now: {})",
-                             name, registered_devices()),
+                             name,
+                             registered_devices()),
                  {}};
 }
 

@@ -48,19 +48,27 @@ std::optional<std::uint64_t> load_positive(std::string_view bytes, std::uint64_t
     return static_cast<std::uint64_t>(value);
 }
 
-std::optional<std::uint64_t> load_integer(std::string_view bytes, GgufType type,
-                                          std::uint64_t at) {
+std::optional<std::uint64_t> load_integer(std::string_view bytes, GgufType type, std::uint64_t at) {
     switch (type) {
         case GgufType::U8:
-        case GgufType::Bool: return load<std::uint8_t>(bytes, at);
-        case GgufType::U16: return load<std::uint16_t>(bytes, at);
-        case GgufType::U32: return load<std::uint32_t>(bytes, at);
-        case GgufType::U64: return load<std::uint64_t>(bytes, at);
-        case GgufType::I8: return load_positive<std::int8_t>(bytes, at);
-        case GgufType::I16: return load_positive<std::int16_t>(bytes, at);
-        case GgufType::I32: return load_positive<std::int32_t>(bytes, at);
-        case GgufType::I64: return load_positive<std::int64_t>(bytes, at);
-        default: return std::nullopt;
+        case GgufType::Bool:
+            return load<std::uint8_t>(bytes, at);
+        case GgufType::U16:
+            return load<std::uint16_t>(bytes, at);
+        case GgufType::U32:
+            return load<std::uint32_t>(bytes, at);
+        case GgufType::U64:
+            return load<std::uint64_t>(bytes, at);
+        case GgufType::I8:
+            return load_positive<std::int8_t>(bytes, at);
+        case GgufType::I16:
+            return load_positive<std::int16_t>(bytes, at);
+        case GgufType::I32:
+            return load_positive<std::int32_t>(bytes, at);
+        case GgufType::I64:
+            return load_positive<std::int64_t>(bytes, at);
+        default:
+            return std::nullopt;
     }
 }
 
@@ -96,9 +104,11 @@ private:
     }
 
     void fail_truncated(std::string_view where) {
-        fail(fmt::format("ends in the middle of its header, in {} at byte {}; the download is "
-                         "incomplete, fetch the file again",
-                         where, at_));
+        fail(
+            fmt::format("ends in the middle of its header, in {} at byte {}; the download is "
+                        "incomplete, fetch the file again",
+                        where,
+                        at_));
     }
 
     bool take(std::uint64_t size, std::string_view where) {
@@ -132,8 +142,10 @@ private:
         if (!fault_ && version != 0 && (version & 0xFFFF) == 0) {
             fail("is a big-endian GGUF file; convert it to little endian");
         } else if (!fault_ && (version < kOldestVersion || version > kNewestVersion)) {
-            fail(fmt::format("is GGUF version {}; versions {} to {} are known", version,
-                             kOldestVersion, kNewestVersion));
+            fail(fmt::format("is GGUF version {}; versions {} to {} are known",
+                             version,
+                             kOldestVersion,
+                             kNewestVersion));
         }
         n_tensors_ = read<std::uint64_t>("the number of tensors");
         n_pairs_ = read<std::uint64_t>("the number of keys");
@@ -142,9 +154,11 @@ private:
     GgufType read_type(std::string_view key) {
         const auto type = read<std::uint32_t>("the type of a key");
         if (!fault_ && type > static_cast<std::uint32_t>(GgufType::F64)) {
-            fail(fmt::format("key '{}' has the unknown type {}; the file is damaged or newer than "
-                             "this program",
-                             shown(key), type));
+            fail(
+                fmt::format("key '{}' has the unknown type {}; the file is damaged or newer than "
+                            "this program",
+                            shown(key),
+                            type));
         }
         return fault_ ? GgufType::U8 : static_cast<GgufType>(type);
     }
@@ -153,7 +167,8 @@ private:
         GgufPair pair;
         pair.begin = at_;
         pair.key = read_string("a key");
-        if (!fault_ && pair.key.empty()) fail(fmt::format("key {} is empty", header_.pairs_.size()));
+        if (!fault_ && pair.key.empty())
+            fail(fmt::format("key {} is empty", header_.pairs_.size()));
         pair.type = read_type(pair.key);
         pair.element = pair.type;
         if (pair.type == GgufType::Array) {
@@ -179,9 +194,11 @@ private:
         const std::uint64_t size = fixed_size(pair.element);
         const std::uint64_t left = fault_ ? 0 : bytes_.size() - at_;
         if (!fault_ && pair.type == GgufType::Array && pair.count > left / size) {
-            fail(fmt::format("{} holds {} elements, more than the file has bytes; the file is "
-                             "damaged or its download incomplete",
-                             where, pair.count));
+            fail(
+                fmt::format("{} holds {} elements, more than the file has bytes; the file is "
+                            "damaged or its download incomplete",
+                            where,
+                            pair.count));
             return;
         }
         take(pair.count * size, where);
@@ -209,12 +226,16 @@ private:
         tensor.name = read_string("the name of a tensor");
         if (!fault_ && (tensor.name.empty() || tensor.name.size() >= GGML_MAX_NAME)) {
             fail(fmt::format("tensor {} has a name of {} characters; 1 to {} are allowed",
-                             header_.tensors_.size(), tensor.name.size(), GGML_MAX_NAME - 1));
+                             header_.tensors_.size(),
+                             tensor.name.size(),
+                             GGML_MAX_NAME - 1));
         }
         const auto n_dims = read<std::uint32_t>("a tensor");
         if (!fault_ && n_dims > GGML_MAX_DIMS) {
             fail(fmt::format("tensor '{}' has {} dimensions; at most {} are allowed",
-                             shown(tensor.name), n_dims, GGML_MAX_DIMS));
+                             shown(tensor.name),
+                             n_dims,
+                             GGML_MAX_DIMS));
         }
         for (std::uint32_t i = 0; i < n_dims && !fault_; ++i) {
             tensor.shape[i] = read<std::int64_t>("the shape of a tensor");
@@ -230,7 +251,8 @@ private:
         const auto type = static_cast<ggml_type>(tensor.type);
         if (tensor.type >= GGML_TYPE_COUNT || ggml_blck_size(type) == 0) {
             return fail(fmt::format("tensor '{}' has the type {}, which ggml does not know",
-                                    shown(tensor.name), tensor.type));
+                                    shown(tensor.name),
+                                    tensor.type));
         }
         std::optional<std::int64_t> elements = 1;
         for (const std::int64_t size : tensor.shape) {
@@ -242,14 +264,20 @@ private:
                      : std::nullopt;
         if (!rounded) {
             return fail(fmt::format("tensor '{}' has an impossible shape: {} x {} x {} x {}",
-                                    shown(tensor.name), tensor.shape[0], tensor.shape[1],
-                                    tensor.shape[2], tensor.shape[3]));
+                                    shown(tensor.name),
+                                    tensor.shape[0],
+                                    tensor.shape[1],
+                                    tensor.shape[2],
+                                    tensor.shape[3]));
         }
         if (tensor.shape[0] % ggml_blck_size(type) != 0) {
-            return fail(fmt::format("tensor '{}' has rows of {}, no multiple of the {} values in a "
-                                    "block of {}",
-                                    shown(tensor.name), tensor.shape[0], ggml_blck_size(type),
-                                    ggml_type_name(type)));
+            return fail(
+                fmt::format("tensor '{}' has rows of {}, no multiple of the {} values in a "
+                            "block of {}",
+                            shown(tensor.name),
+                            tensor.shape[0],
+                            ggml_blck_size(type),
+                            ggml_type_name(type)));
         }
         tensor.bytes = static_cast<Bytes>(*rounded / ggml_blck_size(type));
     }
@@ -265,14 +293,19 @@ private:
                 return fail(fmt::format("tensor '{}' stands there twice", shown(tensor.name)));
             }
             if (tensor.offset % header_.alignment_ != 0) {
-                return fail(fmt::format("tensor '{}' begins at byte {}, no multiple of the "
-                                        "alignment {}",
-                                        shown(tensor.name), tensor.offset, header_.alignment_));
+                return fail(
+                    fmt::format("tensor '{}' begins at byte {}, no multiple of the "
+                                "alignment {}",
+                                shown(tensor.name),
+                                tensor.offset,
+                                header_.alignment_));
             }
             if (tensor.offset > data || tensor.bytes > data - tensor.offset) {
-                return fail(fmt::format("tensor '{}' lies past the end of the file ({} bytes); the "
-                                        "download is incomplete, fetch the file again",
-                                        shown(tensor.name), bytes_.size()));
+                return fail(
+                    fmt::format("tensor '{}' lies past the end of the file ({} bytes); the "
+                                "download is incomplete, fetch the file again",
+                                shown(tensor.name),
+                                bytes_.size()));
             }
         }
     }

@@ -19,7 +19,9 @@ Result<std::vector<std::string>> split_paths(const GgufHeader& first) {
     const std::string suffix = split_suffix(split.index, split.count);
     if (!first.path().ends_with(suffix)) {
         return Error{fmt::format("is part {} of {} of a model, so its name must end in '{}'",
-                                 split.index + 1, split.count, suffix),
+                                 split.index + 1,
+                                 split.count,
+                                 suffix),
                      {first.path()}};
     }
     const std::string prefix = first.path().substr(0, first.path().size() - suffix.size());
@@ -29,7 +31,9 @@ Result<std::vector<std::string>> split_paths(const GgufHeader& first) {
     }
     if (split.index == 0) return paths;
     return Error{fmt::format("is part {} of {} of a model; give the first part, {}",
-                             split.index + 1, split.count, paths[0]),
+                             split.index + 1,
+                             split.count,
+                             paths[0]),
                  {first.path()}};
 }
 
@@ -42,9 +46,9 @@ Status check_all_present(const std::vector<std::string>& paths) {
         missing += std::filesystem::path(path).filename();
     }
     if (missing.empty()) return Done{};
-    return Error{fmt::format("is one of {} parts, and beside it is missing: {}", paths.size(),
-                             missing),
-                 {paths[0]}};
+    return Error{
+        fmt::format("is one of {} parts, and beside it is missing: {}", paths.size(), missing),
+        {paths[0]}};
 }
 
 Status check_together(const std::vector<GgufHeader>& files) {
@@ -54,14 +58,17 @@ Status check_together(const std::vector<GgufHeader>& files) {
         const GgufSplit& split = files[i].split();
         if (split.index != i || split.count != files.size()) {
             return Error{fmt::format("says that it is part {} of {}, but stands as part {} of {}",
-                                     split.index + 1, split.count, i + 1, files.size()),
+                                     split.index + 1,
+                                     split.count,
+                                     i + 1,
+                                     files.size()),
                          {files[i].path()}};
         }
         for (const GgufTensor& tensor : files[i].tensors()) {
             if (names.insert(tensor.name).second) continue;
-            return Error{fmt::format("holds tensor '{}', which an earlier part holds already",
-                                     tensor.name),
-                         {files[i].path()}};
+            return Error{
+                fmt::format("holds tensor '{}', which an earlier part holds already", tensor.name),
+                {files[i].path()}};
         }
         n_tensors += files[i].tensors().size();
     }
@@ -69,7 +76,8 @@ Status check_together(const std::vector<GgufHeader>& files) {
     if (!expected || *expected == n_tensors) return Done{};
     return Error{fmt::format("says that its parts hold {} tensors, but they hold {}; a part is "
                              "damaged or of another model",
-                             *expected, n_tensors),
+                             *expected,
+                             n_tensors),
                  {files[0].path()}};
 }
 

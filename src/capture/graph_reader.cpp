@@ -35,9 +35,8 @@ bool visited_at_build(const ggml_cgraph& graph, const ggml_tensor* tensor) {
     return slot != GGML_HASHSET_FULL && ggml_bitset_get(graph.visited_hash_set.used, slot);
 }
 
-// The parts of a copy's name, "DEVICE#NAME#0". A name of 63 characters has lost its end.
+// NAME of a copy's name, "DEVICE#NAME#0". A name of 63 characters has lost its end.
 struct CopyName {
-    std::string_view device;
     std::string_view source;
     bool cut = false;
 };
@@ -49,7 +48,7 @@ std::optional<CopyName> copy_name(const ggml_tensor* tensor) {
     const bool cut = name.size() == kLongestName;
     const std::size_t end = cut ? name.size() : name.rfind('#');
     if (end == begin) return std::nullopt;
-    return CopyName{name.substr(0, begin), name.substr(begin + 1, end - begin - 1), cut};
+    return CopyName{name.substr(begin + 1, end - begin - 1), cut};
 }
 
 bool is_copy(const ggml_cgraph& graph, const ggml_tensor* tensor) {
@@ -75,62 +74,54 @@ public:
         std::vector<std::int32_t> lost(graph.use_counts,
                                        graph.use_counts + graph.visited_hash_set.size);
         count_reads(graph, lost);
-        const auto consider = [&](const ggml_tensor* tensor, int position) {
+        const auto consider = [&](const ggml_tensor* tensor) {
             const std::size_t slot = ggml_hash_find(&graph.visited_hash_set, tensor);
-            if (slot != GGML_HASHSET_FULL && lost[slot] > 0) {
-                sources_.push_back({tensor, position, lost[slot], {}});
-            }
+            if (slot != GGML_HASHSET_FULL && lost[slot] > 0)
+                sources_.push_back({tensor, lost[slot]});
         };
-        for (int i = 0; i < graph.n_leafs; ++i) consider(graph.leafs[i], -1);
-        for (int i = 0; i < graph.n_nodes; ++i) consider(graph.nodes[i], i);
+        std::for_each(graph.leafs, graph.leafs + graph.n_leafs, consider);
+        std::for_each(graph.nodes, graph.nodes + graph.n_nodes, consider);
     }
 
-    // The source of `copy`, whose first reader is the node at `reader`; nullptr if the graph holds
-    // none. To be asked once for each copy, in the order of their first readers.
-    const ggml_tensor* take(const ggml_tensor* copy, int reader) {
+    // The source of `copy`; nullptr if the graph holds none. To be asked once for each copy, in the
+    // order of their first readers.
+    const ggml_tensor* take(const ggml_tensor* copy) {
         const CopyName name = *copy_name(copy);
         const int reads = reads_of_copies_[copy];
-        Source* fallback = nullptr;
+        Source* found = nullptr;
         for (Source& source : sources_) {
-            if (source.position >= reader) break;
             if (source.lost < reads || !same_layout(copy, source.tensor) ||
-                !names_match(name, source.tensor->name) || source.is_on(name.device)) {
+                !names_match(name, source.tensor->name)) {
                 continue;
             }
-            if (source.lost == reads) return give(source, name.device, reads);
-            if (fallback == nullptr) fallback = &source;
+            if (found == nullptr || (source.lost == reads && found->lost != reads)) found = &source;
         }
-        return fallback != nullptr ? give(*fallback, name.device, reads) : nullptr;
+        if (found == nullptr) return nullptr;
+        found->lost -= reads;
+        return found->tensor;
     }
 
 private:
     struct Source {
         const ggml_tensor* tensor;
-        int position;  // of the node; -1: a leaf
-        int lost;      // readers that no copy found so far accounts for
-        std::vector<std::string_view> devices;  // that have their copy
-
-        [[nodiscard]] bool is_on(std::string_view device) const {
-            return std::find(devices.begin(), devices.end(), device) != devices.end();
-        }
+        int lost;  // readers that no copy taken so far accounts for
     };
-
-    static const ggml_tensor* give(Source& source, std::string_view device, int reads) {
-        source.lost -= reads;
-        source.devices.push_back(device);
-        return source.tensor;
-    }
 
     void count_reads(const ggml_cgraph& graph, std::vector<std::int32_t>& lost) {
         for (int i = 0; i < graph.n_nodes; ++i) {
             for (const ggml_tensor* source : graph.nodes[i]->src) {
-                if (source == nullptr) continue;
-                if (visited_at_build(graph, source)) {
-                    --lost[ggml_hash_find(&graph.visited_hash_set, source)];
-                } else {
-                    ++reads_of_copies_[source];
-                }
+                if (source != nullptr) count_read(graph, source, lost);
             }
+        }
+    }
+
+    void count_read(const ggml_cgraph& graph,
+                    const ggml_tensor* source,
+                    std::vector<std::int32_t>& lost) {
+        if (visited_at_build(graph, source)) {
+            --lost[ggml_hash_find(&graph.visited_hash_set, source)];
+        } else {
+            ++reads_of_copies_[source];
         }
     }
 
@@ -174,11 +165,11 @@ private:
         node.contiguous = ggml_is_contiguous(tensor);
         node.device_supports = around_.device.supports(*tensor);
         for (const ggml_tensor* source : tensor->src) {
-            if (source != nullptr) node.sources.push_back(ref_of(source, position));
+            if (source != nullptr) node.sources.push_back(ref_of(source));
         }
         if (tensor->view_src != nullptr) {
             node.has_storage = true;
-            node.storage = ref_of(tensor->view_src, position);
+            node.storage = ref_of(tensor->view_src);
         } else {
             node.alloc_bytes = aligned_tensor_bytes(around_.device, alignment_, *tensor);
         }
@@ -187,14 +178,14 @@ private:
         result_.nodes.push_back(std::move(node));
     }
 
-    Ref ref_of(const ggml_tensor* tensor, int reader) {
+    Ref ref_of(const ggml_tensor* tensor) {
         if (const Ref* ref = around_.tensors.find(tensor)) return *ref;
         if (const Ref* ref = own_.find(tensor)) return *ref;
         Ref ref;
         if (!is_copy(graph_, tensor)) {
             ref = add_input(tensor, tensor->name);
-        } else if (const ggml_tensor* source = copies_ ? copies_->take(tensor, reader) : nullptr) {
-            ref = ref_of(source, reader);
+        } else if (const ggml_tensor* source = copies_ ? copies_->take(tensor) : nullptr) {
+            ref = ref_of(source);
         } else {
             ref = add_input(tensor, copy_name(tensor)->source);
         }

@@ -10,15 +10,15 @@
 //
 //   1. A copy was never visited when the graph was built: it is not in cgraph's hash set.
 //   2. Its source has lost readers: cgraph's use count of it, taken when the graph was built,
-//      exceeds the readers that it has left. Nothing else in the graph has such a deficit, and the
-//      readers of the copies make up for it exactly.
+//      exceeds the readers that it has left. Nothing else in the graph has such a deficit.
 //   3. The source has the copy's NAME (or the part of it that 63 characters hold), type, shape and
-//      strides, stands before the reader, and has but one copy on each device.
+//      strides, and has lost as many readers as the copy has; more, if it was copied to several
+//      devices.
 //   4. Where that leaves several (the views of the experts' outputs have one name), copies and
 //      sources pair in order: the scheduler makes copies in the order of their first readers.
 //
-// In a split, the source of a copy is on another device by construction and so outside the split: it
-// becomes an Input named NAME.
+// In a split, the source of a copy is on another device by construction and so outside the split:
+// it becomes an Input named NAME.
 //
 // Layer of a node: the number that ends its name ("ffn_out-12"), else the layer of the first weight
 // or state that it reads, else that of the next node that has one, else of the last before it.

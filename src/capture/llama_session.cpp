@@ -23,16 +23,17 @@ std::optional<ggml_type> type_of_name(const std::string& name) {
 
 llama_flash_attn_type flash_attention_type(FlashAttention flash_attention) {
     switch (flash_attention) {
-        case FlashAttention::Off: return LLAMA_FLASH_ATTN_TYPE_DISABLED;
-        case FlashAttention::On: return LLAMA_FLASH_ATTN_TYPE_ENABLED;
-        case FlashAttention::Auto: break;
+        case FlashAttention::Off:
+            return LLAMA_FLASH_ATTN_TYPE_DISABLED;
+        case FlashAttention::On:
+            return LLAMA_FLASH_ATTN_TYPE_ENABLED;
+        case FlashAttention::Auto:
+            break;
     }
     return LLAMA_FLASH_ATTN_TYPE_AUTO;
 }
 
-bool has_cpu_backend() {
-    return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr;
-}
+bool has_cpu_backend() { return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr; }
 
 }  // namespace
 
@@ -54,7 +55,8 @@ Status ensure_cpu_backend(const std::string& directory) {
                  {}};
 }
 
-ModelPtr load_without_weights(const std::vector<std::string>& paths, VirtualDevice& device,
+ModelPtr load_without_weights(const std::vector<std::string>& paths,
+                              VirtualDevice& device,
                               bool load_mtp) {
     ggml_backend_dev_t devices[] = {device.device(), nullptr};
     llama_model_params params = llama_model_default_params();

@@ -3,8 +3,8 @@
 // For the capture only: every call must be made under a LogCapture, and llama.cpp may throw.
 #pragma once
 
-#include <llama.h>
 #include <llama-ext.h>
+#include <llama.h>
 
 #include <memory>
 #include <string>
@@ -20,9 +20,11 @@ namespace pshard {
 struct ModelDeleter {
     void operator()(llama_model* model) const { llama_model_free(model); }
 };
+
 struct ContextDeleter {
     void operator()(llama_context* context) const { llama_free(context); }
 };
+
 using ModelPtr = std::unique_ptr<llama_model, ModelDeleter>;
 using ContextPtr = std::unique_ptr<llama_context, ContextDeleter>;
 
@@ -30,7 +32,8 @@ using ContextPtr = std::unique_ptr<llama_context, ContextDeleter>;
 Status ensure_cpu_backend(const std::string& directory);
 
 // nullptr where llama.cpp refuses: its log says why. `paths`: all splits, in order.
-ModelPtr load_without_weights(const std::vector<std::string>& paths, VirtualDevice& device,
+ModelPtr load_without_weights(const std::vector<std::string>& paths,
+                              VirtualDevice& device,
                               bool load_mtp);
 
 // The parameters that llama.cpp gets for `spec`, each set on purpose.

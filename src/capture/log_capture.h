@@ -1,8 +1,8 @@
 // Silence while llama.cpp works, and what it complained about.
 //
 // While one lives, nothing that llama.cpp or ggml log reaches the terminal, a failed assertion of
-// theirs is thrown as a LlamaAbort (its frames are unwound, what they held in C is leaked), and what
-// it complained about is kept. The previous callbacks are back when it ends. The callbacks are
+// theirs is thrown as a LlamaAbort (its frames are unwound, what they held in C is leaked), and
+// what it complained about is kept. The previous callbacks are back when it ends. The callbacks are
 // process-wide, so only one can live at a time: others wait.
 #pragma once
 

@@ -16,8 +16,12 @@ std::uint64_t hash_of_tensors(const std::vector<GgufHeader>& files) {
     for (const GgufHeader& file : files) {
         for (const GgufTensor& tensor : file.tensors()) {
             text += tensor.name;
-            text += fmt::format(" {} {} {} {} {}\n", tensor.type, tensor.shape[0], tensor.shape[1],
-                                tensor.shape[2], tensor.shape[3]);
+            text += fmt::format(" {} {} {} {} {}\n",
+                                tensor.type,
+                                tensor.shape[0],
+                                tensor.shape[1],
+                                tensor.shape[2],
+                                tensor.shape[3]);
         }
     }
     return text_hash(text).value;
@@ -45,7 +49,8 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
     if (n_layers == 0 || n_layers > kMaxLayers) {
         return Error{fmt::format("says that it has {} layers ({}.block_count): it is no language "
                                  "model, or damaged",
-                                 n_layers, inventory.architecture),
+                                 n_layers,
+                                 inventory.architecture),
                      {first.path()}};
     }
     inventory.file_bytes = first.file_bytes();

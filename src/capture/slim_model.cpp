@@ -82,9 +82,10 @@ std::string slim_header(const GgufHeader& file) {
 }
 
 Error system_error(const std::string& path, std::string_view what) {
-    return Error{fmt::format("its header could not be copied to memory: {} failed ({})", what,
-                             std::strerror(errno)),
-                 {path}};
+    return Error{
+        fmt::format(
+            "its header could not be copied to memory: {} failed ({})", what, std::strerror(errno)),
+        {path}};
 }
 
 bool write_all(int descriptor, std::string_view bytes) {
@@ -102,8 +103,7 @@ SlimModel::File::~File() {
     if (descriptor_ >= 0) close(descriptor_);
 }
 
-SlimModel::File::File(File&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+SlimModel::File::File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 SlimModel::File& SlimModel::File::operator=(File&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);

@@ -36,9 +36,11 @@ private:
     class File {
     public:
         explicit File(int descriptor) : descriptor_(descriptor) {}
+
         ~File();
         File(File&& other) noexcept;
         File& operator=(File&& other) noexcept;
+
         [[nodiscard]] int descriptor() const { return descriptor_; }
 
     private:

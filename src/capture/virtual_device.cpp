@@ -64,14 +64,14 @@ ggml_status buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor
 }
 
 // There is no memory behind the addresses: what is written is dropped, what is read is zero.
-void buffer_memset_tensor(ggml_backend_buffer_t, ggml_tensor*, std::uint8_t, std::size_t,
-                          std::size_t) {}
+void buffer_memset_tensor(
+    ggml_backend_buffer_t, ggml_tensor*, std::uint8_t, std::size_t, std::size_t) {}
 
 void buffer_set_tensor(ggml_backend_buffer_t, ggml_tensor*, const void*, std::size_t, std::size_t) {
 }
 
-void buffer_get_tensor(ggml_backend_buffer_t, const ggml_tensor*, void* data, std::size_t,
-                       std::size_t size) {
+void buffer_get_tensor(
+    ggml_backend_buffer_t, const ggml_tensor*, void* data, std::size_t, std::size_t size) {
     std::memset(data, 0, size);
 }
 
@@ -179,8 +179,22 @@ void backend_free(ggml_backend_t backend) { delete backend; }
 ggml_status backend_graph_compute(ggml_backend_t, ggml_cgraph*) { return GGML_STATUS_FAILED; }
 
 ggml_guid_t backend_guid() {
-    static ggml_guid guid = {0x70, 0x73, 0x68, 0x61, 0x72, 0x64, 0x2d, 0x76,
-                             0x69, 0x72, 0x74, 0x75, 0x61, 0x6c, 0x2d, 0x31};
+    static ggml_guid guid = {0x70,
+                             0x73,
+                             0x68,
+                             0x61,
+                             0x72,
+                             0x64,
+                             0x2d,
+                             0x76,
+                             0x69,
+                             0x72,
+                             0x74,
+                             0x75,
+                             0x61,
+                             0x6c,
+                             0x2d,
+                             0x31};
     return &guid;
 }
 
@@ -200,7 +214,9 @@ void device_get_memory(ggml_backend_dev_t device, std::size_t* free, std::size_t
     *free = *total = impl_of(device)->spec.memory;
 }
 
-enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) { return GGML_BACKEND_DEVICE_TYPE_GPU; }
+enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) {
+    return GGML_BACKEND_DEVICE_TYPE_GPU;
+}
 
 void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     *props = {};

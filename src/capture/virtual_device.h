@@ -2,8 +2,8 @@
 // size, and nothing is allocated but address space.
 //
 // What it can compute and how large a tensor is on it are a DevicePolicy's answers. It remembers
-// the tensors that llama.cpp sizes or places on it, so that a capture misses none: KV caches that no
-// graph reads are never seen in a graph.
+// the tensors that llama.cpp sizes or places on it, so that a capture misses none: KV caches that
+// no graph reads are never seen in a graph.
 //
 // Source: ggml/src/ggml-backend-impl.h of ggml v0.5.0 (GGML_BACKEND_API_VERSION 2).
 #pragma once

@@ -10,11 +10,11 @@
 namespace pshard {
 namespace {
 
-constexpr Bytes kAlignment = 64;                    // minStorageBufferOffsetAlignment
-constexpr Bytes kMaxBuffer = kGiB;                  // suballocation_block_size
-constexpr Bytes kMaxStorageRange = 4 * kGiB - 1;    // maxStorageBufferRange
+constexpr Bytes kAlignment = 64;                  // minStorageBufferOffsetAlignment
+constexpr Bytes kMaxBuffer = kGiB;                // suballocation_block_size
+constexpr Bytes kMaxStorageRange = 4 * kGiB - 1;  // maxStorageBufferRange
 constexpr std::int64_t kMaxWorkgroup = 1024;
-constexpr std::int64_t kSharedMemory = 32 * 1024;
+constexpr std::int64_t kSharedMemory = std::int64_t{32} * 1024;
 
 bool is_one_of(ggml_type type, std::initializer_list<ggml_type> types) {
     return std::find(types.begin(), types.end(), type) != types.end();
@@ -34,13 +34,26 @@ bool all_f32(const ggml_tensor& op) {
 }
 
 bool is_copyable_quant(ggml_type type) {
-    return is_one_of(type, {GGML_TYPE_Q1_0, GGML_TYPE_Q2_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1,
-                            GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0, GGML_TYPE_IQ4_NL});
+    return is_one_of(type,
+                     {GGML_TYPE_Q1_0,
+                      GGML_TYPE_Q2_0,
+                      GGML_TYPE_Q4_0,
+                      GGML_TYPE_Q4_1,
+                      GGML_TYPE_Q5_0,
+                      GGML_TYPE_Q5_1,
+                      GGML_TYPE_Q8_0,
+                      GGML_TYPE_IQ4_NL});
 }
 
 bool is_matrix_type(ggml_type type) {
-    return !is_one_of(type, {GGML_TYPE_Q8_1, GGML_TYPE_Q8_K, GGML_TYPE_I8, GGML_TYPE_I16,
-                             GGML_TYPE_I32, GGML_TYPE_I64, GGML_TYPE_F64});
+    return !is_one_of(type,
+                      {GGML_TYPE_Q8_1,
+                       GGML_TYPE_Q8_K,
+                       GGML_TYPE_I8,
+                       GGML_TYPE_I16,
+                       GGML_TYPE_I32,
+                       GGML_TYPE_I64,
+                       GGML_TYPE_F64});
 }
 
 bool fits_storage_range(const ggml_tensor& op) {
@@ -74,9 +87,16 @@ bool supports_flash_attention(const ggml_tensor& op) {
     const ggml_tensor* k = op.src[1];
     const ggml_tensor* v = op.src[2];
     const auto readable = [](const ggml_tensor* cache) {
-        return is_one_of(cache->type, {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0,
-                                       GGML_TYPE_Q5_1, GGML_TYPE_Q5_0, GGML_TYPE_Q4_1,
-                                       GGML_TYPE_Q4_0, GGML_TYPE_IQ4_NL});
+        return is_one_of(cache->type,
+                         {GGML_TYPE_F32,
+                          GGML_TYPE_F16,
+                          GGML_TYPE_BF16,
+                          GGML_TYPE_Q8_0,
+                          GGML_TYPE_Q5_1,
+                          GGML_TYPE_Q5_0,
+                          GGML_TYPE_Q4_1,
+                          GGML_TYPE_Q4_0,
+                          GGML_TYPE_IQ4_NL});
     };
     if (k->ne[0] % 8 != 0 || v->ne[0] % 8 != 0) return false;
     if (!readable(k) || !readable(v)) return false;
@@ -141,26 +161,44 @@ bool supports_lightning_indexer(const ggml_tensor& op) {
         return tensor == nullptr || tensor->view_offs % kAlignment == 0;
     };
     return op.src[0]->ne[0] == 128 && std::all_of(op.src, op.src + 4, offset_aligned) &&
-           is_one_of(op.src[1]->type, {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16,
-                                       GGML_TYPE_Q8_0, GGML_TYPE_Q5_1, GGML_TYPE_Q5_0,
-                                       GGML_TYPE_Q4_1, GGML_TYPE_Q4_0});
+           is_one_of(op.src[1]->type,
+                     {GGML_TYPE_F32,
+                      GGML_TYPE_F16,
+                      GGML_TYPE_BF16,
+                      GGML_TYPE_Q8_0,
+                      GGML_TYPE_Q5_1,
+                      GGML_TYPE_Q5_0,
+                      GGML_TYPE_Q4_1,
+                      GGML_TYPE_Q4_0});
 }
 
 bool supports_kernel(const ggml_tensor& op) {
     switch (op.op) {
         case GGML_OP_MUL_MAT:
-        case GGML_OP_MUL_MAT_ID: return supports_mul_mat(op);
-        case GGML_OP_FLASH_ATTN_EXT: return supports_flash_attention(op);
-        case GGML_OP_SOLVE_TRI: return supports_solve_tri(op);
-        case GGML_OP_SSM_SCAN: return supports_ssm_scan(op);
-        case GGML_OP_SSM_CONV: return is_f32(op.src[0]);
-        case GGML_OP_GATED_DELTA_NET: return supports_gated_delta_net(op);
-        case GGML_OP_GATED_LINEAR_ATTN: return all_f32(op) && op.src[0]->ne[0] == 64;
-        case GGML_OP_LIGHTNING_INDEXER: return supports_lightning_indexer(op);
-        case GGML_OP_DSV4_HC_COMB: return all_f32(op);
-        case GGML_OP_DSV4_HC_PRE: return all_f32(op) && op.src[0]->ne[1] == 4;
-        case GGML_OP_DSV4_HC_POST: return all_f32(op) && op.src[1]->ne[1] == 4;
-        default: return true;
+        case GGML_OP_MUL_MAT_ID:
+            return supports_mul_mat(op);
+        case GGML_OP_FLASH_ATTN_EXT:
+            return supports_flash_attention(op);
+        case GGML_OP_SOLVE_TRI:
+            return supports_solve_tri(op);
+        case GGML_OP_SSM_SCAN:
+            return supports_ssm_scan(op);
+        case GGML_OP_SSM_CONV:
+            return is_f32(op.src[0]);
+        case GGML_OP_GATED_DELTA_NET:
+            return supports_gated_delta_net(op);
+        case GGML_OP_GATED_LINEAR_ATTN:
+            return all_f32(op) && op.src[0]->ne[0] == 64;
+        case GGML_OP_LIGHTNING_INDEXER:
+            return supports_lightning_indexer(op);
+        case GGML_OP_DSV4_HC_COMB:
+            return all_f32(op);
+        case GGML_OP_DSV4_HC_PRE:
+            return all_f32(op) && op.src[0]->ne[1] == 4;
+        case GGML_OP_DSV4_HC_POST:
+            return all_f32(op) && op.src[1]->ne[1] == 4;
+        default:
+            return true;
     }
 }
 
@@ -168,30 +206,41 @@ bool supports_move(const ggml_tensor& op) {
     switch (op.op) {
         case GGML_OP_GET_ROWS:
             return is_matrix_type(op.src[0]->type) || op.src[0]->type == GGML_TYPE_I32;
-        case GGML_OP_SET_ROWS: return supports_set_rows(op);
+        case GGML_OP_SET_ROWS:
+            return supports_set_rows(op);
         case GGML_OP_CONT:
         case GGML_OP_CPY:
-        case GGML_OP_DUP: return supports_copy(op);
-        case GGML_OP_CONCAT: return supports_concat(op);
-        case GGML_OP_REPEAT: return ggml_type_size(op.type) == ggml_type_size(op.src[0]->type) &&
-                                    (ggml_type_size(op.type) == 4 || ggml_type_size(op.type) == 2);
+        case GGML_OP_DUP:
+            return supports_copy(op);
+        case GGML_OP_CONCAT:
+            return supports_concat(op);
+        case GGML_OP_REPEAT:
+            return ggml_type_size(op.type) == ggml_type_size(op.src[0]->type) &&
+                   (ggml_type_size(op.type) == 4 || ggml_type_size(op.type) == 2);
         case GGML_OP_ARGSORT:
-        case GGML_OP_TOP_K: return ggml_is_contiguous(&op) && ggml_is_contiguous(op.src[0]);
-        case GGML_OP_ARGMAX: return ggml_is_contiguous(op.src[0]) && is_f32(op.src[0]);
+        case GGML_OP_TOP_K:
+            return ggml_is_contiguous(&op) && ggml_is_contiguous(op.src[0]);
+        case GGML_OP_ARGMAX:
+            return ggml_is_contiguous(op.src[0]) && is_f32(op.src[0]);
         case GGML_OP_SET:
             return op.src[0]->type == op.src[1]->type && op.src[0]->type == op.type &&
                    is_one_of(op.type, {GGML_TYPE_F32, GGML_TYPE_I32});
         case GGML_OP_PAD:
-        case GGML_OP_ROLL: return is_f32(op.src[0]);
-        case GGML_OP_ACC: return all_f32(op);
-        case GGML_OP_FILL: return is_f32_or_f16(&op);
-        default: return true;
+        case GGML_OP_ROLL:
+            return is_f32(op.src[0]);
+        case GGML_OP_ACC:
+            return all_f32(op);
+        case GGML_OP_FILL:
+            return is_f32_or_f16(&op);
+        default:
+            return true;
     }
 }
 
 bool supports_arithmetic(const ggml_tensor& op) {
     switch (op.op) {
-        case GGML_OP_UNARY: return is_f32_or_f16(op.src[0]) && op.src[0]->type == op.type;
+        case GGML_OP_UNARY:
+            return is_f32_or_f16(op.src[0]) && op.src[0]->type == op.type;
         case GGML_OP_GLU:
             return is_f32_or_f16(op.src[0]) && op.src[0]->type == op.type &&
                    (op.src[1] == nullptr || op.src[1]->type == op.src[0]->type);
@@ -211,24 +260,30 @@ bool supports_arithmetic(const ggml_tensor& op) {
         case GGML_OP_LEAKY_RELU:
         case GGML_OP_LOG:
         case GGML_OP_TRI:
-        case GGML_OP_DIAG: return is_f32_or_f16(op.src[0]) && op.type == op.src[0]->type;
+        case GGML_OP_DIAG:
+            return is_f32_or_f16(op.src[0]) && op.type == op.src[0]->type;
         case GGML_OP_NORM:
-        case GGML_OP_L2_NORM: return is_f32(op.src[0]) && is_f32(&op);
-        case GGML_OP_GROUP_NORM: return ggml_is_contiguous(op.src[0]);
+        case GGML_OP_L2_NORM:
+            return is_f32(op.src[0]) && is_f32(&op);
+        case GGML_OP_GROUP_NORM:
+            return ggml_is_contiguous(op.src[0]);
         case GGML_OP_ROPE:
             return ggml_is_contiguous_rows(&op) && ggml_is_contiguous_rows(op.src[0]);
         case GGML_OP_SCALE:
-        case GGML_OP_DIAG_MASK_INF: return ggml_is_contiguous(op.src[0]) && is_f32(op.src[0]);
+        case GGML_OP_DIAG_MASK_INF:
+            return ggml_is_contiguous(op.src[0]) && is_f32(op.src[0]);
         case GGML_OP_SOFT_MAX:
             return ggml_is_contiguous(op.src[0]) && is_f32(op.src[0]) &&
                    (op.src[1] == nullptr || is_f32_or_f16(op.src[1]));
         case GGML_OP_SUM:
         case GGML_OP_SUM_ROWS:
         case GGML_OP_MEAN:
-        case GGML_OP_CUMSUM: return is_f32(op.src[0]) && ggml_is_contiguous_rows(op.src[0]);
+        case GGML_OP_CUMSUM:
+            return is_f32(op.src[0]) && ggml_is_contiguous_rows(op.src[0]);
         case GGML_OP_OUT_PROD:
             return all_f32(op) && ggml_is_contiguous(op.src[0]) && ggml_is_contiguous(op.src[1]);
-        default: return true;
+        default:
+            return true;
     }
 }
 
@@ -243,8 +298,10 @@ bool exists(ggml_op op) {
         case GGML_OP_MAP_CUSTOM1:
         case GGML_OP_MAP_CUSTOM2:
         case GGML_OP_MAP_CUSTOM3:
-        case GGML_OP_CUSTOM: return false;
-        default: return true;
+        case GGML_OP_CUSTOM:
+            return false;
+        default:
+            return true;
     }
 }
 

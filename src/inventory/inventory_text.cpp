@@ -21,7 +21,9 @@ constexpr std::uint64_t kMaxRecords = 1 << 24;
 
 // "key value" lines under a title.
 template <typename Record, std::size_t N>
-void write_block(std::string& out, std::string_view title, const Record& record,
+void write_block(std::string& out,
+                 std::string_view title,
+                 const Record& record,
                  const std::array<Field<Record>, N>& fields) {
     out += title;
     out += '\n';
@@ -35,7 +37,9 @@ void write_block(std::string& out, std::string_view title, const Record& record,
 
 // One line; a run of k fields that are the same in `previous` is written "=k".
 template <typename Record, std::size_t N>
-void write_line(std::string& out, const Record& record, const Record* previous,
+void write_line(std::string& out,
+                const Record& record,
+                const Record* previous,
                 const std::array<Field<Record>, N>& fields) {
     for (std::size_t i = 0; i < N;) {
         if (i > 0) out += ' ';
@@ -53,8 +57,11 @@ void write_line(std::string& out, const Record& record, const Record* previous,
 }
 
 template <typename Record, std::size_t N>
-void write_table(std::string& out, std::string_view title, const std::vector<Record>& records,
-                 const std::vector<Record>* previous, const std::array<Field<Record>, N>& fields) {
+void write_table(std::string& out,
+                 std::string_view title,
+                 const std::vector<Record>& records,
+                 const std::vector<Record>* previous,
+                 const std::array<Field<Record>, N>& fields) {
     out += fmt::format("{} {}\n", title, records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
         const bool has_previous = previous != nullptr && i < previous->size();
@@ -64,16 +71,21 @@ void write_table(std::string& out, std::string_view title, const std::vector<Rec
 
 void write_graph(std::string& out, const Graph& graph, const Graph* previous) {
     write_block(out, "graph", graph, kGraphFields);
-    write_table(out, "inputs", graph.inputs, previous != nullptr ? &previous->inputs : nullptr,
+    write_table(out,
+                "inputs",
+                graph.inputs,
+                previous != nullptr ? &previous->inputs : nullptr,
                 kInputFields);
-    write_table(out, "nodes", graph.nodes, previous != nullptr ? &previous->nodes : nullptr,
-                kNodeFields);
+    write_table(
+        out, "nodes", graph.nodes, previous != nullptr ? &previous->nodes : nullptr, kNodeFields);
 }
 
 // ---- reading records ----
 
 template <typename Record, std::size_t N>
-void read_block(Cursor& in, std::string_view title, Record& record,
+void read_block(Cursor& in,
+                std::string_view title,
+                Record& record,
                 const std::array<Field<Record>, N>& fields) {
     in.word(title);
     in.end_of_line();
@@ -100,7 +112,9 @@ std::size_t read_run(Cursor& in, bool has_previous, std::size_t left) {
 }
 
 template <typename Record, std::size_t N>
-void read_line(Cursor& in, Record& record, const Record* previous,
+void read_line(Cursor& in,
+               Record& record,
+               const Record* previous,
                const std::array<Field<Record>, N>& fields) {
     for (std::size_t i = 0; i < N && !in.failed();) {
         if (!in.next_begins_with('=')) {
@@ -114,8 +128,11 @@ void read_line(Cursor& in, Record& record, const Record* previous,
 }
 
 template <typename Record, std::size_t N>
-void read_table(Cursor& in, std::string_view title, std::vector<Record>& records,
-                const std::vector<Record>* previous, const std::array<Field<Record>, N>& fields) {
+void read_table(Cursor& in,
+                std::string_view title,
+                std::vector<Record>& records,
+                const std::vector<Record>* previous,
+                const std::array<Field<Record>, N>& fields) {
     in.word(title);
     std::uint64_t count = 0;
     get(in, count);
@@ -131,14 +148,20 @@ void read_table(Cursor& in, std::string_view title, std::vector<Record>& records
 
 // ---- soundness ----
 
-bool points_somewhere(const Ref& ref, std::size_t node, const Graph& graph,
+bool points_somewhere(const Ref& ref,
+                      std::size_t node,
+                      const Graph& graph,
                       const Inventory& inventory) {
     const auto index = static_cast<std::size_t>(ref.index);
     switch (ref.kind) {
-        case Ref::Kind::Node: return index < node;
-        case Ref::Kind::Weight: return index < inventory.weights.size();
-        case Ref::Kind::State: return index < inventory.states.size();
-        case Ref::Kind::Input: return index < graph.inputs.size();
+        case Ref::Kind::Node:
+            return index < node;
+        case Ref::Kind::Weight:
+            return index < inventory.weights.size();
+        case Ref::Kind::State:
+            return index < inventory.states.size();
+        case Ref::Kind::Input:
+            return index < graph.inputs.size();
     }
     return false;
 }
@@ -151,9 +174,12 @@ void check_refs(Cursor& in, const Graph& graph, const Inventory& inventory) {
         };
         if (!std::all_of(node.sources.begin(), node.sources.end(), sound) ||
             (node.has_storage && !sound(node.storage))) {
-            in.fail(fmt::format("node {} ('{}') of the graph of {} tokens, which ends here, refers "
-                                "to what does not stand before it",
-                                i, node.name, graph.n_tokens));
+            in.fail(
+                fmt::format("node {} ('{}') of the graph of {} tokens, which ends here, refers "
+                            "to what does not stand before it",
+                            i,
+                            node.name,
+                            graph.n_tokens));
         }
     }
 }
@@ -166,10 +192,13 @@ void read_graph(Cursor& in, Inventory& inventory) {
         in.fail(fmt::format("the graph of {} tokens does not follow in ascending order",
                             graph.n_tokens));
     }
-    read_table(in, "inputs", graph.inputs, previous != nullptr ? &previous->inputs : nullptr,
+    read_table(in,
+               "inputs",
+               graph.inputs,
+               previous != nullptr ? &previous->inputs : nullptr,
                kInputFields);
-    read_table(in, "nodes", graph.nodes, previous != nullptr ? &previous->nodes : nullptr,
-               kNodeFields);
+    read_table(
+        in, "nodes", graph.nodes, previous != nullptr ? &previous->nodes : nullptr, kNodeFields);
     check_refs(in, graph, inventory);
     inventory.graphs.push_back(std::move(graph));
 }
@@ -179,9 +208,11 @@ void read_version(Cursor& in) {
     std::uint32_t version = 0;
     get(in, version);
     if (!in.failed() && version != kVersion) {
-        in.fail(fmt::format("is version {} of the format; this program reads version {}: capture "
-                            "the model again",
-                            version, kVersion));
+        in.fail(
+            fmt::format("is version {} of the format; this program reads version {}: capture "
+                        "the model again",
+                        version,
+                        kVersion));
     }
     in.end_of_line();
 }

@@ -96,7 +96,8 @@ void get_number(Cursor& in, T& value) {
     if (const auto number = number_of<T>(in.field())) {
         value = *number;
     } else {
-        in.expected(fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(),
+        in.expected(fmt::format("a whole number from {} to {}",
+                                std::numeric_limits<T>::min(),
                                 std::numeric_limits<T>::max()));
     }
 }
@@ -155,9 +156,9 @@ void Cursor::fail(std::string message) {
     const std::string_view before = text_.substr(0, field_);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
-    error_ = Error{std::move(message),
-                   {std::string(file_), static_cast<int>(line),
-                    static_cast<int>(field_ - line_begin) + 1}};
+    error_ = Error{
+        std::move(message),
+        {std::string(file_), static_cast<int>(line), static_cast<int>(field_ - line_begin) + 1}};
     at_ = field_ = text_.size();
 }
 
@@ -226,14 +227,23 @@ void put(std::string& out, const std::string& text) {
 }
 
 void put(std::string& out, bool value) { out += value ? '1' : '0'; }
+
 void put(std::string& out, int value) { put_number(out, value); }
+
 void put(std::string& out, std::int64_t value) { put_number(out, value); }
+
 void put(std::string& out, std::uint32_t value) { put_number(out, value); }
+
 void put(std::string& out, std::uint64_t value) { put_number(out, value); }
+
 void put(std::string& out, FlashAttention value) { put_word(out, value); }
+
 void put(std::string& out, OutputUse value) { put_word(out, value); }
+
 void put(std::string& out, Side value) { put_word(out, value); }
+
 void put(std::string& out, StateKind value) { put_word(out, value); }
+
 void put(std::string& out, Hash64 hash) { out += to_text(hash); }
 
 void put(std::string& out, const Shape& shape) {
@@ -281,12 +291,19 @@ void get(Cursor& in, bool& value) {
 }
 
 void get(Cursor& in, int& value) { get_number(in, value); }
+
 void get(Cursor& in, std::int64_t& value) { get_number(in, value); }
+
 void get(Cursor& in, std::uint32_t& value) { get_number(in, value); }
+
 void get(Cursor& in, std::uint64_t& value) { get_number(in, value); }
+
 void get(Cursor& in, FlashAttention& value) { get_word(in, value); }
+
 void get(Cursor& in, OutputUse& value) { get_word(in, value); }
+
 void get(Cursor& in, Side& value) { get_word(in, value); }
+
 void get(Cursor& in, StateKind& value) { get_word(in, value); }
 
 void get(Cursor& in, Hash64& hash) {

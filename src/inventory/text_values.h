@@ -1,5 +1,6 @@
-// How single values stand in the text form of an inventory (docs/formats/inventory.md): `put` appends
-// one to a text, `get` reads one from a Cursor. Only inventory_text.cpp and inventory_fields.h use it.
+// How single values stand in the text form of an inventory (docs/formats/inventory.md): `put`
+// appends one to a text, `get` reads one from a Cursor. Only inventory_text.cpp and
+// inventory_fields.h use it.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +22,11 @@ public:
     Cursor(std::string_view text, std::string_view file) : text_(text), file_(file) {}
 
     [[nodiscard]] bool failed() const { return error_.has_value(); }
+
     [[nodiscard]] const Error& error() const { return *error_; }
+
     [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
+
     [[nodiscard]] std::size_t bytes_left() const { return text_.size() - at_; }
 
     // Fault at the field read last.

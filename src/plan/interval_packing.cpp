@@ -9,7 +9,12 @@ namespace {
 class Packing {
 public:
     Packing(std::vector<Block>& blocks, int clock_end)
-        : blocks_(blocks), alive_(static_cast<std::size_t>(clock_end)), stamp_(blocks.size(), -1) {}
+        : blocks_(blocks), alive_(static_cast<std::size_t>(clock_end), -1),
+          stamp_(blocks.size(), -1) {
+        std::size_t ticks = 0;
+        for (const Block& b : blocks) ticks += static_cast<std::size_t>(b.death - b.birth + 1);
+        links_.reserve(ticks);
+    }
 
     Bytes run() {
         std::vector<int> order(blocks_.size());
@@ -32,11 +37,21 @@ private:
         Bytes end;
     };
 
+    // One placed block at one tick, and the next at the same tick.
+    struct Link {
+        int block;
+        int next;
+    };
+
     Block& block(int b) { return blocks_[static_cast<std::size_t>(b)]; }
+
+    const Link& link(int l) const { return links_[static_cast<std::size_t>(l)]; }
 
     void mark(int b) {
         for (int t = block(b).birth; t <= block(b).death; ++t) {
-            alive_[static_cast<std::size_t>(t)].push_back(b);
+            int& head = alive_[static_cast<std::size_t>(t)];
+            links_.push_back({b, head});
+            head = static_cast<int>(links_.size()) - 1;
         }
     }
 
@@ -44,7 +59,8 @@ private:
     void collect_neighbours(int b) {
         spans_.clear();
         for (int t = block(b).birth; t <= block(b).death; ++t) {
-            for (const int other : alive_[static_cast<std::size_t>(t)]) {
+            for (int l = alive_[static_cast<std::size_t>(t)]; l >= 0; l = link(l).next) {
+                const int other = link(l).block;
                 int& seen = stamp_[static_cast<std::size_t>(other)];
                 if (seen == b) continue;
                 seen = b;
@@ -66,8 +82,9 @@ private:
     }
 
     std::vector<Block>& blocks_;
-    std::vector<std::vector<int>> alive_;  // placed blocks at each tick
-    std::vector<int> stamp_;               // the block for which a neighbour was last collected
+    std::vector<int> alive_;  // by tick: the first link of the list of placed blocks
+    std::vector<Link> links_;
+    std::vector<int> stamp_;  // by block: for which one it was last collected as a neighbour
     std::vector<Span> spans_;
 };
 

@@ -66,8 +66,10 @@ private:
         const auto i = static_cast<std::size_t>(index);
         const Weight& weight = plan_.inventory.weights[i];
         const Lane lane = plan_.placement.weights[i];
+        // Tables that layers on both sides read (rope factors) are read from the host master there.
+        const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
-            if (lane == Lane::Gpu && plan_.scratch.cpu.weights[i] == kNoOffset) {
+            if (lane == Lane::Gpu && !shared && plan_.scratch.cpu.weights[i] == kNoOffset) {
                 complain(node, device, fmt::format("reads '{}', which is in VRAM", weight.name));
             }
         } else if (is_streamed(lane)) {

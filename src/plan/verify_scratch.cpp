@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "plan/verify_checks.h"
 
@@ -83,6 +84,12 @@ public:
         return found != owned_.end() && found->second.value == value;
     }
 
+    // Holds the value as it was before its storage was written again.
+    bool holds_older(const Value& value) const {
+        const auto found = owned_.find(offset(value.of));
+        return found != owned_.end() && found->second.value.of == value.of && !holds(value);
+    }
+
     // Takes the value's bytes from whoever had them.
     void claim(const Value& value) {
         const Extent extent = this->extent(value.of);
@@ -122,21 +129,33 @@ private:
     std::map<std::pair<int, int>, Ref> lost_to_;  // values that others have taken the bytes of
 };
 
-// Ops that may write over an operand: those that read each element (or row) before they write it.
-// Row by row only the first operand may be written over.
-bool is_elementwise(const std::string& op) {
-    static constexpr std::array kOps = {
-        "ADD",         "SUB",        "MUL",      "DIV",      "SCALE", "SQR", "SQRT", "LOG",
-        "SILU",        "GELU",       "RELU",     "SIGMOID",  "TANH",  "EXP", "NEG",  "ABS",
-        "SIN",         "COS",        "CLAMP",    "ADD1",     "STEP",  "SGN", "ELU",  "HARDSWISH",
-        "HARDSIGMOID", "GELU_QUICK", "GELU_ERF", "SOFTPLUS", "EXPM1"};
-    return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+template <std::size_t N>
+bool is_one_of(const std::string& op, const std::array<std::string_view, N>& ops) {
+    return std::find(ops.begin(), ops.end(), op) != ops.end();
 }
 
+// Ops that read each element before they write it: they may write over an operand.
+bool is_elementwise(const std::string& op) {
+    static constexpr auto kOps = std::to_array<std::string_view>(
+        {"ADD",  "ADD1",     "SUB",        "MUL",   "DIV",   "SCALE",     "SQR",
+         "SQRT", "LOG",      "SIN",        "COS",   "CLAMP", "FILL",      "ABS",
+         "SGN",  "NEG",      "STEP",       "TANH",  "ELU",   "RELU",      "SIGMOID",
+         "GELU", "GELU_ERF", "GELU_QUICK", "SILU",  "XIELU", "HARDSWISH", "HARDSIGMOID",
+         "EXP",  "EXPM1",    "SOFTPLUS",   "FLOOR", "CEIL",  "ROUND",     "TRUNC"});
+    return is_one_of(op, kOps);
+}
+
+// Ops that read each row before they write it: they may write over the first operand.
 bool is_rowwise(const std::string& op) {
-    static constexpr std::array kOps = {
-        "RMS_NORM", "NORM", "L2_NORM", "SOFT_MAX", "ROPE", "ADD_ID"};
-    return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+    static constexpr auto kOps = std::to_array<std::string_view>({"RMS_NORM",
+                                                                  "NORM",
+                                                                  "L2_NORM",
+                                                                  "SOFT_MAX",
+                                                                  "ROPE",
+                                                                  "ADD_ID",
+                                                                  "DIAG_MASK_ZERO",
+                                                                  "DIAG_MASK_INF"});
+    return is_one_of(op, kOps);
 }
 
 class ScratchCheck {
@@ -215,8 +234,8 @@ private:
         for (const Ref& source : node.sources) {
             const auto value = expected(device, source);
             if (!value || value->of.kind == Ref::Kind::Weight || is_own(*value, device)) continue;
-            const auto brought = here.thief(value->of);
-            if (here.holds(*value) || brought) continue;
+            const bool brought = here.holds(*value) || here.holds_older(*value);
+            if (brought || here.thief(value->of)) continue;  // once, for all stages
             check_origin(node, source, device);
             claim(here, *value);
         }
@@ -312,14 +331,19 @@ private:
 
     bool expect_whole(const Memory& here, const Value& value, const std::string& reader) {
         if (here.holds(value)) return true;
-        const auto thief = here.thief(value.of);
-        violations_.push_back(fmt::format(
-            "{} reads '{}' in the {}'s scratch, {}",
-            reader,
-            here.name(value.of),
-            device_text(here.device()),
-            thief ? "and '" + here.name(*thief) + "' has taken its bytes" : "and it is not there"));
+        violations_.push_back(fmt::format("{} reads '{}' in the {}'s scratch, {}",
+                                          reader,
+                                          here.name(value.of),
+                                          device_text(here.device()),
+                                          missing_text(here, value)));
         return false;
+    }
+
+    static std::string missing_text(const Memory& here, const Value& value) {
+        if (here.holds_older(value)) return "which was copied before it was written again";
+        const auto thief = here.thief(value.of);
+        if (!thief) return "and it is not there";
+        return "and '" + here.name(*thief) + "' has taken its bytes";
     }
 
     void claim(Memory& here, const Value& value) {

@@ -28,6 +28,11 @@ std::string why_it_won(const PlanReport& report, const TierPlan& tier, const Can
                        bound_name(plan.prediction->bound_by));
 }
 
+std::string slower_text(const Prediction& rival, const Prediction& plan) {
+    const double percent = 100 * (1 - rival.tokens_per_second / plan.tokens_per_second);
+    return percent < 0.05 ? "as fast, the rest decided" : fmt::format("{:.1f} % slower", percent);
+}
+
 std::string why_it_lost(const Candidate& rival, const Candidate& plan) {
     const std::string name = fmt::format("{} ({})", strategy_name(rival.choice.strategy),
                                          choice_text(rival.choice));
@@ -36,10 +41,8 @@ std::string why_it_lost(const Candidate& rival, const Candidate& plan) {
         return fmt::format("- {}: keeps less of the model on the GPU, {} MiB\n", name,
                            mib_text(rival.memory.device.total()));
     }
-    const double slower =
-        1 - rival.prediction->tokens_per_second / plan.prediction->tokens_per_second;
-    return fmt::format("- {}: {} t/s, {:.1f} % slower; {:.1f} ms for a pass, bound by {}; {} MiB\n",
-                       name, rate_text(rival.prediction), 100 * slower,
+    return fmt::format("- {}: {} t/s, {}; {:.1f} ms for a pass, bound by {}; {} MiB\n", name,
+                       rate_text(rival.prediction), slower_text(*rival.prediction, *plan.prediction),
                        1e3 * rival.prediction->pass_seconds,
                        bound_name(rival.prediction->bound_by),
                        mib_text(rival.memory.device.total()));

@@ -75,6 +75,18 @@ Json json_of(const TierPlan& tier) {
             {"rivals", rivals_of(tier)}};
 }
 
+Json stock_json(const PlanReport& report) {
+    if (!report.plan.baseline_vram) return nullptr;
+    Json rates = Json::array();
+    for (const StockRate& rate : stock_rates(report)) {
+        rates.push_back({{"tokens", rate.n_tokens},
+                         {"device_bytes", rate.resident.memory.device.total()},
+                         {"prediction", json_of(rate.resident.prediction)},
+                         {"empty_cache", json_of(rate.empty)}});
+    }
+    return {{"vram_bytes", *report.plan.baseline_vram}, {"tiers", std::move(rates)}};
+}
+
 Json context_json(const Inventory& inventory) {
     const ContextSpec& context = inventory.context;
     return {{"n_ctx", context.n_ctx},
@@ -134,7 +146,7 @@ Json json_of(const PlanReport& report) {
             {"fingerprint", or_null(fingerprint)},
             {"registry", report.registry_path},
             {"cache_ubatch", report.plan.cache_ubatch},
-            {"baseline_vram_bytes", or_null(report.plan.baseline_vram)},
+            {"stock_holds_all", stock_json(report)},
             {"tiers", std::move(tiers)},
             {"switch_bytes", std::move(switches)},
             {"notes", report.notes}};

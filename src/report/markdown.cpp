@@ -82,6 +82,21 @@ std::string tiers_table(const PlanReport& report) {
                                  true, true});
 }
 
+// What stock reaches where it holds everything.
+std::string stock_table(const PlanReport& report) {
+    std::vector<Row> rows = {{"tokens", "t/s at 0", fmt::format("t/s at {}", report.depth_tokens),
+                              "bound by", "VRAM MiB"}};
+    for (const StockRate& rate : stock_rates(report)) {
+        rows.push_back({std::to_string(rate.n_tokens), rate_text(rate.empty),
+                        rate_text(rate.resident.prediction),
+                        rate.resident.prediction
+                            ? std::string(bound_name(rate.resident.prediction->bound_by))
+                            : "-",
+                        mib_text(rate.resident.memory.device.total())});
+    }
+    return markdown_table(rows, {true, true, true, false, true});
+}
+
 // Why the tiers without a plan have none.
 std::string refusals(const PlanReport& report) {
     std::string text;
@@ -93,6 +108,20 @@ std::string refusals(const PlanReport& report) {
         }
     }
     return text.empty() ? text : "\n" + text;
+}
+
+// Batches that leave no room for the depth beside them are priced at what remains.
+std::string depth_note(const PlanReport& report) {
+    const std::uint32_t n_ctx = report.inventory.context.n_ctx;
+    std::string tokens;
+    for (const TierPlan& tier : report.plan.tiers) {
+        if (tier.n_tokens + std::uint64_t{report.depth_tokens} <= n_ctx) continue;
+        tokens += fmt::format("{}{}", tokens.empty() ? "" : ", ", tier.n_tokens);
+    }
+    if (tokens.empty()) return "";
+    return fmt::format("\nBatches of {} tokens do not fit behind {} others: their rates are those of "
+                       "the full cache.\n",
+                       tokens, report.depth_tokens);
 }
 
 bool is_extrapolated(const VariantPlan& plan) {
@@ -109,10 +138,11 @@ std::string to_markdown(const PlanReport& report) {
     if (report.plan.baseline_vram) {
         return head(report) +
                fmt::format("Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
-                           "pshard has nothing to add (pshard_disabled=1).\n",
-                           mib_text(*report.plan.baseline_vram));
+                           "pshard has nothing to add (pshard_disabled=1).\n\n",
+                           mib_text(*report.plan.baseline_vram)) +
+               stock_table(report);
     }
-    std::string text = head(report) + tiers_table(report) + refusals(report);
+    std::string text = head(report) + tiers_table(report) + depth_note(report) + refusals(report);
     if (is_extrapolated(report.plan)) {
         text += "\nSome ops have no measured row near them in the profile: the rates are "
                 "extrapolated.\n";

@@ -15,4 +15,24 @@ bool is_viable(const PlanReport& report) {
                        [](const TierPlan& tier) { return tier.winner() != nullptr; });
 }
 
+std::vector<StockRate> stock_rates(const PlanReport& report) {
+    PlanChoice everything;
+    everything.strategy = Strategy::StaticFitParams;
+    everything.n_pinned = report.inventory.n_layers;
+    everything.n_attn_pinned = report.inventory.n_layers;
+    everything.output_on_gpu = true;
+    everything.pin_from_back = true;
+    const Problem problem = problem_of(report);
+    std::vector<StockRate> rates;
+    for (const Graph& graph : report.inventory.graphs) {
+        Evaluator evaluator(problem, graph);
+        StockRate rate{graph.n_tokens, evaluator.evaluate(everything, options_of(everything, false)),
+                       std::nullopt};
+        if (rate.resident.verdict != Verdict::Viable) continue;
+        rate.empty = evaluator.predict_at(rate.resident, 0);
+        rates.push_back(std::move(rate));
+    }
+    return rates;
+}
+
 }  // namespace pshard

@@ -51,6 +51,16 @@ Problem problem_of(const PlanReport& report);
 // Whether a run has something to go by: a tier with a plan, or stock that holds everything.
 bool is_viable(const PlanReport& report);
 
+// The whole model on the GPU in stock llama.cpp, in the graph of one tier.
+struct StockRate {
+    std::uint32_t n_tokens = 0;
+    Candidate resident;  // priced at the report's depth
+    std::optional<Prediction> empty;
+};
+
+// By tier, where stock holds everything (VariantPlan::baseline_vram) and with ubatches that fit.
+std::vector<StockRate> stock_rates(const PlanReport& report);
+
 std::string to_markdown(const PlanReport& report);
 std::string explain(const PlanReport& report);
 std::string to_json(const std::vector<PlanReport>& reports);        // one document

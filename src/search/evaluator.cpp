@@ -88,20 +88,24 @@ Evaluator::Evaluator(const Problem& problem, const Graph& graph)
     link_ = link_rates(*problem.profile);
 }
 
-Evaluator::Sized Evaluator::size(const PlanChoice& choice, const StageOptions& options) const {
+Evaluator::Sized Evaluator::size(const PlanChoice& choice, const StageOptions& options,
+                                 bool with_scratch) const {
     Sized sized;
     sized.placement = expand(problem_.inventory, choice);
     sized.cut = cut_stages(problem_.inventory, graph_, sized.placement, options);
-    sized.scratch = layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut,
-                                   options.offload);
+    if (with_scratch) {
+        sized.scratch = layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut,
+                                       options.offload);
+    }
     return sized;
 }
 
-Bytes& Evaluator::scratch_of_kind(const PlanChoice& choice, const StageOptions& options) {
+Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice, const StageOptions& options) {
     const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
-    return scratch_.emplace(kind, size(choice, options).scratch.gpu.peak).first->second;
+    const ScratchLayout scratch = size(choice, options, true).scratch;
+    return scratch_.emplace(kind, ScratchPeaks{scratch.gpu.peak, scratch.cpu.peak}).first->second;
 }
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
@@ -113,7 +117,8 @@ Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& opti
                     .total();
     }
     return resident_weight_bytes(inventory, placement) +
-           resident_state_bytes(inventory, placement) + slots + scratch_of_kind(choice, options);
+           resident_state_bytes(inventory, placement) + slots +
+           scratch_of_kind(choice, options).gpu;
 }
 
 const GraphCost& Evaluator::cost_at(std::uint32_t depth_tokens) {
@@ -145,15 +150,13 @@ std::optional<Prediction> Evaluator::predict(const Sized& sized, const Candidate
                       costs.gpu.extrapolated || costs.cpu.extrapolated};
 }
 
-Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
-    const Sized sized = size(choice, options);
+Candidate Evaluator::judged(const Sized& sized, const PlanChoice& choice,
+                            const StageOptions& options) {
     Candidate candidate;
     candidate.choice = choice;
     candidate.options = options;
     candidate.memory =
         memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
-    Bytes& of_kind = scratch_of_kind(choice, options);
-    of_kind = std::max(of_kind, candidate.memory.device.scratch);
     const Result<Schedule> schedule = make_schedule(sized.cut);
     judge(candidate, problem_.budget, problem_.host,
           schedule ? Status(Done{}) : Status(schedule.error()));
@@ -161,13 +164,30 @@ Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& opti
     return candidate;
 }
 
+Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
+    const Sized sized = size(choice, options, true);
+    ScratchPeaks& known = scratch_of_kind(choice, options);
+    known.gpu = std::max(known.gpu, sized.scratch.gpu.peak);
+    known.cpu = std::max(known.cpu, sized.scratch.cpu.peak);
+    return judged(sized, choice, options);
+}
+
+Candidate Evaluator::estimate(const PlanChoice& choice, const StageOptions& options) {
+    Sized sized = size(choice, options, false);
+    const ScratchPeaks& known = scratch_of_kind(choice, options);
+    sized.scratch.gpu.peak = known.gpu;
+    sized.scratch.cpu.peak = known.cpu;
+    return judged(sized, choice, options);
+}
+
 std::optional<Prediction> Evaluator::predict_at(const Candidate& candidate,
                                                 std::uint32_t depth_tokens) {
-    return predict(size(candidate.choice, candidate.options), candidate, depth_tokens, nullptr);
+    const Sized sized = size(candidate.choice, candidate.options, false);
+    return predict(sized, candidate, depth_tokens, nullptr);
 }
 
 TierDetail Evaluator::detail(const Candidate& candidate) {
-    Sized sized = size(candidate.choice, candidate.options);
+    Sized sized = size(candidate.choice, candidate.options, true);
     TierDetail detail;
     Timeline timeline;
     const auto prediction = predict(sized, candidate, problem_.depth_tokens, &timeline);

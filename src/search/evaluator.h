@@ -43,8 +43,13 @@ public:
     // corrected by every exact evaluation that finds more.
     Bytes device_bytes(const PlanChoice& choice, const StageOptions& options);
 
-    // Exact. At the problem's depth, or another.
+    // Exact, at the problem's depth.
     Candidate evaluate(const PlanChoice& choice, const StageOptions& options);
+
+    // The same with the scratch of a choice of the same kind: a fraction of the time.
+    Candidate estimate(const PlanChoice& choice, const StageOptions& options);
+
+    // At another depth.
     std::optional<Prediction> predict_at(const Candidate& candidate, std::uint32_t depth_tokens);
 
     TierDetail detail(const Candidate& candidate);
@@ -56,9 +61,15 @@ private:
         ScratchLayout scratch;
     };
 
-    Sized size(const PlanChoice& choice, const StageOptions& options) const;
+    struct ScratchPeaks {
+        Bytes gpu = 0;
+        Bytes cpu = 0;
+    };
+
+    Sized size(const PlanChoice& choice, const StageOptions& options, bool with_scratch) const;
+    Candidate judged(const Sized& sized, const PlanChoice& choice, const StageOptions& options);
     // The most scratch seen among choices of that kind; computed from this one if it is the first.
-    Bytes& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
+    ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
     std::optional<Prediction> predict(const Sized& sized, const Candidate& candidate,
                                       std::uint32_t depth_tokens, Timeline* timeline);
@@ -68,7 +79,7 @@ private:
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::uint32_t, GraphCost> costs_;  // by depth
-    std::map<std::array<int, 8>, Bytes> scratch_;  // by kind of choice
+    std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
 };
 
 // What stock llama.cpp does with a choice: its op-offload where the choice is stock's own.

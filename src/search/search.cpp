@@ -83,14 +83,23 @@ private:
 
     void try_sliced(Strategy strategy, bool slice, std::optional<Candidate>& refused) {
         std::vector<Candidate> candidates = candidates_of(strategy, slice);
-        // Sizing may take a like choice's scratch; once evaluated, the next sizing knows better.
-        if (any_over_budget(candidates)) candidates = candidates_of(strategy, slice);
         if (candidates.empty()) {
             PlanChoice least;
             least.strategy = strategy;
             candidates.push_back(evaluator_.evaluate(least, options_of(least, slice)));
         }
+        confirm_best(candidates);
         for (Candidate& candidate : candidates) keep(std::move(candidate), refused);
+    }
+
+    // Candidates were estimated. The best is evaluated exactly until one holds what it promised.
+    void confirm_best(std::vector<Candidate>& candidates) {
+        for (std::size_t tries = 0; tries < candidates.size(); ++tries) {
+            const auto best = std::min_element(candidates.begin(), candidates.end(), better);
+            if (best->verdict != Verdict::Viable) return;
+            *best = evaluator_.evaluate(best->choice, best->options);
+            if (best->verdict == Verdict::Viable) return;
+        }
     }
 
     std::vector<Candidate> candidates_of(Strategy strategy, bool slice) {
@@ -103,15 +112,9 @@ private:
                 : propose(strategy, problem_.inventory, sizing);
         std::vector<Candidate> candidates;
         for (const PlanChoice& choice : choices) {
-            candidates.push_back(evaluator_.evaluate(choice, options_of(choice, slice)));
+            candidates.push_back(evaluator_.estimate(choice, options_of(choice, slice)));
         }
         return candidates;
-    }
-
-    static bool any_over_budget(const std::vector<Candidate>& candidates) {
-        return std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) {
-            return candidate.verdict == Verdict::OverBudget;
-        });
     }
 
     void keep(Candidate candidate, std::optional<Candidate>& refused) {

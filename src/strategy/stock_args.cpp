@@ -1,8 +1,13 @@
 #include "strategy/stock_args.h"
 
+#include <map>
+#include <set>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "strategy/expand.h"
+#include "strategy/number_patterns.h"
 
 namespace pshard {
 namespace {
@@ -17,12 +22,39 @@ bool pins_as_ngl_does(const Inventory& inventory, const PlanChoice& choice) {
     return is_static(choice.strategy) && (all_kv || no_kv || choice.pin_from_back);
 }
 
-// One anchored pattern per weight: long, but it names exactly what it moves.
-std::string exactly(const std::string& name) {
-    std::string pattern = "^";
+// Dots are [.]: xargs eats backslashes, and a bare dot would match any character.
+std::string escaped(std::string_view name) {
+    std::string pattern;
     for (const char c : name) pattern += c == '.' ? std::string("[.]") : std::string(1, c);
-    return pattern + "$";
+    return pattern;
 }
+
+// The weights to move, as few anchored patterns: llama.cpp compiles each once per tensor.
+//     ^blk[.][3-5][.]ffn_down[.]weight$
+class PatternMaker {
+public:
+    void add(const Weight& weight) {
+        if (weight.layer < 0) {
+            patterns_.push_back("^" + escaped(weight.name) + "$");
+            return;
+        }
+        const std::string prefix = fmt::format("blk.{}.", weight.layer);
+        layers_[weight.name.substr(prefix.size())].insert(weight.layer);
+    }
+
+    std::vector<std::string> run() {
+        for (const auto& [part, layers] : layers_) {
+            for (const std::string& number : number_patterns(layers)) {
+                patterns_.push_back(fmt::format("^blk[.]{}[.]{}$", number, escaped(part)));
+            }
+        }
+        return std::move(patterns_);
+    }
+
+private:
+    std::vector<std::string> patterns_;
+    std::map<std::string, std::set<int>> layers_;  // by the part of the name after the layer
+};
 
 // Where llama.cpp would have the weight by -ngl alone.
 bool on_gpu_by_ngl(const Inventory& inventory, const Weight& weight, int n_gpu_layers) {
@@ -39,6 +71,7 @@ std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice
     const bool any = choice.output_on_gpu || choice.n_attn_pinned > 0;
     args.n_gpu_layers = any ? choice.n_attn_pinned + 1 : 0;
     const Placement placement = expand(inventory, choice);
+    PatternMaker patterns;
     for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
         const Weight& weight = inventory.weights[i];
         const bool by_ngl = on_gpu_by_ngl(inventory, weight, args.n_gpu_layers);
@@ -47,10 +80,11 @@ std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice
         if (by_ngl && !wanted && weight.name == "output.weight" && inventory.head_is_tied) {
             return std::nullopt;
         }
-        if (by_ngl && !wanted) args.cpu_patterns.push_back(exactly(weight.name));
+        if (by_ngl && !wanted) patterns.add(weight);
         // -ot could also bring a weight to the GPU, but not the KV of its layer.
         if (!by_ngl && wanted && weight.layer >= 0) return std::nullopt;
     }
+    args.cpu_patterns = patterns.run();
     return args;
 }
 

@@ -20,8 +20,8 @@ struct StockArgs {
     bool operator==(const StockArgs&) const = default;
 };
 
-// nullopt: stock llama.cpp has no flags for it. Patterns are regular expressions with `[.]` for a
-// dot: xargs eats backslashes.
+// nullopt: stock llama.cpp has no flags for it. Patterns are regular expressions that pass through
+// sh and xargs as they are: `[.]` for a dot, no backslash, no parenthesis, no bar.
 std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice& choice);
 
 }  // namespace pshard

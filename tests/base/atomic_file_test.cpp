@@ -4,15 +4,30 @@
 #include <functional>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "base/temp_folder.h"
+
+namespace pshard::test {
+
+// Called once, just before the next flock.
+std::function<void()> before_flock;
+
+}  // namespace pshard::test
+
+// Takes the place of libc's, to let another writer act between our open and our lock.
+extern "C" int flock(int fd, int operation) noexcept {
+    if (auto act = std::exchange(pshard::test::before_flock, nullptr)) act();
+    return static_cast<int>(::syscall(SYS_flock, fd, operation));
+}
 
 namespace pshard {
 namespace {
@@ -191,6 +206,38 @@ TEST(FileUpdate, WaitsForAnotherWriterButNotForEver) {
     waiting.join();
     EXPECT_EQ(text_in(folder.file("a")), "second");
     EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+// The lock that we get may be on what is by now the file itself: it must not be written to.
+TEST(FileUpdate, SeesThatAnotherWriterHasRenamedTheTemporaryFile) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "old");
+    test::before_flock = [&] {
+        put_text(folder.file("a.tmp"), "theirs");
+        std::filesystem::rename(folder.file("a.tmp"), folder.file("a"));
+    };
+    Result<FileUpdate> update = FileUpdate::begin(folder.file("a"));
+    ASSERT_TRUE(update.ok());
+    EXPECT_EQ(update.value().read(100).value(), "theirs");
+    EXPECT_EQ(folder.names(), (Names{"a", "a.tmp"}));
+    ASSERT_TRUE(update.value().commit("ours").ok());
+    EXPECT_EQ(text_in(folder.file("a")), "ours");
+}
+
+// Somebody tidies up: the file stays as it is, and so does what another writer began meanwhile.
+TEST(FileUpdate, FailsWhenTheTemporaryFileIsTakenAway) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "old");
+    {
+        Result<FileUpdate> update = FileUpdate::begin(folder.file("a"));
+        ASSERT_TRUE(update.ok());
+        std::filesystem::rename(folder.file("a.tmp"), folder.file("b"));
+        put_text(folder.file("a.tmp"), "theirs");
+        EXPECT_EQ(update.value().commit("new").error().message,
+                  "this temporary file was taken away while it was written");
+    }
+    EXPECT_EQ(text_in(folder.file("a")), "old");
+    EXPECT_EQ(text_in(folder.file("a.tmp")), "theirs");
 }
 
 // Appends one letter to the file, `n` times.

@@ -51,7 +51,8 @@ protected:
         const Result<ModelShape> shape = find_shape(name);
         EXPECT_TRUE(shape.ok());
         const std::string path = dir_ / (name + ".gguf");
-        const std::string quant = shape.ok() && shape.value().arch == "gpt-oss" ? "MXFP4" : "Q4_K_M";
+        const std::string quant =
+            shape.ok() && shape.value().arch == "gpt-oss" ? "MXFP4" : "Q4_K_M";
         EXPECT_TRUE(write_sparse(shape.value(), quant, path).ok());
         return path;
     }

@@ -49,6 +49,7 @@ TEST_F(CaptureTest, DescribesTheModel) {
     EXPECT_EQ(inventory.device.alignment, 128U);
     EXPECT_TRUE(inventory.flash_attention);
     EXPECT_FALSE(inventory.has_recurrent);
+    EXPECT_FALSE(inventory.head_is_tied);
     EXPECT_NE(inventory.header_hash, 0U);
     ASSERT_EQ(inventory.states.size(), 6U);
     EXPECT_EQ(inventory.states[0].name, "cache_k_l0");
@@ -72,14 +73,20 @@ TEST_F(CaptureTest, ReadsTheGraphOfEachTier) {
         EXPECT_EQ(graph.nodes.back().layer, -1);
         std::set<std::string> inputs;
         for (const Input& input : graph.inputs) inputs.insert(input.name);
-        EXPECT_EQ(inputs, (std::set<std::string>{"inp_tokens", "inp_pos", "attn_inp_k_idxs",
-                                                 "attn_inp_v_idxs", "attn_inp_kq_mask", "out_ids"}));
+        EXPECT_EQ(inputs,
+                  (std::set<std::string>{"inp_tokens",
+                                         "inp_pos",
+                                         "attn_inp_k_idxs",
+                                         "attn_inp_v_idxs",
+                                         "attn_inp_kq_mask",
+                                         "out_ids"}));
     }
 }
 
 // Every node reads what stands before it; what it writes into is a state or a value, not a view.
 TEST_F(CaptureTest, LeadsEveryReadBackToItsSource) {
-    for (const char* arch : {"llama", "gemma3", "qwen3moe", "deepseek2", "qwen3next", "falcon-h1"}) {
+    for (const char* arch :
+         {"llama", "gemma3", "qwen3moe", "deepseek2", "qwen3next", "falcon-h1"}) {
         const Inventory inventory = captured(tiny(arch), small_context());
         for (const Graph& graph : inventory.graphs) {
             for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -145,8 +152,10 @@ Sums counted_by_us(const Inventory& inventory) {
 
 class MemoryTest : public CaptureTest {
 protected:
-    void expect_equal(const std::string& path, const ContextSpec& context,
-                      const std::string& device = "cuda", bool load_mtp = false) {
+    void expect_equal(const std::string& path,
+                      const ContextSpec& context,
+                      const std::string& device = "cuda",
+                      bool load_mtp = false) {
         CaptureRequest request = request_for(path, context);
         request.device = device;
         request.load_mtp = load_mtp;
@@ -174,7 +183,9 @@ std::vector<std::string> known_names() {
     return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Known, MemoryOfModel, testing::ValuesIn(known_names()),
+INSTANTIATE_TEST_SUITE_P(Known,
+                         MemoryOfModel,
+                         testing::ValuesIn(known_names()),
                          [](const auto& name) { return stock::test_name(name.param); });
 
 TEST_F(MemoryTest, OfMtpLayersIsCounted) {
@@ -194,8 +205,7 @@ TEST_F(MemoryTest, OfQuantizedCachesIsCounted) {
 TEST_F(MemoryTest, OfPaddedRowsIsCounted) {
     const auto odd_width = [](ModelShape& shape) { shape.n_ff = 768; };
     expect_equal(tiny("llama", odd_width, "Q8_0"), small_context());
-    const Inventory inventory =
-        captured(request_for(dir_ / "llama.gguf", small_context()));
+    const Inventory inventory = captured(request_for(dir_ / "llama.gguf", small_context()));
     const Weight* down = weight_named(inventory, "blk.0.ffn_down.weight");
     ASSERT_EQ(down->shape[0], 768);
     EXPECT_EQ(down->alloc_bytes, align_up(down->bytes + 256 / 32 * 34, 128));
@@ -204,12 +214,12 @@ TEST_F(MemoryTest, OfPaddedRowsIsCounted) {
 // ---- kinds of models ----
 
 TEST_F(CaptureTest, GivesATiedHeadItsOwnWeight) {
-    const Inventory inventory =
-        captured(tiny("llama", [](ModelShape& shape) { shape.tied_embeddings = true; }),
-                 small_context());
+    const Inventory inventory = captured(
+        tiny("llama", [](ModelShape& shape) { shape.tied_embeddings = true; }), small_context());
     const Weight* head = weight_named(inventory, "output.weight");
     const Weight* embeddings = weight_named(inventory, "token_embd.weight");
     ASSERT_TRUE(head != nullptr && embeddings != nullptr);
+    EXPECT_TRUE(inventory.head_is_tied);
     EXPECT_EQ(head->side, Side::Output);
     EXPECT_EQ(embeddings->side, Side::Input);
     EXPECT_EQ(head->bytes, embeddings->bytes);
@@ -283,9 +293,9 @@ TEST_F(CaptureTest, LoadsMtpLayersOnRequestOnly) {
 TEST_F(CaptureTest, ResolvesFlashAttention) {
     const std::string path = tiny("llama");
     ContextSpec context = small_context();
-    for (const auto& [asked, nodes] :
-         {std::pair{FlashAttention::On, true}, {FlashAttention::Off, false},
-          {FlashAttention::Auto, true}}) {
+    for (const auto& [asked, nodes] : {std::pair{FlashAttention::On, true},
+                                       {FlashAttention::Off, false},
+                                       {FlashAttention::Auto, true}}) {
         context.flash_attention = asked;
         const Inventory inventory = captured(path, context);
         EXPECT_EQ(inventory.flash_attention, nodes);
@@ -376,8 +386,10 @@ TEST_F(Refusal, ByLlamaCarriesItsReason) {
     CaptureRequest request = sound();
     request.context.type_v = "q8_0";
     request.context.flash_attention = FlashAttention::Off;
-    EXPECT_THAT(complaint(request), AllOf(HasSubstr("quantized V cache"), HasSubstr("llama.gguf"),
-                                          Not(HasSubstr("/proc/self"))));
+    EXPECT_THAT(
+        complaint(request),
+        AllOf(
+            HasSubstr("quantized V cache"), HasSubstr("llama.gguf"), Not(HasSubstr("/proc/self"))));
     const std::string keyless = GgufMaker()
                                     .begin(0, 2)
                                     .string("general.architecture", "llama")
@@ -385,7 +397,8 @@ TEST_F(Refusal, ByLlamaCarriesItsReason) {
                                     .data(0)
                                     .write(dir_ / "keyless.gguf");
     EXPECT_THAT(complaint(request_for(keyless, small_context())),
-                AllOf(HasSubstr("could not load"), HasSubstr("llama.context_length"),
+                AllOf(HasSubstr("could not load"),
+                      HasSubstr("llama.context_length"),
                       Not(HasSubstr("/proc/self"))));
 }
 

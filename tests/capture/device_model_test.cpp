@@ -12,14 +12,20 @@ namespace {
 
 class DeviceModelTest : public testing::Test {
 protected:
-    ggml_tensor* tensor(ggml_type type, std::int64_t a, std::int64_t b = 1, std::int64_t c = 1,
+    ggml_tensor* tensor(ggml_type type,
+                        std::int64_t a,
+                        std::int64_t b = 1,
+                        std::int64_t c = 1,
                         std::int64_t d = 1) {
         return ggml_new_tensor_4d(context_.get(), type, a, b, c, d);
     }
 
     // Attention of one layer over 256 cells, as llama.cpp builds it.
-    ggml_tensor* attention(std::int64_t head, std::int64_t n_tokens, ggml_type cache,
-                           std::int64_t n_heads = 32, std::int64_t n_heads_kv = 8,
+    ggml_tensor* attention(std::int64_t head,
+                           std::int64_t n_tokens,
+                           ggml_type cache,
+                           std::int64_t n_heads = 32,
+                           std::int64_t n_heads_kv = 8,
                            std::int64_t head_v = 0) {
         ggml_tensor* q = tensor(GGML_TYPE_F32, head, n_tokens, n_heads);
         ggml_tensor* k = tensor(cache, head, 256, n_heads_kv);
@@ -76,12 +82,19 @@ struct Head {
 
 // fattn.cu, ggml_cuda_get_best_fattn_kernel.
 TEST_F(DeviceModelTest, CudaAttendsToKnownHeadSizes) {
-    for (const Head& head : {Head{64, 64, 1, true}, {80, 80, 1, true}, {128, 128, 4, true},
-                             {128, 64, 4, false}, {192, 128, 8, true}, {192, 128, 4, false},
-                             {256, 256, 2, true}, {512, 512, 4, true}, {512, 512, 1, false},
-                             {576, 512, 16, true}, {576, 576, 16, false}, {100, 100, 1, false}}) {
-        const ggml_tensor* op =
-            attention(head.k, 4, GGML_TYPE_F16, 2 * head.gqa, 2, head.v);
+    for (const Head& head : {Head{64, 64, 1, true},
+                             {80, 80, 1, true},
+                             {128, 128, 4, true},
+                             {128, 64, 4, false},
+                             {192, 128, 8, true},
+                             {192, 128, 4, false},
+                             {256, 256, 2, true},
+                             {512, 512, 4, true},
+                             {512, 512, 1, false},
+                             {576, 512, 16, true},
+                             {576, 576, 16, false},
+                             {100, 100, 1, false}}) {
+        const ggml_tensor* op = attention(head.k, 4, GGML_TYPE_F16, 2 * head.gqa, 2, head.v);
         EXPECT_EQ(cuda_->supports(*op), head.cuda) << head.k << " " << head.v << " " << head.gqa;
         EXPECT_EQ(vulkan_->supports(*op), head.k % 8 == 0) << head.k;
     }
@@ -93,8 +106,12 @@ TEST_F(DeviceModelTest, CudaReadsNoIq4NlCache) {
 }
 
 TEST_F(DeviceModelTest, KnowsWhichWeightsMultiply) {
-    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q4_K, GGML_TYPE_Q6_K,
-                                 GGML_TYPE_MXFP4, GGML_TYPE_IQ2_XXS}) {
+    for (const ggml_type type : {GGML_TYPE_F32,
+                                 GGML_TYPE_F16,
+                                 GGML_TYPE_Q4_K,
+                                 GGML_TYPE_Q6_K,
+                                 GGML_TYPE_MXFP4,
+                                 GGML_TYPE_IQ2_XXS}) {
         EXPECT_TRUE(cuda_->supports(*product(type))) << ggml_type_name(type);
         EXPECT_TRUE(vulkan_->supports(*product(type))) << ggml_type_name(type);
     }
@@ -104,7 +121,8 @@ TEST_F(DeviceModelTest, KnowsWhichWeightsMultiply) {
 
 TEST_F(DeviceModelTest, KnowsRecurrentOps) {
     const auto convolution = [&](std::int64_t width) {
-        return ggml_ssm_conv(context_.get(), tensor(GGML_TYPE_F32, 4 - 1 + 8, width),
+        return ggml_ssm_conv(context_.get(),
+                             tensor(GGML_TYPE_F32, 4 - 1 + 8, width),
                              tensor(GGML_TYPE_F32, 4, width));
     };
     EXPECT_TRUE(cuda_->supports(*convolution(256)));
@@ -121,13 +139,13 @@ TEST_F(DeviceModelTest, VulkanRefusesWhatItsShadersCannotReach) {
 // ggml's get_op_batch_size; stock llama.cpp offloads from 32 tokens on.
 TEST_F(DeviceModelTest, OffloadsBatches) {
     const auto batch = [&](std::int64_t n_tokens) {
-        return ggml_mul_mat(context_.get(), tensor(GGML_TYPE_F16, 64, 64),
-                            tensor(GGML_TYPE_F32, 64, n_tokens));
+        return ggml_mul_mat(
+            context_.get(), tensor(GGML_TYPE_F16, 64, 64), tensor(GGML_TYPE_F32, 64, n_tokens));
     };
     EXPECT_TRUE(cuda_->offloads(*batch(32)));
     EXPECT_FALSE(cuda_->offloads(*batch(31)));
-    EXPECT_FALSE(cuda_->offloads(*ggml_get_rows(context_.get(), tensor(GGML_TYPE_F16, 64, 64),
-                                                tensor(GGML_TYPE_I32, 512))));
+    EXPECT_FALSE(cuda_->offloads(
+        *ggml_get_rows(context_.get(), tensor(GGML_TYPE_F16, 64, 64), tensor(GGML_TYPE_I32, 512))));
 }
 
 }  // namespace

@@ -81,37 +81,49 @@ constexpr std::uint64_t kAbsurd = ~std::uint64_t{0};
 
 std::vector<Fault> damaged_keys() {
     return {
-        {"KeyTypeUnknown", GgufMaker().begin(0, 1).key("k", GgufType{13}).data(64),
+        {"KeyTypeUnknown",
+         GgufMaker().begin(0, 1).key("k", GgufType{13}).data(64),
          "unknown type 13"},
         {"KeyTypeHuge", GgufMaker().begin(0, 1).key("k", GgufType{~0U}).data(64), "unknown type"},
         {"KeyEmpty", GgufMaker().begin(0, 1).integer("", 1), "key 0 is empty"},
         {"KeyLengthPastEnd", GgufMaker().begin(0, 1).raw(kAbsurd).data(64), "incomplete"},
         {"KeyTwice", GgufMaker().begin(0, 2).integer("k", 1).integer("k", 2), "'k' stands there"},
-        {"ValueCut", GgufMaker().begin(0, 1).key("k", GgufType::U64).raw<std::uint8_t>(0),
+        {"ValueCut",
+         GgufMaker().begin(0, 1).key("k", GgufType::U64).raw<std::uint8_t>(0),
          "in key 'k'"},
-        {"StringLengthPastEnd", GgufMaker().begin(0, 1).key("k", GgufType::String).raw(kAbsurd),
+        {"StringLengthPastEnd",
+         GgufMaker().begin(0, 1).key("k", GgufType::String).raw(kAbsurd),
          "in key 'k'"},
-        {"ArrayOfArrays", GgufMaker().begin(0, 1).array("k", GgufType::Array, 1).data(64),
+        {"ArrayOfArrays",
+         GgufMaker().begin(0, 1).array("k", GgufType::Array, 1).data(64),
          "array of arrays"},
-        {"ArrayElementUnknown", GgufMaker().begin(0, 1).array("k", GgufType{99}, 1).data(64),
+        {"ArrayElementUnknown",
+         GgufMaker().begin(0, 1).array("k", GgufType{99}, 1).data(64),
          "unknown type 99"},
-        {"ArrayCountAbsurd", GgufMaker().begin(0, 1).array("k", GgufType::U64, kAbsurd).data(64),
+        {"ArrayCountAbsurd",
+         GgufMaker().begin(0, 1).array("k", GgufType::U64, kAbsurd).data(64),
          "more than the file has bytes"},
         {"ArrayCountWraps",
          GgufMaker().begin(0, 1).array("k", GgufType::U64, kAbsurd / 8 + 2).data(64),
          "more than the file has bytes"},
         {"StringArrayCountAbsurd",
-         GgufMaker().begin(0, 1).array("k", GgufType::String, kAbsurd).data(4096), "incomplete"},
-        {"AlignmentZero", GgufMaker().begin(0, 1).integer("general.alignment", 0).data(8),
+         GgufMaker().begin(0, 1).array("k", GgufType::String, kAbsurd).data(4096),
+         "incomplete"},
+        {"AlignmentZero",
+         GgufMaker().begin(0, 1).integer("general.alignment", 0).data(8),
          "no power of two"},
-        {"AlignmentOdd", GgufMaker().begin(0, 1).integer("general.alignment", 48).data(8),
+        {"AlignmentOdd",
+         GgufMaker().begin(0, 1).integer("general.alignment", 48).data(8),
          "no power of two"},
-        {"AlignmentText", GgufMaker().begin(0, 1).string("general.alignment", "32").data(8),
+        {"AlignmentText",
+         GgufMaker().begin(0, 1).string("general.alignment", "32").data(8),
          "no power of two"},
     };
 }
 
-GgufMaker one_tensor(std::uint32_t n_dims, std::vector<std::int64_t> shape, std::uint32_t type,
+GgufMaker one_tensor(std::uint32_t n_dims,
+                     std::vector<std::int64_t> shape,
+                     std::uint32_t type,
                      std::uint64_t offset) {
     GgufMaker file;
     file.begin(1, 0).text("t").raw(n_dims);
@@ -123,11 +135,14 @@ GgufMaker one_tensor(std::uint32_t n_dims, std::vector<std::int64_t> shape, std:
 std::vector<Fault> damaged_tensors() {
     constexpr std::int64_t kHuge = std::int64_t{1} << 40;
     return {
-        {"TensorNameLong", GgufMaker().begin(1, 0).tensor(std::string(64, 'x'), 1, 1, 0).data(64),
+        {"TensorNameLong",
+         GgufMaker().begin(1, 0).tensor(std::string(64, 'x'), 1, 1, 0).data(64),
          "name of 64 characters"},
-        {"TensorNameEmpty", GgufMaker().begin(1, 0).tensor("", 1, 1, 0).data(64),
+        {"TensorNameEmpty",
+         GgufMaker().begin(1, 0).tensor("", 1, 1, 0).data(64),
          "name of 0 characters"},
-        {"TensorTwice", GgufMaker().begin(2, 0).tensor("t", 1, 1, 0).tensor("t", 1, 1, 32).data(64),
+        {"TensorTwice",
+         GgufMaker().begin(2, 0).tensor("t", 1, 1, 0).tensor("t", 1, 1, 32).data(64),
          "'t' stands there twice"},
         {"DimsTooMany", one_tensor(5, {1, 1, 1, 1, 1}, 0, 0), "has 5 dimensions"},
         {"DimsAbsurd", one_tensor(~0U, {1}, 0, 0), "dimensions"},
@@ -186,8 +201,9 @@ TEST_P(GgufFault, IsOneSentenceAboutTheFile) {
     EXPECT_EQ(header.error().message.find('\n'), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Corpus, GgufFault, testing::ValuesIn(all_faults()),
-                         [](const auto& fault) { return fault.param.name; });
+INSTANTIATE_TEST_SUITE_P(Corpus, GgufFault, testing::ValuesIn(all_faults()), [](const auto& fault) {
+    return fault.param.name;
+});
 
 TEST(GgufHeader, NamesWhatIsNoFile) {
     const TempDir dir;
@@ -258,11 +274,11 @@ TEST_F(SplitModel, IsFoundFromItsFirstPart) {
 
 TEST_F(SplitModel, NamesEveryMissingPart) {
     std::filesystem::remove(files_[1]);
-    EXPECT_THAT(complaint(files_[0]), AllOf(HasSubstr("missing: m-00002-of-00003.gguf"),
-                                            testing::Not(HasSubstr("00003-of"))));
+    EXPECT_THAT(
+        complaint(files_[0]),
+        AllOf(HasSubstr("missing: m-00002-of-00003.gguf"), testing::Not(HasSubstr("00003-of"))));
     std::filesystem::remove(files_[2]);
-    EXPECT_THAT(complaint(files_[0]),
-                HasSubstr("m-00002-of-00003.gguf, m-00003-of-00003.gguf"));
+    EXPECT_THAT(complaint(files_[0]), HasSubstr("m-00002-of-00003.gguf, m-00003-of-00003.gguf"));
 }
 
 TEST_F(SplitModel, PointsFromALaterPartToTheFirst) {
@@ -270,8 +286,8 @@ TEST_F(SplitModel, PointsFromALaterPartToTheFirst) {
 }
 
 TEST_F(SplitModel, RefusesPartsThatDoNotBelongTogether) {
-    std::filesystem::copy_file(files_[2], files_[1],
-                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(
+        files_[2], files_[1], std::filesystem::copy_options::overwrite_existing);
     EXPECT_THAT(complaint(files_[0]), HasSubstr("part 3 of 3, but stands as part 2"));
 }
 

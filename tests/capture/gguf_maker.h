@@ -49,8 +49,11 @@ public:
     }
 
     // A tensor of two dimensions; type 0 is f32.
-    GgufMaker& tensor(std::string_view name, std::int64_t columns, std::int64_t rows,
-                      std::uint64_t offset, std::uint32_t type = 0) {
+    GgufMaker& tensor(std::string_view name,
+                      std::int64_t columns,
+                      std::int64_t rows,
+                      std::uint64_t offset,
+                      std::uint32_t type = 0) {
         return text(name).raw<std::uint32_t>(2).raw(columns).raw(rows).raw(type).raw(offset);
     }
 

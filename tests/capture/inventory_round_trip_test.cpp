@@ -18,9 +18,14 @@ TEST_P(RoundTrip, GivesTheInventoryBack) {
     EXPECT_LT(text.size(), 10U << 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, RoundTrip,
-                         testing::Values("Llama-3.2-3B", "Mixtral-8x7B", "DeepSeek-V2-Lite",
-                                         "Qwen3-235B-A22B", "Qwen3-Next-80B-A3B", "Falcon-H1-7B"),
+INSTANTIATE_TEST_SUITE_P(Models,
+                         RoundTrip,
+                         testing::Values("Llama-3.2-3B",
+                                         "Mixtral-8x7B",
+                                         "DeepSeek-V2-Lite",
+                                         "Qwen3-235B-A22B",
+                                         "Qwen3-Next-80B-A3B",
+                                         "Falcon-H1-7B"),
                          [](const auto& name) { return stock::test_name(name.param); });
 
 }  // namespace

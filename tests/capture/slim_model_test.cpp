@@ -22,10 +22,23 @@ TEST_P(SlimModelTest, IsCapturedAsTheFileItself) {
     EXPECT_EQ(slim.graphs.size(), 3U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, SlimModelTest,
-                         testing::Values("llama", "qwen2", "qwen3", "gemma3", "phi3", "command-r",
-                                         "qwen3moe", "gpt-oss", "deepseek2", "glm4moe", "llama4",
-                                         "qwen3next", "granitehybrid", "falcon-h1", "nemotron_h"),
+INSTANTIATE_TEST_SUITE_P(Architectures,
+                         SlimModelTest,
+                         testing::Values("llama",
+                                         "qwen2",
+                                         "qwen3",
+                                         "gemma3",
+                                         "phi3",
+                                         "command-r",
+                                         "qwen3moe",
+                                         "gpt-oss",
+                                         "deepseek2",
+                                         "glm4moe",
+                                         "llama4",
+                                         "qwen3next",
+                                         "granitehybrid",
+                                         "falcon-h1",
+                                         "nemotron_h"),
                          [](const auto& arch) { return stock::test_name(arch.param); });
 
 class SlimRealModelTest : public CaptureTest, public testing::WithParamInterface<std::string> {};
@@ -37,7 +50,8 @@ TEST_P(SlimRealModelTest, IsCapturedAsTheFileItself) {
     EXPECT_EQ(slim, captured(request));
 }
 
-INSTANTIATE_TEST_SUITE_P(RealVocabularies, SlimRealModelTest,
+INSTANTIATE_TEST_SUITE_P(RealVocabularies,
+                         SlimRealModelTest,
                          testing::Values("Llama-3.2-3B", "Mixtral-8x7B", "DeepSeek-V2-Lite"),
                          [](const auto& name) { return stock::test_name(name.param); });
 

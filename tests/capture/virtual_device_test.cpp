@@ -102,9 +102,9 @@ TEST_F(VirtualDeviceTest, RemembersTensorsThatAreOnlyMeasured) {
 
 TEST_F(VirtualDeviceTest, OffloadsOnlyIfToldTo) {
     const ggml_context_ptr context = new_context();
-    const ggml_tensor* op =
-        ggml_mul_mat(context.get(), ggml_new_tensor_2d(context.get(), GGML_TYPE_F16, 64, 64),
-                     ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, 64, 512));
+    const ggml_tensor* op = ggml_mul_mat(context.get(),
+                                         ggml_new_tensor_2d(context.get(), GGML_TYPE_F16, 64, 64),
+                                         ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, 64, 512));
     EXPECT_FALSE(ggml_backend_dev_offload_op(device_.device(), op));
     VirtualDevice offloading(spec(true));
     EXPECT_TRUE(ggml_backend_dev_offload_op(offloading.device(), op));

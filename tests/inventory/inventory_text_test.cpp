@@ -55,9 +55,9 @@ TEST(InventoryText, ReadsTheExampleOfItsPage) {
     const Node& stored = toy.graphs[0].nodes[1];
     EXPECT_EQ(stored.name, "cache_k_l0 (view)");
     EXPECT_EQ(stored.storage, (Ref{Ref::Kind::State, 0}));
-    EXPECT_EQ(stored.sources, (std::vector<Ref>{{Ref::Kind::Node, 0},
-                                                {Ref::Kind::Input, 1},
-                                                {Ref::Kind::State, 0}}));
+    EXPECT_EQ(
+        stored.sources,
+        (std::vector<Ref>{{Ref::Kind::Node, 0}, {Ref::Kind::Input, 1}, {Ref::Kind::State, 0}}));
     EXPECT_EQ(toy.graphs[1].nodes[0].shape, (Shape{8, 4, 1, 1}));
     EXPECT_EQ(toy.graphs[1].nodes[4], toy.graphs[0].nodes[4]);
     EXPECT_EQ(to_text(toy), example());
@@ -131,21 +131,28 @@ TEST_P(DamagedText, IsRefusedAtItsPlace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Each, DamagedText,
+    Each,
+    DamagedText,
     testing::Values(
-        Damage{"OtherFile", "pshard-inventory", "pshard-profile",
+        Damage{"OtherFile",
+               "pshard-inventory",
+               "pshard-profile",
                "toy.inventory:1:1: expected 'pshard-inventory', found 'pshard-profile'"},
-        Damage{"OtherVersion", "inventory 1", "inventory 2",
+        Damage{"OtherVersion",
+               "inventory 1",
+               "inventory 2",
                ":1:18: is version 2 of the format; this program reads version 1"},
         Damage{"KeyUnknown", "n_layers 1", "n_layer 1", ":8:1: expected 'n_layers'"},
         Damage{"KeyMissing", "n_experts 0\n", "", ":10:1: expected 'n_experts'"},
-        Damage{"NumberNone", "n_ctx 64", "n_ctx x", ":16:7: expected a whole number from 0 to"},
-        Damage{"NumberEmpty", "n_ctx 64", "n_ctx ", ":16:7: expected a whole number"},
-        Damage{"NumberNegative", "n_ctx 64", "n_ctx -1", ":16:7: expected a whole number from 0"},
+        Damage{"NumberNone", "n_ctx 64", "n_ctx x", ":17:7: expected a whole number from 0 to"},
+        Damage{"NumberEmpty", "n_ctx 64", "n_ctx ", ":17:7: expected a whole number"},
+        Damage{"NumberNegative", "n_ctx 64", "n_ctx -1", ":17:7: expected a whole number from 0"},
         Damage{"NumberTooBig", "n_ctx 64", "n_ctx 4294967296", "to 4294967295"},
-        Damage{"FlagTwo", "swa_full 0", "swa_full 2", ":21:10: expected 0 or 1, found '2'"},
+        Damage{"FlagTwo", "swa_full 0", "swa_full 2", ":22:10: expected 0 or 1, found '2'"},
         Damage{"HashShort", "0x00000000000000ff", "0xff", "expected a hash"},
-        Damage{"WordUnknown", "attention auto", "attention maybe",
+        Damage{"WordUnknown",
+               "attention auto",
+               "attention maybe",
                "expected one of off, on, auto, found 'maybe'"},
         Damage{"AlignmentOdd", "alignment 128", "alignment 96", "no power of two"},
         Damage{"AlignmentZero", "alignment 128", "alignment 0", "no power of two"},
@@ -158,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"QuoteOpen", "\"Toy model\"", "\"Toy model", "a text in quotes"},
         Damage{"QuoteInside", "\"Toy model\"", "\"Toy\" model", "expected the end of the line"},
         Damage{"EscapeCut", "\"Toy model\"", "\"Toy\\x0\"", "a text in quotes"},
-        Damage{"CountTooBig", "weights 3", "weights 4", "found 'states'"},
+        Damage{"CountTooBig", "weights 3", "weights 4", ":36:9: expected a shape"},
         Damage{"CountTooSmall", "weights 3", "weights 2", "expected 'states'"},
         Damage{"CountAbsurd", "weights 3", "weights 99999999999999", "more records than"},
         Damage{"RunInFirstGraph", "GET_ROWS embd", "=2", "there is none here"},
@@ -198,9 +205,14 @@ TEST(InventoryText, SurvivesAlteredText) {
         for (int change = 0; change < 3; ++change) {
             const std::size_t at = random() % text.size();
             switch (random() % 3) {
-                case 0: text[at] = pool[random() % pool.size()]; break;
-                case 1: text.erase(at, 1 + random() % 20); break;
-                default: text.insert(at, text.substr(random() % text.size(), random() % 40));
+                case 0:
+                    text[at] = pool[random() % pool.size()];
+                    break;
+                case 1:
+                    text.erase(at, 1 + random() % 20);
+                    break;
+                default:
+                    text.insert(at, text.substr(random() % text.size(), random() % 40));
             }
         }
         const Result<Inventory> inventory = inventory_from_text(text, "altered");

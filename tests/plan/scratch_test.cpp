@@ -161,21 +161,5 @@ TEST_F(ScratchTest, AlignsEveryBlock) {
     EXPECT_EQ(made.gpu.peak, 128u);
 }
 
-// A weight too small to decide where its reader runs comes to the reader, from either side: the
-// rope factors of a model that is half on the GPU.
-TEST_F(ScratchTest, BringsOverSmallWeights) {
-    const Ref n0 = on_gpu("n0", 1, x);
-    const Ref n1 = make.node("ROPE", "n1", 0, rows(1), {n0, x, cpu_weight});
-    const Ref n2 = on_cpu("n2", 1, n1);
-    const Ref n3 = on_cpu("n3", 1, make.node("ROPE", "n3", 0, rows(1), {n2, x, gpu_weight}));
-    on_gpu("n4", 1, n3);
-    make.mark_output();
-    const ScratchLayout made = layout();
-    ASSERT_EQ(cut.devices[1], Device::Gpu);
-    ASSERT_EQ(cut.devices[3], Device::Cpu);
-    EXPECT_NE(made.gpu.weights[1], kNone);
-    EXPECT_NE(made.cpu.weights[0], kNone);
-}
-
 }  // namespace
 }  // namespace pshard

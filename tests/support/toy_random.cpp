@@ -87,7 +87,7 @@ private:
     }
 
     void add_node(GraphMaker& make, int layer) {
-        switch (dice_.below(7)) {
+        switch (dice_.below(8)) {
             case 0:
             case 1:
                 add_matmul(make, layer);
@@ -101,12 +101,15 @@ private:
             case 4:
                 add_view(make, layer);
                 break;
+            case 5:
+                add_in_place(make, layer);
+                break;
             default:
                 add_mix(make, layer);
                 break;
         }
         Node& made = graph_.nodes.back();
-        if (!made.is_view && dice_.one_in(12)) made.device_supports = false;
+        if (!made.has_storage && dice_.one_in(12)) made.device_supports = false;
         if (!made.has_storage && dice_.one_in(15)) made.is_output = true;
     }
 
@@ -139,6 +142,17 @@ private:
     void add_view(GraphMaker& make, int layer) {
         const Ref of = draw_value();
         values_.push_back(make.view("VIEW", next_name(layer), layer, node_of(of).shape, of));
+    }
+
+    // A value, and at once a write into its memory.
+    void add_in_place(GraphMaker& make, int layer) {
+        const Ref part = draw_value();
+        const Ref whole = make.node("CONT", next_name(layer), layer, draw_shape(), {draw_value()});
+        const Shape shape = node_of(whole).shape;
+        const Ref written = make.view("SET", next_name(layer), layer, shape, whole);
+        graph_.nodes.back().is_view = false;
+        graph_.nodes.back().sources.push_back(part);
+        values_.push_back(written);
     }
 
     void add_state_use(GraphMaker& make, int layer) {
@@ -184,17 +198,6 @@ void draw_weights(Placement& placement, const Inventory& inventory, Dice& dice) 
     }
 }
 
-// Attention reads its sinks where its cache is.
-void keep_sinks_with_states(Placement& placement, const Inventory& inventory) {
-    for (std::size_t w = 0; w < inventory.weights.size(); w++) {
-        if (inventory.weights[w].name.find("attn_sinks") == std::string::npos) continue;
-        for (std::size_t s = 0; s < inventory.states.size(); s++) {
-            const bool same = inventory.states[s].layer == inventory.weights[w].layer;
-            if (same) placement.weights[w] = placement.states[s];
-        }
-    }
-}
-
 // What the CPU must read because the device does not support the node.
 void keep_unsupported_on_cpu(Placement& placement, const Inventory& inventory) {
     for (const Graph& graph : inventory.graphs) {
@@ -220,7 +223,6 @@ Placement random_placement(const Inventory& inventory, Draw draw, std::uint64_t 
         draw_sides(placement, inventory, dice);
     } else {
         draw_weights(placement, inventory, dice);
-        keep_sinks_with_states(placement, inventory);
     }
     placement.weights[static_cast<std::size_t>(weight_index(inventory, "token_embd.weight"))] =
         Lane::Cpu;

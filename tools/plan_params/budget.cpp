@@ -17,8 +17,10 @@ constexpr Bytes kProjectorAllowance = 512 * kMiB;
 // The draft model runs in stock llama.cpp, with its default ubatch.
 constexpr std::uint32_t kDraftUbatch = 512;
 
-std::optional<std::uint64_t> device_memory(const Options& options, const Machine& machine) {
+// By the user, or by the GPU profile where the device itself cannot be asked.
+std::optional<std::uint64_t> told_memory(const Options& options, const Machine& machine) {
     if (options.device_memory_mib) return options.device_memory_mib;
+    if (!is_model_of_a_device(options.device)) return std::nullopt;
     const bool known = machine.profile && machine.profile->gpu && machine.profile->gpu->memory_mib;
     if (!known) return std::nullopt;
     return static_cast<std::uint64_t>(std::floor(*machine.profile->gpu->memory_mib));
@@ -29,27 +31,45 @@ std::uint64_t overhead_mib(const Machine& machine) {
     return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
 }
 
-std::variant<BudgetUse, Refusal> total_budget(const Options& options, const Machine& machine) {
-    BudgetUse use;
+// Device memory, and what of it is not ours to plan with.
+struct DeviceMemory {
+    std::uint64_t mib = 0;
+    std::uint64_t overhead_mib = 0;
+    std::string origin;
+};
+
+// nullopt: nobody says.
+Result<std::optional<DeviceMemory>> device_memory(const Options& options, const Machine& machine) {
+    const std::optional<std::uint64_t> told = told_memory(options, machine);
+    if (told) {
+        return std::optional(DeviceMemory{*told, overhead_mib(machine), "device memory"});
+    }
+    if (is_model_of_a_device(options.device)) return std::optional<DeviceMemory>();
+    const Result<Bytes> free = free_memory_in_child(options.device);
+    if (!free) return free.error();
+    return std::optional(DeviceMemory{free.value() / kMiB, 0, "free memory of " + options.device});
+}
+
+Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
+                                                      const Machine& machine) {
+    using Total = std::variant<BudgetUse, Refusal>;
     if (options.max_vram_mib > 0) {
-        use.total = options.max_vram_mib * kMiB;
-        use.origin = "-mva";
-        return use;
+        return Total(BudgetUse{.total = options.max_vram_mib * kMiB, .origin = "-mva"});
     }
-    const std::optional<std::uint64_t> memory = device_memory(options, machine);
-    if (!memory) {
-        return Refusal{"no device and no profile: how much device memory there is, is not known; "
-                       "give -mva, --device-memory or a GPU profile"};
+    const Result<std::optional<DeviceMemory>> memory = device_memory(options, machine);
+    if (!memory) return memory.error();
+    if (!memory.value()) {
+        return Total(
+            Refusal{"no device and no profile: how much device memory there is, is not known; "
+                    "give -mva, --device-memory or a GPU profile"});
     }
-    const std::uint64_t overhead = overhead_mib(machine);
-    const std::uint64_t kept = overhead + options.fit_target_mib;
-    const std::string sum = fmt::format("{} MiB of device memory, less {} for the driver and {} to "
-                                        "stay free",
-                                        *memory, overhead, options.fit_target_mib);
-    if (*memory <= kept) return Refusal{fmt::format("no budget is left: {}", sum)};
-    use.total = (*memory - kept) * kMiB;
-    use.origin = sum;
-    return use;
+    const DeviceMemory& device = *memory.value();
+    const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
+    const std::string sum =
+        fmt::format("{} MiB of {}, less {} for the driver and {} to stay free", device.mib,
+                    device.origin, device.overhead_mib, options.fit_target_mib);
+    if (device.mib <= kept) return Total(Refusal{fmt::format("no budget is left: {}", sum)});
+    return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
 }
 
 Result<Bytes> draft_bytes(const Options& options, ContextSpec context) {
@@ -78,9 +98,9 @@ Result<Bytes> projector_bytes(const Options& options) {
 
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options, const Machine& machine,
                                                     const ContextSpec& context) {
-    std::variant<BudgetUse, Refusal> total = total_budget(options, machine);
-    if (std::holds_alternative<Refusal>(total)) return total;
-    BudgetUse use = std::get<BudgetUse>(std::move(total));
+    const Result<std::variant<BudgetUse, Refusal>> total = total_budget(options, machine);
+    if (!total || std::holds_alternative<Refusal>(total.value())) return total;
+    BudgetUse use = std::get<BudgetUse>(total.value());
     const Result<Bytes> draft = draft_bytes(options, context);
     if (!draft) return draft.error();
     const Result<Bytes> mmproj = projector_bytes(options);

@@ -42,15 +42,14 @@ std::string take_line(std::string& text) {
     return line;
 }
 
-Result<std::string> result_of(std::string message) {
-    const char mark = message[0];
-    message.erase(0, 1);
-    if (mark == kValue) return message;
+Result<std::string> result_of(const std::string& message) {
+    std::string text = message.substr(1);
+    if (message.front() == kValue) return text;
     Error error;
-    error.place.line = std::atoi(take_line(message).c_str());
-    error.place.column = std::atoi(take_line(message).c_str());
-    error.place.file = take_line(message);
-    error.message = message;
+    error.place.line = std::atoi(take_line(text).c_str());
+    error.place.column = std::atoi(take_line(text).c_str());
+    error.place.file = take_line(text);
+    error.message = text;
     return error;
 }
 
@@ -135,7 +134,7 @@ Result<std::string> run_in_child(const ChildWork& child) {
     if (pid < 0) return Error{fmt::format("cannot fork: {}", std::strerror(errno)), {}};
     if (pid == 0) be_the_child(child, ends[1]);
     close(ends[1]);
-    Reading reading = read_until(ends[0], child);
+    const Reading reading = read_until(ends[0], child);
     close(ends[0]);
     if (reading.timed_out) kill(pid, SIGKILL);
     const int status = wait_for(pid);
@@ -145,7 +144,7 @@ Result<std::string> run_in_child(const ChildWork& child) {
                      {}};
     }
     if (status != 0 || reading.text.empty()) return died(child, status);
-    return result_of(std::move(reading.text));
+    return result_of(reading.text);
 }
 
 }  // namespace pshard::tool

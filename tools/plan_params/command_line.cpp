@@ -86,6 +86,11 @@ public:
             return EarlyExit{0, fmt::format("llama-pshard-plan-params {}\n", PSHARD_VERSION)};
         } catch (const CLI::CallForHelp&) {
             return EarlyExit{0, app_.help()};
+        } catch (const CLI::ExtrasError&) {
+            return EarlyExit{1, fmt::format("unknown argument '{}'; --help lists the flags",
+                                            fmt::join(app_.remaining(), " "))};
+        } catch (const CLI::ArgumentMismatch& error) {
+            return EarlyExit{1, fmt::format("a value is missing, {}", error.what())};
         } catch (const CLI::ParseError& error) {
             return EarlyExit{1, error.what()};
         }
@@ -124,8 +129,8 @@ private:
             ->check(cache_type());
         number("--np,--parallel", context.n_parallel, -1, kMaxParallel,
                "sequences at once (default: 1; -1: 4 with a unified cache, as llama-server)");
-        app_.add_flag("--kvu,--kv-unified,!--no-kvu,!--no-kv-unified", kv_unified_,
-                      "one cache that all sequences share");
+        on_off("--kvu,--kv-unified,!--no-kvu,!--no-kv-unified", context.kv_unified,
+               "one cache that all sequences share");
         app_.add_flag("--swa-full", swa_full_, "full-size cache for sliding windows");
         number("-b,--batch-size", context.n_batch, 1, kMaxTokens, "logical batch (2048)");
         number("--ub,--ubatch-size", context.n_ubatch, 1, kMaxTokens,
@@ -204,7 +209,7 @@ private:
             app_.add_option(names, refused_[key])->group(group);
         }
         app_.add_flag("--cmoe,--cpu-moe", cpu_moe_)->group(group);
-        app_.add_flag("--kvo,--kv-offload,!--nkvo,!--no-kv-offload", kv_offload_)->group(group);
+        on_off("--kvo,--kv-offload,!--nkvo,!--no-kv-offload", kv_offload_, "")->group(group);
     }
 
     template <typename Number>
@@ -213,13 +218,21 @@ private:
         app_.add_option(names, value, description)->check(whole_number(least, most));
     }
 
+    // The last of the positive and the negative names decides.
+    CLI::Option* on_off(const std::string& names, std::optional<bool>& value,
+                        const std::string& description) {
+        return app_
+            .add_flag_function(
+                names, [&value](std::int64_t count) { value = count > 0; }, description)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+
     // Words to values, and what no single flag can check. Returns the fault, "" if there is none.
     std::string settle() {
         ContextOptions& context = options_.context;
         if (!flash_attention_.empty()) {
             context.flash_attention = flash_attention_of(flash_attention_);
         }
-        if (kv_unified_) context.kv_unified = *kv_unified_;
         if (swa_full_) context.swa_full = true;
         static const std::map<std::string, OutputUse> kUses = {{"server", OutputUse::Server},
                                                                {"cli", OutputUse::Cli},
@@ -292,7 +305,6 @@ private:
     std::string output_use_;
     std::string fit_target_;
     std::string format_ = "md";
-    std::optional<bool> kv_unified_;
     std::optional<bool> kv_offload_;
     bool swa_full_ = false;
     bool cpu_moe_ = false;

@@ -90,4 +90,14 @@ Result<Machine> load_machine(const Options& options) {
     return machine;
 }
 
+HostLimits host_limits(const Options& options, const Machine& machine) {
+    HostLimits host;
+    if (options.host_memory_mib) host.memory = *options.host_memory_mib * kMiB;
+    if (machine.profile && machine.profile->link.page_lock_ceiling_gb) {
+        host.page_lock_ceiling =
+            static_cast<Bytes>(*machine.profile->link.page_lock_ceiling_gb * 1e9);
+    }
+    return host;
+}
+
 }  // namespace pshard::tool

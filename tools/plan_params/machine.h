@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "machine/machine_profile.h"
+#include "memory/memory_use.h"
 #include "plan_params/options.h"
 
 namespace pshard::tool {
@@ -19,6 +20,9 @@ struct Machine {
 
     [[nodiscard]] const MachineProfile* pricing() const { return priced ? &*profile : nullptr; }
 };
+
+// What the host offers: --host-memory, and the profile's ceiling of page-locked memory.
+HostLimits host_limits(const Options& options, const Machine& machine);
 
 // Fails on a profile that is named and not there, or that cannot be read.
 Result<Machine> load_machine(const Options& options);

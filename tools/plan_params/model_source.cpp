@@ -25,10 +25,6 @@ std::string backend_folder() {
     return std::filesystem::exists(folder, code) ? folder : "";
 }
 
-bool is_model_of_a_device(const std::string& device) {
-    return device == "cuda" || device == "vulkan";
-}
-
 Result<std::string> capture_text(const CaptureWish& wish) {
     if (!is_model_of_a_device(wish.device)) ggml_backend_load_all();
     const Result<Inventory> inventory = capture_inventory({.model_path = wish.model,
@@ -39,6 +35,16 @@ Result<std::string> capture_text(const CaptureWish& wish) {
                                                            .backend_dir = backend_folder()});
     if (!inventory) return inventory.error();
     return to_text(inventory.value());
+}
+
+Result<std::string> free_memory_text(const std::string& device) {
+    ggml_backend_load_all();
+    ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
+    if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(found, &free, &total);
+    return std::to_string(free);
 }
 
 Bytes bytes_of(const std::vector<GgufHeader>& files) {
@@ -74,6 +80,17 @@ Result<Bytes> read_tensor_bytes(const std::string& path) {
     const Result<std::vector<GgufHeader>> files = open_model_files(path);
     if (!files) return files.error();
     return bytes_of(files.value());
+}
+
+bool is_model_of_a_device(const std::string& device) {
+    return device == "cuda" || device == "vulkan";
+}
+
+Result<Bytes> free_memory_in_child(const std::string& device) {
+    const Result<std::string> text = run_in_child(
+        {fmt::format("asking {}", device), [&] { return free_memory_text(device); }});
+    if (!text) return text.error();
+    return Bytes{std::stoull(text.value())};
 }
 
 Result<Inventory> capture_in_child(const CaptureWish& wish) {

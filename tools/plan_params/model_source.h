@@ -23,6 +23,12 @@ Result<ModelFacts> read_facts(const std::string& path);
 // As read_facts, for a projector: it needs no layers and no context length.
 Result<Bytes> read_tensor_bytes(const std::string& path);
 
+// "cuda" and "vulkan" name a model of a device; all else a device that ggml has here.
+bool is_model_of_a_device(const std::string& device);
+
+// Free memory of a device that ggml has, with a context of ours on it.
+Result<Bytes> free_memory_in_child(const std::string& device);
+
 struct CaptureWish {
     std::string model;
     ContextSpec context;

@@ -10,22 +10,13 @@
 #include "plan_params/log.h"
 #include "plan_params/machine.h"
 #include "plan_params/model_source.h"
+#include "plan_params/static_args.h"
 #include "registry/registry_file.h"
 #include "report/registry_form.h"
 #include "report/report.h"
 
 namespace pshard::tool {
 namespace {
-
-HostLimits host_limits(const Options& options, const Machine& machine) {
-    HostLimits host;
-    if (options.host_memory_mib) host.memory = *options.host_memory_mib * kMiB;
-    if (machine.profile && machine.profile->link.page_lock_ceiling_gb) {
-        host.page_lock_ceiling =
-            static_cast<Bytes>(*machine.profile->link.page_lock_ceiling_gb * 1e9);
-    }
-    return host;
-}
 
 std::string registry_path(const Options& options) {
     if (options.no_registry) return "";
@@ -153,6 +144,7 @@ Result<Outcome> plan_model(const Options& options, const Machine& machine) {
     if (!facts) return facts.error();
     const Result<std::vector<Job>> jobs = make_jobs(options, facts.value().n_ctx_train);
     if (!jobs) return jobs.error();
+    if (options.emit_args) return plan_static(options, machine, jobs.value().front());
     Planner planner(options, machine);
     for (const Job& job : jobs.value()) {
         Result<Inventory> inventory = capture_in_child(

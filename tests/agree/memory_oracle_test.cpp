@@ -1,0 +1,152 @@
+// Our bytes against llama.cpp's own, for static plans: model and context equal to the byte, compute
+// never above llama.cpp's by more than 2 % or 16 MiB, and never below without `verify` passing.
+//
+// 15 shapes of 12 architectures, each at 3 budgets and batches of 1 and 512 tokens, at every choice
+// that stock llama.cpp has flags for among a handful spread over what the strategies propose.
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "capture/capture.h"
+#include "plan/verify.h"
+#include "search/search.h"
+#include "strategy/propose.h"
+#include "support/stock_memory.h"
+
+namespace pshard {
+namespace {
+
+using testing_support::sparse_model;
+using testing_support::stock_memory;
+using testing_support::StockMemory;
+
+struct OracleModel {
+    const char* shape;
+    const char* quant;
+};
+
+constexpr OracleModel kModels[] = {
+    {"Llama-3.1-8B", "Q8_0"},          {"Llama-3.3-70B", "Q4_K_M"},
+    {"Llama-3.2-3B", "Q4_K_M"},        {"Qwen3-32B", "Q4_0"},
+    {"Qwen2.5-72B", "Q4_K_M"},         {"Qwen3-30B-A3B", "Q4_K_M"},
+    {"gpt-oss-20b", "MXFP4"},          {"Gemma-3-27B", "Q4_K_M"},
+    {"DeepSeek-V2-Lite", "Q4_K_M"},    {"Mixtral-8x7B", "Q4_K_M"},
+    {"GLM-4.5-Air", "Q4_K_M"},         {"Qwen3-Next-80B-A3B", "Q4_K_M"},
+    {"Granite-4.0-H-Small", "Q4_K_M"}, {"Phi-4", "Q4_K_M"},
+    {"Llama-4-Scout", "Q4_K_M"}};
+
+constexpr double kBudgetShares[] = {0.25, 0.5, 0.8};  // of all-resident
+constexpr std::size_t kChoicesPerBudget = 4;
+
+Inventory capture_one(const std::filesystem::path& path, std::uint32_t n_ubatch) {
+    CaptureRequest request;
+    request.model_path = path;
+    request.context.n_ctx = 8192;
+    request.context.n_batch = n_ubatch;
+    request.context.n_ubatch = n_ubatch;
+    request.context.flash_attention = FlashAttention::On;
+    request.tiers = {n_ubatch};
+    request.backend_dir = PSHARD_LLAMA_BIN_DIR;
+    Result<Inventory> inventory = capture_inventory(request);
+    if (!inventory) {
+        ADD_FAILURE() << inventory.error().text();
+        return {};
+    }
+    return std::move(inventory).value();
+}
+
+// Exportable choices that fit, spread evenly; stock's own fit always among them.
+std::vector<PlanChoice> choices_at(const Inventory& inventory, Evaluator& evaluator,
+                                   Bytes budget) {
+    const Sizing sizing{
+        [&](const PlanChoice& c) { return evaluator.device_bytes(c, StageOptions{}); }, budget};
+    std::vector<PlanChoice> exportable;
+    for (const PlanChoice& choice : propose(Strategy::StaticAttnPrio, inventory, sizing)) {
+        if (stock_args(inventory, choice)) exportable.push_back(choice);
+    }
+    std::vector<PlanChoice> chosen;
+    const std::size_t step = std::max<std::size_t>(1, exportable.size() / kChoicesPerBudget);
+    for (std::size_t i = 0; i < exportable.size(); i += step) chosen.push_back(exportable[i]);
+    for (const PlanChoice& choice : propose_stock_fit(inventory, sizing)) chosen.push_back(choice);
+    return chosen;
+}
+
+class MemoryOracle : public testing::TestWithParam<OracleModel> {
+protected:
+    void check(const PlanChoice& choice) {
+        const std::optional<StockArgs> args = stock_args(inventory_, choice);
+        if (!args) return;
+        const Result<StockMemory> stock = stock_memory(path_, inventory_.context, *args);
+        ASSERT_TRUE(stock.ok()) << stock.error().text();
+        const Candidate ours = evaluator_->evaluate(choice, StageOptions{});
+        const DeviceUse& device = ours.memory.device;
+        SCOPED_TRACE(fmt::format("{} pin {} attn {} overflow {} head {} ubatch {}",
+                                 strategy_name(choice.strategy), choice.n_pinned,
+                                 choice.n_attn_pinned, overflow_name(choice.overflow),
+                                 choice.output_on_gpu, inventory_.context.n_ubatch));
+        EXPECT_EQ(device.weights, stock.value().model);
+        EXPECT_EQ(device.states, stock.value().context);
+        const double slack = std::max(0.02 * double(stock.value().compute), double(16 * kMiB));
+        EXPECT_LE(double(device.scratch), double(stock.value().compute) + slack);
+        expect_verified(ours);
+        placements_.insert({device.weights, device.states, inventory_.context.n_ubatch});
+    }
+
+    void expect_verified(const Candidate& candidate) {
+        const Graph& graph = inventory_.graphs.front();
+        const TierDetail detail = evaluator_->detail(candidate);
+        const TierDemand demand{detail.placement, slot_sizes(inventory_, detail.cut.groups),
+                                detail.scratch.gpu.peak};
+        const Bytes budget = arena_bytes(inventory_, demand);
+        const Result<ArenaLayout> arena = pack_arena(inventory_, {demand}, budget);
+        ASSERT_TRUE(arena.ok());
+        const std::vector<std::string> violations =
+            verify({inventory_, graph, detail.placement, detail.cut, detail.schedule,
+                    detail.scratch, arena.value().tiers.front(), budget,
+                    candidate.options.offload});
+        EXPECT_TRUE(violations.empty()) << violations.front();
+    }
+
+    void check_batch(std::uint32_t n_ubatch) {
+        inventory_ = capture_one(path_, n_ubatch);
+        ASSERT_EQ(inventory_.graphs.size(), 1U);
+        const Bytes all = all_resident_bytes(inventory_, inventory_.graphs.front());
+        for (const double share : kBudgetShares) {
+            const Problem problem{inventory_, nullptr, Bytes(double(all) * share), 4096, {}, {}};
+            evaluator_.emplace(problem, inventory_.graphs.front());
+            for (const PlanChoice& choice : choices_at(inventory_, *evaluator_, problem.budget)) {
+                check(choice);
+            }
+            evaluator_.reset();
+        }
+    }
+
+    std::filesystem::path path_;
+    Inventory inventory_;
+    std::optional<Evaluator> evaluator_;
+    std::set<std::array<std::uint64_t, 3>> placements_;
+};
+
+TEST_P(MemoryOracle, AgreesWithLlamaCpp) {
+    const Result<std::filesystem::path> path = sparse_model(GetParam().shape, GetParam().quant);
+    ASSERT_TRUE(path.ok()) << path.error().text();
+    path_ = path.value();
+    for (const std::uint32_t n_ubatch : {1U, 512U}) check_batch(n_ubatch);
+    EXPECT_GE(placements_.size(), 6U) << "distinct placements compared";
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, MemoryOracle, testing::ValuesIn(kModels),
+                         [](const auto& instance) {
+                             std::string name = instance.param.shape;
+                             std::replace_if(
+                                 name.begin(), name.end(),
+                                 [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
+                                 '_');
+                             return name;
+                         });
+
+}  // namespace
+}  // namespace pshard

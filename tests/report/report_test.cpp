@@ -1,0 +1,171 @@
+// Reports and the registry's form of a plan, on toy models.
+#include "report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cost/toy_profile.h"
+#include "registry/registry_text.h"
+#include "report/registry_form.h"
+#include "report/words.h"
+#include "support/toy_models.h"
+
+namespace pshard {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A dense model of 4 layers, 96 bytes of weights and 64 of KV each, in 500 bytes: not all fits.
+class Reports : public testing::Test {
+protected:
+    Reports() : profile_(test::toy_profile()) {
+        report_.model_path = "toy.gguf";
+        report_.inventory = toy_dense(4);
+        report_.inventory.model_name = "toy";
+        report_.budget = {.total = 500, .origin = "-mva"};
+        report_.profile = &profile_;
+        report_.depth_tokens = 2;
+        report_.n_threads = 1;
+        search();
+    }
+
+    void search() {
+        report_.plan.budget = report_.budget.total - report_.budget.taken();
+        report_.plan = plan_variant(problem_of(report_));
+    }
+
+    MachineProfile profile_;
+    PlanReport report_;
+};
+
+TEST_F(Reports, MarkdownHasARowForEachTier) {
+    const std::string text = to_markdown(report_);
+    EXPECT_THAT(text, HasSubstr("- machine: unnamed CPU; "));
+    EXPECT_THAT(text, HasSubstr("| t/s at 2 |"));
+    for (const TierPlan& tier : report_.plan.tiers) {
+        EXPECT_THAT(text, HasSubstr(strategy_name(tier.winner()->choice.strategy)));
+    }
+}
+
+TEST_F(Reports, MarkdownSaysWhatTheBudgetIsSharedWith) {
+    report_.budget.reserve = kMiB;
+    EXPECT_THAT(to_markdown(report_), HasSubstr("reserve 1.0"));
+}
+
+TEST_F(Reports, TiersWithoutAPlanSayWhy) {
+    report_.host.memory = 10;
+    search();
+    EXPECT_FALSE(is_viable(report_));
+    EXPECT_THAT(to_markdown(report_), HasSubstr("not viable"));
+    EXPECT_THAT(to_markdown(report_), HasSubstr("more host memory than there is"));
+}
+
+TEST_F(Reports, ModelThatFitsShowsStockRates) {
+    report_.budget.total = 1 << 20;
+    search();
+    ASSERT_TRUE(report_.plan.baseline_vram);
+    EXPECT_TRUE(is_viable(report_));
+    const std::string text = to_markdown(report_);
+    EXPECT_THAT(text, HasSubstr("pshard_disabled=1"));
+    EXPECT_EQ(stock_rates(report_).size(), report_.inventory.graphs.size());
+    EXPECT_EQ(explain(report_), "");
+}
+
+TEST_F(Reports, ExplainTellsWhyEachRivalLost) {
+    const std::string text = explain(report_);
+    EXPECT_THAT(text, HasSubstr("the fastest of"));
+    EXPECT_THAT(text, HasSubstr("stream slots"));
+    EXPECT_THAT(text, HasSubstr("### Plan switches, ms"));
+    for (const TierPlan& tier : report_.plan.tiers) {
+        for (const Candidate* rival : best_rivals(tier)) {
+            EXPECT_NE(rival->choice.strategy, tier.winner()->choice.strategy);
+            EXPECT_THAT(text, HasSubstr(strategy_name(rival->choice.strategy)));
+        }
+    }
+}
+
+TEST_F(Reports, ExplainWithoutProfileRanksByMemory) {
+    report_.profile = nullptr;
+    search();
+    EXPECT_THAT(explain(report_), HasSubstr("keeps the most of the model on the GPU"));
+    EXPECT_THAT(explain(report_), HasSubstr("MiB to copy"));
+    EXPECT_THAT(to_markdown(report_), HasSubstr("ranked by memory"));
+}
+
+TEST_F(Reports, JsonHoldsEveryTier) {
+    const json document = json::parse(to_json({report_, report_}));
+    EXPECT_EQ(document["schema"], "pshard-plan");
+    ASSERT_EQ(document["plans"].size(), 2U);
+    const json& plan = document["plans"][0];
+    ASSERT_EQ(plan["tiers"].size(), report_.plan.tiers.size());
+    for (std::size_t i = 0; i < report_.plan.tiers.size(); ++i) {
+        const Candidate& winner = *report_.plan.tiers[i].winner();
+        EXPECT_EQ(plan["tiers"][i]["plan"]["memory"]["device_bytes"],
+                  winner.memory.device.total());
+        EXPECT_EQ(plan["tiers"][i]["plan"]["choice"]["n_pinned"], winner.choice.n_pinned);
+    }
+    EXPECT_EQ(plan["switch_bytes"].size(), report_.plan.switches.size());
+}
+
+TEST_F(Reports, JsonOfNamesThatAreNoUtf8IsStillJson) {
+    report_.inventory.model_name = "\xff\xfe";
+    EXPECT_FALSE(json::parse(to_json({report_}), nullptr, false).is_discarded());
+    EXPECT_FALSE(json::parse(to_json_lines({report_}), nullptr, false).is_discarded());
+}
+
+TEST_F(Reports, CsvQuotesWhatNeedsIt) {
+    report_.model_path = "a,\"b\".gguf";
+    EXPECT_THAT(to_csv({report_}), HasSubstr("\"a,\"\"b\"\".gguf\""));
+}
+
+TEST(Words, TableIsPaddedAndFlush) {
+    EXPECT_EQ(markdown_table({{"a", "number"}, {"long name", "7"}}, {false, true}),
+              "| a         | number |\n"
+              "|-----------|-------:|\n"
+              "| long name |      7 |\n");
+}
+
+TEST_F(Reports, RegistryFormIsWritableAndComesBack) {
+    RegistrySection section;
+    section.fingerprint = Hash64{1};
+    section.variants = {to_registry_variant(report_)};
+    ASSERT_TRUE(check_writable(section).ok());
+    const Result<RegistryReading> reading = read_registry(to_text(Registry{{section}}), "test");
+    ASSERT_TRUE(reading.ok());
+    EXPECT_TRUE(reading.value().warnings.empty());
+    const RegistryVariant& back = reading.value().registry.sections[0].variants[0];
+    EXPECT_EQ(back.own, section.variants[0].own);
+    ASSERT_EQ(back.tiers.size(), report_.plan.tiers.size());
+    for (std::size_t i = 0; i < back.tiers.size(); ++i) {
+        EXPECT_EQ(back.tiers[i].own, section.variants[0].tiers[i].own);
+    }
+}
+
+// The published reader does not know STATIC_FITPARAMS: it gets the best of the others.
+TEST_F(Reports, PlanWithoutPublishedFormIsKeptInOurOwnLine) {
+    report_.forced = Strategy::StaticFitParams;
+    search();
+    for (const RegistryTier& tier : to_registry_variant(report_).tiers) {
+        EXPECT_FALSE(tier.viable);
+        ASSERT_TRUE(tier.own.plan);
+        EXPECT_EQ(tier.own.plan->strategy, Strategy::StaticFitParams);
+        EXPECT_TRUE(tier.own.tps);
+    }
+}
+
+TEST_F(Reports, BudgetIsRoundedUpToMib) {
+    EXPECT_EQ(to_registry_variant(report_).budget_mib, 1U);
+}
+
+TEST_F(Reports, MachineHashFollowsEveryFigure) {
+    const Hash64 before = machine_hash(&profile_);
+    profile_.gpu->launch_us = 3.5;
+    EXPECT_NE(machine_hash(&profile_), before);
+    EXPECT_EQ(machine_hash(nullptr), Hash64{});
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,27 @@
+// The oracle for bytes: what llama.cpp itself says it would allocate, from its no-alloc pass.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "inventory/inventory.h"
+#include "strategy/stock_args.h"
+
+namespace pshard::testing_support {
+
+// On the device, in bytes (llama_get_memory_breakdown).
+struct StockMemory {
+    Bytes model = 0;
+    Bytes context = 0;
+    Bytes compute = 0;
+};
+
+// A model loaded by llama.cpp with -ngl and -ot onto a virtual CUDA device; op-offload off.
+Result<StockMemory> stock_memory(const std::string& model_path, const ContextSpec& context,
+                                 const StockArgs& args);
+
+// The sparse model of a known shape, written once per process and kept until it ends.
+Result<std::filesystem::path> sparse_model(const std::string& shape, const std::string& quant);
+
+}  // namespace pshard::testing_support

@@ -1,0 +1,149 @@
+// Whatever it is given: one clear sentence, exit code 1, nothing written, no crash.
+#include <algorithm>
+
+#include <gmock/gmock.h>
+
+#include "capture/gguf_maker.h"
+#include "tool/run_tool.h"
+
+namespace pshard::test {
+namespace {
+
+class BadInput : public ToolTest {
+protected:
+    void expect_error(const std::vector<std::string>& arguments, const std::string& what) const {
+        const ToolRun tool = run(arguments);
+        SCOPED_TRACE(what + ": " + tool.err);
+        EXPECT_EQ(tool.exit_code, 1);
+        EXPECT_EQ(tool.out, "");
+        EXPECT_EQ(std::count(tool.err.begin(), tool.err.end(), '\n'), 1);
+        EXPECT_TRUE(tool.err.starts_with("llama-pshard-plan-params: "));
+        for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+            EXPECT_EQ(file.path().string().find("registry"), std::string::npos) << file.path();
+        }
+    }
+
+    std::string file(const std::string& name, const std::string& content) const {
+        std::ofstream(folder_ / name, std::ios::binary) << content;
+        return folder_ / name;
+    }
+
+    // Sound in form: what is wrong is what the keys say.
+    std::string model_of(const std::string& name, std::uint32_t n_layers, std::uint32_t n_embd,
+                         std::uint32_t n_heads) const {
+        GgufMaker maker;
+        maker.begin(1, 8)
+            .string("general.architecture", "llama")
+            .integer("llama.block_count", n_layers)
+            .integer("llama.context_length", 2048)
+            .integer("llama.embedding_length", n_embd)
+            .integer("llama.feed_forward_length", 64)
+            .integer("llama.attention.head_count", n_heads)
+            .integer("llama.attention.head_count_kv", n_heads)
+            .string("tokenizer.ggml.model", "none")
+            .tensor("token_embd.weight", 32, 32, 0)
+            .data(4096);
+        return maker.write(folder_ / name);
+    }
+};
+
+TEST_F(BadInput, Files) {
+    const auto with = [](const std::string& path) {
+        return std::vector<std::string>{"-m", path, "-c", "512", "-mva", "500"};
+    };
+    expect_error(with(folder_ / "missing.gguf"), "missing");
+    expect_error(with(folder_), "a folder");
+    expect_error(with(file("empty.gguf", "")), "empty");
+    expect_error(with(file("text.gguf", "hello\n")), "text");
+    expect_error(with("/dev/null"), "a device");
+    expect_error(with(model_of("no_layers.gguf", 0, 32, 4)), "no layers");
+    expect_error(with(model_of("many_layers.gguf", 4000000000U, 32, 4)), "too many layers");
+    expect_error(with(model_of("no_width.gguf", 2, 0, 4)), "no width");
+    expect_error(with(model_of("no_heads.gguf", 2, 32, 0)), "no heads");
+    expect_error(with(model_of("no_tensors.gguf", 2, 32, 4)), "tensors are missing");
+}
+
+TEST_F(BadInput, TruncatedModels) {
+    std::ifstream model(model_, std::ios::binary);
+    std::string head(1 << 20, '\0');
+    model.read(head.data(), static_cast<std::streamsize>(head.size()));
+    for (const std::size_t size : {3, 4, 8, 23, 24, 60, 500, 5000, 100000, 1 << 20}) {
+        expect_error({"-m", file("cut.gguf", head.substr(0, size)), "-c", "512", "-mva", "500"},
+                     fmt::format("{} bytes", size));
+    }
+}
+
+// One byte turned in each of 60 places of the header: an answer or an error, never a crash.
+TEST_F(BadInput, DamagedModelsNeverCrashIt) {
+    std::ifstream model(model_, std::ios::binary);
+    std::string head(4096, '\0');
+    model.read(head.data(), static_cast<std::streamsize>(head.size()));
+    for (std::size_t at = 0; at < 1200; at += 20) {
+        std::fstream damaged(model_, std::ios::binary | std::ios::in | std::ios::out);
+        damaged.seekp(static_cast<std::streamoff>(at));
+        damaged.put(static_cast<char>(head[at] ^ 0x55));
+        damaged.close();
+        const ToolRun tool = run({"-m", model_, "-c", "512", "-mva", "500", "--no-registry"});
+        EXPECT_LE(tool.exit_code, 2) << "byte " << at << ": " << tool.err;
+        std::fstream repaired(model_, std::ios::binary | std::ios::in | std::ios::out);
+        repaired.seekp(static_cast<std::streamoff>(at));
+        repaired.put(head[at]);
+    }
+}
+
+TEST_F(BadInput, Numbers) {
+    for (const char* n_ctx : {"99999999999", "-5", "12x", "", "1e6"}) {
+        expect_error({"-m", model_, "-c", n_ctx, "-mva", "500"}, n_ctx);
+    }
+    for (const char* n_parallel : {"0", "-7", "1000000"}) {
+        expect_error(planning({"-np", n_parallel}), n_parallel);
+    }
+    expect_error(planning({"--pshard-tier-max", "0"}), "no tier");
+    expect_error(planning({"-mva", "99999999999999"}), "an exabyte");
+    expect_error(planning({"--depth", "5000"}), "deeper than the context");
+    expect_error(planning({"-fitt", "a,b"}), "fit target");
+}
+
+TEST_F(BadInput, Flags) {
+    expect_error({}, "nothing");
+    expect_error(planning({"--no-such-flag"}), "unknown flag");
+    expect_error(planning({"stray"}), "stray word");
+    expect_error({"-m"}, "no value");
+    expect_error(planning({"-ctk", "q9_9"}), "cache type");
+    expect_error(planning({"-fa", "maybe"}), "flash attention");
+    expect_error(planning({"-o", "xml"}), "output");
+    expect_error(planning({"--device", "nosuch"}), "device");
+    expect_error(planning({"-p", "512"}), "bench flags alone");
+    expect_error(planning({"--bench-plan"}), "-c beside bench plan");
+    expect_error({"-m", model_, "--bench-plan", "-d", "1-5*1", "-mva", "500"}, "endless range");
+}
+
+TEST_F(BadInput, Environment) {
+    environment_["LLAMA_ARG_CTX_SIZE"] = "many";
+    expect_error({"-m", model_, "-mva", "500"}, "number");
+    environment_["LLAMA_ARG_CTX_SIZE"] = "512";
+    environment_["LLAMA_ARG_KV_UNIFIED"] = "perhaps";
+    expect_error({"-m", model_, "-mva", "500"}, "switch");
+}
+
+TEST_F(BadInput, Profiles) {
+    environment_["PSHARD_CPU_PROFILE"] = folder_ / "missing.txt";
+    expect_error(planning(), "missing");
+    environment_["PSHARD_CPU_PROFILE"] = file("bad.txt", "MUL_MAT what is this\n");
+    expect_error(planning(), "malformed");
+    environment_["PSHARD_CPU_PROFILE"] = folder_;
+    expect_error(planning(), "a folder");
+}
+
+TEST_F(BadInput, Inventories) {
+    expect_error({"--inventory", folder_ / "missing", "-mva", "500"}, "missing");
+    expect_error({"--inventory", file("bad", "nonsense\n"), "-mva", "500"}, "malformed");
+}
+
+TEST_F(BadInput, DraftModelsAndProjectors) {
+    expect_error(planning({"-md", folder_ / "missing"}), "draft model");
+    expect_error(planning({"--mmproj", file("text", "hello")}), "projector");
+}
+
+}  // namespace
+}  // namespace pshard::test

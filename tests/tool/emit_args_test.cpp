@@ -1,0 +1,114 @@
+// --emit-args: the flags survive sh and xargs, and llama.cpp places with them what we said.
+#include <cstdio>
+#include <cstdlib>
+#include <regex>
+
+#include <gmock/gmock.h>
+
+#include "tool/run_tool.h"
+
+namespace pshard::test {
+namespace {
+
+using testing_support::sparse_model;
+using testing_support::stock_memory;
+using testing_support::StockMemory;
+
+struct EmitCase {
+    const char* shape;
+    const char* quant;
+    int budget_mib;
+};
+
+class EmitArgs : public ToolTest, public testing::WithParamInterface<EmitCase> {
+protected:
+    static std::vector<std::string> lines_of(const std::string& command) {
+        std::vector<std::string> lines;
+        FILE* pipe = popen(command.c_str(), "r");
+        std::string text;
+        for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
+            text += static_cast<char>(c);
+        }
+        EXPECT_EQ(pclose(pipe), 0);
+        std::istringstream stream(text);
+        for (std::string line; std::getline(stream, line);) lines.push_back(line);
+        return lines;
+    }
+
+    // What llama.cpp gets of the flags.
+    static std::string value_of(const std::vector<std::string>& words, const std::string& flag) {
+        const auto found = std::find(words.begin(), words.end(), flag);
+        return found == words.end() || found + 1 == words.end() ? "" : *(found + 1);
+    }
+
+    // As llama.cpp's parse_tensor_buffer_overrides splits them: at commas, then at the last '='.
+    static std::vector<std::string> patterns_of(const std::string& overrides) {
+        std::vector<std::string> patterns;
+        std::istringstream stream(overrides);
+        for (std::string item; std::getline(stream, item, ',');) {
+            EXPECT_TRUE(item.ends_with("=CPU")) << item;
+            patterns.push_back(item.substr(0, item.size() - 4));
+        }
+        return patterns;
+    }
+
+    // "weights 5199.7, KV and state 2016.0" of the log.
+    static double mib_after(const std::string& text, const std::string& label) {
+        const std::size_t at = text.find(label);
+        EXPECT_NE(at, std::string::npos) << text;
+        return at == std::string::npos ? 0 : std::atof(text.c_str() + at + label.size());
+    }
+};
+
+TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
+    const auto model = sparse_model(GetParam().shape, GetParam().quant);
+    ASSERT_TRUE(model.ok());
+    const std::vector<std::string> arguments = {
+        "-m",  model.value(), "-c",   "4096",        "-fa",
+        "on",  "-mva",        std::to_string(GetParam().budget_mib), "--emit-args"};
+    const ToolRun tool = run(arguments);
+    ASSERT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1);
+
+    const std::string command_line = "(" + command(arguments) + ") 2>/dev/null";
+    const std::vector<std::string> by_xargs = lines_of(command_line + " | xargs printf '%s\\n'");
+    const std::vector<std::string> by_shell =
+        lines_of("printf '%s\\n' $( " + command_line + ")");
+    const std::vector<std::string> pasted = lines_of("printf '%s\\n' " + tool.out);
+    EXPECT_EQ(by_xargs, by_shell);
+    EXPECT_EQ(by_xargs, pasted);
+    EXPECT_EQ(value_of(by_xargs, "-fit"), "off");
+
+    ContextSpec context;
+    context.n_ctx = 4096;
+    context.n_ubatch = static_cast<std::uint32_t>(std::stoul(value_of(by_xargs, "-ub")));
+    context.n_batch = context.n_ubatch;
+    context.flash_attention = FlashAttention::On;
+    const StockArgs stock{std::stoi(value_of(by_xargs, "-ngl")),
+                          patterns_of(value_of(by_xargs, "-ot"))};
+    const Result<StockMemory> placed = stock_memory(model.value(), context, stock);
+    ASSERT_TRUE(placed.ok()) << placed.error().text();
+    EXPECT_NEAR(in_mib(placed.value().model), mib_after(tool.err, "weights "), 0.051);
+    EXPECT_NEAR(in_mib(placed.value().context), mib_after(tool.err, "KV and state "), 0.051);
+    EXPECT_LE(in_mib(placed.value().model + placed.value().context), GetParam().budget_mib);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EmitArgs,
+                         testing::Values(EmitCase{"Llama-3.2-3B", "Q4_K_M", 700},
+                                         EmitCase{"Llama-3.2-3B", "Q4_K_M", 1500},
+                                         EmitCase{"Llama-3.3-70B", "Q4_K_M", 12000},
+                                         EmitCase{"Gemma-3-27B", "Q4_K_M", 8000},
+                                         EmitCase{"Qwen3-30B-A3B", "Q4_K_M", 6000},
+                                         EmitCase{"gpt-oss-20b", "MXFP4", 5000},
+                                         EmitCase{"Qwen3-Next-80B-A3B", "Q4_K_M", 8000}),
+                         [](const auto& one) {
+                             std::string name =
+                                 fmt::format("{}_{}", one.param.shape, one.param.budget_mib);
+                             std::replace_if(
+                                 name.begin(), name.end(),
+                                 [](char c) { return c == '-' || c == '.'; }, '_');
+                             return name;
+                         });
+
+}  // namespace
+}  // namespace pshard::test

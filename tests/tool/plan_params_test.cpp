@@ -1,0 +1,263 @@
+// llama-pshard-plan-params as a program: flags, environment, output and exit codes.
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "registry/registry_file.h"
+#include "tool/run_tool.h"
+
+namespace pshard::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PlanParams : public ToolTest {
+protected:
+    // The one plan of a run with -o json.
+    json plan(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.end(), {"-o", "json", "--no-registry"});
+        const ToolRun tool = run(arguments);
+        EXPECT_EQ(tool.exit_code, 0) << tool.err;
+        const json document = json::parse(tool.out, nullptr, false);
+        EXPECT_FALSE(document.is_discarded()) << tool.out.substr(0, 500);
+        return document.is_discarded() ? json() : document["plans"][0];
+    }
+};
+
+TEST_F(PlanParams, PrintsATableAndWritesTheRegistry) {
+    const ToolRun tool = run(planning());
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.out, HasSubstr("- budget: 1500.0 MiB (-mva)"));
+    EXPECT_THAT(tool.out, HasSubstr("t/s at 2048"));
+    const Result<RegistryReading> reading = load_registry(registry());
+    ASSERT_TRUE(reading.ok()) << reading.error().text();
+    EXPECT_TRUE(reading.value().warnings.empty());
+    ASSERT_EQ(reading.value().registry.sections.size(), 1U);
+    const RegistrySection& section = reading.value().registry.sections[0];
+    ASSERT_EQ(section.variants.size(), 1U);
+    const RegistryVariant& variant = section.variants[0];
+    EXPECT_EQ(variant.budget_mib, 1500U);
+    EXPECT_EQ(variant.cache_ubatch, 4096U);
+    ASSERT_EQ(variant.tiers.size(), 6U);
+    for (const RegistryTier& tier : variant.tiers) {
+        EXPECT_TRUE(tier.viable) << tier.bs;
+        EXPECT_LE(tier.vram_mib, 1500.0);
+        EXPECT_TRUE(tier.own.graph && tier.own.schedule && tier.own.bound_by) << tier.bs;
+    }
+}
+
+// The section is found by the published fingerprint of these settings.
+TEST_F(PlanParams, SectionHasThePublishedFingerprint) {
+    ASSERT_EQ(run(planning({"-t", "6", "-ctk", "q8_0"})).exit_code, 0);
+    SectionSettings settings;
+    settings.n_ctx = 4096;
+    settings.n_threads = 6;
+    settings.flash_attention = FlashAttention::On;
+    settings.type_k = 8;
+    const Result<RegistryReading> reading = load_registry(registry());
+    ASSERT_TRUE(reading.ok());
+    const Hash64 wanted =
+        published_fingerprint(settings, std::filesystem::file_size(model_));
+    EXPECT_NE(find_section(reading.value().registry, wanted), nullptr);
+}
+
+TEST_F(PlanParams, TakesEveryFlag) {
+    const json plan = this->plan({"-m", model_, "-c", "4096", "-t", "8", "-tb", "8", "-fa", "1",
+                                  "-ctk", "q8_0", "-ctv", "q8_0", "-np", "2", "-kvu", "--swa-full",
+                                  "-b", "1024", "-ub", "512", "-fitt", "512,512", "-mva", "1500",
+                                  "--pshard-tier-max", "1024", "--for", "cli", "--n-outputs", "2",
+                                  "--host-memory", "64000", "--reserve", "100", "--device-memory",
+                                  "16000", "--device", "cuda", "--depth", "1000", "--mtp",
+                                  "-sm", "layer", "-ngl", "auto", "--kv-offload"});
+    EXPECT_EQ(plan["context"]["n_ctx"], 4096);
+    EXPECT_EQ(plan["context"]["n_ubatch"], 1024);
+    EXPECT_EQ(plan["context"]["n_seq_max"], 2);
+    EXPECT_EQ(plan["context"]["kv_unified"], true);
+    EXPECT_EQ(plan["context"]["swa_full"], true);
+    EXPECT_EQ(plan["context"]["type_k"], "q8_0");
+    EXPECT_EQ(plan["context"]["type_v"], "q8_0");
+    EXPECT_EQ(plan["context"]["output_rows"], 2);
+    EXPECT_EQ(plan["budget"]["plan_bytes"], 1400 * kMiB);
+    EXPECT_EQ(plan["depth_tokens"], 1000);
+    EXPECT_EQ(plan["n_threads"], 8);
+}
+
+TEST_F(PlanParams, TakesLongNamesAndUnderscores) {
+    const json plan = this->plan({"--model", model_, "--ctx_size", "2048", "--flash-attn=on",
+                                  "--cache-type-k", "f16", "--parallel", "1", "--max-vram-alloc",
+                                  "1500", "--no-kv-unified"});
+    EXPECT_EQ(plan["context"]["n_ctx"], 2048);
+    EXPECT_EQ(plan["context"]["kv_unified"], false);
+}
+
+TEST_F(PlanParams, EnvironmentGivesDefaultsAndFlagsWin) {
+    environment_["LLAMA_ARG_MODEL"] = model_;
+    environment_["LLAMA_ARG_CTX_SIZE"] = "8192";
+    environment_["LLAMA_ARG_N_PARALLEL"] = "3";
+    environment_["LLAMA_ARG_KV_UNIFIED"] = "enabled";
+    environment_["LLAMA_ARG_FLASH_ATTN"] = "off";
+    environment_["LLAMA_ARG_CACHE_TYPE_K"] = "q8_0";
+    environment_["LLAMA_ARG_SWA_FULL"] = "0";
+    const json plan = this->plan({"-mva", "1500", "-c", "2048"});
+    EXPECT_EQ(plan["context"]["n_ctx"], 2048);
+    EXPECT_EQ(plan["context"]["n_seq_max"], 3);
+    EXPECT_EQ(plan["context"]["kv_unified"], true);
+    EXPECT_EQ(plan["context"]["flash_attention"], false);
+    EXPECT_EQ(plan["context"]["type_k"], "q8_0");
+    EXPECT_EQ(plan["context"]["swa_full"], false);
+    const json without = this->plan({"-mva", "1500", "-c", "2048", "-no-kvu"});
+    EXPECT_EQ(without["context"]["kv_unified"], false);
+}
+
+TEST_F(PlanParams, ParallelAutoIsWhatTheServerTakes) {
+    const json plan = this->plan(planning({"-np", "-1"}));
+    EXPECT_EQ(plan["context"]["n_seq_max"], 4);
+    EXPECT_EQ(plan["context"]["kv_unified"], true);
+}
+
+// 16302 MiB of device memory - 470 of the driver - 1024 to stay free.
+TEST_F(PlanParams, BudgetIsDeviceMemoryLessDriverAndFitTarget) {
+    const std::vector<std::string> base = {"-m", model_, "-c", "4096"};
+    EXPECT_EQ(plan(base)["budget"]["total_bytes"], (16302 - 470 - 1024) * kMiB);
+    std::vector<std::string> with = base;
+    with.insert(with.end(), {"--device-memory", "4096", "-fitt", "600"});
+    EXPECT_EQ(plan(with)["budget"]["total_bytes"], (4096 - 470 - 600) * kMiB);
+}
+
+TEST_F(PlanParams, DraftModelAndProjectorCountAgainstTheBudget) {
+    const json plan = this->plan({"-m", model_, "-c", "2048", "-mva", "6000", "-md", model_,
+                                  "--mmproj", model_});
+    EXPECT_GT(plan["budget"]["draft_bytes"], 1900 * kMiB);
+    EXPECT_GT(plan["budget"]["mmproj_bytes"], plan["model"]["file_bytes"]);  // and an allowance
+    EXPECT_EQ(plan["budget"]["plan_bytes"].get<Bytes>(),
+              6000 * kMiB - plan["budget"]["draft_bytes"].get<Bytes>() -
+                  plan["budget"]["mmproj_bytes"].get<Bytes>());
+}
+
+TEST_F(PlanParams, JsonNamesSchemaAndVersion) {
+    const json document = json::parse(run(planning({"-o", "json", "--no-registry"})).out);
+    EXPECT_EQ(document["schema"], "pshard-plan");
+    EXPECT_EQ(document["version"], 1);
+    for (const json& tier : document["plans"][0]["tiers"]) {
+        EXPECT_TRUE(tier["viable"]);
+        EXPECT_GT(tier["plan"]["prediction"]["tokens_per_second"], 0);
+        EXPECT_EQ(tier["empty_cache"]["depth_tokens"], 0);
+    }
+}
+
+TEST_F(PlanParams, CsvHasALineForEachTier) {
+    const ToolRun tool = run(planning({"-o", "csv", "--no-registry"}));
+    EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1 + 6);
+    std::istringstream lines(tool.out);
+    for (std::string line; std::getline(lines, line);) {
+        EXPECT_EQ(std::count(line.begin(), line.end(), ','), 18) << line;
+    }
+}
+
+TEST_F(PlanParams, ExplainNamesRivalsMemorySwitchesAndLanes) {
+    const ToolRun tool = run(planning({"--explain", "--no-registry"}));
+    EXPECT_THAT(tool.out, HasSubstr("the fastest of"));
+    EXPECT_THAT(tool.out, HasSubstr("% slower"));
+    EXPECT_THAT(tool.out, HasSubstr("of 1500.0 MiB: weights"));
+    EXPECT_THAT(tool.out, HasSubstr("### Plan switches, ms"));
+    EXPECT_THAT(tool.out, HasSubstr("GPU |#"));
+}
+
+TEST_F(PlanParams, SavedInventoryPlansTheSame) {
+    const std::string saved = folder_ / "model.inventory";
+    json from_model = plan(planning({"--save-inventory", saved}));
+    json from_file = plan({"--inventory", saved, "-mva", "1500"});
+    EXPECT_EQ(from_file["model"]["path"], saved);
+    from_file["model"]["path"] = from_model["model"]["path"];
+    EXPECT_EQ(from_file, from_model);
+    EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-c", "2048"}).exit_code, 1);
+    EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-np", "4"}).exit_code, 1);
+}
+
+TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
+    environment_["PSHARD_STRATEGY"] = "STATIC_ATTNPRIO_ALLMODELS";
+    const json by_name = plan(planning());
+    for (const json& tier : by_name["tiers"]) {
+        EXPECT_EQ(tier["plan"]["choice"]["strategy"], "STATIC_ATTNPRIO_ALLMODELS");
+    }
+    environment_["PSHARD_STRATEGY"] = "3";
+    EXPECT_EQ(plan(planning()), by_name);
+    environment_["PSHARD_STRATEGY"] = "FASTEST";
+    const ToolRun tool = run(planning());
+    EXPECT_EQ(tool.exit_code, 1);
+    EXPECT_THAT(tool.err, HasSubstr("GPUONLY_LAYERPIN_LAYERSTREAM (0)"));
+}
+
+// 2048 + 200 + 1024 = 3272 tokens, and no tier above the prompt.
+TEST_F(PlanParams, BenchPlanTakesTheContextsOfLlamaBench) {
+    const ToolRun tool = run({"-m", model_, "-mva", "1500", "--bench-plan", "-pg", "2048,200", "-d",
+                              "1024", "-o", "json"});
+    ASSERT_EQ(tool.exit_code, 0) << tool.err;
+    const json plans = json::parse(tool.out)["plans"];
+    ASSERT_EQ(plans.size(), 1U);
+    EXPECT_EQ(plans[0]["context"]["n_ctx"], 3272);
+    EXPECT_EQ(plans[0]["context"]["n_ubatch"], 2048);
+    EXPECT_EQ(plans[0]["context"]["flash_attention"], false);
+    const ToolRun two = run({"-m", model_, "-mva", "1500", "--bench-plan", "-o", "jsonl"});
+    EXPECT_EQ(std::count(two.out.begin(), two.out.end(), '\n'), 2);  // 512 and 128 tokens
+}
+
+TEST_F(PlanParams, ModelThatFitsTurnsPshardOff) {
+    const ToolRun tool = run({"-m", model_, "-c", "4096", "-mva", "12000"});
+    EXPECT_EQ(tool.exit_code, 0);
+    EXPECT_THAT(tool.out, HasSubstr("pshard_disabled=1"));
+    EXPECT_THAT(read_text(registry()), HasSubstr("pshard_disabled=1 baseline_vram="));
+}
+
+TEST_F(PlanParams, WithoutProfilesRanksByMemory) {
+    environment_.erase("PSHARD_CPU_PROFILE");
+    environment_.erase("PSHARD_GPU_PROFILE");
+    const ToolRun tool = run(planning());
+    EXPECT_EQ(tool.exit_code, 0);
+    EXPECT_THAT(tool.out, HasSubstr("ranked by memory"));
+    EXPECT_THAT(tool.out, HasSubstr("| STATIC_ATTNPRIO"));
+    const ToolRun unknown = run({"-m", model_, "-c", "4096"});
+    EXPECT_EQ(unknown.exit_code, 2);
+    EXPECT_THAT(unknown.err, HasSubstr("no device and no profile"));
+}
+
+TEST_F(PlanParams, RefusesByNameAndWritesNothing) {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+        {{"-sm", "row"}, "-sm row"},
+        {{"-sm", "tensor"}, "-sm tensor"},
+        {{"-ngl", "10"}, "n_gpu_layers"},
+        {{"-ts", "3,1"}, "tensor_split"},
+        {{"-ot", "ffn=CPU"}, "tensor_buft_overrides"},
+        {{"--cpu-moe"}, "tensor_buft_overrides"},
+        {{"--n-cpu-moe", "4"}, "tensor_buft_overrides"},
+        {{"-nkvo"}, "KV offload is disabled"},
+        {{"--host-memory", "100"}, "no tier has a plan"},
+        {{"--reserve", "1500"}, "nothing is left"}};
+    for (const auto& [flags, reason] : cases) {
+        const ToolRun tool = run(planning(flags));
+        EXPECT_EQ(tool.exit_code, 2) << reason;
+        EXPECT_THAT(tool.err, HasSubstr(reason));
+        EXPECT_FALSE(std::filesystem::exists(registry())) << reason;
+    }
+    environment_["LLAMA_ARG_N_CPU_MOE"] = "4";
+    EXPECT_EQ(run(planning()).exit_code, 2);
+}
+
+TEST_F(PlanParams, HelpAndVersionGoToStdout) {
+    const ToolRun help = run({"--help"});
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.out, HasSubstr("--max-vram-alloc"));
+    EXPECT_EQ(run({"--version"}).exit_code, 0);
+}
+
+TEST_F(PlanParams, UnwritableStdoutIsAnError) {
+    const int status = std::system(
+        fmt::format("({}) >/dev/full 2>/dev/null", command(planning({"--no-registry"}))).c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+}  // namespace
+}  // namespace pshard::test

@@ -1,0 +1,191 @@
+#include "plan_params/static_args.h"
+
+#include <algorithm>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "plan_params/budget.h"
+#include "plan_params/jobs.h"
+#include "plan_params/log.h"
+#include "plan_params/machine.h"
+#include "plan_params/model_source.h"
+#include "search/evaluator.h"
+#include "strategy/propose.h"
+#include "strategy/stock_args.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr std::uint32_t kGeneratedTokens = 128;
+constexpr std::uint32_t kSmallestUbatch = 512;
+constexpr std::uint32_t kLongestPrompt = 4096;
+
+// A plan that stock can run, and what it is expected to take.
+struct StaticPlan {
+    Candidate prompt;  // in the graph of a ubatch
+    std::optional<Prediction> generation;
+    StockArgs args;
+    std::uint32_t n_ubatch = 0;
+    bool op_offload = true;
+
+    std::optional<Seconds> seconds(std::uint32_t n_prompt) const {
+        if (!prompt.prediction || !generation) return std::nullopt;
+        const double passes = std::max(1.0, double(n_prompt) / n_ubatch);
+        return passes * prompt.prediction->pass_seconds +
+               kGeneratedTokens * generation->pass_seconds;
+    }
+};
+
+std::uint32_t prompt_tokens(std::uint32_t n_ctx) {
+    return std::min(n_ctx, std::clamp(n_ctx / 2, kSmallestUbatch, kLongestPrompt));
+}
+
+std::vector<std::uint32_t> ubatches(const Job& job) {
+    const std::uint32_t n_prompt = prompt_tokens(job.context.n_ctx);
+    std::vector<std::uint32_t> sizes;
+    for (const std::uint32_t tier : job.tiers) {
+        if (tier >= kSmallestUbatch && tier <= n_prompt) sizes.push_back(tier);
+    }
+    if (sizes.empty()) sizes.push_back(job.tiers.back());
+    return sizes;
+}
+
+// All static plans of one ubatch.
+class StaticSearch {
+public:
+    explicit StaticSearch(const Problem& problem)
+        : problem_(problem),
+          generation_(problem, problem.inventory.graphs.front()),
+          prompt_(problem, problem.inventory.graphs.back()) {}
+
+    std::vector<StaticPlan> run() {
+        for (const bool op_offload : {true, false}) {
+            const StageOptions options{op_offload ? OpOffload::Stock : OpOffload::Never, false};
+            for (const PlanChoice& choice : choices(options)) add(choice, options);
+        }
+        return std::move(plans_);
+    }
+
+private:
+    std::vector<PlanChoice> choices(const StageOptions& options) {
+        const Sizing sizing{
+            [&](const PlanChoice& choice) { return prompt_.device_bytes(choice, options); },
+            problem_.budget};
+        std::vector<PlanChoice> all =
+            propose(Strategy::StaticAttnPrio, problem_.inventory, sizing);
+        for (const PlanChoice& fit : propose_stock_fit(problem_.inventory, sizing)) {
+            all.push_back(fit);
+        }
+        return all;
+    }
+
+    void add(const PlanChoice& choice, const StageOptions& options) {
+        std::optional<StockArgs> args = stock_args(problem_.inventory, choice);
+        if (!args) return;
+        StaticPlan plan;
+        plan.prompt = prompt_.evaluate(choice, options);
+        const Candidate one = generation_.evaluate(choice, options);
+        if (plan.prompt.verdict != Verdict::Viable || one.verdict != Verdict::Viable) return;
+        plan.generation = one.prediction;
+        plan.args = std::move(*args);
+        plan.n_ubatch = problem_.inventory.context.n_ubatch;
+        plan.op_offload = options.offload == OpOffload::Stock;
+        plans_.push_back(std::move(plan));
+    }
+
+    const Problem& problem_;
+    Evaluator generation_;
+    Evaluator prompt_;
+    std::vector<StaticPlan> plans_;
+};
+
+// Faster for the prompt and the answer together; unpriced, by what is kept on the GPU.
+bool is_better(const StaticPlan& a, const StaticPlan& b, std::uint32_t n_prompt) {
+    const auto seconds_a = a.seconds(n_prompt);
+    const auto seconds_b = b.seconds(n_prompt);
+    if (seconds_a && seconds_b) return *seconds_a < *seconds_b;
+    return better(a.prompt, b.prompt);
+}
+
+std::string overrides_text(const std::vector<std::string>& patterns) {
+    if (patterns.empty()) return "";
+    return fmt::format(" -ot {}=CPU", fmt::join(patterns, "=CPU,"));
+}
+
+std::string args_text(const StaticPlan& plan, const Inventory& inventory, const Options& options,
+                      const Machine& machine) {
+    const ContextSpec& context = inventory.context;
+    constexpr std::uint32_t kStockBatch = 2048;
+    std::string text = fmt::format(
+        "-ngl {}{} -fit off -c {} -b {} -ub {} -fa {} -ctk {} -ctv {} -np {} -t {}",
+        plan.args.n_gpu_layers, overrides_text(plan.args.cpu_patterns), context.n_ctx,
+        std::max({kStockBatch, plan.n_ubatch, options.context.n_batch.value_or(0)}), plan.n_ubatch,
+        inventory.flash_attention ? "on" : "off", context.type_k, context.type_v,
+        context.n_seq_max, machine.n_threads);
+    if (options.n_threads_batch) text += fmt::format(" -tb {}", *options.n_threads_batch);
+    if (context.kv_unified) text += " -kvu";
+    if (!context.kv_unified && context.n_seq_max > 1) text += " -no-kvu";
+    if (context.swa_full) text += " --swa-full";
+    if (!plan.op_offload) text += " --no-op-offload";
+    return text + "\n";
+}
+
+void log_choice(const StaticPlan& plan, std::uint32_t n_prompt) {
+    const DeviceUse& use = plan.prompt.memory.device;
+    std::string text = fmt::format(
+        "{}, ubatches of {}: {:.1f} MiB of the GPU, weights {:.1f}, KV and state {:.1f}, scratch "
+        "{:.1f}",
+        strategy_name(plan.prompt.choice.strategy), plan.n_ubatch, in_mib(use.total()),
+        in_mib(use.weights), in_mib(use.states), in_mib(use.scratch));
+    if (const auto seconds = plan.seconds(n_prompt)) {
+        text += fmt::format("; prompt {:.0f} t/s, generation {:.2f} t/s at depth {}, {:.1f} s for "
+                            "{} and {} tokens",
+                            plan.prompt.prediction->tokens_per_second,
+                            plan.generation->tokens_per_second, plan.generation->depth_tokens,
+                            *seconds, n_prompt, kGeneratedTokens);
+    }
+    log_line(text);
+}
+
+Result<Inventory> capture_ubatch(const Options& options, const Job& job, std::uint32_t n_ubatch) {
+    CaptureWish wish{options.model, job.context, {1}, options.device, options.mtp};
+    wish.context.n_ubatch = n_ubatch;
+    wish.context.n_batch = n_ubatch;
+    if (n_ubatch > 1) wish.tiers.push_back(n_ubatch);
+    return capture_in_child(wish);
+}
+
+}  // namespace
+
+Result<Outcome> plan_static(const Options& options, const Machine& machine, const Job& job) {
+    const auto budget = budget_use(options, machine, job.context);
+    if (!budget) return budget.error();
+    if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
+        return Outcome{kDeclined, "", refusal->reason};
+    }
+    const BudgetUse& use = std::get<BudgetUse>(budget.value());
+    const std::uint32_t n_prompt = prompt_tokens(job.context.n_ctx);
+    std::optional<StaticPlan> best;
+    Inventory best_inventory;
+    for (const std::uint32_t n_ubatch : ubatches(job)) {
+        const Result<Inventory> inventory = capture_ubatch(options, job, n_ubatch);
+        if (!inventory) return inventory.error();
+        const SlowNotice notice("planning");
+        const Problem problem{inventory.value(), machine.pricing(), use.total - use.taken(),
+                              options.depth.value_or(job.context.n_ctx / 2),
+                              host_limits(options, machine), std::nullopt};
+        for (StaticPlan& plan : StaticSearch(problem).run()) {
+            if (best && !is_better(plan, *best, n_prompt)) continue;
+            best = std::move(plan);
+            best_inventory = inventory.value();
+        }
+    }
+    if (!best) return Outcome{kDeclined, "", "no static plan fits this budget"};
+    log_choice(*best, n_prompt);
+    return Outcome{kPlanned, args_text(*best, best_inventory, options, machine), ""};
+}
+
+}  // namespace pshard::tool
