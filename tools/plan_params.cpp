@@ -20,8 +20,8 @@ int fail(const std::string& reason) {
 }
 
 int print(const std::string& text, int exit_code) {
-    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-                         std::fflush(stdout) == 0;
+    const bool written =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return written ? exit_code : fail("cannot write to stdout");
 }
 

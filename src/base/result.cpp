@@ -15,8 +15,8 @@ std::string Error::text() const {
 }
 
 void check_failed(const char* condition, const char* file, int line) {
-    std::fprintf(stderr, "pshard: internal error: %s does not hold at %s:%d\n", condition, file,
-                 line);
+    std::fprintf(
+        stderr, "pshard: internal error: %s does not hold at %s:%d\n", condition, file, line);
     std::abort();
 }
 

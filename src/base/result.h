@@ -33,14 +33,18 @@ template <typename T>
 class [[nodiscard]] Result {
 public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
     [[nodiscard]] bool ok() const { return state_.index() == 0; }
+
     explicit operator bool() const { return ok(); }
 
     // The value; only after ok() was seen true.
     [[nodiscard]] T& value() & { return std::get<0>(state_); }
+
     [[nodiscard]] const T& value() const& { return std::get<0>(state_); }
+
     [[nodiscard]] T value() && { return std::get<0>(std::move(state_)); }
 
     // The error; only after ok() was seen false.
@@ -54,6 +58,7 @@ private:
 struct Done {
     bool operator==(const Done&) const = default;
 };
+
 using Status = Result<Done>;
 
 // Ends the program with a message that names the broken assumption: a bug of ours, never bad input.

@@ -19,17 +19,17 @@ enum class OutputUse {
 };
 
 struct ContextSpec {
-    std::uint32_t n_ctx = 4096;      // tokens in total, over all sequences
-    std::uint32_t n_batch = 2048;    // logical batch, tokens
-    std::uint32_t n_ubatch = 512;    // canonical ubatch, tokens: sizes KV and SWA cells in all tiers
-    std::uint32_t n_seq_max = 1;     // -np
-    bool kv_unified = false;         // -kvu
-    bool swa_full = false;           // --swa-full
+    std::uint32_t n_ctx = 4096;    // tokens in total, over all sequences
+    std::uint32_t n_batch = 2048;  // logical batch, tokens
+    std::uint32_t n_ubatch = 512;  // canonical ubatch, tokens: sizes KV and SWA cells in all tiers
+    std::uint32_t n_seq_max = 1;   // -np
+    bool kv_unified = false;       // -kvu
+    bool swa_full = false;         // --swa-full
     FlashAttention flash_attention = FlashAttention::Auto;
-    std::string type_k = "f16";      // -ctk, ggml type name
-    std::string type_v = "f16";      // -ctv
+    std::string type_k = "f16";  // -ctk, ggml type name
+    std::string type_v = "f16";  // -ctv
     OutputUse output_use = OutputUse::Server;
-    std::uint32_t n_outputs = 0;     // --n-outputs: rows kept per graph; 0 = as output_use says
+    std::uint32_t n_outputs = 0;  // --n-outputs: rows kept per graph; 0 = as output_use says
 
     bool operator==(const ContextSpec&) const = default;
 };

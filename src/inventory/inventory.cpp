@@ -7,10 +7,13 @@ namespace pshard {
 std::uint32_t output_rows(const ContextSpec& context, std::uint32_t n_tokens) {
     if (context.n_outputs != 0) return std::min(context.n_outputs, n_tokens);
     switch (context.output_use) {
-        case OutputUse::Server: return std::min(context.n_seq_max, n_tokens);
-        case OutputUse::Perplexity: return n_tokens;
+        case OutputUse::Server:
+            return std::min(context.n_seq_max, n_tokens);
+        case OutputUse::Perplexity:
+            return n_tokens;
         case OutputUse::Cli:
-        case OutputUse::Bench: break;
+        case OutputUse::Bench:
+            break;
     }
     return 1;
 }

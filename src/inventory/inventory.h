@@ -36,14 +36,14 @@ enum class Side {
 };
 
 struct Weight {
-    std::string name;         // GGUF name; a tied head is its own weight, "output.weight"
-    std::string type;         // ggml type name: "q4_K"
+    std::string name;  // GGUF name; a tied head is its own weight, "output.weight"
+    std::string type;  // ggml type name: "q4_K"
     Shape shape{1, 1, 1, 1};
-    Bytes bytes = 0;          // in host memory
-    Bytes alloc_bytes = 0;    // on the device, padded and aligned
-    int layer = -1;           // -1: belongs to no layer
+    Bytes bytes = 0;        // in host memory
+    Bytes alloc_bytes = 0;  // on the device, padded and aligned
+    int layer = -1;         // -1: belongs to no layer
     Side side = Side::Output;
-    bool routed = false;      // routed experts: shape[2] experts, few of them read per token
+    bool routed = false;  // routed experts: shape[2] experts, few of them read per token
 
     bool operator==(const Weight&) const = default;
 };
@@ -89,17 +89,17 @@ struct Input {
 // a `storage` writes into another tensor's memory (a view, SET_ROWS into the cache) and needs none
 // of its own.
 struct Node {
-    std::string op;           // ggml_op_name, or the unary/GLU name: "MUL_MAT", "SILU", "SWIGLU"
-    std::string name;         // llama.cpp's name: "ffn_out-12"
+    std::string op;    // ggml_op_name, or the unary/GLU name: "MUL_MAT", "SILU", "SWIGLU"
+    std::string name;  // llama.cpp's name: "ffn_out-12"
     std::string type;
     Shape shape{1, 1, 1, 1};
     Bytes bytes = 0;
-    Bytes alloc_bytes = 0;    // on the device; what its memory costs when storage is absent
-    int layer = -1;           // from the name's suffix or the weights that it reads; -1 unknown
+    Bytes alloc_bytes = 0;  // on the device; what its memory costs when storage is absent
+    int layer = -1;         // from the name's suffix or the weights that it reads; -1 unknown
     bool is_view = false;
-    bool has_storage = false; // true: `storage` says whose memory it lives in
-    Ref storage;              // the root: never itself a view
-    bool is_output = false;   // stays alive to the end of the graph
+    bool has_storage = false;  // true: `storage` says whose memory it lives in
+    Ref storage;               // the root: never itself a view
+    bool is_output = false;    // stays alive to the end of the graph
     bool contiguous = true;
     bool device_supports = true;  // the device's supports_op
     std::vector<Ref> sources;     // in ggml's order, holes left out
@@ -108,19 +108,19 @@ struct Node {
 };
 
 struct Graph {
-    std::uint32_t n_tokens = 0;   // the tier
+    std::uint32_t n_tokens = 0;  // the tier
     std::uint32_t n_seqs = 0;
     std::uint32_t n_outputs = 0;  // rows of logits
     std::vector<Input> inputs;
-    std::vector<Node> nodes;      // in the order of execution
+    std::vector<Node> nodes;  // in the order of execution
 
     bool operator==(const Graph&) const = default;
 };
 
 // How the device allocates. Of a real device where there was one, else of a named model of it.
 struct DeviceModel {
-    std::string name = "cuda";        // "cuda", "vulkan", or a real device's name
-    Bytes alignment = 128;            // of every tensor in a buffer
+    std::string name = "cuda";  // "cuda", "vulkan", or a real device's name
+    Bytes alignment = 128;      // of every tensor in a buffer
     Bytes max_buffer_bytes = ~Bytes{0};
 
     bool operator==(const DeviceModel&) const = default;
@@ -128,14 +128,14 @@ struct DeviceModel {
 
 struct Inventory {
     // identity of the model
-    std::string model_name;       // general.name
-    std::string architecture;     // general.architecture
-    Bytes file_bytes = 0;         // first split only: the published fingerprint takes this
-    Bytes total_file_bytes = 0;   // all splits
+    std::string model_name;         // general.name
+    std::string architecture;       // general.architecture
+    Bytes file_bytes = 0;           // first split only: the published fingerprint takes this
+    Bytes total_file_bytes = 0;     // all splits
     std::uint64_t header_hash = 0;  // of names, types and shapes of all tensors
     int n_layers = 0;
-    int n_layers_nextn = 0;       // MTP layers among n_layers, at the end
-    int n_experts = 0;            // 0: dense
+    int n_layers_nextn = 0;  // MTP layers among n_layers, at the end
+    int n_experts = 0;       // 0: dense
     int n_experts_used = 0;
     std::uint32_t n_ctx_train = 0;
     bool has_recurrent = false;
@@ -147,7 +147,7 @@ struct Inventory {
 
     std::vector<Weight> weights;
     std::vector<State> states;
-    std::vector<Graph> graphs;    // ascending n_tokens, one per tier
+    std::vector<Graph> graphs;  // ascending n_tokens, one per tier
 
     bool operator==(const Inventory&) const = default;
 };

@@ -13,8 +13,14 @@ bool consume(std::string_view& text, std::string_view prefix) {
 }
 
 bool is_routed_part(std::string_view part) {
-    static constexpr std::array kNames = {"up_exps",   "down_exps",   "gate_exps",   "gate_up_exps",
-                                          "up_chexps", "down_chexps", "gate_chexps", "gate_up_chexps"};
+    static constexpr std::array kNames = {"up_exps",
+                                          "down_exps",
+                                          "gate_exps",
+                                          "gate_up_exps",
+                                          "up_chexps",
+                                          "down_chexps",
+                                          "gate_chexps",
+                                          "gate_up_chexps"};
     for (std::string_view name : kNames) {
         if (part.starts_with(name)) return true;
     }
@@ -31,7 +37,8 @@ int layer_of_name(std::string_view name) {
     if (!consume(name, "blk.")) return -1;
     int layer = -1;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
-    const bool well_formed = error == std::errc{} && end != name.data() + name.size() && *end == '.';
+    const bool well_formed =
+        error == std::errc{} && end != name.data() + name.size() && *end == '.';
     return well_formed ? layer : -1;
 }
 

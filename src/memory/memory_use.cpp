@@ -20,7 +20,9 @@ HostUse host_use(const Inventory& inventory, const Placement& placement) {
 
 }  // namespace
 
-MemoryUse memory_use(const Inventory& inventory, const Placement& placement, const StageCut& cut,
+MemoryUse memory_use(const Inventory& inventory,
+                     const Placement& placement,
+                     const StageCut& cut,
                      const ScratchLayout& scratch) {
     MemoryUse use;
     use.device.weights = resident_weight_bytes(inventory, placement);

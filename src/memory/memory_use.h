@@ -17,6 +17,7 @@ struct DeviceUse {
     Bytes scratch = 0;  // values between ops
 
     Bytes total() const { return weights + states + slots + scratch; }
+
     bool operator==(const DeviceUse&) const = default;
 };
 
@@ -24,10 +25,11 @@ struct DeviceUse {
 struct HostUse {
     Bytes streamed = 0;  // weights uploaded in every pass: to be page-locked
     Bytes computed = 0;  // weights that the CPU computes with: page cache
-    Bytes states = 0;    // KV cache and recurrent state: the CPU's own, and masters of streamed ones
-    Bytes scratch = 0;   // values between ops on the CPU, and the graph's inputs
+    Bytes states = 0;   // KV cache and recurrent state: the CPU's own, and masters of streamed ones
+    Bytes scratch = 0;  // values between ops on the CPU, and the graph's inputs
 
     Bytes total() const { return streamed + computed + states + scratch; }
+
     bool operator==(const HostUse&) const = default;
 };
 
@@ -38,7 +40,9 @@ struct MemoryUse {
     bool operator==(const MemoryUse&) const = default;
 };
 
-MemoryUse memory_use(const Inventory& inventory, const Placement& placement, const StageCut& cut,
+MemoryUse memory_use(const Inventory& inventory,
+                     const Placement& placement,
+                     const StageCut& cut,
                      const ScratchLayout& scratch);
 
 // What the host offers.

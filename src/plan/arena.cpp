@@ -24,8 +24,10 @@ bool keeps(const TierDemand& demand, const Resident& tensor) {
 }
 
 template <typename Tensor>
-void add_residents(const std::vector<Tensor>& tensors, bool is_state,
-                   const std::vector<TierDemand>& tiers, std::vector<Resident>& residents) {
+void add_residents(const std::vector<Tensor>& tensors,
+                   bool is_state,
+                   const std::vector<TierDemand>& tiers,
+                   std::vector<Resident>& residents) {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         Resident resident{is_state, i, tensors[i].alloc_bytes, 0, 0};
         for (std::size_t t = 0; t < tiers.size(); ++t) {
@@ -103,8 +105,9 @@ private:
     }
 
     bool fits() const {
-        return std::all_of(layout_.tiers.begin(), layout_.tiers.end(),
-                           [&](const TierArena& tier) { return tier.end <= layout_.budget; });
+        return std::all_of(layout_.tiers.begin(), layout_.tiers.end(), [&](const TierArena& tier) {
+            return tier.end <= layout_.budget;
+        });
     }
 
     const Inventory& inventory_;
@@ -114,8 +117,11 @@ private:
 };
 
 template <typename Tensor>
-void add_moves(const std::vector<Tensor>& tensors, const std::vector<Bytes>& from,
-               const std::vector<Bytes>& to, Bytes& up, Bytes& down) {
+void add_moves(const std::vector<Tensor>& tensors,
+               const std::vector<Bytes>& from,
+               const std::vector<Bytes>& to,
+               Bytes& up,
+               Bytes& down) {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         if (from[i] == to[i]) continue;
         if (to[i] != kNoOffset) up += tensors[i].bytes;
@@ -131,7 +137,8 @@ Bytes arena_bytes(const Inventory& inventory, const TierDemand& demand) {
            demand.scratch;
 }
 
-Result<ArenaLayout> pack_arena(const Inventory& inventory, const std::vector<TierDemand>& tiers,
+Result<ArenaLayout> pack_arena(const Inventory& inventory,
+                               const std::vector<TierDemand>& tiers,
                                Bytes budget) {
     PSHARD_CHECK(tiers.size() <= 64);
     for (std::size_t t = 0; t < tiers.size(); ++t) {
@@ -139,7 +146,9 @@ Result<ArenaLayout> pack_arena(const Inventory& inventory, const std::vector<Tie
         if (needed <= budget) continue;
         return Error{fmt::format("tier {} needs {:.1f} MiB of device memory, {:.1f} MiB more than "
                                  "the budget; raise -mva or plan the tier smaller",
-                                 t, in_mib(needed), in_mib(needed - budget)),
+                                 t,
+                                 in_mib(needed),
+                                 in_mib(needed - budget)),
                      {}};
     }
     return Packer(inventory, tiers, budget).run();
@@ -147,9 +156,12 @@ Result<ArenaLayout> pack_arena(const Inventory& inventory, const std::vector<Tie
 
 Bytes group_offset(const TierArena& arena, const StreamGroup& group, Bytes group_bytes) {
     switch (group.slot) {
-        case Slot::A: return arena.slots_begin;
-        case Slot::B: return arena.slots_begin + arena.slots.pair - group_bytes;
-        case Slot::Experts: break;
+        case Slot::A:
+            return arena.slots_begin;
+        case Slot::B:
+            return arena.slots_begin + arena.slots.pair - group_bytes;
+        case Slot::Experts:
+            break;
     }
     return arena.slots_begin + arena.slots.pair;
 }

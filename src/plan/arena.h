@@ -33,7 +33,7 @@ struct TierArena {
     SlotSizes slots;
     Bytes scratch_begin = 0;
     Bytes scratch = 0;
-    Bytes end = 0;               // of all that the tier uses
+    Bytes end = 0;  // of all that the tier uses
 
     bool operator==(const TierArena&) const = default;
 };
@@ -50,7 +50,8 @@ struct ArenaLayout {
 Bytes arena_bytes(const Inventory& inventory, const TierDemand& demand);
 
 // Fails if a tier needs more than the budget; names the tier by its index and the bytes missing.
-Result<ArenaLayout> pack_arena(const Inventory& inventory, const std::vector<TierDemand>& tiers,
+Result<ArenaLayout> pack_arena(const Inventory& inventory,
+                               const std::vector<TierDemand>& tiers,
                                Bytes budget);
 
 // Offset in the arena of a streamed group's first byte; its weights, then its states, follow.
@@ -61,9 +62,12 @@ struct SwitchBytes {
     Bytes weights = 0;
     Bytes states_up = 0;    // states that become resident
     Bytes states_down = 0;  // states that leave, or move
+
     Bytes total() const { return weights + states_up + states_down; }
+
     bool operator==(const SwitchBytes&) const = default;
 };
+
 SwitchBytes switch_bytes(const Inventory& inventory, const TierArena& from, const TierArena& to);
 
 }  // namespace pshard

@@ -7,9 +7,7 @@ namespace {
 
 using Choice = std::optional<Device>;
 
-bool weights_decide(const Node& node) {
-    return node.op != "ROPE" && node.op != "FLASH_ATTN_EXT";
-}
+bool weights_decide(const Node& node) { return node.op != "ROPE" && node.op != "FLASH_ATTN_EXT"; }
 
 // The rows that an op works on at once: what op-offload compares (ggml-cuda.cu, get_op_batch_size).
 std::int64_t batch_rows(const Node& node) {
@@ -29,9 +27,14 @@ const Ref* deciding_weight(const Node& node) {
 
 class Assigner {
 public:
-    Assigner(const Inventory& inventory, const Graph& graph, const Placement& placement,
+    Assigner(const Inventory& inventory,
+             const Graph& graph,
+             const Placement& placement,
              OpOffload offload)
-        : inventory_(inventory), graph_(graph), placement_(placement), offload_(offload),
+        : inventory_(inventory),
+          graph_(graph),
+          placement_(placement),
+          offload_(offload),
           choice_(graph.nodes.size()) {}
 
     std::vector<Device> run() {
@@ -107,8 +110,10 @@ bool is_offloaded(const Inventory& inventory, const Node& node, const Placement&
     return inventory.weights[index].side != Side::Input && placement.weights[index] == Lane::Cpu;
 }
 
-std::vector<Device> assign_nodes(const Inventory& inventory, const Graph& graph,
-                                 const Placement& placement, OpOffload offload) {
+std::vector<Device> assign_nodes(const Inventory& inventory,
+                                 const Graph& graph,
+                                 const Placement& placement,
+                                 OpOffload offload) {
     return Assigner(inventory, graph, placement, offload).run();
 }
 

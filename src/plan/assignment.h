@@ -19,16 +19,18 @@ namespace pshard {
 
 // What happens to a big batch over a weight in host memory.
 enum class OpOffload {
-    Never,   // computed on the CPU: our runtime
-    Stock,   // uploaded and computed on the GPU from 32 rows on: llama.cpp's default
+    Never,  // computed on the CPU: our runtime
+    Stock,  // uploaded and computed on the GPU from 32 rows on: llama.cpp's default
 };
 
 // Rows from which stock llama.cpp uploads a CPU weight (ggml-cuda.cu, op_offload_min_batch_size).
 inline constexpr std::int64_t kOffloadMinRows = 32;
 
 // The device of each node, by Graph::nodes.
-std::vector<Device> assign_nodes(const Inventory& inventory, const Graph& graph,
-                                 const Placement& placement, OpOffload offload);
+std::vector<Device> assign_nodes(const Inventory& inventory,
+                                 const Graph& graph,
+                                 const Placement& placement,
+                                 OpOffload offload);
 
 // True if the node reads a CPU weight that stock llama.cpp would upload for this batch.
 bool is_offloaded(const Inventory& inventory, const Node& node, const Placement& placement);

@@ -3,9 +3,11 @@
 namespace pshard {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStrategyNames = {
-    "GPUONLY_LAYERPIN_LAYERSTREAM", "GPUONLY_ATTNPIN_FFNSTREAM", "DYNAMIC_FFNCPU_ATTNSTREAM",
-    "STATIC_ATTNPRIO_ALLMODELS", "STATIC_FITPARAMS_DENSEPRIO_MOEONLY"};
+constexpr std::array<std::string_view, 5> kStrategyNames = {"GPUONLY_LAYERPIN_LAYERSTREAM",
+                                                            "GPUONLY_ATTNPIN_FFNSTREAM",
+                                                            "DYNAMIC_FFNCPU_ATTNSTREAM",
+                                                            "STATIC_ATTNPRIO_ALLMODELS",
+                                                            "STATIC_FITPARAMS_DENSEPRIO_MOEONLY"};
 
 constexpr std::array<std::string_view, 5> kOverflowNames = {"NONE", "ATTN", "UP", "GATE", "MOE"};
 

@@ -17,9 +17,11 @@ enum class Strategy {
     StaticFitParams,             // 4: what llama.cpp's --fit would do, with its op-offload
 };
 
-inline constexpr std::array kAllStrategies = {
-    Strategy::GpuOnlyLayerPinLayerStream, Strategy::GpuOnlyAttnPinFfnStream,
-    Strategy::DynamicFfnCpuAttnStream, Strategy::StaticAttnPrio, Strategy::StaticFitParams};
+inline constexpr std::array kAllStrategies = {Strategy::GpuOnlyLayerPinLayerStream,
+                                              Strategy::GpuOnlyAttnPinFfnStream,
+                                              Strategy::DynamicFfnCpuAttnStream,
+                                              Strategy::StaticAttnPrio,
+                                              Strategy::StaticFitParams};
 
 // "GPUONLY_LAYERPIN_LAYERSTREAM", "STATIC_ATTNPRIO_ALLMODELS", ...
 std::string_view strategy_name(Strategy strategy);

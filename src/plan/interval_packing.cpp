@@ -9,7 +9,8 @@ namespace {
 class Packing {
 public:
     Packing(std::vector<Block>& blocks, int clock_end)
-        : blocks_(blocks), alive_(static_cast<std::size_t>(clock_end), -1),
+        : blocks_(blocks),
+          alive_(static_cast<std::size_t>(clock_end), -1),
           stamp_(blocks.size(), -1) {
         std::size_t ticks = 0;
         for (const Block& b : blocks) ticks += static_cast<std::size_t>(b.death - b.birth + 1);
@@ -67,8 +68,9 @@ private:
                 spans_.push_back({block(other).offset, block(other).offset + block(other).bytes});
             }
         }
-        std::sort(spans_.begin(), spans_.end(),
-                  [](const Span& x, const Span& y) { return x.begin < y.begin; });
+        std::sort(spans_.begin(), spans_.end(), [](const Span& x, const Span& y) {
+            return x.begin < y.begin;
+        });
     }
 
     Bytes lowest_gap(int b) {

@@ -1,9 +1,9 @@
 // Addresses for blocks that live for a while each: those that live at the same time do not overlap.
 //
-// Largest block first, at the lowest address where it is clear of all placed blocks that it meets in
-// time: the "greedy by size" of Pisarchyk and Lee, "Efficient memory management for deep neural net
-// inference" (arXiv 2001.03288), which on chains of layers comes within a few percent of the most
-// bytes that live at once, the bound below which no packing can go.
+// Largest block first, at the lowest address where it is clear of all placed blocks that it meets
+// in time: the "greedy by size" of Pisarchyk and Lee, "Efficient memory management for deep neural
+// net inference" (arXiv 2001.03288), which on chains of layers comes within a few percent of the
+// most bytes that live at once, the bound below which no packing can go.
 #pragma once
 
 #include <vector>

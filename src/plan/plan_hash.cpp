@@ -41,10 +41,16 @@ Hash64 graph_hash(const Graph& graph) {
 Hash64 schedule_hash(const TierArena& arena, const StageCut& cut, const Schedule& schedule) {
     std::string text =
         fmt::format("{} {} ", fmt::join(arena.weights, " "), fmt::join(arena.states, " "));
-    add(text, arena.slots_begin, arena.slots.pair, arena.slots.experts, arena.scratch_begin,
-        arena.scratch, arena.end);
+    add(text,
+        arena.slots_begin,
+        arena.slots.pair,
+        arena.slots.experts,
+        arena.scratch_begin,
+        arena.scratch,
+        arena.end);
     for (const StreamGroup& group : cut.groups) {
-        text += fmt::format("g {} {} ", fmt::join(group.weights, " "), fmt::join(group.states, " "));
+        text +=
+            fmt::format("g {} {} ", fmt::join(group.weights, " "), fmt::join(group.states, " "));
         add(text, static_cast<int>(group.slot), group.on_demand);
     }
     for (const Stage& stage : cut.stages) {

@@ -13,8 +13,11 @@ constexpr int kNone = -1;
 class Lowering {
 public:
     explicit Lowering(const StageCut& cut)
-        : cut_(cut), load_step_(cut.groups.size(), kNone), store_step_(cut.groups.size(), kNone),
-          compute_step_(cut.stages.size(), kNone), previous_(cut.groups.size(), kNone) {
+        : cut_(cut),
+          load_step_(cut.groups.size(), kNone),
+          store_step_(cut.groups.size(), kNone),
+          compute_step_(cut.stages.size(), kNone),
+          previous_(cut.groups.size(), kNone) {
         for (std::size_t g = 0; g < cut.groups.size(); ++g) {
             int& last = last_in_slot_[slot_index(static_cast<int>(g))];
             previous_[g] = std::exchange(last, static_cast<int>(g));
@@ -34,7 +37,9 @@ public:
 
 private:
     const StreamGroup& group(int g) const { return cut_.groups[static_cast<std::size_t>(g)]; }
+
     std::size_t slot_index(int g) const { return static_cast<std::size_t>(group(g).slot); }
+
     int& load_step(int g) { return load_step_[static_cast<std::size_t>(g)]; }
 
     int add(ScheduleLane lane, std::variant<Load, Compute, Store, Wait> what) {
@@ -60,14 +65,16 @@ private:
 
     void issue_load(int g, int before) {
         if (before != kNone) {
-            wait(ScheduleLane::Upload, compute_step_[static_cast<std::size_t>(group(before).last_stage)]);
+            wait(ScheduleLane::Upload,
+                 compute_step_[static_cast<std::size_t>(group(before).last_stage)]);
             wait(ScheduleLane::Upload, store_step_[static_cast<std::size_t>(before)]);
         } else {
             first_in_slot_.emplace_back(g, add(ScheduleLane::Upload, Wait{kNone, true}));
             if (any_states_) after_stores_.push_back(add(ScheduleLane::Upload, Wait{kNone, true}));
         }
         if (group(g).on_demand && group(g).first_stage > 0) {
-            wait(ScheduleLane::Upload, compute_step_[static_cast<std::size_t>(group(g).first_stage) - 1]);
+            wait(ScheduleLane::Upload,
+                 compute_step_[static_cast<std::size_t>(group(g).first_stage) - 1]);
         }
         load_step(g) = add(ScheduleLane::Upload, Load{g});
     }
@@ -75,7 +82,8 @@ private:
     void compute(int s) {
         const Stage& stage = cut_.stages[static_cast<std::size_t>(s)];
         const auto lane = stage.device == Device::Gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu;
-        const bool changes = s > 0 && cut_.stages[static_cast<std::size_t>(s) - 1].device != stage.device;
+        const bool changes =
+            s > 0 && cut_.stages[static_cast<std::size_t>(s) - 1].device != stage.device;
         if (changes) wait(lane, compute_step_[static_cast<std::size_t>(s) - 1]);
         const bool turns = s == 0 && cut_.stages.back().device != stage.device;
         if (turns) first_compute_wait_ = add(lane, Wait{kNone, true});
@@ -117,7 +125,7 @@ private:
     std::vector<int> previous_;      // by group: the group before it in the same slot
     std::array<int, 3> last_in_slot_{kNone, kNone, kNone};
     std::vector<std::pair<int, int>> first_in_slot_;  // group, its Wait on the pass before
-    std::vector<int> after_stores_;  // Waits on the last Store of the pass before
+    std::vector<int> after_stores_;                   // Waits on the last Store of the pass before
     int last_store_ = kNone;
     int first_compute_wait_ = kNone;
     int next_load_ = 0;
@@ -131,7 +139,8 @@ Status check_lifetimes(const StageCut& cut) {
         const StreamGroup*& before = last[static_cast<std::size_t>(group.slot)];
         if (before != nullptr && before->last_stage >= group.first_stage) {
             return Error{fmt::format("layer {} is needed again after layer {} has taken its slot",
-                                     before->layer, group.layer),
+                                     before->layer,
+                                     group.layer),
                          {}};
         }
         before = &group;

@@ -13,12 +13,18 @@ namespace {
 // Unary ops carry their own names in an inventory.
 bool may_overwrite_operand(std::string_view op) {
     static const std::unordered_set<std::string_view> kInPlaceOps = {
-        "FILL",     "SCALE",      "DIAG_MASK_ZERO", "DIAG_MASK_INF", "ADD",     "ADD_ID",
-        "ADD1",     "SUB",        "MUL",            "DIV",           "SQR",     "SQRT",
-        "LOG",      "ROPE",       "RMS_NORM",       "CLAMP",         "SOFT_MAX", "ABS",
-        "SGN",      "NEG",        "STEP",           "TANH",          "ELU",     "RELU",
-        "SIGMOID",  "GELU",       "GELU_QUICK",     "SILU",          "HARDSWISH", "HARDSIGMOID",
-        "EXP",      "EXPM1",      "SOFTPLUS",       "GELU_ERF",      "XIELU",   "FLOOR",
+        "FILL",          "SCALE",     "DIAG_MASK_ZERO",
+        "DIAG_MASK_INF", "ADD",       "ADD_ID",
+        "ADD1",          "SUB",       "MUL",
+        "DIV",           "SQR",       "SQRT",
+        "LOG",           "ROPE",      "RMS_NORM",
+        "CLAMP",         "SOFT_MAX",  "ABS",
+        "SGN",           "NEG",       "STEP",
+        "TANH",          "ELU",       "RELU",
+        "SIGMOID",       "GELU",      "GELU_QUICK",
+        "SILU",          "HARDSWISH", "HARDSIGMOID",
+        "EXP",           "EXPM1",     "SOFTPLUS",
+        "GELU_ERF",      "XIELU",     "FLOOR",
         "CEIL"};
     return kInPlaceOps.contains(op);
 }
@@ -32,10 +38,10 @@ bool same_layout(const Node& a, const Node& b) {
 struct Value {
     Device device = Device::Gpu;
     Bytes bytes = 0;
-    int birth = -1;     // -1: not needed
+    int birth = -1;  // -1: not needed
     int last_use = -1;
-    bool stays = false; // to the end of the pass
-    int owner = -1;     // the value whose block this one takes over; -1: has its own
+    bool stays = false;  // to the end of the pass
+    int owner = -1;      // the value whose block this one takes over; -1: has its own
     Bytes offset = kNoOffset;
 };
 
@@ -43,10 +49,17 @@ struct Value {
 // input on the GPU, the input in host memory, a weight uploaded for one op.
 class ScratchBuilder {
 public:
-    ScratchBuilder(const Inventory& inventory, const Graph& graph, const Placement& placement,
-                   const StageCut& cut, OpOffload offload)
-        : inventory_(inventory), graph_(graph), placement_(placement), cut_(cut),
-          offload_(offload), n_nodes_(static_cast<int>(graph.nodes.size())),
+    ScratchBuilder(const Inventory& inventory,
+                   const Graph& graph,
+                   const Placement& placement,
+                   const StageCut& cut,
+                   OpOffload offload)
+        : inventory_(inventory),
+          graph_(graph),
+          placement_(placement),
+          cut_(cut),
+          offload_(offload),
+          n_nodes_(static_cast<int>(graph.nodes.size())),
           n_inputs_(static_cast<int>(graph.inputs.size())),
           values_(static_cast<std::size_t>(2 * n_nodes_ + 2 * n_inputs_) +
                   inventory.weights.size()),
@@ -67,13 +80,19 @@ public:
 
 private:
     int copy_of(int node) const { return n_nodes_ + node; }
+
     int gpu_input(int input) const { return 2 * n_nodes_ + input; }
+
     int host_input(int input) const { return 2 * n_nodes_ + n_inputs_ + input; }
+
     int uploaded(int weight) const { return 2 * n_nodes_ + 2 * n_inputs_ + weight; }
 
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
+
     Device device(int i) const { return cut_.devices[static_cast<std::size_t>(i)]; }
+
     Value& value(int v) { return values_[static_cast<std::size_t>(v)]; }
+
     const Value& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
 
     // The node whose own memory holds node i; -1 if that is a state, a weight or an input.
@@ -122,19 +141,33 @@ private:
         const bool crosses = device(source.index) != device(reader);
         // A copy is made before the reader's stage begins; until then the original stays.
         if (crosses) {
-            live(copy_of(source.index), device(reader), node(source.index).alloc_bytes,
-                 stage.node_begin, reader);
+            live(copy_of(source.index),
+                 device(reader),
+                 node(source.index).alloc_bytes,
+                 stage.node_begin,
+                 reader);
         }
-        if (root < 0) return;
+        if (root < 0) return hold_input_of(source.index, reader);
         const int until = crosses ? stage.node_begin : reader;
         value(root).last_use = std::max(value(root).last_use, until);
     }
 
-    void use_input(int input, int reader, const Stage& stage) {
+    void hold_input(int input, int reader) {
         const Bytes bytes = graph_.inputs[static_cast<std::size_t>(input)].alloc_bytes;
         live(host_input(input), Device::Cpu, bytes, 0, reader);
         value(host_input(input)).stays = true;
+    }
+
+    // A view of an input is on the CPU, where the host writes the input.
+    void hold_input_of(int view, int reader) {
+        const Ref& storage = node(view).storage;
+        if (storage.kind == Ref::Kind::Input) hold_input(storage.index, reader);
+    }
+
+    void use_input(int input, int reader, const Stage& stage) {
+        hold_input(input, reader);
         if (device(reader) != Device::Gpu) return;
+        const Bytes bytes = graph_.inputs[static_cast<std::size_t>(input)].alloc_bytes;
         live(gpu_input(input), Device::Gpu, bytes, stage.node_begin, reader);
     }
 
@@ -235,8 +268,11 @@ private:
 
 }  // namespace
 
-ScratchLayout layout_scratch(const Inventory& inventory, const Graph& graph,
-                             const Placement& placement, const StageCut& cut, OpOffload offload) {
+ScratchLayout layout_scratch(const Inventory& inventory,
+                             const Graph& graph,
+                             const Placement& placement,
+                             const StageCut& cut,
+                             OpOffload offload) {
     return ScratchBuilder(inventory, graph, placement, cut, offload).run();
 }
 

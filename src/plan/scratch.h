@@ -16,10 +16,10 @@ namespace pshard {
 inline constexpr Bytes kNoOffset = ~Bytes{0};
 
 struct DeviceScratch {
-    std::vector<Bytes> nodes;        // offset of the node's value (or of its copy here), or kNoOffset
-    std::vector<Bytes> inputs;       // offset of the input's copy
-    std::vector<Bytes> weights;      // offset of a weight uploaded for one op (stock's op-offload)
-    Bytes peak = 0;                  // bytes of the region
+    std::vector<Bytes> nodes;    // offset of the node's value (or of its copy here), or kNoOffset
+    std::vector<Bytes> inputs;   // offset of the input's copy
+    std::vector<Bytes> weights;  // offset of a weight uploaded for one op (stock's op-offload)
+    Bytes peak = 0;              // bytes of the region
 
     bool operator==(const DeviceScratch&) const = default;
 };
@@ -31,7 +31,10 @@ struct ScratchLayout {
     bool operator==(const ScratchLayout&) const = default;
 };
 
-ScratchLayout layout_scratch(const Inventory& inventory, const Graph& graph,
-                             const Placement& placement, const StageCut& cut, OpOffload offload);
+ScratchLayout layout_scratch(const Inventory& inventory,
+                             const Graph& graph,
+                             const Placement& placement,
+                             const StageCut& cut,
+                             OpOffload offload);
 
 }  // namespace pshard

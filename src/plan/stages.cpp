@@ -25,7 +25,9 @@ bool seen(std::vector<bool>& marks, std::size_t index) {
 
 class Cutter {
 public:
-    Cutter(const Inventory& inventory, const Graph& graph, const Placement& placement,
+    Cutter(const Inventory& inventory,
+           const Graph& graph,
+           const Placement& placement,
            const StageOptions& options)
         : inventory_(inventory), graph_(graph), placement_(placement), options_(options) {
         cut_.devices = assign_nodes(inventory, graph, placement, options.offload);
@@ -39,13 +41,15 @@ public:
         for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
             if (!node(i).is_view) add(i);
         }
-        if (!cut_.stages.empty()) cut_.stages.back().node_end = static_cast<int>(graph_.nodes.size());
+        if (!cut_.stages.empty())
+            cut_.stages.back().node_end = static_cast<int>(graph_.nodes.size());
         alternate_slots();
         return std::move(cut_);
     }
 
 private:
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
+
     Device device(int i) const { return cut_.devices[static_cast<std::size_t>(i)]; }
 
     void add(int i) {
@@ -187,38 +191,40 @@ private:
 
 }  // namespace
 
-StageCut cut_stages(const Inventory& inventory, const Graph& graph, const Placement& placement,
+StageCut cut_stages(const Inventory& inventory,
+                    const Graph& graph,
+                    const Placement& placement,
                     const StageOptions& options) {
     return Cutter(inventory, graph, placement, options).run();
 }
 
 Bytes group_bytes(const Inventory& inventory, const StreamGroup& group) {
     Bytes bytes = 0;
-    for (const int i : group.weights) bytes += inventory.weights[static_cast<std::size_t>(i)].alloc_bytes;
-    for (const int i : group.states) bytes += inventory.states[static_cast<std::size_t>(i)].alloc_bytes;
+    for (const int i : group.weights)
+        bytes += inventory.weights[static_cast<std::size_t>(i)].alloc_bytes;
+    for (const int i : group.states)
+        bytes += inventory.states[static_cast<std::size_t>(i)].alloc_bytes;
     return bytes;
 }
 
 SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups) {
     SlotSizes sizes;
-    const StreamGroup* first = nullptr;
-    const StreamGroup* previous = nullptr;
-    const auto together = [&](const StreamGroup& a, const StreamGroup& b) {
-        const Bytes shared = a.slot == b.slot ? 0 : group_bytes(inventory, a);
-        sizes.pair = std::max(sizes.pair, shared + group_bytes(inventory, b));
-    };
+    std::vector<Bytes> ahead;  // of the groups that A and B take in turn
     for (const StreamGroup& group : groups) {
+        const Bytes bytes = group_bytes(inventory, group);
         if (group.on_demand) {
-            sizes.experts = std::max(sizes.experts, group_bytes(inventory, group));
-            continue;
+            sizes.experts = std::max(sizes.experts, bytes);
+        } else {
+            ahead.push_back(bytes);
         }
-        if (first == nullptr) first = &group;
-        together(previous == nullptr ? group : *previous, group);
-        previous = &group;
     }
-    // The first group of the next step is uploaded while the last of this one computes, unless it
-    // takes over its slot.
-    if (first != nullptr) together(*previous, *first);
+    for (std::size_t i = 0; i < ahead.size(); ++i) {
+        // The first group of the next pass is uploaded while the last of this one computes, unless
+        // an odd number of groups leaves both in slot A.
+        const bool last = i + 1 == ahead.size();
+        const Bytes next = !last ? ahead[i + 1] : ahead.size() % 2 == 0 ? ahead.front() : 0;
+        sizes.pair = std::max(sizes.pair, ahead[i] + next);
+    }
     return sizes;
 }
 

@@ -26,7 +26,7 @@ struct StreamGroup {
     std::vector<int> weights;  // Inventory::weights
     std::vector<int> states;   // Inventory::states
     int first_stage = 0;
-    int last_stage = 0;        // inclusive
+    int last_stage = 0;  // inclusive
     // Only the experts that the batch uses, once their ids are known: the upload starts after the
     // stage before the first one. Else whole tensors, as early as the slot is free.
     bool on_demand = false;
@@ -38,8 +38,9 @@ struct Stage {
     Device device = Device::Gpu;
     int node_begin = 0;  // [begin, end) in Graph::nodes
     int node_end = 0;
-    int group = -1;      // into StageCut::groups; -1: reads nothing that is streamed
-    Bytes bytes_in = 0;  // values made on the other side, or by the host, that cross the link for it
+    int group = -1;  // into StageCut::groups; -1: reads nothing that is streamed
+    Bytes bytes_in =
+        0;  // values made on the other side, or by the host, that cross the link for it
 
     bool operator==(const Stage&) const = default;
 };
@@ -59,7 +60,9 @@ struct StageCut {
     bool operator==(const StageCut&) const = default;
 };
 
-StageCut cut_stages(const Inventory& inventory, const Graph& graph, const Placement& placement,
+StageCut cut_stages(const Inventory& inventory,
+                    const Graph& graph,
+                    const Placement& placement,
                     const StageOptions& options);
 
 // Bytes that a group takes in its slot.
@@ -72,8 +75,10 @@ struct SlotSizes {
     Bytes experts = 0;
 
     Bytes total() const { return pair + experts; }
+
     bool operator==(const SlotSizes&) const = default;
 };
+
 SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups);
 
 }  // namespace pshard

@@ -8,15 +8,17 @@
 namespace pshard {
 namespace {
 
-constexpr std::array<std::string_view, kScheduleLanes> kLaneNames = {"GPU", "upload", "download",
-                                                                     "CPU"};
+constexpr std::array<std::string_view, kScheduleLanes> kLaneNames = {
+    "GPU", "upload", "download", "CPU"};
 constexpr std::array<char, kScheduleLanes> kMarks = {'#', '=', '-', '#'};
 
 const Step& step_of(const Schedule& schedule, const Interval& interval) {
     return schedule.steps[static_cast<std::size_t>(interval.step)];
 }
 
-std::string draw_lane(const Timeline& timeline, const Schedule& schedule, ScheduleLane lane,
+std::string draw_lane(const Timeline& timeline,
+                      const Schedule& schedule,
+                      ScheduleLane lane,
                       int columns) {
     std::string row(static_cast<std::size_t>(columns), ' ');
     for (const Interval& interval : timeline.intervals) {
@@ -31,9 +33,7 @@ std::string draw_lane(const Timeline& timeline, const Schedule& schedule, Schedu
 
 }  // namespace
 
-std::string_view lane_name(ScheduleLane lane) {
-    return kLaneNames[static_cast<std::size_t>(lane)];
-}
+std::string_view lane_name(ScheduleLane lane) { return kLaneNames[static_cast<std::size_t>(lane)]; }
 
 Seconds busy_seconds(const Timeline& timeline, const Schedule& schedule, ScheduleLane lane) {
     Seconds busy = 0;
@@ -50,7 +50,8 @@ std::string draw(const Timeline& timeline, const Schedule& schedule, int columns
         const auto lane = static_cast<ScheduleLane>(i);
         const Seconds busy = busy_seconds(timeline, schedule, lane);
         if (busy <= 0) continue;
-        text += fmt::format("{:>8} |{}| {:3.0f} %\n", lane_name(lane),
+        text += fmt::format("{:>8} |{}| {:3.0f} %\n",
+                            lane_name(lane),
                             draw_lane(timeline, schedule, lane, columns),
                             100 * busy / timeline.end);
     }

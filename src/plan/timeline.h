@@ -10,8 +10,8 @@
 namespace pshard {
 
 struct Interval {
-    int step = 0;         // into Schedule::steps; Waits have no interval
-    Seconds begin = 0;    // from the start of the timeline
+    int step = 0;       // into Schedule::steps; Waits have no interval
+    Seconds begin = 0;  // from the start of the timeline
     Seconds end = 0;
 
     bool operator==(const Interval&) const = default;

@@ -212,6 +212,8 @@ private:
                     return std::nullopt;
                 return Value{root, 0};
             case Ref::Kind::Input:
+                if (source.kind == Ref::Kind::Node && device_at(source.index) != device)
+                    return Value{source, 0};  // of a view, the view is copied
                 if (device == Device::Cpu && here.offset(root) == kNoOffset) return std::nullopt;
                 return Value{root, 0};
             case Ref::Kind::State:

@@ -1,7 +1,6 @@
 #include "registry/registry.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace pshard {
 
@@ -22,12 +21,11 @@ const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint
 const RegistryVariant* find_variant(const RegistrySection& section,
                                     std::uint32_t budget_mib,
                                     std::uint32_t cache_ubatch) {
-    for (const RegistryVariant& variant : std::views::reverse(section.variants)) {
-        if (variant.budget_mib == budget_mib && variant.cache_ubatch == cache_ubatch) {
-            return &variant;
-        }
-    }
-    return nullptr;
+    const auto found =
+        std::find_if(section.variants.rbegin(), section.variants.rend(), [&](const auto& variant) {
+            return variant.budget_mib == budget_mib && variant.cache_ubatch == cache_ubatch;
+        });
+    return found == section.variants.rend() ? nullptr : &*found;
 }
 
 }  // namespace pshard

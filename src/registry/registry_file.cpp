@@ -24,7 +24,7 @@ Result<RegistryReading> load_registry(const std::string& path) {
 }
 
 Status update_registry(const std::string& path, const RegistrySection& own) {
-    if (const Status writable = check_writable(own); !writable.ok()) return writable;
+    if (Status writable = check_writable(own); !writable.ok()) return writable;
     Result<FileUpdate> update = FileUpdate::begin(path);
     if (!update.ok()) return update.error();
     const Result<std::optional<std::string>> old_text = update.value().read(kMaxBytes);

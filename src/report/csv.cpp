@@ -26,12 +26,19 @@ std::string plan_columns(const TierPlan& tier, const Candidate& plan) {
     const PlanChoice& choice = plan.choice;
     const auto& prediction = plan.prediction;
     return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{:.1f},{:.1f}",
-                       strategy_name(choice.strategy), choice.n_pinned, choice.n_attn_pinned,
-                       overflow_name(choice.overflow), int{choice.output_on_gpu},
-                       int{choice.pin_from_back}, number(tier.empty), number(prediction),
-                       number(tier.full), prediction ? bound_name(prediction->bound_by) : "",
+                       strategy_name(choice.strategy),
+                       choice.n_pinned,
+                       choice.n_attn_pinned,
+                       overflow_name(choice.overflow),
+                       int{choice.output_on_gpu},
+                       int{choice.pin_from_back},
+                       number(tier.empty),
+                       number(prediction),
+                       number(tier.full),
+                       prediction ? bound_name(prediction->bound_by) : "",
                        prediction ? std::to_string(int{prediction->extrapolated}) : "",
-                       in_mib(plan.memory.device.total()), in_mib(plan.memory.host.total()));
+                       in_mib(plan.memory.device.total()),
+                       in_mib(plan.memory.host.total()));
 }
 
 }  // namespace
@@ -41,9 +48,13 @@ std::string to_csv(const std::vector<PlanReport>& reports) {
     for (const PlanReport& report : reports) {
         for (const TierPlan& tier : report.plan.tiers) {
             const Candidate* plan = tier.winner();
-            text += fmt::format("{},{},{:.1f},{},{},{},{}\n", quoted(report.model_path),
-                                report.inventory.context.n_ctx, in_mib(report.budget.total),
-                                report.depth_tokens, tier.n_tokens, int{plan != nullptr},
+            text += fmt::format("{},{},{:.1f},{},{},{},{}\n",
+                                quoted(report.model_path),
+                                report.inventory.context.n_ctx,
+                                in_mib(report.budget.total),
+                                report.depth_tokens,
+                                tier.n_tokens,
+                                int{plan != nullptr},
                                 plan != nullptr ? plan_columns(tier, *plan) : ",,,,,,,,,,,,");
         }
     }

@@ -12,20 +12,27 @@ namespace {
 constexpr int kLaneColumns = 72;
 
 std::string plan_title(const TierPlan& tier, const Candidate& plan) {
-    return fmt::format("### {} token{}: {}\n\n", tier.n_tokens, tier.n_tokens == 1 ? "" : "s",
+    return fmt::format("### {} token{}: {}\n\n",
+                       tier.n_tokens,
+                       tier.n_tokens == 1 ? "" : "s",
                        strategy_name(plan.choice.strategy));
 }
 
 std::string why_it_won(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
     const std::string choice = choice_text(plan.choice);
     if (!plan.prediction) {
-        return fmt::format("- {}: keeps the most of the model on the GPU of all that fit\n", choice);
+        return fmt::format("- {}: keeps the most of the model on the GPU of all that fit\n",
+                           choice);
     }
-    return fmt::format("- {}: {} t/s at depth {}, the fastest of {} that fit; {:.1f} ms for a "
-                       "pass, most of its work on: {}\n",
-                       choice, rate_text(plan.prediction), report.depth_tokens, tier.viable.size(),
-                       1e3 * plan.prediction->pass_seconds,
-                       bound_name(plan.prediction->bound_by));
+    return fmt::format(
+        "- {}: {} t/s at depth {}, the fastest of {} that fit; {:.1f} ms for a "
+        "pass, most of its work on: {}\n",
+        choice,
+        rate_text(plan.prediction),
+        report.depth_tokens,
+        tier.viable.size(),
+        1e3 * plan.prediction->pass_seconds,
+        bound_name(plan.prediction->bound_by));
 }
 
 std::string slower_text(const Prediction& rival, const Prediction& plan) {
@@ -34,15 +41,18 @@ std::string slower_text(const Prediction& rival, const Prediction& plan) {
 }
 
 std::string why_it_lost(const Candidate& rival, const Candidate& plan) {
-    const std::string name = fmt::format("{} ({})", strategy_name(rival.choice.strategy),
-                                         choice_text(rival.choice));
+    const std::string name =
+        fmt::format("{} ({})", strategy_name(rival.choice.strategy), choice_text(rival.choice));
     if (rival.verdict != Verdict::Viable) return fmt::format("- {}: {}\n", name, rival.reason);
     if (!rival.prediction || !plan.prediction) {
-        return fmt::format("- {}: keeps less of the model on the GPU, {} MiB\n", name,
+        return fmt::format("- {}: keeps less of the model on the GPU, {} MiB\n",
+                           name,
                            mib_text(rival.memory.device.total()));
     }
-    return fmt::format("- {}: {} t/s, {}; {:.1f} ms for a pass, bound by {}; {} MiB\n", name,
-                       rate_text(rival.prediction), slower_text(*rival.prediction, *plan.prediction),
+    return fmt::format("- {}: {} t/s, {}; {:.1f} ms for a pass, bound by {}; {} MiB\n",
+                       name,
+                       rate_text(rival.prediction),
+                       slower_text(*rival.prediction, *plan.prediction),
                        1e3 * rival.prediction->pass_seconds,
                        bound_name(rival.prediction->bound_by),
                        mib_text(rival.memory.device.total()));
@@ -58,15 +68,23 @@ std::string rivals_text(const TierPlan& tier, const Candidate& plan) {
 std::string memory_text(const MemoryUse& memory, Bytes budget) {
     const DeviceUse& device = memory.device;
     const HostUse& host = memory.host;
-    return fmt::format("- GPU, {} of {} MiB: weights {}, KV and state {}, stream slots {}, scratch "
-                       "{}; {} free\n"
-                       "- host, {} MiB: streamed weights {}, weights of the CPU {}, KV and state {}, "
-                       "scratch {}\n",
-                       mib_text(device.total()), mib_text(budget), mib_text(device.weights),
-                       mib_text(device.states), mib_text(device.slots), mib_text(device.scratch),
-                       mib_text(budget - device.total()), mib_text(host.total()),
-                       mib_text(host.streamed), mib_text(host.computed), mib_text(host.states),
-                       mib_text(host.scratch));
+    return fmt::format(
+        "- GPU, {} of {} MiB: weights {}, KV and state {}, stream slots {}, scratch "
+        "{}; {} free\n"
+        "- host, {} MiB: streamed weights {}, weights of the CPU {}, KV and state {}, "
+        "scratch {}\n",
+        mib_text(device.total()),
+        mib_text(budget),
+        mib_text(device.weights),
+        mib_text(device.states),
+        mib_text(device.slots),
+        mib_text(device.scratch),
+        mib_text(budget - device.total()),
+        mib_text(host.total()),
+        mib_text(host.streamed),
+        mib_text(host.computed),
+        mib_text(host.states),
+        mib_text(host.scratch));
 }
 
 std::string lanes_text(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
@@ -84,8 +102,8 @@ std::string tier_text(const PlanReport& report, const TierPlan& tier) {
     if (plan == nullptr) {
         std::string text = fmt::format("### {} tokens: not viable\n\n", tier.n_tokens);
         for (const Candidate& refused : tier.refused) {
-            text += fmt::format("- {}: {}\n", strategy_name(refused.choice.strategy),
-                                refused.reason);
+            text +=
+                fmt::format("- {}: {}\n", strategy_name(refused.choice.strategy), refused.reason);
         }
         return text + "\n";
     }
@@ -96,9 +114,8 @@ std::string tier_text(const PlanReport& report, const TierPlan& tier) {
 // Milliseconds where the link is known, else MiB.
 std::string switch_cost(const SwitchBytes& bytes, const std::optional<LinkRates>& link) {
     if (!link) return mib_text(bytes.total());
-    const Seconds seconds =
-        upload_seconds({.bytes = bytes.weights + bytes.states_up}, *link) +
-        download_seconds({.bytes = bytes.states_down}, *link);
+    const Seconds seconds = upload_seconds({.bytes = bytes.weights + bytes.states_up}, *link) +
+                            download_seconds({.bytes = bytes.states_down}, *link);
     return fmt::format("{:.1f}", 1e3 * seconds);
 }
 
@@ -113,9 +130,11 @@ std::string switches_text(const PlanReport& report) {
     }
     for (std::size_t from = 0; from < plan.switches.size(); ++from) {
         Row& row = rows.emplace_back(1, rows[0][from + 1]);
-        for (const SwitchBytes& bytes : plan.switches[from]) row.push_back(switch_cost(bytes, link));
+        for (const SwitchBytes& bytes : plan.switches[from])
+            row.push_back(switch_cost(bytes, link));
     }
-    return fmt::format("### Plan switches, {}\n\n{}", link ? "ms" : "MiB to copy",
+    return fmt::format("### Plan switches, {}\n\n{}",
+                       link ? "ms" : "MiB to copy",
                        markdown_table(rows, std::vector<bool>(rows[0].size(), true)));
 }
 

@@ -113,9 +113,12 @@ Json model_json(const PlanReport& report) {
 
 Json budget_json(const PlanReport& report) {
     const BudgetUse& budget = report.budget;
-    return {{"total_bytes", budget.total},   {"draft_bytes", budget.draft},
-            {"mmproj_bytes", budget.mmproj}, {"reserve_bytes", budget.reserve},
-            {"plan_bytes", report.plan.budget}, {"origin", budget.origin}};
+    return {{"total_bytes", budget.total},
+            {"draft_bytes", budget.draft},
+            {"mmproj_bytes", budget.mmproj},
+            {"reserve_bytes", budget.reserve},
+            {"plan_bytes", report.plan.budget},
+            {"origin", budget.origin}};
 }
 
 template <typename T>

@@ -10,11 +10,15 @@ std::string model_text(const PlanReport& report) {
     const Inventory& model = report.inventory;
     const std::string experts =
         model.n_experts > 0
-            ? fmt::format(", {} experts of which {} are used", model.n_experts, model.n_experts_used)
+            ? fmt::format(
+                  ", {} experts of which {} are used", model.n_experts, model.n_experts_used)
             : "";
     return fmt::format("{} ({}, {} layers{}, {:.2f} GiB), {}",
-                       model.model_name.empty() ? "unnamed" : model.model_name, model.architecture,
-                       model.n_layers, experts, static_cast<double>(model.total_file_bytes) / kGiB,
+                       model.model_name.empty() ? "unnamed" : model.model_name,
+                       model.architecture,
+                       model.n_layers,
+                       experts,
+                       static_cast<double>(model.total_file_bytes) / kGiB,
                        report.model_path);
 }
 
@@ -25,8 +29,8 @@ std::string budget_text(const PlanReport& report) {
     if (budget.mmproj > 0) text += fmt::format(", projector {}", mib_text(budget.mmproj));
     if (budget.reserve > 0) text += fmt::format(", reserve {}", mib_text(budget.reserve));
     if (budget.taken() > 0) text += fmt::format(", leaves {}", mib_text(report.plan.budget));
-    const bool measured = report.profile != nullptr && report.profile->gpu &&
-                          report.profile->gpu->overhead_mib;
+    const bool measured =
+        report.profile != nullptr && report.profile->gpu && report.profile->gpu->overhead_mib;
     if (measured) {
         text += fmt::format("; the driver takes {:.0f} MiB besides",
                             *report.profile->gpu->overhead_mib);
@@ -36,15 +40,18 @@ std::string budget_text(const PlanReport& report) {
 
 std::string head(const PlanReport& report) {
     std::string text = fmt::format("- model: {}\n- context: {}\n- budget: {}\n- machine: {}\n",
-                                   model_text(report), context_text(report.inventory),
-                                   budget_text(report), machine_text(report.profile));
+                                   model_text(report),
+                                   context_text(report.inventory),
+                                   budget_text(report),
+                                   machine_text(report.profile));
     text += fmt::format("- depth: {} tokens in the KV cache, where not said otherwise\n",
                         report.depth_tokens);
     if (report.forced) {
         text += fmt::format("- forced: {} (PSHARD_STRATEGY)\n", strategy_name(*report.forced));
     }
     if (!report.registry_path.empty()) {
-        text += fmt::format("- registry: {}, section {}\n", report.registry_path,
+        text += fmt::format("- registry: {}, section {}\n",
+                            report.registry_path,
                             to_text(report.fingerprint.value_or(Hash64{})));
     }
     for (const std::string& note : report.notes) text += fmt::format("- note: {}\n", note);
@@ -74,20 +81,33 @@ Row tier_row(const PlanReport& report, const TierPlan& tier) {
 }
 
 std::string tiers_table(const PlanReport& report) {
-    std::vector<Row> rows = {{"tokens", "strategy", "pinned", "attn", "part", "head", "t/s at 0",
-                              fmt::format("t/s at {}", report.depth_tokens), "t/s full", "bound by",
-                              "VRAM MiB", "host MiB"}};
+    std::vector<Row> rows = {{"tokens",
+                              "strategy",
+                              "pinned",
+                              "attn",
+                              "part",
+                              "head",
+                              "t/s at 0",
+                              fmt::format("t/s at {}", report.depth_tokens),
+                              "t/s full",
+                              "bound by",
+                              "VRAM MiB",
+                              "host MiB"}};
     for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier));
-    return markdown_table(rows, {true, false, true, true, false, false, true, true, true, false,
-                                 true, true});
+    return markdown_table(
+        rows, {true, false, true, true, false, false, true, true, true, false, true, true});
 }
 
 // What stock reaches where it holds everything.
 std::string stock_table(const PlanReport& report) {
-    std::vector<Row> rows = {{"tokens", "t/s at 0", fmt::format("t/s at {}", report.depth_tokens),
-                              "bound by", "VRAM MiB"}};
+    std::vector<Row> rows = {{"tokens",
+                              "t/s at 0",
+                              fmt::format("t/s at {}", report.depth_tokens),
+                              "bound by",
+                              "VRAM MiB"}};
     for (const StockRate& rate : stock_rates(report)) {
-        rows.push_back({std::to_string(rate.n_tokens), rate_text(rate.empty),
+        rows.push_back({std::to_string(rate.n_tokens),
+                        rate_text(rate.empty),
                         rate_text(rate.resident.prediction),
                         rate.resident.prediction
                             ? std::string(bound_name(rate.resident.prediction->bound_by))
@@ -103,8 +123,10 @@ std::string refusals(const PlanReport& report) {
     for (const TierPlan& tier : report.plan.tiers) {
         if (tier.winner() != nullptr) continue;
         for (const Candidate& refused : tier.refused) {
-            text += fmt::format("- {} tokens, {}: {}\n", tier.n_tokens,
-                                strategy_name(refused.choice.strategy), refused.reason);
+            text += fmt::format("- {} tokens, {}: {}\n",
+                                tier.n_tokens,
+                                strategy_name(refused.choice.strategy),
+                                refused.reason);
         }
     }
     return text.empty() ? text : "\n" + text;
@@ -119,15 +141,18 @@ std::string depth_note(const PlanReport& report) {
         tokens += fmt::format("{}{}", tokens.empty() ? "" : ", ", tier.n_tokens);
     }
     if (tokens.empty()) return "";
-    return fmt::format("\nBatches of {} tokens do not fit behind {} others: their rates are those of "
-                       "the full cache.\n",
-                       tokens, report.depth_tokens);
+    return fmt::format(
+        "\nBatches of {} tokens do not fit behind {} others: their rates are those of "
+        "the full cache.\n",
+        tokens,
+        report.depth_tokens);
 }
 
 bool is_extrapolated(const VariantPlan& plan) {
     for (const TierPlan& tier : plan.tiers) {
         const Candidate* winner = tier.winner();
-        if (winner != nullptr && winner->prediction && winner->prediction->extrapolated) return true;
+        if (winner != nullptr && winner->prediction && winner->prediction->extrapolated)
+            return true;
     }
     return false;
 }
@@ -137,15 +162,17 @@ bool is_extrapolated(const VariantPlan& plan) {
 std::string to_markdown(const PlanReport& report) {
     if (report.plan.baseline_vram) {
         return head(report) +
-               fmt::format("Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
-                           "pshard has nothing to add (pshard_disabled=1).\n\n",
-                           mib_text(*report.plan.baseline_vram)) +
+               fmt::format(
+                   "Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
+                   "pshard has nothing to add (pshard_disabled=1).\n\n",
+                   mib_text(*report.plan.baseline_vram)) +
                stock_table(report);
     }
     std::string text = head(report) + tiers_table(report) + depth_note(report) + refusals(report);
     if (is_extrapolated(report.plan)) {
-        text += "\nSome ops have no measured row near them in the profile: the rates are "
-                "extrapolated.\n";
+        text +=
+            "\nSome ops have no measured row near them in the profile: the rates are "
+            "extrapolated.\n";
     }
     return text;
 }

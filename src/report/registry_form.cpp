@@ -20,8 +20,8 @@ std::string host_buffer_type(const DeviceModel& device) {
 std::vector<OverrideItem> overrides_of(const Inventory& inventory, const PlanChoice& choice) {
     std::vector<OverrideItem> items;
     for (const LanePattern& pattern : lane_patterns(inventory, choice)) {
-        items.push_back({pattern.pattern, host_buffer_type(inventory.device),
-                         static_cast<int>(pattern.lane)});
+        items.push_back(
+            {pattern.pattern, host_buffer_type(inventory.device), static_cast<int>(pattern.lane)});
     }
     return items;
 }
@@ -85,7 +85,9 @@ private:
         return own;
     }
 
-    void add_hashes(const Candidate& winner, std::uint32_t n_tokens, const TierArena& arena,
+    void add_hashes(const Candidate& winner,
+                    std::uint32_t n_tokens,
+                    const TierArena& arena,
                     OwnTier& own) const {
         const Graph& graph = *graph_of_tier(report_.inventory, n_tokens);
         const TierDetail detail = Evaluator(problem_, graph).detail(winner);
@@ -114,8 +116,7 @@ Hash64 machine_hash(const MachineProfile* profile) {
 
 RegistryVariant to_registry_variant(const PlanReport& report) {
     RegistryVariant variant;
-    variant.budget_mib =
-        static_cast<std::uint32_t>((report.budget.total + kMiB - 1) / kMiB);
+    variant.budget_mib = static_cast<std::uint32_t>((report.budget.total + kMiB - 1) / kMiB);
     variant.cache_ubatch = report.plan.cache_ubatch;
     variant.own = plan_key(report.inventory, machine_hash(report.profile));
     if (report.plan.baseline_vram) {

@@ -5,13 +5,18 @@
 namespace pshard {
 
 Problem problem_of(const PlanReport& report) {
-    return {report.inventory, report.profile, report.plan.budget,
-            report.depth_tokens, report.host, report.forced};
+    return {report.inventory,
+            report.profile,
+            report.plan.budget,
+            report.depth_tokens,
+            report.host,
+            report.forced};
 }
 
 bool is_viable(const PlanReport& report) {
     return report.plan.baseline_vram ||
-           std::any_of(report.plan.tiers.begin(), report.plan.tiers.end(),
+           std::any_of(report.plan.tiers.begin(),
+                       report.plan.tiers.end(),
                        [](const TierPlan& tier) { return tier.winner() != nullptr; });
 }
 
@@ -26,7 +31,8 @@ std::vector<StockRate> stock_rates(const PlanReport& report) {
     std::vector<StockRate> rates;
     for (const Graph& graph : report.inventory.graphs) {
         Evaluator evaluator(problem, graph);
-        StockRate rate{graph.n_tokens, evaluator.evaluate(everything, options_of(everything, false)),
+        StockRate rate{graph.n_tokens,
+                       evaluator.evaluate(everything, options_of(everything, false)),
                        std::nullopt};
         if (rate.resident.verdict != Verdict::Viable) continue;
         rate.empty = evaluator.predict_at(rate.resident, 0);

@@ -10,9 +10,12 @@ namespace {
 
 std::string_view provenance_text(Provenance provenance) {
     switch (provenance) {
-        case Provenance::Measured: return "measured";
-        case Provenance::Derived: return "derived from stated rooflines, not measured";
-        case Provenance::Quick: break;
+        case Provenance::Measured:
+            return "measured";
+        case Provenance::Derived:
+            return "derived from stated rooflines, not measured";
+        case Provenance::Quick:
+            break;
     }
     return "the CPU by a quick probe, +-30 %";
 }
@@ -57,11 +60,11 @@ std::vector<const Candidate*> best_rivals(const TierPlan& tier) {
 
 std::string machine_text(const MachineProfile* profile) {
     if (profile == nullptr) return "unknown, no profile: ranked by memory, no speed predicted";
-    return fmt::format("{}; {} ({})",
-                       profile->cpu ? name_or(profile->cpu_name, "unnamed CPU") : "CPU unknown",
-                       profile->gpu ? name_or(profile->gpu_name, profile->gpu->backend)
-                                    : "GPU unknown",
-                       provenance_text(profile->provenance));
+    return fmt::format(
+        "{}; {} ({})",
+        profile->cpu ? name_or(profile->cpu_name, "unnamed CPU") : "CPU unknown",
+        profile->gpu ? name_or(profile->gpu_name, profile->gpu->backend) : "GPU unknown",
+        provenance_text(profile->provenance));
 }
 
 std::string flash_attention_text(const Inventory& inventory) {
@@ -73,9 +76,12 @@ std::string flash_attention_text(const Inventory& inventory) {
 std::string context_text(const Inventory& inventory) {
     const ContextSpec& context = inventory.context;
     std::string text = fmt::format("{} tokens, {} sequence{}, K {}, V {}, flash attention {}",
-                                   context.n_ctx, context.n_seq_max,
-                                   context.n_seq_max == 1 ? "" : "s", context.type_k,
-                                   context.type_v, flash_attention_text(inventory));
+                                   context.n_ctx,
+                                   context.n_seq_max,
+                                   context.n_seq_max == 1 ? "" : "s",
+                                   context.type_k,
+                                   context.type_v,
+                                   flash_attention_text(inventory));
     if (context.kv_unified) text += ", unified KV";
     if (context.swa_full) text += ", full SWA cache";
     return text;

@@ -13,10 +13,10 @@ namespace pshard {
 
 // What most of the time of a pass goes to.
 enum class BoundBy {
-    Link,        // uploads of weights and KV
+    Link,  // uploads of weights and KV
     GpuCompute,
     GpuMemory,
-    GpuLaunch,   // launches of small ops, hand-overs between the devices
+    GpuLaunch,  // launches of small ops, hand-overs between the devices
     CpuCompute,
     CpuMemory,
     CpuLaunch,
@@ -29,16 +29,16 @@ struct Prediction {
     double tokens_per_second = 0;    // tier tokens / pass_seconds
     std::uint32_t depth_tokens = 0;  // in the KV cache before the pass
     BoundBy bound_by = BoundBy::Link;
-    bool extrapolated = false;       // some op has no measured row near it
+    bool extrapolated = false;  // some op has no measured row near it
 
     bool operator==(const Prediction&) const = default;
 };
 
 enum class Verdict {
     Viable,
-    OverBudget,      // device bytes
-    HostTooSmall,    // host bytes
-    NotStreamable,   // a slot would be needed twice at once
+    OverBudget,     // device bytes
+    HostTooSmall,   // host bytes
+    NotStreamable,  // a slot would be needed twice at once
 };
 
 struct Candidate {
@@ -46,14 +46,14 @@ struct Candidate {
     StageOptions options;
     MemoryUse memory;
     Verdict verdict = Verdict::Viable;
-    std::string reason;  // why it is not viable; empty if it is
+    std::string reason;                    // why it is not viable; empty if it is
     std::optional<Prediction> prediction;  // nullopt: no profile
 
     bool operator==(const Candidate&) const = default;
 };
 
-// Predictions closer than this share are as good as equal: the plan that streams less wins, since it
-// leaves the link free and makes a plan switch cheaper.
+// Predictions closer than this share are as good as equal: the plan that streams less wins, since
+// it leaves the link free and makes a plan switch cheaper.
 inline constexpr double kEqualShare = 0.001;
 
 // True if `a` is to be preferred: viable; faster; then more pinned layers, more pinned attention,

@@ -25,14 +25,16 @@ BoundBy bound_of(const PassCosts& costs) {
         {costs.cpu.memory, BoundBy::CpuMemory},
         {costs.cpu.launch, BoundBy::CpuLaunch},
     }};
-    return std::max_element(shares.begin(), shares.end(),
+    return std::max_element(shares.begin(),
+                            shares.end(),
                             [](const auto& a, const auto& b) { return a.first < b.first; })
         ->second;
 }
 
 bool runs_on(const StageCut& cut, Device device) {
-    return std::any_of(cut.stages.begin(), cut.stages.end(),
-                       [&](const Stage& stage) { return stage.device == device; });
+    return std::any_of(cut.stages.begin(), cut.stages.end(), [&](const Stage& stage) {
+        return stage.device == device;
+    });
 }
 
 // Choices of one kind cut the graph into the same kinds of stages: what matters to the scratch is
@@ -55,7 +57,8 @@ bool streams(const Placement& placement) {
 
 std::string over_budget(Bytes needed, Bytes budget) {
     return fmt::format("needs {:.1f} MiB of device memory, {:.1f} MiB over the budget",
-                       in_mib(needed), in_mib(needed - budget));
+                       in_mib(needed),
+                       in_mib(needed - budget));
 }
 
 void judge(Candidate& candidate, Bytes budget, const HostLimits& host, const Status& schedule) {
@@ -66,8 +69,8 @@ void judge(Candidate& candidate, Bytes budget, const HostLimits& host, const Sta
         candidate.reason = over_budget(needed, budget);
     } else if (missing > 0) {
         candidate.verdict = Verdict::HostTooSmall;
-        candidate.reason = fmt::format("needs {:.1f} MiB more host memory than there is",
-                                       in_mib(missing));
+        candidate.reason =
+            fmt::format("needs {:.1f} MiB more host memory than there is", in_mib(missing));
     } else if (!schedule) {
         candidate.verdict = Verdict::NotStreamable;
         candidate.reason = schedule.error().message;
@@ -88,19 +91,21 @@ Evaluator::Evaluator(const Problem& problem, const Graph& graph)
     link_ = link_rates(*problem.profile);
 }
 
-Evaluator::Sized Evaluator::size(const PlanChoice& choice, const StageOptions& options,
+Evaluator::Sized Evaluator::size(const PlanChoice& choice,
+                                 const StageOptions& options,
                                  bool with_scratch) const {
     Sized sized;
     sized.placement = expand(problem_.inventory, choice);
     sized.cut = cut_stages(problem_.inventory, graph_, sized.placement, options);
     if (with_scratch) {
-        sized.scratch = layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut,
-                                       options.offload);
+        sized.scratch =
+            layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut, options.offload);
     }
     return sized;
 }
 
-Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice, const StageOptions& options) {
+Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
+                                                    const StageOptions& options) {
     const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
@@ -113,8 +118,8 @@ Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& opti
     const Placement placement = expand(inventory, choice);
     Bytes slots = 0;
     if (streams(placement)) {
-        slots = slot_sizes(inventory, cut_stages(inventory, graph_, placement, options).groups)
-                    .total();
+        slots =
+            slot_sizes(inventory, cut_stages(inventory, graph_, placement, options).groups).total();
     }
     return resident_weight_bytes(inventory, placement) +
            resident_state_bytes(inventory, placement) + slots +
@@ -125,20 +130,23 @@ const GraphCost& Evaluator::cost_at(std::uint32_t depth_tokens) {
     const auto found = costs_.find(depth_tokens);
     if (found != costs_.end()) return found->second;
     return costs_
-        .emplace(depth_tokens,
-                 price_graph(graph_, problem_.inventory, *roofline_, depth_tokens))
+        .emplace(depth_tokens, price_graph(graph_, problem_.inventory, *roofline_, depth_tokens))
         .first->second;
 }
 
-std::optional<Prediction> Evaluator::predict(const Sized& sized, const Candidate& candidate,
-                                             std::uint32_t depth_tokens, Timeline* timeline) {
+std::optional<Prediction> Evaluator::predict(const Sized& sized,
+                                             const Candidate& candidate,
+                                             std::uint32_t depth_tokens,
+                                             Timeline* timeline) {
     if (!roofline_ || !link_) return std::nullopt;
     const GraphCost& cost = cost_at(depth_tokens);
     const bool known = (cost.gpu.known() || !runs_on(sized.cut, Device::Gpu)) &&
                        (cost.cpu.known() || !runs_on(sized.cut, Device::Cpu));
     const Result<Schedule> schedule = make_schedule(sized.cut);
     if (!known || !schedule) return std::nullopt;
-    const PassContext context{cost, *link_, page_locked_share(candidate.memory.host, problem_.host),
+    const PassContext context{cost,
+                              *link_,
+                              page_locked_share(candidate.memory.host, problem_.host),
                               candidate.options.offload};
     const PassCosts costs =
         price_pass(problem_.inventory, graph_, sized.placement, sized.cut, context);
@@ -146,19 +154,24 @@ std::optional<Prediction> Evaluator::predict(const Sized& sized, const Candidate
     PSHARD_CHECK(simulation.ok());
     if (timeline != nullptr) *timeline = std::move(simulation.value().timeline);
     const Seconds seconds = simulation.value().pass_seconds;
-    return Prediction{seconds, graph_.n_tokens / seconds, depth_tokens, bound_of(costs),
+    return Prediction{seconds,
+                      graph_.n_tokens / seconds,
+                      depth_tokens,
+                      bound_of(costs),
                       costs.gpu.extrapolated || costs.cpu.extrapolated};
 }
 
-Candidate Evaluator::judged(const Sized& sized, const PlanChoice& choice,
+Candidate Evaluator::judged(const Sized& sized,
+                            const PlanChoice& choice,
                             const StageOptions& options) {
     Candidate candidate;
     candidate.choice = choice;
     candidate.options = options;
-    candidate.memory =
-        memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
+    candidate.memory = memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
     const Result<Schedule> schedule = make_schedule(sized.cut);
-    judge(candidate, problem_.budget, problem_.host,
+    judge(candidate,
+          problem_.budget,
+          problem_.host,
           schedule ? Status(Done{}) : Status(schedule.error()));
     candidate.prediction = predict(sized, candidate, problem_.depth_tokens, nullptr);
     return candidate;

@@ -71,14 +71,16 @@ private:
     // The most scratch seen among choices of that kind; computed from this one if it is the first.
     ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
-    std::optional<Prediction> predict(const Sized& sized, const Candidate& candidate,
-                                      std::uint32_t depth_tokens, Timeline* timeline);
+    std::optional<Prediction> predict(const Sized& sized,
+                                      const Candidate& candidate,
+                                      std::uint32_t depth_tokens,
+                                      Timeline* timeline);
 
     const Problem& problem_;
     const Graph& graph_;
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
-    std::map<std::uint32_t, GraphCost> costs_;  // by depth
+    std::map<std::uint32_t, GraphCost> costs_;            // by depth
     std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
 };
 

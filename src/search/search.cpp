@@ -34,8 +34,8 @@ public:
             if (!problem_.forced || *problem_.forced == strategy) try_strategy(strategy);
         }
         // A forced strategy that cannot run at this tier gives way to the one that needs least.
-        const bool gives_way = plan_.viable.empty() && problem_.forced &&
-                               *problem_.forced != Strategy::StaticAttnPrio;
+        const bool gives_way =
+            plan_.viable.empty() && problem_.forced && *problem_.forced != Strategy::StaticAttnPrio;
         if (gives_way) try_strategy(Strategy::StaticAttnPrio);
         std::stable_sort(plan_.viable.begin(), plan_.viable.end(), better);
         prefer_less_streaming();
@@ -106,10 +106,9 @@ private:
         const Sizing sizing{
             [&](const PlanChoice& c) { return evaluator_.device_bytes(c, options_of(c, slice)); },
             problem_.budget};
-        const std::vector<PlanChoice> choices =
-            strategy == Strategy::StaticFitParams
-                ? propose_stock_fit(problem_.inventory, sizing)
-                : propose(strategy, problem_.inventory, sizing);
+        const std::vector<PlanChoice> choices = strategy == Strategy::StaticFitParams
+                                                    ? propose_stock_fit(problem_.inventory, sizing)
+                                                    : propose(strategy, problem_.inventory, sizing);
         std::vector<Candidate> candidates;
         for (const PlanChoice& choice : choices) {
             candidates.push_back(evaluator_.estimate(choice, options_of(choice, slice)));
@@ -192,9 +191,9 @@ const Candidate* TierPlan::published() const {
 
 std::optional<std::size_t> VariantPlan::arena_index(std::size_t tier) const {
     if (tiers[tier].winner() == nullptr) return std::nullopt;
-    const auto with_plan = std::count_if(
-        tiers.begin(), tiers.begin() + static_cast<std::ptrdiff_t>(tier),
-        [](const TierPlan& t) { return t.winner() != nullptr; });
+    const auto with_plan = std::count_if(tiers.begin(),
+                                         tiers.begin() + static_cast<std::ptrdiff_t>(tier),
+                                         [](const TierPlan& t) { return t.winner() != nullptr; });
     return static_cast<std::size_t>(with_plan);
 }
 

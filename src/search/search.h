@@ -20,6 +20,7 @@ struct TierPlan {
     std::vector<Candidate> refused;
 
     const Candidate* winner() const { return viable.empty() ? nullptr : &viable.front(); }
+
     // The best plan with a form that the published reader knows: no STATIC_FITPARAMS.
     const Candidate* published() const;
 

@@ -9,10 +9,17 @@ namespace {
 
 class Pricer {
 public:
-    Pricer(const Inventory& inventory, const Graph& graph, const Placement& placement,
-           const StageCut& cut, const PassContext& context)
-        : inventory_(inventory), graph_(graph), placement_(placement), cut_(cut),
-          context_(context), uploaded_(inventory.weights.size()) {}
+    Pricer(const Inventory& inventory,
+           const Graph& graph,
+           const Placement& placement,
+           const StageCut& cut,
+           const PassContext& context)
+        : inventory_(inventory),
+          graph_(graph),
+          placement_(placement),
+          cut_(cut),
+          context_(context),
+          uploaded_(inventory.weights.size()) {}
 
     PassCosts run() {
         for (const Stage& stage : cut_.stages) costs_.stages.push_back(stage_duration(stage));
@@ -61,17 +68,24 @@ private:
         const Seconds alone = cost.cpu.seconds[index];
         const bool both = cost.cpu_under_copies.known();
         duration.alone += alone;
-        duration.contended +=
-            both ? std::max(alone, cost.cpu_under_copies.seconds[index]) : alone;
+        duration.contended += both ? std::max(alone, cost.cpu_under_copies.seconds[index]) : alone;
         tally(costs_.cpu, cost.cpu, index, alone);
     }
 
-    static void tally(LaneBound& bound, const ProcessorCost& cost, std::size_t index,
+    static void tally(LaneBound& bound,
+                      const ProcessorCost& cost,
+                      std::size_t index,
                       Seconds seconds) {
         switch (cost.bound_by[index]) {
-            case Bound::Compute: bound.compute += seconds; break;
-            case Bound::Memory: bound.memory += seconds; break;
-            case Bound::Launch: bound.launch += seconds; break;
+            case Bound::Compute:
+                bound.compute += seconds;
+                break;
+            case Bound::Memory:
+                bound.memory += seconds;
+                break;
+            case Bound::Launch:
+                bound.launch += seconds;
+                break;
         }
         bound.extrapolated = bound.extrapolated || cost.extrapolated[index] != 0;
     }
@@ -83,7 +97,8 @@ private:
         Seconds seconds = 0;
         for (const Ref& source : node.sources) {
             const auto index = static_cast<std::size_t>(source.index);
-            if (source.kind != Ref::Kind::Weight || placement_.weights[index] != Lane::Cpu) continue;
+            if (source.kind != Ref::Kind::Weight || placement_.weights[index] != Lane::Cpu)
+                continue;
             if (uploaded_[index]) continue;
             uploaded_[index] = true;
             const WeightTraffic traffic = sliced_traffic(
@@ -103,9 +118,8 @@ private:
         for (const int w : group.weights) {
             const Weight& weight = inventory_.weights[static_cast<std::size_t>(w)];
             const WeightTraffic traffic =
-                group.on_demand
-                    ? sliced_traffic(weight, inventory_.n_experts_used, graph_.n_tokens)
-                    : whole_traffic(weight);
+                group.on_demand ? sliced_traffic(weight, inventory_.n_experts_used, graph_.n_tokens)
+                                : whole_traffic(weight);
             seconds += mixed_seconds(traffic, cpu_busy);
         }
         for (const int s : group.states) {
@@ -150,8 +164,11 @@ private:
 
 }  // namespace
 
-PassCosts price_pass(const Inventory& inventory, const Graph& graph, const Placement& placement,
-                     const StageCut& cut, const PassContext& context) {
+PassCosts price_pass(const Inventory& inventory,
+                     const Graph& graph,
+                     const Placement& placement,
+                     const StageCut& cut,
+                     const PassContext& context) {
     return Pricer(inventory, graph, placement, cut, context).run();
 }
 

@@ -41,13 +41,16 @@ struct PassCosts {
 
 // What the costs of a pass depend on besides the cut graph.
 struct PassContext {
-    const GraphCost& graph_cost;         // at the depth
+    const GraphCost& graph_cost;  // at the depth
     const LinkRates& link;
-    double page_locked_share = 1;        // of what is streamed
+    double page_locked_share = 1;  // of what is streamed
     OpOffload offload = OpOffload::Never;
 };
 
-PassCosts price_pass(const Inventory& inventory, const Graph& graph, const Placement& placement,
-                     const StageCut& cut, const PassContext& context);
+PassCosts price_pass(const Inventory& inventory,
+                     const Graph& graph,
+                     const Placement& placement,
+                     const StageCut& cut,
+                     const PassContext& context);
 
 }  // namespace pshard

@@ -21,14 +21,16 @@ struct LaneState {
     std::size_t next = 0;    // counts over all passes
     bool running = false;
     Duration duration;
-    double left = 0;         // 1 at the start of a step
+    double left = 0;  // 1 at the start of a step
     Seconds began = 0;
 };
 
 class Clock {
 public:
     Clock(const Schedule& schedule, const PassCosts& costs)
-        : schedule_(schedule), costs_(costs), n_steps_(schedule.steps.size()),
+        : schedule_(schedule),
+          costs_(costs),
+          n_steps_(schedule.steps.size()),
           ends_(n_steps_ * kPasses, kNever) {
         for (std::size_t i = 0; i < n_steps_; ++i) {
             lane(schedule.steps[i].lane).steps.push_back(static_cast<int>(i));
@@ -41,7 +43,8 @@ public:
         while (done < ends_.size()) {
             const std::size_t started = start_ready_steps();
             if (!any_running()) {
-                if (started == 0) return Error{"the schedule deadlocks: a step waits for itself", {}};
+                if (started == 0)
+                    return Error{"the schedule deadlocks: a step waits for itself", {}};
                 done += started;
                 continue;
             }
@@ -83,7 +86,8 @@ private:
         while (!state.running && state.next < state.steps.size() * kPasses) {
             const std::size_t pass = state.next / state.steps.size();
             const int step = state.steps[state.next % state.steps.size()];
-            const auto* wait = std::get_if<Wait>(&schedule_.steps[static_cast<std::size_t>(step)].what);
+            const auto* wait =
+                std::get_if<Wait>(&schedule_.steps[static_cast<std::size_t>(step)].what);
             if (wait == nullptr) {
                 begin(state, step);
                 return passed;

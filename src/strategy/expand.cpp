@@ -54,11 +54,15 @@ LayerRole role_of(const Inventory& inventory, const PlanChoice& choice, int laye
 // Lanes of a layer that is neither pinned nor the boundary.
 LayerLanes unpinned_lanes(Strategy strategy, LayerRole role, int layer) {
     switch (strategy) {
-        case Strategy::GpuOnlyLayerPinLayerStream: return {shard_of(layer), shard_of(layer)};
-        case Strategy::GpuOnlyAttnPinFfnStream: return {Lane::Gpu, Lane::ShardA};
-        case Strategy::DynamicFfnCpuAttnStream: return {Lane::ShardA, Lane::Cpu};
+        case Strategy::GpuOnlyLayerPinLayerStream:
+            return {shard_of(layer), shard_of(layer)};
+        case Strategy::GpuOnlyAttnPinFfnStream:
+            return {Lane::Gpu, Lane::ShardA};
+        case Strategy::DynamicFfnCpuAttnStream:
+            return {Lane::ShardA, Lane::Cpu};
         case Strategy::StaticAttnPrio:
-        case Strategy::StaticFitParams: break;
+        case Strategy::StaticFitParams:
+            break;
     }
     return {role == LayerRole::Attn ? Lane::Gpu : Lane::Cpu, Lane::Cpu};
 }
@@ -86,8 +90,8 @@ Lane layer_weight_lane(const Inventory& inventory, const PlanChoice& choice, con
     return weight.side == Side::Ffn && !dense_fit ? lanes.ffn : lanes.attention;
 }
 
-// Tensors that belong to no layer and are not the head are tiny tables that llama.cpp keeps with the
-// layers (rope factors): on the GPU where any layer is.
+// Tensors that belong to no layer and are not the head are tiny tables that llama.cpp keeps with
+// the layers (rope factors): on the GPU where any layer is.
 Lane global_weight_lane(const PlanChoice& choice, const Weight& weight) {
     if (weight.side == Side::Input) return Lane::Cpu;
     const bool head = weight.name.starts_with("output");
@@ -104,16 +108,23 @@ Lane state_lane(const Inventory& inventory, const PlanChoice& choice, int layer)
 
 std::string_view overflow_pattern(Overflow overflow) {
     switch (overflow) {
-        case Overflow::Attn: return "ffn_(up|gate|down).*";
-        case Overflow::Up: return "ffn_(gate|down).*";
-        case Overflow::Gate: return "ffn_down.*";
-        case Overflow::Moe: return "ffn_(up|down|gate|gate_up)_(ch|)exps";
-        case Overflow::None: break;
+        case Overflow::Attn:
+            return "ffn_(up|gate|down).*";
+        case Overflow::Up:
+            return "ffn_(gate|down).*";
+        case Overflow::Gate:
+            return "ffn_down.*";
+        case Overflow::Moe:
+            return "ffn_(up|down|gate|gate_up)_(ch|)exps";
+        case Overflow::None:
+            break;
     }
     return "";
 }
 
-void add_layer_patterns(const Inventory& inventory, const PlanChoice& choice, int layer,
+void add_layer_patterns(const Inventory& inventory,
+                        const PlanChoice& choice,
+                        int layer,
                         std::vector<LanePattern>& patterns) {
     const std::string prefix = fmt::format(R"(blk\.{}\.)", layer);
     const LayerRole role = role_of(inventory, choice, layer);
@@ -139,11 +150,16 @@ bool overflows(Overflow overflow, std::string_view weight_name) {
     const bool down = part.starts_with("down");
     const bool gate = part.starts_with("gate");
     switch (overflow) {
-        case Overflow::Attn: return down || gate || part.starts_with("up");
-        case Overflow::Up: return down || gate;
-        case Overflow::Gate: return down;
-        case Overflow::Moe: return classify_weight(weight_name).routed;
-        case Overflow::None: break;
+        case Overflow::Attn:
+            return down || gate || part.starts_with("up");
+        case Overflow::Up:
+            return down || gate;
+        case Overflow::Gate:
+            return down;
+        case Overflow::Moe:
+            return classify_weight(weight_name).routed;
+        case Overflow::None:
+            break;
     }
     return false;
 }

@@ -35,6 +35,7 @@ struct LanePattern {
 
     bool operator==(const LanePattern&) const = default;
 };
+
 std::vector<LanePattern> lane_patterns(const Inventory& inventory, const PlanChoice& choice);
 
 // True if the part of the boundary layer that Overflow leaves out holds the weight.

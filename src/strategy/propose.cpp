@@ -19,29 +19,36 @@ int largest(int low, int high, const Fits& fits) {
     return low;
 }
 
-// The counts below `top` that are worth a look.
-std::vector<int> ladder(int n_layers, int bottom, int top) {
-    const int step = n_layers <= kExhaustiveLayers ? 1 : std::max(1, n_layers / 8);
+bool tries_all(int n_layers) { return n_layers <= kExhaustiveLayers; }
+
+// The counts that are worth a look when counts up to `top` fit: all, or a ladder of them.
+std::vector<int> counts_to(int n_layers, int top) {
+    const int step = tries_all(n_layers) ? 1 : std::max(1, n_layers / 8);
     std::vector<int> counts;
-    for (int n = top; n > bottom; n -= n - bottom > step ? step : n - bottom) counts.push_back(n);
-    counts.push_back(bottom);
+    for (int n = top; n > 0; n -= std::min(n, step)) counts.push_back(n);
+    counts.push_back(0);
     return counts;
 }
 
-void add_overflows(const PlanChoice& whole, int n_layers, const Sizing& sizing,
+void add_overflows(const PlanChoice& whole,
+                   int n_layers,
+                   const Sizing& sizing,
                    std::vector<PlanChoice>& choices) {
     if (whole.n_pinned >= n_layers) return;
     for (const Overflow overflow : kOverflows) {
         PlanChoice part = whole;
         part.overflow = overflow;
-        part.n_attn_pinned = std::max(part.n_attn_pinned, std::min(n_layers, part.n_pinned + 1));
-        if (part.strategy != Strategy::StaticAttnPrio) part.n_attn_pinned = 0;
+        if (part.strategy == Strategy::StaticAttnPrio) {
+            part.n_attn_pinned = std::max(part.n_attn_pinned, part.n_pinned + 1);
+        }
         if (sizing.fits(part)) choices.push_back(part);
     }
 }
 
 // Strategies with one count: as many pinned layers as fit, and fewer.
-void propose_pins(PlanChoice base, int n_layers, const Sizing& sizing,
+void propose_pins(PlanChoice base,
+                  int n_layers,
+                  const Sizing& sizing,
                   std::vector<PlanChoice>& choices) {
     const auto with = [&](int n) {
         PlanChoice choice = base;
@@ -49,18 +56,20 @@ void propose_pins(PlanChoice base, int n_layers, const Sizing& sizing,
         return choice;
     };
     if (!sizing.fits(with(0))) return;
-    const int top = largest(0, n_layers, [&](int n) { return sizing.fits(with(n)); });
-    for (const int n : ladder(n_layers, 0, top)) {
-        if (n != top && !sizing.fits(with(n))) continue;
+    const int top = tries_all(n_layers)
+                        ? n_layers
+                        : largest(0, n_layers, [&](int n) { return sizing.fits(with(n)); });
+    for (const int n : counts_to(n_layers, top)) {
+        if (!sizing.fits(with(n))) continue;
         choices.push_back(with(n));
-        if (n == top || n_layers <= kExhaustiveLayers) {
-            add_overflows(with(n), n_layers, sizing, choices);
-        }
+        if (n == top || tries_all(n_layers)) add_overflows(with(n), n_layers, sizing, choices);
     }
 }
 
 // Two counts: for each number of whole layers as much attention as fits beside them.
-void propose_static(PlanChoice base, int n_layers, const Sizing& sizing,
+void propose_static(PlanChoice base,
+                    int n_layers,
+                    const Sizing& sizing,
                     std::vector<PlanChoice>& choices) {
     const auto with = [&](int n_full, int n_attn) {
         PlanChoice choice = base;
@@ -73,30 +82,36 @@ void propose_static(PlanChoice base, int n_layers, const Sizing& sizing,
         return largest(n_full, n_layers, [&](int n) { return sizing.fits(with(n_full, n)); });
     };
     const int attn_top = most_attn(0);
-    const int beside =
-        largest(0, attn_top, [&](int n) { return sizing.fits(with(n, attn_top)); });
+    const int beside = largest(0, attn_top, [&](int n) { return sizing.fits(with(n, attn_top)); });
     const int whole = largest(0, n_layers, [&](int n) { return sizing.fits(with(n, n)); });
-    std::vector<int> fulls = ladder(n_layers, 0, whole);
+    std::vector<int> fulls = counts_to(n_layers, whole);
     if (std::find(fulls.begin(), fulls.end(), beside) == fulls.end()) fulls.push_back(beside);
     for (const int n_full : fulls) {
         if (!sizing.fits(with(n_full, n_full))) continue;
         const int n_attn = n_full == beside ? attn_top : most_attn(n_full);
-        choices.push_back(with(n_full, n_attn));
-        if (n_attn != n_full) choices.push_back(with(n_full, n_full));
-        if (n_full == beside || n_layers <= kExhaustiveLayers) {
-            add_overflows(with(n_full, n_attn), n_layers, sizing, choices);
+        const int step = tries_all(n_layers) ? 1 : std::max(1, n_attn - n_full);
+        for (int n = n_attn; n >= n_full; n -= step) {
+            if (!sizing.fits(with(n_full, n))) continue;
+            choices.push_back(with(n_full, n));
+            const bool widest = n_full == beside && n == n_attn;
+            if (widest || tries_all(n_layers)) {
+                add_overflows(with(n_full, n), n_layers, sizing, choices);
+            }
         }
     }
 }
 
 // Plans that leave KV on the CPU are proposed from the back too: so -ngl can run them.
-void propose_static_both_ends(PlanChoice base, int n_layers, const Sizing& sizing,
+void propose_static_both_ends(PlanChoice base,
+                              int n_layers,
+                              const Sizing& sizing,
                               std::vector<PlanChoice>& choices) {
     const std::size_t before = choices.size();
     propose_static(base, n_layers, sizing, choices);
-    const bool leaves_kv = std::any_of(
-        choices.begin() + static_cast<std::ptrdiff_t>(before), choices.end(),
-        [&](const PlanChoice& choice) { return choice.n_attn_pinned < n_layers; });
+    const bool leaves_kv =
+        std::any_of(choices.begin() + static_cast<std::ptrdiff_t>(before),
+                    choices.end(),
+                    [&](const PlanChoice& choice) { return choice.n_attn_pinned < n_layers; });
     if (!leaves_kv) return;
     base.pin_from_back = true;
     propose_static(base, n_layers, sizing, choices);
@@ -104,7 +119,8 @@ void propose_static_both_ends(PlanChoice base, int n_layers, const Sizing& sizin
 
 }  // namespace
 
-std::vector<PlanChoice> propose(Strategy strategy, const Inventory& inventory,
+std::vector<PlanChoice> propose(Strategy strategy,
+                                const Inventory& inventory,
                                 const Sizing& sizing) {
     std::vector<PlanChoice> choices;
     for (const bool output_on_gpu : {false, true}) {
@@ -122,7 +138,9 @@ std::vector<PlanChoice> propose(Strategy strategy, const Inventory& inventory,
 
 namespace {
 
-PlanChoice fit_choice(int n_full, int n_attn, bool output_on_gpu,
+PlanChoice fit_choice(int n_full,
+                      int n_attn,
+                      bool output_on_gpu,
                       Overflow overflow = Overflow::None) {
     PlanChoice choice;
     choice.strategy = Strategy::StaticFitParams;
@@ -152,9 +170,8 @@ PlanChoice with_part(const PlanChoice& whole, const Sizing& sizing) {
 
 PlanChoice fit_experts(const Inventory& inventory, const Sizing& sizing) {
     const int n_layers = inventory.n_layers;
-    const int n_full = largest(0, n_layers, [&](int n) {
-        return sizing.fits(fit_choice(n, n_layers, true));
-    });
+    const int n_full =
+        largest(0, n_layers, [&](int n) { return sizing.fits(fit_choice(n, n_layers, true)); });
     const PlanChoice whole = fit_choice(n_full, n_layers, true);
     return n_full < n_layers ? with_part(whole, sizing) : whole;
 }
@@ -170,8 +187,8 @@ std::vector<PlanChoice> propose_stock_fit(const Inventory& inventory, const Sizi
         const int n_layers = std::max(0, ngl - 1);
         return fit_choice(moe ? 0 : n_layers, n_layers, ngl > 0);
     };
-    const int ngl = largest(0, inventory.n_layers + 1,
-                            [&](int n) { return sizing.fits(with_ngl(n)); });
+    const int ngl =
+        largest(0, inventory.n_layers + 1, [&](int n) { return sizing.fits(with_ngl(n)); });
     const bool all_dense = ngl == inventory.n_layers + 1;
     if (moe && all_dense) return {fit_experts(inventory, sizing)};
     return {with_ngl(ngl)};

@@ -10,8 +10,8 @@
 #include <functional>
 #include <vector>
 
-#include "plan/choice.h"
 #include "inventory/inventory.h"
+#include "plan/choice.h"
 
 namespace pshard {
 
@@ -26,12 +26,13 @@ struct Sizing {
 };
 
 // Choices that fit, without repetition; empty if the strategy cannot fit at all.
-std::vector<PlanChoice> propose(Strategy strategy, const Inventory& inventory,
+std::vector<PlanChoice> propose(Strategy strategy,
+                                const Inventory& inventory,
                                 const Sizing& sizing);
 
-// What llama.cpp's --fit comes to when `sizing` answers for stock's memory (common/fit.cpp, v0.5.0):
-// dense models whole layers from the back; MoE models all dense parts first, then whole layers from
-// the front, then a part of one more. Empty if nothing fits.
+// What llama.cpp's --fit comes to when `sizing` answers for stock's memory (common/fit.cpp,
+// v0.5.0): dense models whole layers from the back; MoE models all dense parts first, then whole
+// layers from the front, then a part of one more. Empty if nothing fits.
 std::vector<PlanChoice> propose_stock_fit(const Inventory& inventory, const Sizing& sizing);
 
 }  // namespace pshard

@@ -8,14 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "plan/choice.h"
 #include "inventory/inventory.h"
+#include "plan/choice.h"
 
 namespace pshard {
 
 struct StockArgs {
-    int n_gpu_layers = 0;                   // -ngl: the head counts as one layer
-    std::vector<std::string> cpu_patterns;  // each as -ot PATTERN=CPU, anchored, without backslashes
+    int n_gpu_layers = 0;  // -ngl: the head counts as one layer
+    std::vector<std::string>
+        cpu_patterns;  // each as -ot PATTERN=CPU, anchored, without backslashes
 
     bool operator==(const StockArgs&) const = default;
 };

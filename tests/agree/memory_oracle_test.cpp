@@ -28,15 +28,21 @@ struct OracleModel {
     const char* quant;
 };
 
-constexpr OracleModel kModels[] = {
-    {"Llama-3.1-8B", "Q8_0"},          {"Llama-3.3-70B", "Q4_K_M"},
-    {"Llama-3.2-3B", "Q4_K_M"},        {"Qwen3-32B", "Q4_0"},
-    {"Qwen2.5-72B", "Q4_K_M"},         {"Qwen3-30B-A3B", "Q4_K_M"},
-    {"gpt-oss-20b", "MXFP4"},          {"Gemma-3-27B", "Q4_K_M"},
-    {"DeepSeek-V2-Lite", "Q4_K_M"},    {"Mixtral-8x7B", "Q4_K_M"},
-    {"GLM-4.5-Air", "Q4_K_M"},         {"Qwen3-Next-80B-A3B", "Q4_K_M"},
-    {"Granite-4.0-H-Small", "Q4_K_M"}, {"Phi-4", "Q4_K_M"},
-    {"Llama-4-Scout", "Q4_K_M"}};
+constexpr OracleModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
+                                   {"Llama-3.3-70B", "Q4_K_M"},
+                                   {"Llama-3.2-3B", "Q4_K_M"},
+                                   {"Qwen3-32B", "Q4_0"},
+                                   {"Qwen2.5-72B", "Q4_K_M"},
+                                   {"Qwen3-30B-A3B", "Q4_K_M"},
+                                   {"gpt-oss-20b", "MXFP4"},
+                                   {"Gemma-3-27B", "Q4_K_M"},
+                                   {"DeepSeek-V2-Lite", "Q4_K_M"},
+                                   {"Mixtral-8x7B", "Q4_K_M"},
+                                   {"GLM-4.5-Air", "Q4_K_M"},
+                                   {"Qwen3-Next-80B-A3B", "Q4_K_M"},
+                                   {"Granite-4.0-H-Small", "Q4_K_M"},
+                                   {"Phi-4", "Q4_K_M"},
+                                   {"Llama-4-Scout", "Q4_K_M"}};
 
 constexpr double kBudgetShares[] = {0.25, 0.5, 0.8};  // of all-resident
 constexpr std::size_t kChoicesPerBudget = 4;
@@ -59,8 +65,7 @@ Inventory capture_one(const std::filesystem::path& path, std::uint32_t n_ubatch)
 }
 
 // Exportable choices that fit, spread evenly; stock's own fit always among them.
-std::vector<PlanChoice> choices_at(const Inventory& inventory, Evaluator& evaluator,
-                                   Bytes budget) {
+std::vector<PlanChoice> choices_at(const Inventory& inventory, Evaluator& evaluator, Bytes budget) {
     const Sizing sizing{
         [&](const PlanChoice& c) { return evaluator.device_bytes(c, StageOptions{}); }, budget};
     std::vector<PlanChoice> exportable;
@@ -84,9 +89,12 @@ protected:
         const Candidate ours = evaluator_->evaluate(choice, StageOptions{});
         const DeviceUse& device = ours.memory.device;
         SCOPED_TRACE(fmt::format("{} pin {} attn {} overflow {} head {} ubatch {}",
-                                 strategy_name(choice.strategy), choice.n_pinned,
-                                 choice.n_attn_pinned, overflow_name(choice.overflow),
-                                 choice.output_on_gpu, inventory_.context.n_ubatch));
+                                 strategy_name(choice.strategy),
+                                 choice.n_pinned,
+                                 choice.n_attn_pinned,
+                                 overflow_name(choice.overflow),
+                                 choice.output_on_gpu,
+                                 inventory_.context.n_ubatch));
         EXPECT_EQ(device.weights, stock.value().model);
         EXPECT_EQ(device.states, stock.value().context);
         const double slack = std::max(0.02 * double(stock.value().compute), double(16 * kMiB));
@@ -98,15 +106,20 @@ protected:
     void expect_verified(const Candidate& candidate) {
         const Graph& graph = inventory_.graphs.front();
         const TierDetail detail = evaluator_->detail(candidate);
-        const TierDemand demand{detail.placement, slot_sizes(inventory_, detail.cut.groups),
-                                detail.scratch.gpu.peak};
+        const TierDemand demand{
+            detail.placement, slot_sizes(inventory_, detail.cut.groups), detail.scratch.gpu.peak};
         const Bytes budget = arena_bytes(inventory_, demand);
         const Result<ArenaLayout> arena = pack_arena(inventory_, {demand}, budget);
         ASSERT_TRUE(arena.ok());
-        const std::vector<std::string> violations =
-            verify({inventory_, graph, detail.placement, detail.cut, detail.schedule,
-                    detail.scratch, arena.value().tiers.front(), budget,
-                    candidate.options.offload});
+        const std::vector<std::string> violations = verify({inventory_,
+                                                            graph,
+                                                            detail.placement,
+                                                            detail.cut,
+                                                            detail.schedule,
+                                                            detail.scratch,
+                                                            arena.value().tiers.front(),
+                                                            budget,
+                                                            candidate.options.offload});
         EXPECT_TRUE(violations.empty()) << violations.front();
     }
 
@@ -138,15 +151,16 @@ TEST_P(MemoryOracle, AgreesWithLlamaCpp) {
     EXPECT_GE(placements_.size(), 6U) << "distinct placements compared";
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, MemoryOracle, testing::ValuesIn(kModels),
-                         [](const auto& instance) {
-                             std::string name = instance.param.shape;
-                             std::replace_if(
-                                 name.begin(), name.end(),
-                                 [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
-                                 '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, MemoryOracle, testing::ValuesIn(kModels), [](const auto& instance) {
+        std::string name = instance.param.shape;
+        std::replace_if(
+            name.begin(),
+            name.end(),
+            [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
+            '_');
+        return name;
+    });
 
 }  // namespace
 }  // namespace pshard

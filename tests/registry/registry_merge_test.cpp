@@ -96,6 +96,18 @@ TEST(MergedRegistry, UnitesSectionsWithTheSameFingerprint) {
     EXPECT_EQ(budgets_of(merged, a.fingerprint), (std::vector<std::uint32_t>{600, 700, 800}));
 }
 
+// Lines that we do not know stay in the head of the own section, and those of a second head join
+// it.
+TEST(MergedRegistry, KeepsRemarksInTheOwnHead) {
+    const RegistrySection own = test::toy_section(2048, 600);
+    const std::string head = head_text(own);
+    const std::string text = "# Generated file. Edit at your own risk.\n" + head + "# first\n" +
+                             to_text(own.variants[0]) + head + "# second\n";
+    EXPECT_EQ(merged_registry(text, own),
+              "# Generated file. Edit at your own risk.\n" + head + "# first\n# second\n" +
+                  to_text(own.variants[0]));
+}
+
 // A damaged variant of the own section is kept, and counts.
 TEST(MergedRegistry, KeepsDamagedVariantsOfTheOwnSection) {
     const RegistrySection own = test::toy_section(2048, 600);

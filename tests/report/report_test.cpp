@@ -103,8 +103,7 @@ TEST_F(Reports, JsonHoldsEveryTier) {
     ASSERT_EQ(plan["tiers"].size(), report_.plan.tiers.size());
     for (std::size_t i = 0; i < report_.plan.tiers.size(); ++i) {
         const Candidate& winner = *report_.plan.tiers[i].winner();
-        EXPECT_EQ(plan["tiers"][i]["plan"]["memory"]["device_bytes"],
-                  winner.memory.device.total());
+        EXPECT_EQ(plan["tiers"][i]["plan"]["memory"]["device_bytes"], winner.memory.device.total());
         EXPECT_EQ(plan["tiers"][i]["plan"]["choice"]["n_pinned"], winner.choice.n_pinned);
     }
     EXPECT_EQ(plan["switch_bytes"].size(), report_.plan.switches.size());
@@ -156,9 +155,7 @@ TEST_F(Reports, PlanWithoutPublishedFormIsKeptInOurOwnLine) {
     }
 }
 
-TEST_F(Reports, BudgetIsRoundedUpToMib) {
-    EXPECT_EQ(to_registry_variant(report_).budget_mib, 1U);
-}
+TEST_F(Reports, BudgetIsRoundedUpToMib) { EXPECT_EQ(to_registry_variant(report_).budget_mib, 1U); }
 
 TEST_F(Reports, MachineHashFollowsEveryFigure) {
     const Hash64 before = machine_hash(&profile_);

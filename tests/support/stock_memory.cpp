@@ -23,6 +23,7 @@ public:
         : path_(std::filesystem::temp_directory_path() / fmt::format("pshard-test.{}", getpid())) {
         std::filesystem::create_directories(path_);
     }
+
     ~ModelFolder() { std::filesystem::remove_all(path_); }
 
     ModelFolder(const ModelFolder&) = delete;
@@ -34,8 +35,7 @@ private:
     std::filesystem::path path_;
 };
 
-ModelPtr load(const std::vector<std::string>& paths, VirtualDevice& device,
-              const StockArgs& args) {
+ModelPtr load(const std::vector<std::string>& paths, VirtualDevice& device, const StockArgs& args) {
     std::vector<llama_model_tensor_buft_override> overrides;
     for (const std::string& pattern : args.cpu_patterns) {
         overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
@@ -68,7 +68,8 @@ StockMemory measure(const llama_context* context, VirtualDevice& device) {
 
 }  // namespace
 
-Result<StockMemory> stock_memory(const std::string& model_path, const ContextSpec& context,
+Result<StockMemory> stock_memory(const std::string& model_path,
+                                 const ContextSpec& context,
                                  const StockArgs& args) {
     if (const Status status = ensure_cpu_backend(PSHARD_LLAMA_BIN_DIR); !status) {
         return status.error();

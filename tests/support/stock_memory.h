@@ -18,7 +18,8 @@ struct StockMemory {
 };
 
 // A model loaded by llama.cpp with -ngl and -ot onto a virtual CUDA device; op-offload off.
-Result<StockMemory> stock_memory(const std::string& model_path, const ContextSpec& context,
+Result<StockMemory> stock_memory(const std::string& model_path,
+                                 const ContextSpec& context,
                                  const StockArgs& args);
 
 // The sparse model of a known shape, written once per process and kept until it ends.

@@ -23,11 +23,15 @@ struct ToyPlan {
 };
 
 // Fails where make_schedule fails: such a placement cannot be streamed.
-Result<ToyPlan> make_toy_plan(const Inventory& inventory, const Graph& graph,
-                              const Placement& placement, const StageOptions& options);
+Result<ToyPlan> make_toy_plan(const Inventory& inventory,
+                              const Graph& graph,
+                              const Placement& placement,
+                              const StageOptions& options);
 
 // The same for the inventory's graph of the index; it must not fail.
-ToyPlan toy_plan(const Inventory& inventory, const Placement& placement,
-                 const StageOptions& options = {}, std::size_t graph = 0);
+ToyPlan toy_plan(const Inventory& inventory,
+                 const Placement& placement,
+                 const StageOptions& options = {},
+                 std::size_t graph = 0);
 
 }  // namespace pshard

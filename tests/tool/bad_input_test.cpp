@@ -29,7 +29,9 @@ protected:
     }
 
     // Sound in form: what is wrong is what the keys say.
-    std::string model_of(const std::string& name, std::uint32_t n_layers, std::uint32_t n_embd,
+    std::string model_of(const std::string& name,
+                         std::uint32_t n_layers,
+                         std::uint32_t n_embd,
                          std::uint32_t n_heads) const {
         GgufMaker maker;
         maker.begin(1, 8)

@@ -63,17 +63,22 @@ protected:
 TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
     const auto model = sparse_model(GetParam().shape, GetParam().quant);
     ASSERT_TRUE(model.ok());
-    const std::vector<std::string> arguments = {
-        "-m",  model.value(), "-c",   "4096",        "-fa",
-        "on",  "-mva",        std::to_string(GetParam().budget_mib), "--emit-args"};
+    const std::vector<std::string> arguments = {"-m",
+                                                model.value(),
+                                                "-c",
+                                                "4096",
+                                                "-fa",
+                                                "on",
+                                                "-mva",
+                                                std::to_string(GetParam().budget_mib),
+                                                "--emit-args"};
     const ToolRun tool = run(arguments);
     ASSERT_EQ(tool.exit_code, 0) << tool.err;
     EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1);
 
     const std::string command_line = "(" + command(arguments) + ") 2>/dev/null";
     const std::vector<std::string> by_xargs = lines_of(command_line + " | xargs printf '%s\\n'");
-    const std::vector<std::string> by_shell =
-        lines_of("printf '%s\\n' $( " + command_line + ")");
+    const std::vector<std::string> by_shell = lines_of("printf '%s\\n' $( " + command_line + ")");
     const std::vector<std::string> pasted = lines_of("printf '%s\\n' " + tool.out);
     EXPECT_EQ(by_xargs, by_shell);
     EXPECT_EQ(by_xargs, pasted);
@@ -93,22 +98,22 @@ TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
     EXPECT_LE(in_mib(placed.value().model + placed.value().context), GetParam().budget_mib);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, EmitArgs,
-                         testing::Values(EmitCase{"Llama-3.2-3B", "Q4_K_M", 700},
-                                         EmitCase{"Llama-3.2-3B", "Q4_K_M", 1500},
-                                         EmitCase{"Llama-3.3-70B", "Q4_K_M", 12000},
-                                         EmitCase{"Gemma-3-27B", "Q4_K_M", 8000},
-                                         EmitCase{"Qwen3-30B-A3B", "Q4_K_M", 6000},
-                                         EmitCase{"gpt-oss-20b", "MXFP4", 5000},
-                                         EmitCase{"Qwen3-Next-80B-A3B", "Q4_K_M", 8000}),
-                         [](const auto& one) {
-                             std::string name =
-                                 fmt::format("{}_{}", one.param.shape, one.param.budget_mib);
-                             std::replace_if(
-                                 name.begin(), name.end(),
-                                 [](char c) { return c == '-' || c == '.'; }, '_');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Models,
+    EmitArgs,
+    testing::Values(EmitCase{"Llama-3.2-3B", "Q4_K_M", 700},
+                    EmitCase{"Llama-3.2-3B", "Q4_K_M", 1500},
+                    EmitCase{"Llama-3.3-70B", "Q4_K_M", 12000},
+                    EmitCase{"Gemma-3-27B", "Q4_K_M", 8000},
+                    EmitCase{"Qwen3-30B-A3B", "Q4_K_M", 6000},
+                    EmitCase{"gpt-oss-20b", "MXFP4", 5000},
+                    EmitCase{"Qwen3-Next-80B-A3B", "Q4_K_M", 8000}),
+    [](const auto& one) {
+        std::string name = fmt::format("{}_{}", one.param.shape, one.param.budget_mib);
+        std::replace_if(
+            name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+        return name;
+    });
 
 }  // namespace
 }  // namespace pshard::test

@@ -59,19 +59,59 @@ TEST_F(PlanParams, SectionHasThePublishedFingerprint) {
     settings.type_k = 8;
     const Result<RegistryReading> reading = load_registry(registry());
     ASSERT_TRUE(reading.ok());
-    const Hash64 wanted =
-        published_fingerprint(settings, std::filesystem::file_size(model_));
+    const Hash64 wanted = published_fingerprint(settings, std::filesystem::file_size(model_));
     EXPECT_NE(find_section(reading.value().registry, wanted), nullptr);
 }
 
 TEST_F(PlanParams, TakesEveryFlag) {
-    const json plan = this->plan({"-m", model_, "-c", "4096", "-t", "8", "-tb", "8", "-fa", "1",
-                                  "-ctk", "q8_0", "-ctv", "q8_0", "-np", "2", "-kvu", "--swa-full",
-                                  "-b", "1024", "-ub", "512", "-fitt", "512,512", "-mva", "1500",
-                                  "--pshard-tier-max", "1024", "--for", "cli", "--n-outputs", "2",
-                                  "--host-memory", "64000", "--reserve", "100", "--device-memory",
-                                  "16000", "--device", "cuda", "--depth", "1000", "--mtp",
-                                  "-sm", "layer", "-ngl", "auto", "--kv-offload"});
+    const json plan = this->plan({"-m",
+                                  model_,
+                                  "-c",
+                                  "4096",
+                                  "-t",
+                                  "8",
+                                  "-tb",
+                                  "8",
+                                  "-fa",
+                                  "1",
+                                  "-ctk",
+                                  "q8_0",
+                                  "-ctv",
+                                  "q8_0",
+                                  "-np",
+                                  "2",
+                                  "-kvu",
+                                  "--swa-full",
+                                  "-b",
+                                  "1024",
+                                  "-ub",
+                                  "512",
+                                  "-fitt",
+                                  "512,512",
+                                  "-mva",
+                                  "1500",
+                                  "--pshard-tier-max",
+                                  "1024",
+                                  "--for",
+                                  "cli",
+                                  "--n-outputs",
+                                  "2",
+                                  "--host-memory",
+                                  "64000",
+                                  "--reserve",
+                                  "100",
+                                  "--device-memory",
+                                  "16000",
+                                  "--device",
+                                  "cuda",
+                                  "--depth",
+                                  "1000",
+                                  "--mtp",
+                                  "-sm",
+                                  "layer",
+                                  "-ngl",
+                                  "auto",
+                                  "--kv-offload"});
     EXPECT_EQ(plan["context"]["n_ctx"], 4096);
     EXPECT_EQ(plan["context"]["n_ubatch"], 1024);
     EXPECT_EQ(plan["context"]["n_seq_max"], 2);
@@ -86,9 +126,18 @@ TEST_F(PlanParams, TakesEveryFlag) {
 }
 
 TEST_F(PlanParams, TakesLongNamesAndUnderscores) {
-    const json plan = this->plan({"--model", model_, "--ctx_size", "2048", "--flash-attn=on",
-                                  "--cache-type-k", "f16", "--parallel", "1", "--max-vram-alloc",
-                                  "1500", "--no-kv-unified"});
+    const json plan = this->plan({"--model",
+                                  model_,
+                                  "--ctx_size",
+                                  "2048",
+                                  "--flash-attn=on",
+                                  "--cache-type-k",
+                                  "f16",
+                                  "--parallel",
+                                  "1",
+                                  "--max-vram-alloc",
+                                  "1500",
+                                  "--no-kv-unified"});
     EXPECT_EQ(plan["context"]["n_ctx"], 2048);
     EXPECT_EQ(plan["context"]["kv_unified"], false);
 }
@@ -128,8 +177,8 @@ TEST_F(PlanParams, BudgetIsDeviceMemoryLessDriverAndFitTarget) {
 }
 
 TEST_F(PlanParams, DraftModelAndProjectorCountAgainstTheBudget) {
-    const json plan = this->plan({"-m", model_, "-c", "2048", "-mva", "6000", "-md", model_,
-                                  "--mmproj", model_});
+    const json plan =
+        this->plan({"-m", model_, "-c", "2048", "-mva", "6000", "-md", model_, "--mmproj", model_});
     EXPECT_GT(plan["budget"]["draft_bytes"], 1900 * kMiB);
     EXPECT_GT(plan["budget"]["mmproj_bytes"], plan["model"]["file_bytes"]);  // and an allowance
     EXPECT_EQ(plan["budget"]["plan_bytes"].get<Bytes>(),
@@ -193,8 +242,17 @@ TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
 
 // 2048 + 200 + 1024 = 3272 tokens, and no tier above the prompt.
 TEST_F(PlanParams, BenchPlanTakesTheContextsOfLlamaBench) {
-    const ToolRun tool = run({"-m", model_, "-mva", "1500", "--bench-plan", "-pg", "2048,200", "-d",
-                              "1024", "-o", "json"});
+    const ToolRun tool = run({"-m",
+                              model_,
+                              "-mva",
+                              "1500",
+                              "--bench-plan",
+                              "-pg",
+                              "2048,200",
+                              "-d",
+                              "1024",
+                              "-o",
+                              "json"});
     ASSERT_EQ(tool.exit_code, 0) << tool.err;
     const json plans = json::parse(tool.out)["plans"];
     ASSERT_EQ(plans.size(), 1U);

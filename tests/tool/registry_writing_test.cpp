@@ -63,14 +63,14 @@ TEST_F(RegistryWriting, KilledAtARandomMomentTheFileIsWhole) {
     std::uniform_int_distribution<int> milliseconds(1, 400);
     int killed = 0;
     for (int i = 0; i < 12; ++i) {
-        const ToolRun tool =
-            [&] {
-                const std::string limited = fmt::format(
-                    "timeout -s KILL 0.{:03} sh -c {} >/dev/null 2>&1", milliseconds(random),
-                    quoted(command(planning())));
-                const int status = std::system(limited.c_str());
-                return ToolRun{WEXITSTATUS(status), "", ""};
-            }();
+        const ToolRun tool = [&] {
+            const std::string limited =
+                fmt::format("timeout -s KILL 0.{:03} sh -c {} >/dev/null 2>&1",
+                            milliseconds(random),
+                            quoted(command(planning())));
+            const int status = std::system(limited.c_str());
+            return ToolRun{WEXITSTATUS(status), "", ""};
+        }();
         killed += tool.exit_code == 137 ? 1 : 0;
         const std::string text = read_text(registry());
         EXPECT_TRUE(text.starts_with(kForeign));

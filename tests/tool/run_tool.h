@@ -47,7 +47,6 @@ protected:
         const std::string profiles = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
         environment_["PSHARD_CPU_PROFILE"] = profiles + "cpu_profile.txt";
         environment_["PSHARD_GPU_PROFILE"] = profiles + "gpu_profile.txt";
-        environment_["PATH"] = std::getenv("PATH");
     }
 
     void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -59,7 +58,7 @@ protected:
     }
 
     std::string command(const std::vector<std::string>& arguments) const {
-        std::string text = fmt::format("cd {} && exec env -i", quoted(folder_));
+        std::string text = fmt::format("cd {} && exec env -i PATH=\"$PATH\"", quoted(folder_));
         for (const auto& [name, value] : environment_) text += " " + quoted(name + "=" + value);
         text += " " + quoted(PSHARD_TOOL_PATH_PLAN_PARAMS);
         for (const std::string& argument : arguments) text += " " + quoted(argument);

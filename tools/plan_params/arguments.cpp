@@ -10,16 +10,15 @@ namespace {
 
 // Short names of more than one letter, as llama.cpp spells them.
 constexpr std::array<std::string_view, 25> kShortNames = {
-    "tb",  "fa",  "ctk", "ctv", "np",   "kvu", "no-kvu", "ub",    "fitt",
-    "mva", "pg",  "sm",  "ngl", "ts",   "ot",  "cmoe",   "ncmoe", "nkvo",
-    "md",  "dev", "mm",  "kvo", "ncffn", "mg", "fit"};
+    "tb", "fa", "ctk",  "ctv",   "np",   "kvu", "no-kvu", "ub", "fitt", "mva",   "pg", "sm", "ngl",
+    "ts", "ot", "cmoe", "ncmoe", "nkvo", "md",  "dev",    "mm", "kvo",  "ncffn", "mg", "fit"};
 
 enum class Kind { Value, Switch, Flag };
 
 // Variables of llama.cpp's common/arg.cpp, v0.5.0, and our two.
 struct Variable {
     const char* name;
-    std::string_view flag;      // without the dashes
+    std::string_view flag;  // without the dashes
     Kind kind = Kind::Value;
     const char* negated = nullptr;  // set: means "no", whatever its value
 };
@@ -51,7 +50,8 @@ constexpr std::array kVariables = {
     Variable{"PSHARD_GPU_PROFILE", "gpu-profile"},
 };
 
-Status add_variable(const Variable& variable, std::string_view value,
+Status add_variable(const Variable& variable,
+                    std::string_view value,
                     std::vector<std::string>& arguments) {
     if (variable.kind == Kind::Value) {
         arguments.push_back(fmt::format("--{}={}", variable.flag, value));
@@ -92,9 +92,11 @@ Result<std::vector<std::string>> arguments_of_environment(const Environment& env
 std::string normal_name(std::string_view argument) {
     if (argument.starts_with("--")) {
         std::string name(argument);
-        std::replace(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(
-                                                      std::min(argument.find('='), argument.size())),
-                     '_', '-');
+        std::replace(name.begin(),
+                     name.begin() +
+                         static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size())),
+                     '_',
+                     '-');
         return name;
     }
     if (!argument.starts_with('-')) return std::string(argument);

@@ -27,7 +27,8 @@ std::optional<std::uint64_t> told_memory(const Options& options, const Machine& 
 }
 
 std::uint64_t overhead_mib(const Machine& machine) {
-    const bool known = machine.profile && machine.profile->gpu && machine.profile->gpu->overhead_mib;
+    const bool known =
+        machine.profile && machine.profile->gpu && machine.profile->gpu->overhead_mib;
     return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
 }
 
@@ -65,9 +66,11 @@ Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
     }
     const DeviceMemory& device = *memory.value();
     const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
-    const std::string sum =
-        fmt::format("{} MiB of {}, less {} for the driver and {} to stay free", device.mib,
-                    device.origin, device.overhead_mib, options.fit_target_mib);
+    const std::string sum = fmt::format("{} MiB of {}, less {} for the driver and {} to stay free",
+                                        device.mib,
+                                        device.origin,
+                                        device.overhead_mib,
+                                        options.fit_target_mib);
     if (device.mib <= kept) return Total(Refusal{fmt::format("no budget is left: {}", sum)});
     return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
 }
@@ -96,7 +99,8 @@ Result<Bytes> projector_bytes(const Options& options) {
 
 }  // namespace
 
-Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options, const Machine& machine,
+Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
+                                                    const Machine& machine,
                                                     const ContextSpec& context) {
     const Result<std::variant<BudgetUse, Refusal>> total = total_budget(options, machine);
     if (!total || std::holds_alternative<Refusal>(total.value())) return total;
@@ -109,11 +113,13 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options, cons
     use.mmproj = mmproj.value();
     use.reserve = options.reserve_mib * kMiB;
     if (use.taken() >= use.total) {
-        return std::variant<BudgetUse, Refusal>(Refusal{
-            fmt::format("nothing is left of the budget of {:.1f} MiB: draft model {:.1f}, projector "
-                        "{:.1f}, reserve {:.1f}",
-                        in_mib(use.total), in_mib(use.draft), in_mib(use.mmproj),
-                        in_mib(use.reserve))});
+        return std::variant<BudgetUse, Refusal>(Refusal{fmt::format(
+            "nothing is left of the budget of {:.1f} MiB: draft model {:.1f}, projector "
+            "{:.1f}, reserve {:.1f}",
+            in_mib(use.total),
+            in_mib(use.draft),
+            in_mib(use.mmproj),
+            in_mib(use.reserve))});
     }
     return std::variant<BudgetUse, Refusal>(std::move(use));
 }

@@ -19,7 +19,8 @@ struct Refusal {
 // -mva, else device memory - driver's overhead - fit target; less draft model, projector and
 // reserve. `context`: of the target model; the draft model gets the same.
 // Declines where no budget is known, or nothing is left of it.
-Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options, const Machine& machine,
+Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
+                                                    const Machine& machine,
                                                     const ContextSpec& context);
 
 }  // namespace pshard::tool

@@ -30,8 +30,12 @@ constexpr char kError = 'E';
 std::string message_of(const Result<std::string>& result) {
     if (result.ok()) return kValue + result.value();
     const Error& error = result.error();
-    return fmt::format("{}{}\n{}\n{}\n{}", kError, error.place.line, error.place.column,
-                       error.place.file, error.message);
+    return fmt::format("{}{}\n{}\n{}\n{}",
+                       kError,
+                       error.place.line,
+                       error.place.column,
+                       error.place.file,
+                       error.message);
 }
 
 // The next line of `text`, which is cut off it.
@@ -114,12 +118,13 @@ int wait_for(pid_t pid) {
 
 Error died(const ChildWork& child, int status) {
     if (WIFSIGNALED(status)) {
-        return {fmt::format("{}: llama.cpp crashed ({}); the file is probably damaged", child.what,
+        return {fmt::format("{}: llama.cpp crashed ({}); the file is probably damaged",
+                            child.what,
                             strsignal(WTERMSIG(status))),
                 {}};
     }
-    return {fmt::format("{}: llama.cpp ended the process (exit code {})", child.what,
-                        WEXITSTATUS(status)),
+    return {fmt::format(
+                "{}: llama.cpp ended the process (exit code {})", child.what, WEXITSTATUS(status)),
             {}};
 }
 
@@ -139,9 +144,10 @@ Result<std::string> run_in_child(const ChildWork& child) {
     if (reading.timed_out) kill(pid, SIGKILL);
     const int status = wait_for(pid);
     if (reading.timed_out) {
-        return Error{fmt::format("{}: llama.cpp did not finish in {} seconds", child.what,
-                                 child.limit_seconds),
-                     {}};
+        return Error{
+            fmt::format(
+                "{}: llama.cpp did not finish in {} seconds", child.what, child.limit_seconds),
+            {}};
     }
     if (status != 0 || reading.text.empty()) return died(child, status);
     return result_of(reading.text);

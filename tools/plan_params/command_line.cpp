@@ -5,9 +5,9 @@
 #include <limits>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include "plan_params/arguments.h"
 #include "plan_params/options.h"
@@ -30,7 +30,8 @@ CLI::Validator whole_number(std::int64_t least, std::uint64_t most) {
             const auto [last, error] = std::from_chars(text.data(), end, value);
             const bool good = error == std::errc{} && last == end && value >= least &&
                               (value < 0 || static_cast<std::uint64_t>(value) <= most);
-            return good ? "" : fmt::format("'{}' is no whole number from {} to {}", text, least, most);
+            return good ? ""
+                        : fmt::format("'{}' is no whole number from {} to {}", text, least, most);
         },
         "");
 }
@@ -39,8 +40,7 @@ CLI::Validator one_of(std::vector<std::string> words) {
     return CLI::Validator(
         [words = std::move(words)](std::string& text) {
             const bool known = std::find(words.begin(), words.end(), text) != words.end();
-            return known ? ""
-                         : fmt::format("'{}' is none of {}", text, fmt::join(words, ", "));
+            return known ? "" : fmt::format("'{}' is none of {}", text, fmt::join(words, ", "));
         },
         "");
 }
@@ -49,15 +49,18 @@ CLI::Validator cache_type() {
     return CLI::Validator(
         [](std::string& text) {
             return kv_type_number(text) ? ""
-                                        : fmt::format("'{}' is no cache type: f32, f16, bf16, q8_0, "
-                                                      "q4_0, q4_1, iq4_nl, q5_0 or q5_1",
-                                                      text);
+                                        : fmt::format(
+                                              "'{}' is no cache type: f32, f16, bf16, q8_0, "
+                                              "q4_0, q4_1, iq4_nl, q5_0 or q5_1",
+                                              text);
         },
         "");
 }
 
 // "1024", or llama.cpp's list for several devices, of which the first counts.
-std::string first_of_list(const std::string& text) { return text.substr(0, text.find_first_of(",/")); }
+std::string first_of_list(const std::string& text) {
+    return text.substr(0, text.find_first_of(",/"));
+}
 
 FlashAttention flash_attention_of(const std::string& text) {
     if (is_truthy(text)) return FlashAttention::On;
@@ -87,8 +90,9 @@ public:
         } catch (const CLI::CallForHelp&) {
             return EarlyExit{0, app_.help()};
         } catch (const CLI::ExtrasError&) {
-            return EarlyExit{1, fmt::format("unknown argument '{}'; --help lists the flags",
-                                            fmt::join(app_.remaining(), " "))};
+            return EarlyExit{1,
+                             fmt::format("unknown argument '{}'; --help lists the flags",
+                                         fmt::join(app_.remaining(), " "))};
         } catch (const CLI::ArgumentMismatch& error) {
             return EarlyExit{1, fmt::format("a value is missing, {}", error.what())};
         } catch (const CLI::ParseError& error) {
@@ -101,53 +105,83 @@ public:
 private:
     void add_model_options() {
         app_.add_option("-m,--model", options_.model, "model file (.gguf), or its first split");
-        app_.add_option("--md,--model-draft,--spec-draft-model", options_.draft_model,
+        app_.add_option("--md,--model-draft,--spec-draft-model",
+                        options_.draft_model,
                         "draft model: all of it on the GPU, within the same budget");
-        app_.add_option("--mm,--mmproj", options_.mmproj,
+        app_.add_option("--mm,--mmproj",
+                        options_.mmproj,
                         "multimodal projector: its tensors count against the budget");
         app_.add_flag("--mtp", options_.mtp, "load the MTP layers too");
-        app_.add_option("--inventory", options_.inventory,
-                        "plan this saved inventory instead of a model");
-        app_.add_option("--save-inventory", options_.save_inventory,
+        app_.add_option(
+            "--inventory", options_.inventory, "plan this saved inventory instead of a model");
+        app_.add_option("--save-inventory",
+                        options_.save_inventory,
                         "write what the planner knows of the model to this file");
     }
 
     void add_context_options() {
         ContextOptions& context = options_.context;
-        number("-c,--ctx-size", context.n_ctx, 0, kMaxTokens,
+        number("-c,--ctx-size",
+               context.n_ctx,
+               0,
+               kMaxTokens,
                "tokens of context, over all sequences (default: 0, as the model was trained)");
-        number("-t,--threads", options_.n_threads, -1, kMaxThreads,
+        number("-t,--threads",
+               options_.n_threads,
+               -1,
+               kMaxThreads,
                "CPU threads (default: those of the CPU profile)");
-        number("--tb,--threads-batch", options_.n_threads_batch, -1, kMaxThreads,
+        number("--tb,--threads-batch",
+               options_.n_threads_batch,
+               -1,
+               kMaxThreads,
                "CPU threads for prompts (default: as -t)");
         app_.add_option("--fa,--flash-attn", flash_attention_, "on, off or auto (default: auto)")
-            ->check(one_of({"on", "off", "auto", "enabled", "disabled", "true", "false", "1", "0",
-                            "-1"}));
+            ->check(one_of(
+                {"on", "off", "auto", "enabled", "disabled", "true", "false", "1", "0", "-1"}));
         app_.add_option("--ctk,--cache-type-k", context.type_k, "type of K in the cache (f16)")
             ->check(cache_type());
         app_.add_option("--ctv,--cache-type-v", context.type_v, "type of V in the cache (f16)")
             ->check(cache_type());
-        number("--np,--parallel", context.n_parallel, -1, kMaxParallel,
+        number("--np,--parallel",
+               context.n_parallel,
+               -1,
+               kMaxParallel,
                "sequences at once (default: 1; -1: 4 with a unified cache, as llama-server)");
-        on_off("--kvu,--kv-unified,!--no-kvu,!--no-kv-unified", context.kv_unified,
+        on_off("--kvu,--kv-unified,!--no-kvu,!--no-kv-unified",
+               context.kv_unified,
                "one cache that all sequences share");
         app_.add_flag("--swa-full", swa_full_, "full-size cache for sliding windows");
         number("-b,--batch-size", context.n_batch, 1, kMaxTokens, "logical batch (2048)");
-        number("--ub,--ubatch-size", context.n_ubatch, 1, kMaxTokens,
+        number("--ub,--ubatch-size",
+               context.n_ubatch,
+               1,
+               kMaxTokens,
                "accepted; the plan decides: the largest tier is the ubatch");
-        app_.add_option("--for", output_use_,
+        app_.add_option("--for",
+                        output_use_,
                         "whose logits: server, cli, perplexity or bench (default: server)")
             ->check(one_of({"server", "cli", "perplexity", "bench"}));
-        number("--n-outputs", context.n_outputs, 1, kMaxTokens,
+        number("--n-outputs",
+               context.n_outputs,
+               1,
+               kMaxTokens,
                "rows of logits in a batch (default: as --for says)");
-        number("--pshard-tier-max", context.tier_max, 1, kMaxTokens,
+        number("--pshard-tier-max",
+               context.tier_max,
+               1,
+               kMaxTokens,
                "largest tier (default: the larger of -b and 16384; at most -c)");
     }
 
     void add_budget_options() {
-        number("--mva,--max-vram-alloc", options_.max_vram_mib, 0, kMaxMib,
+        number("--mva,--max-vram-alloc",
+               options_.max_vram_mib,
+               0,
+               kMaxMib,
                "budget in MiB (default: 0, device memory less --fit-target)");
-        app_.add_option("--fitt,--fit-target", fit_target_,
+        app_.add_option("--fitt,--fit-target",
+                        fit_target_,
                         "MiB of device memory to leave free without -mva (1024)")
             ->check(CLI::Validator(
                 [](std::string& text) {
@@ -155,28 +189,44 @@ private:
                     return whole_number(0, kMaxMib)(first);
                 },
                 ""));
-        number("--reserve", options_.reserve_mib, 0, kMaxMib,
+        number("--reserve",
+               options_.reserve_mib,
+               0,
+               kMaxMib,
                "MiB of the budget that the plan leaves to others (0)");
-        number("--device-memory", options_.device_memory_mib, 1, kMaxMib,
+        number("--device-memory",
+               options_.device_memory_mib,
+               1,
+               kMaxMib,
                "MiB that the GPU holds (default: the GPU profile's gpu.memory_mib)");
-        number("--host-memory", options_.host_memory_mib, 1, kMaxMib,
+        number("--host-memory",
+               options_.host_memory_mib,
+               1,
+               kMaxMib,
                "MiB of host memory for the model (default: not checked)");
     }
 
     void add_machine_options() {
-        app_.add_option("--dev,--device", options_.device,
+        app_.add_option("--dev,--device",
+                        options_.device,
                         "cuda, vulkan, or a device of ggml's such as CUDA0 (default: cuda)");
-        app_.add_option("--cpu-profile", options_.cpu_profile,
+        app_.add_option("--cpu-profile",
+                        options_.cpu_profile,
                         "(default: cpu_profile.txt in this folder, if it is there)");
-        app_.add_option("--gpu-profile", options_.gpu_profile,
+        app_.add_option("--gpu-profile",
+                        options_.gpu_profile,
                         "(default: gpu_profile.txt in this folder, if it is there)");
-        number("--depth", options_.depth, 0, kMaxTokens,
+        number("--depth",
+               options_.depth,
+               0,
+               kMaxTokens,
                "tokens in the cache that plans are ranked at (default: half of -c)");
     }
 
     void add_bench_options() {
         BenchOptions& bench = options_.bench;
-        app_.add_flag("--bench-plan", bench.wanted, "plan every context that llama-bench would use");
+        app_.add_flag(
+            "--bench-plan", bench.wanted, "plan every context that llama-bench would use");
         app_.add_option("-p,--n-prompt", bench.prompts, "with --bench-plan: prompts (512)");
         app_.add_option("-n,--n-gen", bench.generations, "with --bench-plan: generations (128)");
         app_.add_option("-d,--n-depth", bench.depths, "with --bench-plan: depths (0)");
@@ -186,13 +236,15 @@ private:
     }
 
     void add_output_options() {
-        app_.add_option("--registry", options_.registry,
+        app_.add_option("--registry",
+                        options_.registry,
                         "(default: the model's path with .tensor_overrides.pshard_registry)");
         app_.add_flag("--no-registry", options_.no_registry, "write no registry");
         app_.add_option("-o,--output", format_, "md, json, jsonl or csv (default: md)")
             ->check(one_of({"md", "json", "jsonl", "csv"}));
         app_.add_flag("--explain", options_.explain, "say why: rivals, memory, switches, lanes");
-        app_.add_flag("--emit-args", options_.emit_args,
+        app_.add_flag("--emit-args",
+                      options_.emit_args,
                       "print only the flags that run the best static plan in stock llama.cpp");
     }
 
@@ -213,13 +265,17 @@ private:
     }
 
     template <typename Number>
-    void number(const std::string& names, Number& value, std::int64_t least, std::uint64_t most,
+    void number(const std::string& names,
+                Number& value,
+                std::int64_t least,
+                std::uint64_t most,
                 const std::string& description) {
         app_.add_option(names, value, description)->check(whole_number(least, most));
     }
 
     // The last of the positive and the negative names decides.
-    CLI::Option* on_off(const std::string& names, std::optional<bool>& value,
+    CLI::Option* on_off(const std::string& names,
+                        std::optional<bool>& value,
                         const std::string& description) {
         return app_
             .add_flag_function(
@@ -234,10 +290,11 @@ private:
             context.flash_attention = flash_attention_of(flash_attention_);
         }
         if (swa_full_) context.swa_full = true;
-        static const std::map<std::string, OutputUse> kUses = {{"server", OutputUse::Server},
-                                                               {"cli", OutputUse::Cli},
-                                                               {"perplexity", OutputUse::Perplexity},
-                                                               {"bench", OutputUse::Bench}};
+        static const std::map<std::string, OutputUse> kUses = {
+            {"server", OutputUse::Server},
+            {"cli", OutputUse::Cli},
+            {"perplexity", OutputUse::Perplexity},
+            {"bench", OutputUse::Bench}};
         if (!output_use_.empty()) context.output_use = kUses.at(output_use_);
         static const std::map<std::string, OutputFormat> kFormats = {
             {"md", OutputFormat::Markdown},
@@ -278,8 +335,9 @@ private:
     void add_refusals() {
         const std::string& split = refused_["split-mode"];
         if (!split.empty() && split != "none" && split != "layer") {
-            refuse("-sm " + split, "pshard plans for one GPU; split modes row and tensor are not "
-                                   "supported");
+            refuse("-sm " + split,
+                   "pshard plans for one GPU; split modes row and tensor are not "
+                   "supported");
         }
         const std::string& layers = refused_["n-gpu-layers"];
         if (!layers.empty() && layers != "auto") {
@@ -321,8 +379,10 @@ std::optional<EarlyExit> read_forced_strategy(Options& options) {
     for (const Strategy strategy : kAllStrategies) {
         names.push_back(fmt::format("{} ({})", strategy_name(strategy), strategy_id(strategy)));
     }
-    return EarlyExit{1, fmt::format("PSHARD_STRATEGY={}: no such strategy; there are {}", text,
-                                    fmt::join(names, ", "))};
+    return EarlyExit{
+        1,
+        fmt::format(
+            "PSHARD_STRATEGY={}: no such strategy; there are {}", text, fmt::join(names, ", "))};
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ Job make_job(const Options& options, std::uint32_t n_ctx, std::optional<std::uin
     Job job;
     job.context = context_of(options.context, {});
     job.context.n_ctx = n_ctx;
-    const TierRule rule{n_ctx, options.context.n_batch.value_or(kDefaultBatch),
-                        job.context.n_seq_max, tier_max};
+    const TierRule rule{
+        n_ctx, options.context.n_batch.value_or(kDefaultBatch), job.context.n_seq_max, tier_max};
     job.tiers = tiers_of(rule);
     job.context.n_ubatch = job.tiers.back();
     job.context.n_batch = job.tiers.back();
@@ -30,8 +30,8 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
     if (!contexts) return contexts.error();
     std::vector<Job> jobs;
     for (const BenchContext& context : contexts.value()) {
-        Job job = make_job(options, context.n_ctx,
-                           options.context.tier_max.value_or(context.tier_cap));
+        Job job =
+            make_job(options, context.n_ctx, options.context.tier_max.value_or(context.tier_cap));
         job.n_ctx_given = context.n_ctx;
         // llama-bench runs without flash attention unless told otherwise, and keeps one row.
         if (!options.context.flash_attention) job.context.flash_attention = FlashAttention::Off;

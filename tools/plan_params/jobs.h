@@ -11,8 +11,8 @@
 namespace pshard::tool {
 
 struct Job {
-    ContextSpec context;                // n_ctx known, n_ubatch = n_batch = the largest tier
-    std::uint32_t n_ctx_given = 0;      // as the published fingerprint has it: 0 if left to the model
+    ContextSpec context;            // n_ctx known, n_ubatch = n_batch = the largest tier
+    std::uint32_t n_ctx_given = 0;  // as the published fingerprint has it: 0 if left to the model
     std::vector<std::uint32_t> tiers;
 };
 

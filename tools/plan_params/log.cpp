@@ -14,8 +14,7 @@ void log_line(const std::string& text) {
 SlowNotice::SlowNotice(std::string what) {
     thread_ = std::thread([this, what = std::move(what)] {
         std::unique_lock lock(mutex_);
-        const bool quick =
-            ended_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; });
+        const bool quick = ended_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; });
         if (!quick) log_line(what + " ...");
     });
 }

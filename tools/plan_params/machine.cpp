@@ -16,7 +16,9 @@
 namespace pshard::tool {
 namespace {
 
-int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int hardware_threads() {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 // Cores, not threads of one core: llama.cpp's default for -t.
 int physical_cores() {
@@ -41,8 +43,7 @@ void add_quick_cpu(const std::optional<int>& n_threads, Machine& machine) {
     MachineProfile& profile = *machine.profile;
     if (profile.cpu || !profile.gpu || !profile.link.standalone_gb_per_s) return;
     const SlowNotice notice("probing the CPU");
-    MachineProfile quick =
-        quick_cpu_probe({.n_threads = n_threads.value_or(physical_cores())});
+    MachineProfile quick = quick_cpu_probe({.n_threads = n_threads.value_or(physical_cores())});
     profile.cpu = std::move(quick.cpu);
     profile.provenance = Provenance::Quick;
     machine.notes.push_back("no CPU profile: a quick probe of this machine's CPU stands in for it");
@@ -52,9 +53,7 @@ void settle_pricing(Machine& machine) {
     const MachineProfile& profile = *machine.profile;
     machine.priced = profile.cpu && profile.gpu && link_rates(profile);
     if (machine.priced) return;
-    const std::string_view missing = !profile.gpu   ? "GPU"
-                                     : !profile.cpu ? "CPU"
-                                                    : "link";
+    const std::string_view missing = !profile.gpu ? "GPU" : !profile.cpu ? "CPU" : "link";
     machine.notes.push_back(fmt::format(
         "no {} profile: plans are ranked by memory, and no speed is predicted", missing));
 }
@@ -81,7 +80,8 @@ Result<Machine> load_machine(const Options& options) {
         settle_pricing(machine);
     } else {
         machine.notes.push_back(fmt::format(
-            "no profile ({}, {}): plans are ranked by memory, and no speed is predicted", names.cpu,
+            "no profile ({}, {}): plans are ranked by memory, and no speed is predicted",
+            names.cpu,
             names.gpu));
     }
     const bool has_cpu = machine.profile && machine.profile->cpu;

@@ -25,8 +25,14 @@ std::string backend_folder() {
     return std::filesystem::exists(folder, code) ? folder : "";
 }
 
+// All devices that this machine has.
+void load_backends() {
+    const std::string folder = backend_folder();
+    ggml_backend_load_all_from_path(folder.empty() ? nullptr : folder.c_str());
+}
+
 Result<std::string> capture_text(const CaptureWish& wish) {
-    if (!is_model_of_a_device(wish.device)) ggml_backend_load_all();
+    if (!is_model_of_a_device(wish.device)) load_backends();
     const Result<Inventory> inventory = capture_inventory({.model_path = wish.model,
                                                            .context = wish.context,
                                                            .tiers = wish.tiers,
@@ -38,7 +44,7 @@ Result<std::string> capture_text(const CaptureWish& wish) {
 }
 
 Result<std::string> free_memory_text(const std::string& device) {
-    ggml_backend_load_all();
+    load_backends();
     ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
     if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
     std::size_t free = 0;
@@ -67,9 +73,9 @@ Result<ModelFacts> read_facts(const std::string& path) {
         return first.integer(fmt::format("{}.{}", *architecture, key)).value_or(0);
     };
     if (integer("block_count") == 0) {
-        return Error{fmt::format("the model has no layers ({}.block_count is 0 or absent)",
-                                 *architecture),
-                     {path}};
+        return Error{
+            fmt::format("the model has no layers ({}.block_count is 0 or absent)", *architecture),
+            {path}};
     }
     const std::uint64_t n_ctx = integer("context_length");
     constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
@@ -87,8 +93,8 @@ bool is_model_of_a_device(const std::string& device) {
 }
 
 Result<Bytes> free_memory_in_child(const std::string& device) {
-    const Result<std::string> text = run_in_child(
-        {fmt::format("asking {}", device), [&] { return free_memory_text(device); }});
+    const Result<std::string> text =
+        run_in_child({fmt::format("asking {}", device), [&] { return free_memory_text(device); }});
     if (!text) return text.error();
     return Bytes{std::stoull(text.value())};
 }

@@ -16,10 +16,10 @@ enum class OutputFormat { Markdown, Json, JsonLines, Csv };
 
 // Which context lengths llama-bench would use: its own texts, "512,1024-4096*2".
 struct BenchOptions {
-    bool wanted = false;      // --bench-plan
-    std::string prompts;      // -p; these three empty: not given
-    std::string generations;  // -n
-    std::string depths;       // -d
+    bool wanted = false;                          // --bench-plan
+    std::string prompts;                          // -p; these three empty: not given
+    std::string generations;                      // -n
+    std::string depths;                           // -d
     std::vector<std::string> prompt_generations;  // -pg, "P,N"
 
     bool operator==(const BenchOptions&) const = default;

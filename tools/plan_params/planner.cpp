@@ -39,23 +39,26 @@ Result<Job> job_of_inventory(const Options& options, const Inventory& inventory)
     ContextSpec asked = context_of(options.context, inventory.context);
     if (job.n_ctx_given != 0) asked.n_ctx = job.n_ctx_given;
     if (asked != inventory.context || options.context.tier_max) {
-        return Error{"the inventory was captured for another context than the flags ask for; leave "
-                     "them away, or capture it anew with -m and --save-inventory",
-                     {options.inventory}};
+        return Error{
+            "the inventory was captured for another context than the flags ask for; leave "
+            "them away, or capture it anew with -m and --save-inventory",
+            {options.inventory}};
     }
     return job;
 }
 
 class Planner {
 public:
-    Planner(const Options& options, const Machine& machine) : options_(options), machine_(machine) {}
+    Planner(const Options& options, const Machine& machine)
+        : options_(options), machine_(machine) {}
 
     // One sentence if nothing can be planned; else the report is added to reports().
     Result<std::optional<Refusal>> add(Inventory inventory, const Job& job) {
         Result<std::variant<BudgetUse, Refusal>> budget =
             budget_use(options_, machine_, inventory.context);
         if (!budget) return budget.error();
-        if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) return std::optional(*refusal);
+        if (const Refusal* refusal = std::get_if<Refusal>(&budget.value()))
+            return std::optional(*refusal);
         PlanReport report;
         report.model_path = options_.model.empty() ? options_.inventory : options_.model;
         report.inventory = std::move(inventory);
@@ -77,7 +80,8 @@ private:
     Status search(PlanReport& report, const Job& job) const {
         if (report.depth_tokens > report.inventory.context.n_ctx) {
             return Error{fmt::format("--depth {} is beyond the context of {} tokens",
-                                     report.depth_tokens, report.inventory.context.n_ctx),
+                                     report.depth_tokens,
+                                     report.inventory.context.n_ctx),
                          {}};
         }
         report.plan.budget = report.budget.total - report.budget.taken();
@@ -102,10 +106,14 @@ private:
 
 std::string text_of(const std::vector<PlanReport>& reports, const Options& options) {
     switch (options.format) {
-        case OutputFormat::Json: return to_json(reports);
-        case OutputFormat::JsonLines: return to_json_lines(reports);
-        case OutputFormat::Csv: return to_csv(reports);
-        case OutputFormat::Markdown: break;
+        case OutputFormat::Json:
+            return to_json(reports);
+        case OutputFormat::JsonLines:
+            return to_json_lines(reports);
+        case OutputFormat::Csv:
+            return to_csv(reports);
+        case OutputFormat::Markdown:
+            break;
     }
     std::string text;
     for (const PlanReport& report : reports) {
@@ -147,8 +155,8 @@ Result<Outcome> plan_model(const Options& options, const Machine& machine) {
     if (options.emit_args) return plan_static(options, machine, jobs.value().front());
     Planner planner(options, machine);
     for (const Job& job : jobs.value()) {
-        Result<Inventory> inventory = capture_in_child(
-            {options.model, job.context, job.tiers, options.device, options.mtp});
+        Result<Inventory> inventory =
+            capture_in_child({options.model, job.context, job.tiers, options.device, options.mtp});
         if (!inventory) return inventory.error();
         if (!options.save_inventory.empty()) {
             const Status saved = write_inventory(options.save_inventory, inventory.value());

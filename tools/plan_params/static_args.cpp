@@ -74,8 +74,7 @@ private:
         const Sizing sizing{
             [&](const PlanChoice& choice) { return prompt_.device_bytes(choice, options); },
             problem_.budget};
-        std::vector<PlanChoice> all =
-            propose(Strategy::StaticAttnPrio, problem_.inventory, sizing);
+        std::vector<PlanChoice> all = propose(Strategy::StaticAttnPrio, problem_.inventory, sizing);
         for (const PlanChoice& fit : propose_stock_fit(problem_.inventory, sizing)) {
             all.push_back(fit);
         }
@@ -115,16 +114,24 @@ std::string overrides_text(const std::vector<std::string>& patterns) {
     return fmt::format(" -ot {}=CPU", fmt::join(patterns, "=CPU,"));
 }
 
-std::string args_text(const StaticPlan& plan, const Inventory& inventory, const Options& options,
+std::string args_text(const StaticPlan& plan,
+                      const Inventory& inventory,
+                      const Options& options,
                       const Machine& machine) {
     const ContextSpec& context = inventory.context;
     constexpr std::uint32_t kStockBatch = 2048;
-    std::string text = fmt::format(
-        "-ngl {}{} -fit off -c {} -b {} -ub {} -fa {} -ctk {} -ctv {} -np {} -t {}",
-        plan.args.n_gpu_layers, overrides_text(plan.args.cpu_patterns), context.n_ctx,
-        std::max({kStockBatch, plan.n_ubatch, options.context.n_batch.value_or(0)}), plan.n_ubatch,
-        inventory.flash_attention ? "on" : "off", context.type_k, context.type_v,
-        context.n_seq_max, machine.n_threads);
+    std::string text =
+        fmt::format("-ngl {}{} -fit off -c {} -b {} -ub {} -fa {} -ctk {} -ctv {} -np {} -t {}",
+                    plan.args.n_gpu_layers,
+                    overrides_text(plan.args.cpu_patterns),
+                    context.n_ctx,
+                    std::max({kStockBatch, plan.n_ubatch, options.context.n_batch.value_or(0)}),
+                    plan.n_ubatch,
+                    inventory.flash_attention ? "on" : "off",
+                    context.type_k,
+                    context.type_v,
+                    context.n_seq_max,
+                    machine.n_threads);
     if (options.n_threads_batch) text += fmt::format(" -tb {}", *options.n_threads_batch);
     if (context.kv_unified) text += " -kvu";
     if (!context.kv_unified && context.n_seq_max > 1) text += " -no-kvu";
@@ -138,14 +145,22 @@ void log_choice(const StaticPlan& plan, std::uint32_t n_prompt) {
     std::string text = fmt::format(
         "{}, ubatches of {}: {:.1f} MiB of the GPU, weights {:.1f}, KV and state {:.1f}, scratch "
         "{:.1f}",
-        strategy_name(plan.prompt.choice.strategy), plan.n_ubatch, in_mib(use.total()),
-        in_mib(use.weights), in_mib(use.states), in_mib(use.scratch));
+        strategy_name(plan.prompt.choice.strategy),
+        plan.n_ubatch,
+        in_mib(use.total()),
+        in_mib(use.weights),
+        in_mib(use.states),
+        in_mib(use.scratch));
     if (const auto seconds = plan.seconds(n_prompt)) {
-        text += fmt::format("; prompt {:.0f} t/s, generation {:.2f} t/s at depth {}, {:.1f} s for "
-                            "{} and {} tokens",
-                            plan.prompt.prediction->tokens_per_second,
-                            plan.generation->tokens_per_second, plan.generation->depth_tokens,
-                            *seconds, n_prompt, kGeneratedTokens);
+        text += fmt::format(
+            "; prompt {:.0f} t/s, generation {:.2f} t/s at depth {}, {:.1f} s for "
+            "{} and {} tokens",
+            plan.prompt.prediction->tokens_per_second,
+            plan.generation->tokens_per_second,
+            plan.generation->depth_tokens,
+            *seconds,
+            n_prompt,
+            kGeneratedTokens);
     }
     log_line(text);
 }
@@ -174,9 +189,12 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
         const Result<Inventory> inventory = capture_ubatch(options, job, n_ubatch);
         if (!inventory) return inventory.error();
         const SlowNotice notice("planning");
-        const Problem problem{inventory.value(), machine.pricing(), use.total - use.taken(),
+        const Problem problem{inventory.value(),
+                              machine.pricing(),
+                              use.total - use.taken(),
                               options.depth.value_or(job.context.n_ctx / 2),
-                              host_limits(options, machine), std::nullopt};
+                              host_limits(options, machine),
+                              std::nullopt};
         for (StaticPlan& plan : StaticSearch(problem).run()) {
             if (best && !is_better(plan, *best, n_prompt)) continue;
             best = std::move(plan);

@@ -1,0 +1,229 @@
+// The search against exhaustive enumeration, and the properties that every plan must have.
+
+#include "search/search.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "cost/toy_profile.h"
+#include "plan/verify.h"
+#include "support/toy_models.h"
+
+namespace pshard {
+namespace {
+
+// Slow enough that every lane matters: 1 flop/s, 1 byte/s on the GPU, half on the CPU.
+const MachineProfile& machine() {
+    static const MachineProfile profile = test::toy_profile();
+    return profile;
+}
+
+Problem problem_of(const Inventory& inventory,
+                   Bytes budget,
+                   const MachineProfile* profile = &machine()) {
+    return Problem{inventory, profile, budget, 2, {}, {}};
+}
+
+Bytes bytes_of_everything(const Inventory& inventory) {
+    Bytes bytes = 0;
+    for (const Graph& graph : inventory.graphs) {
+        bytes = std::max(bytes, all_resident_bytes(inventory, graph));
+    }
+    return bytes;
+}
+
+// Every choice that the words of a plan can say, for all strategies but stock's own.
+std::vector<PlanChoice> every_choice(int n_layers) {
+    std::vector<PlanChoice> choices;
+    for (const Strategy strategy : kAllStrategies) {
+        if (strategy == Strategy::StaticFitParams) continue;
+        const bool is_static = strategy == Strategy::StaticAttnPrio;
+        for (int n = 0; n <= n_layers; ++n) {
+            for (int attn = is_static ? n : 0; attn <= (is_static ? n_layers : 0); ++attn) {
+                for (int part = 0; part < (n < n_layers ? 5 : 1); ++part) {
+                    if (is_static && part > 0 && attn == n) continue;  // the part needs its layer
+                    for (const bool head : {false, true}) {
+                        choices.push_back(
+                            {strategy, n, attn, static_cast<Overflow>(part), head, false});
+                    }
+                }
+            }
+        }
+    }
+    return choices;
+}
+
+double best_of_all(const Problem& problem, const Graph& graph) {
+    Evaluator evaluator(problem, graph);
+    double best = 0;
+    for (const PlanChoice& choice : every_choice(problem.inventory.n_layers)) {
+        for (const bool slice : {false, true}) {
+            const Candidate candidate = evaluator.evaluate(choice, options_of(choice, slice));
+            if (candidate.verdict != Verdict::Viable) continue;
+            best = std::max(best, candidate.prediction->tokens_per_second);
+        }
+    }
+    return best;
+}
+
+class SearchOnToys : public testing::TestWithParam<bool> {
+protected:
+    Inventory model() const { return GetParam() ? toy_moe(4) : toy_dense(4); }
+};
+
+TEST_P(SearchOnToys, FindsWhatExhaustiveEnumerationFinds) {
+    const Inventory inventory = model();
+    const Bytes all = bytes_of_everything(inventory);
+    int compared = 0;
+    for (Bytes budget = all / 8; budget < all; budget += all / 8) {
+        const Problem problem = problem_of(inventory, budget);
+        for (const Graph& graph : inventory.graphs) {
+            const TierPlan plan = plan_tier(problem, graph);
+            const double best = best_of_all(problem, graph);
+            if (best == 0) {
+                for (const Candidate& c : plan.viable) {
+                    EXPECT_EQ(c.choice.strategy, Strategy::StaticFitParams);
+                }
+                continue;
+            }
+            ASSERT_NE(plan.winner(), nullptr) << "budget " << budget;
+            // Stock's own placement may be faster still; never is the search slower.
+            EXPECT_GE(plan.winner()->prediction->tokens_per_second, best * (1 - kEqualShare))
+                << "budget " << budget << " tokens " << graph.n_tokens;
+            ++compared;
+        }
+    }
+    EXPECT_GE(compared, 8);
+}
+
+TEST_P(SearchOnToys, NeverPredictsSlowerWithMoreBudget) {
+    const Inventory inventory = model();
+    const Bytes all = bytes_of_everything(inventory);
+    for (const Graph& graph : inventory.graphs) {
+        double before = 0;
+        for (Bytes budget = all / 16; budget <= all + all / 4; budget += all / 16) {
+            const TierPlan plan = plan_tier(problem_of(inventory, budget), graph);
+            if (plan.winner() == nullptr) {
+                EXPECT_EQ(before, 0);
+                continue;
+            }
+            const double now = plan.winner()->prediction->tokens_per_second;
+            EXPECT_GE(now, before * (1 - kEqualShare)) << "budget " << budget;
+            before = std::max(before, now);
+        }
+    }
+}
+
+TEST_P(SearchOnToys, ReturnsOnlyPlansThatHold) {
+    const Inventory inventory = model();
+    const Bytes all = bytes_of_everything(inventory);
+    for (Bytes budget = all / 8; budget < all; budget += all / 8) {
+        const Problem problem = problem_of(inventory, budget);
+        const VariantPlan plan = plan_variant(problem);
+        for (std::size_t i = 0; i < plan.tiers.size(); ++i) {
+            const Graph& graph = inventory.graphs[i];
+            Evaluator evaluator(problem, graph);
+            for (const Candidate& candidate : plan.tiers[i].viable) {
+                EXPECT_LE(candidate.memory.device.total(), budget);
+            }
+            const Candidate* winner = plan.tiers[i].winner();
+            if (winner == nullptr) continue;
+            const TierDetail detail = evaluator.detail(*winner);
+            const auto violations = verify({inventory,
+                                            graph,
+                                            detail.placement,
+                                            detail.cut,
+                                            detail.schedule,
+                                            detail.scratch,
+                                            plan.arena.tiers[*plan.arena_index(i)],
+                                            budget,
+                                            winner->options.offload});
+            EXPECT_TRUE(violations.empty()) << violations.front();
+        }
+    }
+}
+
+TEST_P(SearchOnToys, GivesTheSamePlanForTheSameProblem) {
+    const Inventory inventory = model();
+    const Problem problem = problem_of(inventory, bytes_of_everything(inventory) / 2);
+    const VariantPlan first = plan_variant(problem);
+    const VariantPlan second = plan_variant(problem);
+    ASSERT_EQ(first.tiers.size(), second.tiers.size());
+    for (std::size_t i = 0; i < first.tiers.size(); ++i) {
+        EXPECT_EQ(first.tiers[i].viable, second.tiers[i].viable);
+    }
+    EXPECT_EQ(first.arena, second.arena);
+}
+
+TEST_P(SearchOnToys, RanksByPinnedLayersWithoutAProfile) {
+    const Inventory inventory = model();
+    const Bytes budget = bytes_of_everything(inventory) * 3 / 4;
+    const TierPlan plan =
+        plan_tier(problem_of(inventory, budget, nullptr), inventory.graphs.front());
+    ASSERT_NE(plan.winner(), nullptr);
+    EXPECT_FALSE(plan.winner()->prediction.has_value());
+    for (const Candidate& candidate : plan.viable) {
+        EXPECT_LE(candidate.choice.n_pinned, plan.winner()->choice.n_pinned);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SearchOnToys, testing::Bool(), [](const auto& instance) {
+    return instance.param ? "Moe" : "Dense";
+});
+
+TEST(Search, LeavesItToStockWhenEverythingFits) {
+    const Inventory inventory = toy_dense(2);
+    const Bytes all = bytes_of_everything(inventory);
+    const VariantPlan enough = plan_variant(problem_of(inventory, all));
+    ASSERT_TRUE(enough.baseline_vram.has_value());
+    EXPECT_EQ(*enough.baseline_vram, all);
+    EXPECT_TRUE(enough.tiers.empty());
+
+    Problem forced = problem_of(inventory, all);
+    forced.forced = Strategy::StaticAttnPrio;
+    EXPECT_FALSE(plan_variant(forced).baseline_vram.has_value());
+}
+
+TEST(Search, ForcedStrategyWinsOrGivesWayToAttnPrio) {
+    const Inventory inventory = toy_dense(4);
+    for (const Strategy strategy : kAllStrategies) {
+        Problem problem = problem_of(inventory, bytes_of_everything(inventory) * 3 / 4);
+        problem.forced = strategy;
+        const TierPlan plan = plan_tier(problem, inventory.graphs.front());
+        ASSERT_NE(plan.winner(), nullptr);
+        EXPECT_EQ(plan.winner()->choice.strategy, strategy);
+    }
+    Problem tight = problem_of(inventory, 60);
+    tight.forced = Strategy::GpuOnlyLayerPinLayerStream;
+    const TierPlan plan = plan_tier(tight, inventory.graphs.front());
+    ASSERT_NE(plan.winner(), nullptr);
+    EXPECT_EQ(plan.winner()->choice.strategy, Strategy::StaticAttnPrio);
+    ASSERT_EQ(plan.refused.size(), 1U);
+    EXPECT_NE(plan.refused.front().reason.find("over the budget"), std::string::npos);
+}
+
+TEST(Search, RefusesPlansThatDoNotFitTheHost) {
+    const Inventory inventory = toy_dense(4);
+    Problem problem = problem_of(inventory, bytes_of_everything(inventory) / 2);
+    problem.host.memory = 1;
+    const TierPlan plan = plan_tier(problem, inventory.graphs.front());
+    EXPECT_EQ(plan.winner(), nullptr);
+    ASSERT_FALSE(plan.refused.empty());
+    EXPECT_NE(plan.refused.front().reason.find("host memory"), std::string::npos);
+}
+
+TEST(Search, StockFitIsAlwaysAmongTheCandidates) {
+    const Inventory inventory = toy_moe(4);
+    const TierPlan plan = plan_tier(problem_of(inventory, bytes_of_everything(inventory) / 2),
+                                    inventory.graphs.back());
+    EXPECT_TRUE(std::any_of(plan.viable.begin(), plan.viable.end(), [](const Candidate& c) {
+        return c.choice.strategy == Strategy::StaticFitParams &&
+               c.options.offload == OpOffload::Stock;
+    }));
+    ASSERT_NE(plan.published(), nullptr);
+    EXPECT_NE(plan.published()->choice.strategy, Strategy::StaticFitParams);
+}
+
+}  // namespace
+}  // namespace pshard

@@ -1,0 +1,133 @@
+// The simulator against sums done by hand. Seconds are small integers; lanes are drawn above each.
+
+#include "sim/simulator.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+namespace pshard {
+namespace {
+
+// GPU stages 0..n-1, each with a streamed group of its own.
+StageCut streamed_stages(int n) {
+    StageCut cut;
+    for (int i = 0; i < n; ++i) {
+        Stage stage;
+        stage.group = i;
+        cut.stages.push_back(stage);
+        StreamGroup group;
+        group.layer = i;
+        group.slot = i % 2 == 0 ? Slot::A : Slot::B;
+        group.first_stage = i;
+        group.last_stage = i;
+        cut.groups.push_back(group);
+    }
+    return cut;
+}
+
+PassCosts uniform_costs(int n, Duration load, Duration compute) {
+    PassCosts costs;
+    costs.loads.assign(static_cast<std::size_t>(n), load);
+    costs.stores.assign(static_cast<std::size_t>(n), Duration{});
+    costs.stages.assign(static_cast<std::size_t>(n), compute);
+    return costs;
+}
+
+Simulation run(const StageCut& cut, const PassCosts& costs) {
+    const Result<Schedule> schedule = make_schedule(cut);
+    EXPECT_TRUE(schedule.ok());
+    const Result<Simulation> simulation = simulate(schedule.value(), costs);
+    EXPECT_TRUE(simulation.ok());
+    return simulation.value();
+}
+
+// Upload  [L0][L1].......[L0 of the next pass: slot A is free at 5]
+// Gpu     ....[ C0 ][ C1 ]
+//         0   2    5    8          cold: 8.  In rhythm the uploads hide: 3 + 3 = 6 a pass.
+TEST(Simulator, HidesCopyBehindCompute) {
+    const Simulation simulation = run(streamed_stages(2), uniform_costs(2, {2, 2}, {3, 3}));
+    EXPECT_DOUBLE_EQ(simulation.timeline.end, 8);
+    EXPECT_DOUBLE_EQ(simulation.pass_seconds, 6);
+}
+
+// Upload  [   L0  ][   L1  ][   L0  ]
+// Gpu     .........[C0].....[C1]
+//         0        5  6     10 11     cold: 11.  In rhythm the link never rests: 5 + 5 a pass.
+TEST(Simulator, IsBoundByTheLinkWhenCopiesAreLonger) {
+    const Simulation simulation = run(streamed_stages(2), uniform_costs(2, {5, 5}, {1, 1}));
+    EXPECT_DOUBLE_EQ(simulation.timeline.end, 11);
+    EXPECT_DOUBLE_EQ(simulation.pass_seconds, 10);
+}
+
+// Any even number of like stages, in rhythm: n * max(load, compute).
+TEST(Simulator, AgreesWithTheClosedFormOfLikeStages) {
+    for (int n = 2; n <= 16; n += 2) {
+        for (const double load : {1.0, 2.0, 3.0, 7.0}) {
+            for (const double compute : {1.0, 2.0, 3.0, 7.0}) {
+                const Simulation simulation =
+                    run(streamed_stages(n), uniform_costs(n, {load, load}, {compute, compute}));
+                EXPECT_DOUBLE_EQ(simulation.pass_seconds, n * std::max(load, compute));
+            }
+        }
+    }
+}
+
+// Upload  [ L0, at half pace ]
+// Cpu     [ C0, at half pace ][rest at full pace]
+// Gpu     .....................................[C1]
+//         0                   4                6  7
+// The load of 2 s takes 4 beside the CPU; C0 of 4 s has half done by then, and 2 s are left.
+TEST(Simulator, SharesTheDramBetweenCpuAndCopies) {
+    StageCut cut = streamed_stages(2);
+    cut.stages[0].device = Device::Cpu;
+    cut.stages[0].group = -1;
+    cut.groups.erase(cut.groups.begin());
+    cut.groups[0].slot = Slot::A;
+    cut.stages[1].group = 0;
+    PassCosts costs;
+    costs.stages = {{4, 8}, {1, 1}};
+    costs.loads = {{2, 4}};
+    costs.stores = {{0, 0}};
+    EXPECT_DOUBLE_EQ(run(cut, costs).timeline.end, 7);
+}
+
+// Without streams a pass is the sum of its stages, whatever the lanes.
+TEST(Simulator, AddsUpStagesThatWaitForEachOther) {
+    StageCut cut;
+    PassCosts costs;
+    double sum = 0;
+    for (int i = 0; i < 9; ++i) {
+        Stage stage;
+        stage.device = i % 3 == 0 ? Device::Cpu : Device::Gpu;
+        cut.stages.push_back(stage);
+        costs.stages.push_back({double(i + 1), double(i + 1)});
+        sum += i + 1;
+    }
+    EXPECT_DOUBLE_EQ(run(cut, costs).pass_seconds, sum);
+}
+
+// Gpu       [C0][C1]
+// Download  ....[ S0 ]      the next pass may not load group 0 before its states have arrived
+// Upload    [L0][L1]..[L0]
+TEST(Simulator, WaitsForStatesToComeBackBeforeTheyGoUpAgain) {
+    StageCut cut = streamed_stages(2);
+    cut.groups[0].states = {0};
+    PassCosts costs = uniform_costs(2, {1, 1}, {1, 1});
+    costs.stores[0] = {10, 10};
+    // S0 runs from 2 to 12; then L0 and C0: the next S0 ends 12 later.
+    EXPECT_DOUBLE_EQ(run(cut, costs).pass_seconds, 12);
+}
+
+TEST(Simulator, TellsOfADeadlock) {
+    Schedule schedule;
+    schedule.steps = {{ScheduleLane::Gpu, Wait{1, false}}, {ScheduleLane::Gpu, Compute{0}}};
+    PassCosts costs;
+    costs.stages = {{1, 1}};
+    const Result<Simulation> simulation = simulate(schedule, costs);
+    ASSERT_FALSE(simulation.ok());
+    EXPECT_NE(simulation.error().message.find("deadlock"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pshard
