@@ -35,7 +35,7 @@ class PatternMaker {
 public:
     void add(const Weight& weight) {
         if (weight.layer < 0) {
-            patterns_.push_back("^" + escaped(weight.name) + "$");
+            patterns_.push_back(fmt::format("^{}$", escaped(weight.name)));
             return;
         }
         const std::string prefix = fmt::format("blk.{}.", weight.layer);

@@ -54,7 +54,8 @@ protected:
     int step_of(What what) const {
         const auto& steps = plan.schedule.steps;
         const auto found = std::find_if(steps.begin(), steps.end(), [&](const Step& step) {
-            return step.what == decltype(step.what){what};
+            const What* made = std::get_if<What>(&step.what);
+            return made != nullptr && *made == what;
         });
         EXPECT_NE(found, steps.end());
         return static_cast<int>(found - steps.begin());

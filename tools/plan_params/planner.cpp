@@ -119,7 +119,7 @@ std::string text_of(const std::vector<PlanReport>& reports, const Options& optio
     for (const PlanReport& report : reports) {
         if (!text.empty()) text += '\n';
         text += to_markdown(report);
-        if (options.explain) text += "\n" + explain(report);
+        if (options.explain) text += fmt::format("\n{}", explain(report));
     }
     return text;
 }
