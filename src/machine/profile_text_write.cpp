@@ -12,7 +12,7 @@ namespace {
 
 // With the published number of decimals, and with more only where the value needs them.
 std::string number(double value, int decimals) {
-    const std::string published = fmt::format("{:.{}f}", value, decimals);
+    std::string published = fmt::format("{:.{}f}", value, decimals);
     if (parse_number(published) == value) return published;
     return fmt::format("{}", value);
 }

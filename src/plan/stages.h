@@ -3,8 +3,9 @@
 //   nodes   n0 n1 n2 n3 n4 n5 n6 n7 n8 n9
 //   device  G  G  G  G  C  C  G  G  G  G
 //   group   -  -  0  0  -  -  -  1  1  -       (streamed part that a node reads)
-//   stages  [----][----][----][-][----][-]
+//   stages  [----][----][----][-][-------]
 //
+// A streamed stage goes on until a node reads another group, or memory of another layer.
 // A stage is what is computed as one; a group is what is uploaded as one and lives in one slot from
 // its first stage to its last.
 #pragma once

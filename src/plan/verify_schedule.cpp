@@ -81,12 +81,17 @@ private:
         for (bool moved = true; moved;) {
             moved = false;
             for (std::size_t l = 0; l < kScheduleLanes; l++) {
-                while (next[l] < lanes_[l].size() && run(lanes_[l][next[l]])) {
-                    next[l]++;
-                    moved = true;
-                }
+                const std::size_t before = next[l];
+                next[l] = run_lane(l, before);
+                moved = moved || next[l] != before;
             }
         }
+    }
+
+    // How far the lane comes from `next` on.
+    std::size_t run_lane(std::size_t l, std::size_t next) {
+        while (next < lanes_[l].size() && run(lanes_[l][next])) next++;
+        return next;
     }
 
     bool run(int number) {

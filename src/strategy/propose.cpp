@@ -66,38 +66,52 @@ void propose_pins(PlanChoice base,
     }
 }
 
-// Two counts: for each number of whole layers as much attention as fits beside them.
-void propose_static(PlanChoice base,
+PlanChoice static_choice(PlanChoice base, int n_full, int n_attn) {
+    base.n_pinned = n_full;
+    base.n_attn_pinned = n_attn;
+    return base;
+}
+
+// With n_full whole layers: as much attention as fits beside them, and none; all between for few
+// layers. A part of one more layer where it is worth it.
+void propose_beside(const PlanChoice& base,
+                    int n_full,
                     int n_layers,
                     const Sizing& sizing,
                     std::vector<PlanChoice>& choices) {
-    const auto with = [&](int n_full, int n_attn) {
-        PlanChoice choice = base;
-        choice.n_pinned = n_full;
-        choice.n_attn_pinned = n_attn;
-        return choice;
-    };
-    if (!sizing.fits(with(0, 0))) return;
-    const auto most_attn = [&](int n_full) {
-        return largest(n_full, n_layers, [&](int n) { return sizing.fits(with(n_full, n)); });
-    };
-    const int attn_top = most_attn(0);
-    const int beside = largest(0, attn_top, [&](int n) { return sizing.fits(with(n, attn_top)); });
-    const int whole = largest(0, n_layers, [&](int n) { return sizing.fits(with(n, n)); });
+    const int n_attn = largest(
+        n_full, n_layers, [&](int n) { return sizing.fits(static_choice(base, n_full, n)); });
+    const int step = tries_all(n_layers) ? 1 : std::max(1, n_attn - n_full);
+    for (int n = n_attn; n >= n_full; n -= step) {
+        const PlanChoice choice = static_choice(base, n_full, n);
+        if (sizing.fits(choice)) choices.push_back(choice);
+    }
+}
+
+// Two counts: for each number of whole layers as much attention as fits beside them.
+void propose_static(const PlanChoice& base,
+                    int n_layers,
+                    const Sizing& sizing,
+                    std::vector<PlanChoice>& choices) {
+    if (!sizing.fits(static_choice(base, 0, 0))) return;
+    const int attn_top =
+        largest(0, n_layers, [&](int n) { return sizing.fits(static_choice(base, 0, n)); });
+    const int beside =
+        largest(0, attn_top, [&](int n) { return sizing.fits(static_choice(base, n, attn_top)); });
+    const int whole =
+        largest(0, n_layers, [&](int n) { return sizing.fits(static_choice(base, n, n)); });
     std::vector<int> fulls = counts_to(n_layers, whole);
     if (std::find(fulls.begin(), fulls.end(), beside) == fulls.end()) fulls.push_back(beside);
+    const std::size_t before = choices.size();
     for (const int n_full : fulls) {
-        if (!sizing.fits(with(n_full, n_full))) continue;
-        const int n_attn = n_full == beside ? attn_top : most_attn(n_full);
-        const int step = tries_all(n_layers) ? 1 : std::max(1, n_attn - n_full);
-        for (int n = n_attn; n >= n_full; n -= step) {
-            if (!sizing.fits(with(n_full, n))) continue;
-            choices.push_back(with(n_full, n));
-            const bool widest = n_full == beside && n == n_attn;
-            if (widest || tries_all(n_layers)) {
-                add_overflows(with(n_full, n), n_layers, sizing, choices);
-            }
-        }
+        if (!sizing.fits(static_choice(base, n_full, n_full))) continue;
+        propose_beside(base, n_full, n_layers, sizing, choices);
+    }
+    const std::vector<PlanChoice> wholes(choices.begin() + static_cast<std::ptrdiff_t>(before),
+                                         choices.end());
+    for (const PlanChoice& choice : wholes) {
+        const bool widest = choice == static_choice(base, beside, attn_top);
+        if (widest || tries_all(n_layers)) add_overflows(choice, n_layers, sizing, choices);
     }
 }
 

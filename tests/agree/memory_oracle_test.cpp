@@ -100,7 +100,27 @@ protected:
         const double slack = std::max(0.02 * double(stock.value().compute), double(16 * kMiB));
         EXPECT_LE(double(device.scratch), double(stock.value().compute) + slack);
         expect_verified(ours);
+        note(device, stock.value());
         placements_.insert({device.weights, device.states, inventory_.context.n_ubatch});
+    }
+
+    // For the table in docs/results (bench/plan_table.sh).
+    void note(const DeviceUse& ours, const StockMemory& stock) {
+        const auto apart = [](Bytes a, Bytes b) { return a > b ? a - b : b - a; };
+        model_error_ = std::max(model_error_, apart(ours.weights, stock.model));
+        context_error_ = std::max(context_error_, apart(ours.states, stock.context));
+        if (stock.compute == 0) return;
+        const double ratio = double(ours.scratch) / double(stock.compute);
+        compute_least_ = std::min(compute_least_, ratio);
+        compute_most_ = std::max(compute_most_, ratio);
+    }
+
+    void record() {
+        RecordProperty("placements", static_cast<int>(placements_.size()));
+        RecordProperty("model_error_bytes", std::to_string(model_error_));
+        RecordProperty("context_error_bytes", std::to_string(context_error_));
+        RecordProperty("compute_least", fmt::format("{:.3f}", compute_least_));
+        RecordProperty("compute_most", fmt::format("{:.3f}", compute_most_));
     }
 
     void expect_verified(const Candidate& candidate) {
@@ -141,6 +161,10 @@ protected:
     Inventory inventory_;
     std::optional<Evaluator> evaluator_;
     std::set<std::array<std::uint64_t, 3>> placements_;
+    Bytes model_error_ = 0;
+    Bytes context_error_ = 0;
+    double compute_least_ = 1e9;
+    double compute_most_ = 0;
 };
 
 TEST_P(MemoryOracle, AgreesWithLlamaCpp) {
@@ -149,6 +173,7 @@ TEST_P(MemoryOracle, AgreesWithLlamaCpp) {
     path_ = path.value();
     for (const std::uint32_t n_ubatch : {1U, 512U}) check_batch(n_ubatch);
     EXPECT_GE(placements_.size(), 6U) << "distinct placements compared";
+    record();
 }
 
 INSTANTIATE_TEST_SUITE_P(
