@@ -15,7 +15,7 @@ struct TierRule {
     std::uint32_t n_ctx = 0;       // tokens, above 0: no tier is larger
     std::uint32_t n_batch = 2048;  // logical batch, tokens
     std::uint32_t n_parallel = 1;
-    std::optional<std::uint32_t> tier_max;  // asked for by the user, above 0
+    std::optional<std::uint32_t> tier_max{};  // asked for by the user, above 0
 };
 
 // The largest tier: what was asked for, else the larger of n_batch and 16384; never above n_ctx.
