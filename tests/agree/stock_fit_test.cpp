@@ -1,0 +1,155 @@
+// Our STATIC_FITPARAMS candidate against llama.cpp's own --fit (common_fit_params), on a virtual
+// GPU that has exactly the budget free.
+//
+// The two measure the compute buffer apart, so they may differ by one layer: seen for gpt-oss-20b
+// at 4497 MiB, where ours leaves the experts of 18 layers on the CPU and llama.cpp's those of 17.
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <llama.h>
+
+#include "capture/capture.h"
+#include "capture/llama_session.h"
+#include "capture/log_capture.h"
+#include "search/search.h"
+#include "strategy/propose.h"
+#include "support/stock_memory.h"
+
+namespace pshard {
+namespace {
+
+// common/fit.h, v0.5.0. The library is loaded by hand: nothing else of it is needed.
+using FitFunction = int (*)(const char*,
+                            llama_model_params*,
+                            llama_context_params*,
+                            float*,
+                            llama_model_tensor_buft_override*,
+                            std::size_t*,
+                            std::uint32_t,
+                            const void*,
+                            ggml_log_level);
+constexpr const char* kFitSymbol =
+    "_Z17common_fit_paramsPKcP18llama_model_paramsP20llama_context_paramsPfP32llama_model_tensor_"
+    "buft_overridePmjPK22common_fit_extra_model14ggml_log_level";
+
+FitFunction stock_fit_function() {
+    void* library = dlopen(PSHARD_LLAMA_BIN_DIR "/libllama-common.so", RTLD_NOW | RTLD_LOCAL);
+    EXPECT_NE(library, nullptr) << dlerror();
+    return library == nullptr ? nullptr : reinterpret_cast<FitFunction>(dlsym(library, kFitSymbol));
+}
+
+struct FitModel {
+    const char* shape;
+    const char* quant;
+};
+
+constexpr std::array<FitModel, 4> kModels = {{{"Llama-3.1-8B", "Q8_0"},
+                                              {"Qwen3-32B", "Q4_0"},
+                                              {"Qwen3-30B-A3B", "Q4_K_M"},
+                                              {"gpt-oss-20b", "MXFP4"}}};
+constexpr std::uint32_t kUbatch = 512;
+
+struct Counts {
+    int n_gpu_layers = 0;
+    int n_partial = 0;  // layers whose routed experts, or a part of them, stay on the CPU
+};
+
+class StockFit : public testing::TestWithParam<FitModel> {
+protected:
+    void SetUp() override {
+        const auto path = testing_support::sparse_model(GetParam().shape, GetParam().quant);
+        ASSERT_TRUE(path.ok()) << path.error().text();
+        path_ = path.value();
+        CaptureRequest request;
+        request.model_path = path_;
+        request.context.n_ctx = 8192;
+        request.context.n_batch = kUbatch;
+        request.context.n_ubatch = kUbatch;
+        request.context.flash_attention = FlashAttention::On;
+        request.tiers = {kUbatch};
+        request.backend_dir = PSHARD_LLAMA_BIN_DIR;
+        Result<Inventory> inventory = capture_inventory(request);
+        ASSERT_TRUE(inventory.ok()) << inventory.error().text();
+        inventory_ = std::move(inventory).value();
+    }
+
+    Counts ours(Bytes budget) {
+        const Problem problem{inventory_, nullptr, budget, 0, {}, {}};
+        Evaluator evaluator(problem, inventory_.graphs.front());
+        const Sizing sizing{
+            [&](const PlanChoice& c) { return evaluator.device_bytes(c, options_of(c, false)); },
+            budget};
+        const std::vector<PlanChoice> choices = propose_stock_fit(inventory_, sizing);
+        if (choices.empty()) return {};
+        const PlanChoice& choice = choices.front();
+        return {choice.n_attn_pinned + (choice.output_on_gpu ? 1 : 0),
+                inventory_.n_experts > 0 ? choice.n_attn_pinned - choice.n_pinned : 0};
+    }
+
+    Counts stock(Bytes budget, FitFunction fit) {
+        LogCapture log;
+        Result<std::unique_ptr<DevicePolicy>> policy = make_device_policy("cuda");
+        EXPECT_TRUE(policy.ok());
+        VirtualDevice device(
+            {.memory = budget, .policy = std::move(policy).value(), .offload = true});
+        ggml_backend_dev_t devices[] = {device.device(), nullptr};
+        llama_model_params model = llama_model_default_params();
+        model.devices = devices;
+        model.use_extra_bufts = false;
+        model.load_mtp = false;
+        llama_context_params context = context_params(inventory_.context).value();
+        context.op_offload = true;
+        std::vector<llama_model_tensor_buft_override> overrides(
+            llama_max_tensor_buft_overrides(), llama_model_tensor_buft_override{nullptr, nullptr});
+        std::size_t margin = 0;
+        std::vector<float> split(llama_max_devices());
+        const int status = fit(path_.c_str(),
+                               &model,
+                               &context,
+                               split.data(),
+                               overrides.data(),
+                               &margin,
+                               4096,
+                               nullptr,
+                               GGML_LOG_LEVEL_ERROR);
+        EXPECT_EQ(status, 0);
+        const auto end = std::find_if(overrides.begin(), overrides.end(), [](const auto& item) {
+            return item.pattern == nullptr;
+        });
+        // With experts the list of partial layers ends with the head, which has none.
+        const auto listed = static_cast<int>(end - overrides.begin());
+        return {model.n_gpu_layers, std::max(0, listed - 1)};
+    }
+
+    std::string path_;
+    Inventory inventory_;
+};
+
+TEST_P(StockFit, ComesToWhatLlamaCppsFitComesTo) {
+    const FitFunction fit = stock_fit_function();
+    ASSERT_NE(fit, nullptr);
+    const Bytes all = all_resident_bytes(inventory_, inventory_.graphs.front());
+    for (const double share : {0.4, 0.8}) {
+        const auto budget = static_cast<Bytes>(static_cast<double>(all) * share);
+        const Counts stocks = stock(budget, fit);
+        const Counts mine = ours(budget);
+        EXPECT_NEAR(mine.n_gpu_layers, stocks.n_gpu_layers, 1) << "budget " << in_mib(budget);
+        EXPECT_NEAR(mine.n_partial, stocks.n_partial, 1) << "budget " << in_mib(budget);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, StockFit, testing::ValuesIn(kModels), [](const auto& instance) {
+    std::string name = instance.param.shape;
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+    return name;
+});
+
+}  // namespace
+}  // namespace pshard
