@@ -78,6 +78,7 @@ constexpr std::array kTierFields = {
     field<&OwnTier::slots>("slots"),
     field<&OwnTier::scratch>("scratch"),
     field<&OwnTier::outside>("outside"),
+    field<&OwnTier::slice_experts>("slice_experts"),
     field<&OwnTier::bound_by>("bound_by"),
 };
 

@@ -67,6 +67,7 @@ struct OwnTier {
     std::optional<Bytes> slots;           //   stream slots
     std::optional<Bytes> scratch;         //   activations
     std::optional<Bytes> outside;         // what the driver takes besides the arena
+    std::optional<bool> slice_experts;    // routed experts on demand, only those that are used
     std::optional<std::string> bound_by;  // a word: "link", "gpu", "cpu", ...
     std::vector<std::string> unknown;     // "key=value", as read
 

@@ -93,7 +93,7 @@ private:
         const TierDetail detail = Evaluator(problem_, graph).detail(winner);
         own.graph = graph_hash(graph);
         own.schedule = schedule_hash(arena, detail.cut, detail.schedule);
-        if (winner.options.slice_experts) own.unknown.push_back("slice_experts=1");
+        if (winner.options.slice_experts) own.slice_experts = true;
     }
 
     std::optional<Bytes> outside() const {

@@ -103,6 +103,7 @@ inline RegistryVariant full_variant() {
                             .slots = 9,
                             .scratch = 10,
                             .outside = 11,
+                            .slice_experts = true,
                             .bound_by = "link",
                             .unknown = {"x=1", "y"}};
     return variant;
