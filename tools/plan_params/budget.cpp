@@ -102,7 +102,7 @@ Result<Bytes> projector_bytes(const Options& options) {
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
                                                     const Machine& machine,
                                                     const ContextSpec& context) {
-    const Result<std::variant<BudgetUse, Refusal>> total = total_budget(options, machine);
+    Result<std::variant<BudgetUse, Refusal>> total = total_budget(options, machine);
     if (!total || std::holds_alternative<Refusal>(total.value())) return total;
     BudgetUse use = std::get<BudgetUse>(total.value());
     const Result<Bytes> draft = draft_bytes(options, context);
