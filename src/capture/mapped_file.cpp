@@ -31,7 +31,8 @@ Result<MappedFile> map_open_file(int file, const std::string& path) {
 }  // namespace
 
 Result<MappedFile> map_file(const std::string& path) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return Error{fmt::format("cannot be opened: {}", std::strerror(errno)), {path}};
     Result<MappedFile> mapped = map_open_file(file, path);
     close(file);

@@ -1,6 +1,7 @@
 #include "capture/gguf_header.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <ostream>
@@ -215,6 +216,9 @@ TEST(GgufHeader, NamesWhatIsNoFile) {
     EXPECT_THAT(message(std::filesystem::temp_directory_path()), HasSubstr("is a directory"));
     EXPECT_THAT(message(GgufMaker().write(dir / "empty.gguf")), HasSubstr("is empty"));
     EXPECT_THAT(message("/dev/null"), HasSubstr("no regular file"));
+    const std::string pipe = dir / "pipe.gguf";  // opening it must not wait for a writer
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    EXPECT_THAT(message(pipe), HasSubstr("no regular file"));
 }
 
 // No prefix of a file and no single damaged byte may crash the scan; sanitizers watch.
