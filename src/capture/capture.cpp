@@ -244,8 +244,9 @@ Result<Inventory> capture_files(const CaptureRequest& request,
                                 const std::vector<std::string>& paths) {
     Result<Inventory> identity = identify_model(files);
     if (!identity) return identity.error();
-    const Result<llama_context_params> params = context_params(request.context);
+    Result<llama_context_params> params = context_params(request.context);
     if (!params) return params.error();
+    if (request.mtp_context) params.value().ctx_type = LLAMA_CONTEXT_TYPE_MTP;
     LogCapture log;
     if (Status loaded = ensure_cpu_backend(request.backend_dir); !loaded) return loaded.error();
     if (policy == nullptr) {

@@ -33,8 +33,9 @@ struct CaptureRequest {
     std::vector<std::uint32_t> tiers;  // tokens, ascending, at most the context's n_ubatch
     std::string device = "cuda";       // a model of a device, or a device that ggml has loaded
     bool load_mtp = false;             // also load the MTP layers, as --spec-type draft-mtp does
-    std::string backend_dir;           // where libggml-cpu.so is; empty: where ggml looks itself
-    bool load_vocabulary = false;      // load the file itself, not a slim copy: slower, same result
+    bool mtp_context = false;      // capture the context that drafts with the MTP layers instead
+    std::string backend_dir;       // where libggml-cpu.so is; empty: where ggml looks itself
+    bool load_vocabulary = false;  // load the file itself, not a slim copy: slower, same result
 };
 
 // Fails, in one sentence each, on: a file that is no good model (capture/gguf_header.h says how), a

@@ -25,7 +25,7 @@ std::string model_text(const PlanReport& report) {
 std::string budget_text(const PlanReport& report) {
     const BudgetUse& budget = report.budget;
     std::string text = fmt::format("{} MiB ({})", mib_text(budget.total), budget.origin);
-    if (budget.draft > 0) text += fmt::format(", draft model {}", mib_text(budget.draft));
+    if (budget.draft > 0) text += fmt::format(", drafting {}", mib_text(budget.draft));
     if (budget.mmproj > 0) text += fmt::format(", projector {}", mib_text(budget.mmproj));
     if (budget.reserve > 0) text += fmt::format(", reserve {}", mib_text(budget.reserve));
     if (budget.taken() > 0) text += fmt::format(", leaves {}", mib_text(report.plan.budget));

@@ -21,7 +21,7 @@ namespace pshard {
 // Who takes what of the budget. The plan has the rest.
 struct BudgetUse {
     Bytes total = 0;
-    Bytes draft = 0;     // a draft model: weights, KV and scratch
+    Bytes draft = 0;     // a draft model: weights, KV and scratch; the MTP context: KV and scratch
     Bytes mmproj = 0;    // a projector: tensors and allowance
     Bytes reserve = 0;   // left to others, as the user asked
     std::string origin;  // where `total` is from, in words

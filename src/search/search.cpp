@@ -198,12 +198,16 @@ std::optional<std::size_t> VariantPlan::arena_index(std::size_t tier) const {
 }
 
 Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
+    return all_resident_use(inventory, graph).total();
+}
+
+DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
     const StageOptions options{OpOffload::Stock, false};
     const Placement placement = expand(inventory, everything_resident(inventory));
     const StageCut cut = cut_stages(inventory, graph, placement, options);
     const ScratchLayout scratch =
         layout_scratch(inventory, graph, placement, cut, OpOffload::Stock);
-    return memory_use(inventory, placement, cut, scratch).device.total();
+    return memory_use(inventory, placement, cut, scratch).device;
 }
 
 TierPlan plan_tier(const Problem& problem, const Graph& graph) {

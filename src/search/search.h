@@ -43,7 +43,8 @@ struct VariantPlan {
 
 VariantPlan plan_variant(const Problem& problem);
 
-// Stock llama.cpp's device bytes with the whole model resident, in the graph of one tier.
+// Stock llama.cpp's device use with the whole model resident, in the graph of one tier.
+DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph);
 Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
 
 // All strategies of one tier.

@@ -90,6 +90,23 @@ Result<Bytes> draft_bytes(const Options& options, ContextSpec context) {
     return all_resident_bytes(draft.value(), draft.value().graphs.front());
 }
 
+// The context that drafts with the model's own MTP layers: its KV cache and scratch. Its weights
+// are the model's.
+Result<Bytes> mtp_bytes(const Options& options, ContextSpec context) {
+    if (!options.mtp) return Bytes{0};
+    context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);
+    context.n_batch = context.n_ubatch;
+    const Result<Inventory> drafting = capture_in_child({.model = options.model,
+                                                         .context = context,
+                                                         .tiers = {context.n_ubatch},
+                                                         .device = options.device,
+                                                         .mtp = true,
+                                                         .mtp_context = true});
+    if (!drafting) return drafting.error();
+    const DeviceUse use = all_resident_use(drafting.value(), drafting.value().graphs.front());
+    return use.states + use.scratch;
+}
+
 Result<Bytes> projector_bytes(const Options& options) {
     if (options.mmproj.empty()) return Bytes{0};
     const Result<Bytes> tensors = read_tensor_bytes(options.mmproj);
@@ -109,17 +126,19 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     if (!draft) return draft.error();
     const Result<Bytes> mmproj = projector_bytes(options);
     if (!mmproj) return mmproj.error();
-    use.draft = draft.value();
+    const Result<Bytes> mtp = mtp_bytes(options, context);
+    if (!mtp) return mtp.error();
+    use.draft = draft.value() + mtp.value();
     use.mmproj = mmproj.value();
     use.reserve = options.reserve_mib * kMiB;
     if (use.taken() >= use.total) {
-        return std::variant<BudgetUse, Refusal>(Refusal{fmt::format(
-            "nothing is left of the budget of {:.1f} MiB: draft model {:.1f}, projector "
-            "{:.1f}, reserve {:.1f}",
-            in_mib(use.total),
-            in_mib(use.draft),
-            in_mib(use.mmproj),
-            in_mib(use.reserve))});
+        return std::variant<BudgetUse, Refusal>(Refusal{
+            fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
+                        "{:.1f}, reserve {:.1f}",
+                        in_mib(use.total),
+                        in_mib(use.draft),
+                        in_mib(use.mmproj),
+                        in_mib(use.reserve))});
     }
     return std::variant<BudgetUse, Refusal>(std::move(use));
 }

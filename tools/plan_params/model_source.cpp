@@ -38,6 +38,7 @@ Result<std::string> capture_text(const CaptureWish& wish) {
                                                            .tiers = wish.tiers,
                                                            .device = wish.device,
                                                            .load_mtp = wish.mtp,
+                                                           .mtp_context = wish.mtp_context,
                                                            .backend_dir = backend_folder()});
     if (!inventory) return inventory.error();
     return to_text(inventory.value());

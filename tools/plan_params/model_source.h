@@ -34,7 +34,8 @@ struct CaptureWish {
     ContextSpec context;
     std::vector<std::uint32_t> tiers;
     std::string device;
-    bool mtp = false;
+    bool mtp = false;          // load the MTP layers
+    bool mtp_context = false;  // the context that drafts with them, not the main one
 };
 
 // Fails also where llama.cpp crashes, or takes longer than two minutes.
