@@ -106,7 +106,6 @@ TEST_F(PlanParams, TakesEveryFlag) {
                                   "cuda",
                                   "--depth",
                                   "1000",
-                                  "--mtp",
                                   "-sm",
                                   "layer",
                                   "-ngl",
@@ -123,6 +122,21 @@ TEST_F(PlanParams, TakesEveryFlag) {
     EXPECT_EQ(plan["budget"]["plan_bytes"], 1400 * kMiB);
     EXPECT_EQ(plan["depth_tokens"], 1000);
     EXPECT_EQ(plan["n_threads"], 8);
+}
+
+TEST_F(PlanParams, CountsTheMtpContextInTheBudget) {
+    const auto glm = testing_support::sparse_model("GLM-4.5-Air", "Q4_K_M");
+    ASSERT_TRUE(glm.ok()) << glm.error().text();
+    const json plan =
+        this->plan({"-m", glm.value(), "-c", "4096", "-fa", "on", "-mva", "12000", "--mtp"});
+    // One layer of KV: 4096 cells * 8 heads * 128 * 2 bytes, twice; and scratch.
+    const std::uint64_t cache = 4096ULL * 8 * 128 * 2 * 2;
+    EXPECT_GT(plan["budget"]["draft_bytes"].get<std::uint64_t>(), cache);
+    EXPECT_LT(plan["budget"]["plan_bytes"].get<std::uint64_t>(), 12000 * kMiB - cache);
+
+    const ToolRun none = run({"-m", model_, "-c", "4096", "-mva", "1500", "--mtp"});
+    EXPECT_EQ(none.exit_code, 1);
+    EXPECT_THAT(none.err, HasSubstr("MTP"));
 }
 
 TEST_F(PlanParams, TakesLongNamesAndUnderscores) {
