@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include <fmt/format.h>
@@ -15,6 +16,9 @@
 
 namespace pshard::tool {
 namespace {
+
+// How every saved inventory begins (docs/formats/inventory.md).
+constexpr std::string_view kInventoryMark = "pshard-inventory ";
 
 constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
 
@@ -60,6 +64,14 @@ Bytes bytes_of(const std::vector<GgufHeader>& files) {
         for (const GgufTensor& tensor : file.tensors()) bytes += tensor.bytes;
     }
     return bytes;
+}
+
+// Nothing but an inventory is ever overwritten by one.
+bool may_replace(const std::string& path) {
+    std::ifstream file(path);
+    std::string start(kInventoryMark.size(), ' ');
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    return file.gcount() == 0 || start == kInventoryMark;
 }
 
 }  // namespace
@@ -115,6 +127,12 @@ Result<Inventory> read_inventory(const std::string& path) {
 }
 
 Status write_inventory(const std::string& path, const Inventory& inventory) {
+    if (!may_replace(path)) {
+        return Error{
+            "exists and is no inventory; it stays as it is, give --save-inventory another "
+            "file",
+            {path}};
+    }
     Result<FileUpdate> update = FileUpdate::begin(path);
     if (!update) return update.error();
     return update.value().commit(to_text(inventory));

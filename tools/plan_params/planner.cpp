@@ -1,6 +1,7 @@
 #include "plan_params/planner.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <variant>
 
 #include <fmt/format.h>
@@ -135,9 +136,25 @@ Outcome outcome_of(const std::vector<PlanReport>& reports, const Options& option
 
 Outcome declined(const Refusal& refusal) { return {kDeclined, "", refusal.reason}; }
 
+// A model that lies beside its saved inventory must be the one that the inventory is of. One that
+// is not on this machine gives the registry its name only.
+Status check_same_model(const Options& options, const Inventory& inventory) {
+    std::error_code absent;
+    const std::uintmax_t bytes = std::filesystem::file_size(options.model, absent);
+    if (absent || bytes == inventory.file_bytes) return Done{};
+    return Error{fmt::format("has {} bytes, the model of {} has {}: it is another model",
+                             bytes,
+                             options.inventory,
+                             inventory.file_bytes),
+                 {options.model}};
+}
+
 Result<Outcome> plan_saved(const Options& options, const Machine& machine) {
     Result<Inventory> inventory = read_inventory(options.inventory);
     if (!inventory) return inventory.error();
+    if (const Status same = check_same_model(options, inventory.value()); !same) {
+        return same.error();
+    }
     const Result<Job> job = job_of_inventory(options, inventory.value());
     if (!job) return job.error();
     Planner planner(options, machine);
