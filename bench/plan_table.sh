@@ -5,7 +5,7 @@
 #
 #   bench/plan_table.sh BUILD_FOLDER > docs/results/plans.md
 #
-# BUILD_FOLDER: of the release preset, for honest times; test_agree is looked for in it too, else in
+# BUILD_FOLDER: of the release preset, for honest times; test_agree_slow is looked for in it too, else in
 # build/dev.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -101,9 +101,9 @@ print_plans() {
 }
 
 print_errors() {
-    local agree="$build/tests/test_agree"
-    [[ -x $agree ]] || agree="$root/build/dev/tests/test_agree"
-    [[ -x $agree ]] || { printf '\n(test_agree is not built: no comparison)\n'; return; }
+    local agree="$build/tests/test_agree_slow"
+    [[ -x $agree ]] || agree="$root/build/dev/tests/test_agree_slow"
+    [[ -x $agree ]] || { printf '\n(test_agree_slow is not built: no comparison)\n'; return; }
     "$agree" --gtest_filter='*MemoryOracle*' --gtest_output="json:$folder/agree.json" >/dev/null || true
     printf '\n## Bytes against llama.cpp'"'"'s own figures\n\n'
     printf 'Static plans at 3 budgets and batches of 1 and 512 tokens, context 8192, CUDA device model;\n'
