@@ -29,6 +29,11 @@ std::string_view strategy_name(Strategy strategy);
 // 0 to 3 as in the newer published planner; STATIC_FITPARAMS, which it dropped, is 4.
 int strategy_id(Strategy strategy);
 
+// True for the strategies that move nothing while a graph runs.
+constexpr bool is_static(Strategy strategy) {
+    return strategy == Strategy::StaticAttnPrio || strategy == Strategy::StaticFitParams;
+}
+
 // By name or by id in decimal; nullopt for anything else.
 std::optional<Strategy> strategy_of(std::string_view name_or_id);
 

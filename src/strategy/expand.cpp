@@ -67,10 +67,6 @@ LayerLanes unpinned_lanes(Strategy strategy, LayerRole role, int layer) {
     return {role == LayerRole::Attn ? Lane::Gpu : Lane::Cpu, Lane::Cpu};
 }
 
-bool is_static(Strategy strategy) {
-    return strategy == Strategy::StaticAttnPrio || strategy == Strategy::StaticFitParams;
-}
-
 // Where the part of the boundary layer goes that does not fit (facts 3.5).
 Lane overflow_lane(Strategy strategy, int layer) {
     return is_static(strategy) ? Lane::Cpu : shard_of(layer);

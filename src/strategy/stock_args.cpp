@@ -12,10 +12,6 @@
 namespace pshard {
 namespace {
 
-bool is_static(Strategy strategy) {
-    return strategy == Strategy::StaticAttnPrio || strategy == Strategy::StaticFitParams;
-}
-
 bool pins_as_ngl_does(const Inventory& inventory, const PlanChoice& choice) {
     const bool all_kv = choice.n_attn_pinned == inventory.n_layers;
     const bool no_kv = choice.n_attn_pinned == 0;
