@@ -1,0 +1,94 @@
+#include "probe/devices.h"
+
+#include <fmt/format.h>
+
+namespace pshard {
+
+namespace {
+
+bool is_gpu(ggml_backend_dev_t device) {
+    const ggml_backend_dev_type type = ggml_backend_dev_type(device);
+    return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
+DeviceInfo info_of(ggml_backend_dev_t device) {
+    ggml_backend_dev_props props{};
+    ggml_backend_dev_get_props(device, &props);
+    DeviceInfo info;
+    info.name = props.name;
+    info.description = props.description;
+    info.backend = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
+    info.is_gpu = is_gpu(device);
+    info.total_bytes = props.memory_total;
+    info.free_bytes = props.memory_free;
+    if (props.device_id != nullptr) info.bus_id = props.device_id;
+    return info;
+}
+
+std::string names_of_gpus() {
+    std::string names;
+    for (const DeviceInfo& device : list_devices()) {
+        if (device.is_gpu) names += (names.empty() ? "" : ", ") + device.name;
+    }
+    return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+void load_ggml_backends(const std::string& folder) {
+    if (ggml_backend_dev_count() > 0) return;
+    ggml_backend_load_all_from_path(folder.empty() ? nullptr : folder.c_str());
+}
+
+std::vector<DeviceInfo> list_devices() {
+    std::vector<DeviceInfo> devices;
+    for (std::size_t i = 0; i < ggml_backend_dev_count(); i++) {
+        devices.push_back(info_of(ggml_backend_dev_get(i)));
+    }
+    return devices;
+}
+
+Result<ggml_backend_dev_t> find_gpu(const std::string& name) {
+    for (std::size_t i = 0; i < ggml_backend_dev_count(); i++) {
+        ggml_backend_dev_t device = ggml_backend_dev_get(i);
+        if (is_gpu(device) && (name.empty() || name == ggml_backend_dev_name(device))) {
+            return device;
+        }
+    }
+    if (name.empty()) {
+        return Error{
+            "ggml has no GPU here; put its backend (libggml-cuda.so, libggml-vulkan.so) beside "
+            "libggml-cpu.so, or name it in GGML_BACKEND_PATH",
+            {}};
+    }
+    return Error{fmt::format("ggml has no GPU '{}' here; it has: {}", name, names_of_gpus()), {}};
+}
+
+Result<ggml_backend_dev_t> find_cpu() {
+    ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    if (device != nullptr) return device;
+    return Error{"ggml has no CPU backend: libggml-cpu*.so was not found", {}};
+}
+
+Result<BackendPtr> open_backend(ggml_backend_dev_t device, int n_threads) {
+    BackendPtr backend(ggml_backend_dev_init(device, nullptr));
+    if (!backend) {
+        return Error{fmt::format("the device {} does not open", ggml_backend_dev_name(device)), {}};
+    }
+    using SetThreads = void (*)(ggml_backend_t, int);
+    const auto set_threads = reinterpret_cast<SetThreads>(ggml_backend_reg_get_proc_address(
+        ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads"));
+    if (set_threads != nullptr) set_threads(backend.get(), n_threads);
+    return backend;
+}
+
+Result<BufferPtr> allocate(ggml_backend_buffer_type_t type, Bytes bytes) {
+    BufferPtr buffer(ggml_backend_buft_alloc_buffer(type, bytes));
+    if (buffer) return buffer;
+    return Error{fmt::format("{} has no {:.0f} MiB left: free some memory",
+                             ggml_backend_buft_name(type),
+                             in_mib(bytes)),
+                 {}};
+}
+
+}  // namespace pshard

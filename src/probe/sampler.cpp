@@ -1,0 +1,59 @@
+#include "probe/sampler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+
+#include "base/result.h"
+
+namespace pshard {
+
+namespace {
+
+// The value at `share` of the way through sorted times, between two of them where it falls there.
+Seconds quantile(const std::vector<Seconds>& sorted, double share) {
+    const double at = share * double(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(at);
+    const std::size_t above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (at - double(below)) * (sorted[above] - sorted[below]);
+}
+
+Sample round_of(const std::function<Seconds()>& measure, const SamplePolicy& policy) {
+    std::vector<Seconds> times;
+    Seconds total = 0;
+    const auto wanted = [&] {
+        const int n = static_cast<int>(times.size());
+        return n < policy.min_samples || (n < policy.max_samples && total < policy.budget);
+    };
+    while (wanted()) {
+        times.push_back(measure());
+        total += times.back();
+    }
+    return summarize(std::move(times));
+}
+
+}  // namespace
+
+Sample summarize(std::vector<Seconds> times) {
+    PSHARD_CHECK(!times.empty());
+    std::sort(times.begin(), times.end());
+    const Seconds median = quantile(times, 0.5);
+    const Seconds width = quantile(times, 0.75) - quantile(times, 0.25);
+    return {median, median > 0 ? width / median : 0, static_cast<int>(times.size())};
+}
+
+Sample sample(const std::function<Seconds()>& measure, const SamplePolicy& policy) {
+    measure();
+    const Sample first = round_of(measure, policy);
+    if (first.spread <= policy.max_spread) return first;
+    const Sample second = round_of(measure, policy);
+    return second.spread < first.spread ? second : first;
+}
+
+Seconds time_of(const std::function<void()>& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace pshard

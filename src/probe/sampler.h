@@ -1,0 +1,39 @@
+// How often something is timed, and what is made of the times: the median, with its spread.
+//
+// A sample's spread is the distance of its quartiles over its median. Where it exceeds the policy's
+// limit, a second round is measured and the calmer one is kept.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "base/units.h"
+
+namespace pshard {
+
+struct SamplePolicy {
+    int min_samples = 5;
+    int max_samples = 40;
+    Seconds budget = 0.2;      // of a round; min_samples are taken all the same
+    double max_spread = 0.10;  // above it, another round
+};
+
+struct Sample {
+    Seconds median = 0;
+    double spread = 0;  // (upper quartile - lower quartile) / median
+    int count = 0;
+
+    bool operator==(const Sample&) const = default;
+};
+
+// Of at least one time.
+[[nodiscard]] Sample summarize(std::vector<Seconds> times);
+
+// `measure` runs the thing once and returns its time. The first call is a warm-up; its time is not
+// counted.
+[[nodiscard]] Sample sample(const std::function<Seconds()>& measure, const SamplePolicy& policy);
+
+// Time of one call by the steady clock.
+[[nodiscard]] Seconds time_of(const std::function<void()>& work);
+
+}  // namespace pshard
