@@ -36,6 +36,8 @@ struct OpRow {
     std::int64_t n_heads = 0;   // attention: KV heads
     std::int64_t head_dim = 0;
     std::int64_t n_elements = 0;  // element ops
+    // Distance of the quartiles over the median, only where it exceeds the profilers' limit of 10.
+    std::optional<double> noisy_percent{};
 
     bool operator==(const OpRow&) const = default;
 };
@@ -46,9 +48,18 @@ struct CpuProfile {
     std::optional<double> copy_efficiency_percent{};  // GFLOP/s under copies / alone, all rows
     std::optional<double> vector_gflops{};  // ops that are no matmul: norms, scans, softmax
     std::optional<double> launch_us{};      // per node: threads meet at a barrier
+    std::optional<double> graph_us{};       // per graph that is computed by itself: threads wake
     std::vector<OpRow> rows{};
 
     bool operator==(const CpuProfile&) const = default;
+};
+
+// Device memory that a run takes outside our allocations, by its largest batch.
+struct OverheadPoint {
+    std::int64_t n_ubatch = 0;  // tokens
+    double mib = 0;
+
+    bool operator==(const OverheadPoint&) const = default;
 };
 
 struct GpuProfile {
@@ -60,6 +71,12 @@ struct GpuProfile {
     std::optional<double> overhead_mib{};   // context and workspaces outside our allocations
     std::optional<double> launch_us{};      // per kernel, in a full queue
     std::optional<double> scan_step_us{};   // per token and layer of a recurrence (delta net)
+    std::optional<double> subgraph_us{};    // per graph of its own in a queue of many
+    // The same two with graph capture off; absent where the device captures nothing.
+    std::optional<double> launch_uncaptured_us{};
+    std::optional<double> subgraph_uncaptured_us{};
+    std::optional<double> copy_efficiency_percent{};  // GFLOP/s while the link copies / alone
+    std::vector<OverheadPoint> overhead{};            // ascending n_ubatch; overhead_mib: the most
     std::vector<OpRow> rows{};
 
     bool operator==(const GpuProfile&) const = default;
@@ -73,6 +90,23 @@ struct SlicePoint {
     bool operator==(const SlicePoint&) const = default;
 };
 
+enum class CopySource {
+    Pinned,
+    Registered,
+    Pageable
+};  // host memory: the device's own, a
+    // mapping page-locked in place, any
+
+// One size of the copies between host and device, each way alone.
+struct CopyPoint {
+    CopySource source = CopySource::Pinned;
+    double mb = 0;  // 1e6 bytes
+    double h2d_gb_per_s = 0;
+    double d2h_gb_per_s = 0;
+
+    bool operator==(const CopyPoint&) const = default;
+};
+
 struct LinkProfile {
     std::optional<double> standalone_gb_per_s{};   // page-locked memory, nothing else running
     std::optional<double> d2h_gb_per_s{};          // device to host, when measured apart
@@ -82,7 +116,13 @@ struct LinkProfile {
     std::vector<SlicePoint> sliced{};              // ascending slice_mb; empty: unknown
     std::optional<double> page_lock_ceiling_gb{};  // 1e9 bytes
     std::optional<double> copy_setup_us{};         // per copy
-    std::optional<double> engine_switch_us{};  // kernel -> copy -> host, and back: per hand-over
+    std::optional<double> engine_switch_us{};     // kernel -> copy -> host, and back: per hand-over
+    std::optional<double> registered_gb_per_s{};  // host to device, page-locked in place
+    std::optional<double> duplex_gb_per_s{};      // both directions at once, their sum
+    std::optional<double> under_gpu_gb_per_s{};   // host to device while the GPU computes
+    std::optional<double> register_s_per_gib{};   // page-locking a mapping in place
+    std::optional<double> event_us{};             // recording an event and waiting for it
+    std::vector<CopyPoint> copies{};              // by source, then ascending mb
 
     bool operator==(const LinkProfile&) const = default;
 };
@@ -99,6 +139,12 @@ struct MachineProfile {
     std::string gpu_name{};
     std::string os_name{};
     std::string source{};  // where and when measured, in words
+    std::string gpu_driver{};
+    std::string link_name{};                  // "PCIe 5.0 x16": as the slot runs now
+    std::string ggml_version{};               // of the backends that were measured
+    std::string date{};                       // ISO 8601, UTC
+    std::optional<double> cpu_cores{};        // physical
+    std::optional<double> host_memory_mib{};  // RAM in all
     Provenance provenance = Provenance::Measured;
 
     std::optional<CpuProfile> cpu{};
