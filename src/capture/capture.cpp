@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -40,14 +41,14 @@ bool is_recurrent(std::string_view name) {
            name.starts_with("cache_ple_r_") || name.starts_with("dsv4_");
 }
 
-// Sequences in the graph of a tier. With a cache per sequence, llama.cpp's full memory spans all of
-// them and its graph must, too: the tokens are then rounded up to a multiple of n_seq_max, as
-// llama_context::graph_reserve does. Else as many as divide the tier, so that it keeps its size.
-std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier) {
-    const std::uint32_t n_seq_max = std::max(context.n_seq_max, 1U);
-    if (!context.kv_unified) return n_seq_max;
-    std::uint32_t n_seqs = std::min(n_seq_max, tier);
-    while (tier % n_seqs != 0) --n_seqs;
+// Sequences in the graph of a tier: as many as divide its tokens, else llama.cpp rounds these up.
+//
+// The scratch of that graph holds any batch of the tier. Attention's values grow with the tokens,
+// and masks and scores with tokens * cells of one stream, however many streams share the tokens.
+// Recurrent layers alone gather a state for each sequence, so that their graph keeps all of them.
+std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier, bool recurrent) {
+    std::uint32_t n_seqs = std::min(std::max(context.n_seq_max, 1U), tier);
+    while (!recurrent && tier % n_seqs != 0) --n_seqs;
     return n_seqs;
 }
 
@@ -70,12 +71,11 @@ public:
                const llama_context_params& params) {
         model_ = load_without_weights(paths, device_, request_.load_mtp);
         if (!model_) return Error{"llama.cpp could not load the model", {}};
-        context_.reset(llama_init_from_model(model_.get(), params));
+        context_ = make_context(params);
         if (!context_) return Error{"llama.cpp could not make a context of the model", {}};
-        llama_get_memory_breakdown(context_.get());  // measures, and so shows, every tensor
         add_weights(files);
         add_states();
-        Status status = add_graphs();
+        Status status = add_graphs(params);
         resolve();
         return status;
     }
@@ -83,6 +83,13 @@ public:
     Inventory take() { return std::move(inventory_); }
 
 private:
+    // nullptr where llama.cpp refuses. Measures, and so shows, every tensor of the context.
+    ContextPtr make_context(const llama_context_params& params) {
+        ContextPtr context(llama_init_from_model(model_.get(), params));
+        if (context) llama_get_memory_breakdown(context.get());
+        return context;
+    }
+
     [[nodiscard]] bool is_on_device(const ggml_tensor* tensor) {
         return ggml_backend_buffer_get_type(tensor->buffer) == device_.buffer_type();
     }
@@ -141,14 +148,44 @@ private:
             known_.add(tensor, {Ref::Kind::State, static_cast<int>(inventory_.states.size())});
             inventory_.states.push_back(std::move(state));
         }
+        inventory_.has_recurrent =
+            std::any_of(inventory_.states.begin(), inventory_.states.end(), [](const State& state) {
+                return state.kind == StateKind::Recurrent;
+            });
     }
 
-    Status add_graphs() {
+    // The context whose full memory has `n_seqs` streams: llama.cpp reserves no graph of fewer.
+    // Each stream has as many cells as the run's own; the states are the same, in the same order.
+    Result<llama_context*> context_of(std::uint32_t n_seqs, llama_context_params params) {
+        if (params.kv_unified || n_seqs == params.n_seq_max) return context_.get();
+        ContextPtr& narrow = narrow_[n_seqs];
+        if (narrow) return narrow.get();
+        params.n_seq_max = n_seqs;
+        params.n_ctx = n_seqs * llama_n_ctx_seq(context_.get());
+        const std::size_t n_before = device_.tensors().size();
+        narrow = make_context(params);
+        const std::size_t n_states = device_.tensors().size() - n_before;
+        if (!narrow || n_states != inventory_.states.size()) {
+            return Error{fmt::format("llama.cpp could not make the context of {} of {} sequences",
+                                     n_seqs,
+                                     request_.context.n_seq_max),
+                         {}};
+        }
+        for (std::size_t i = 0; i < n_states; ++i) {
+            known_.add(device_.tensors()[n_before + i], {Ref::Kind::State, static_cast<int>(i)});
+        }
+        return narrow.get();
+    }
+
+    Status add_graphs(const llama_context_params& params) {
         for (const std::uint32_t tier : request_.tiers) {
-            const std::uint32_t n_seqs = sequences_of_tier(request_.context, tier);
+            const std::uint32_t n_seqs =
+                sequences_of_tier(request_.context, tier, inventory_.has_recurrent);
             const std::uint32_t n_outputs = output_rows(request_.context, tier);
+            const Result<llama_context*> context = context_of(n_seqs, params);
+            if (!context) return context.error();
             const ggml_cgraph* reserved =
-                llama_graph_reserve(context_.get(), tier, n_seqs, n_outputs);
+                llama_graph_reserve(context.value(), tier, n_seqs, n_outputs);
             if (reserved == nullptr) {
                 return Error{fmt::format("llama.cpp could not build the graph of {} tokens", tier),
                              {}};
@@ -164,10 +201,6 @@ private:
 
     // What only the whole capture shows.
     void resolve() {
-        inventory_.has_recurrent =
-            std::any_of(inventory_.states.begin(), inventory_.states.end(), [](const State& state) {
-                return state.kind == StateKind::Recurrent;
-            });
         const auto has_flash_attention = [](const Graph& graph) {
             return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
                 return node.op == "FLASH_ATTN_EXT";
@@ -185,7 +218,8 @@ private:
     VirtualDevice device_;  // outlives model and context
     ModelPtr model_;
     ContextPtr context_;
-    TensorIndex known_;  // weights and states
+    std::map<std::uint32_t, ContextPtr> narrow_;  // by sequences, where a tier has fewer
+    TensorIndex known_;                           // weights and states
     Inventory inventory_;
 };
 

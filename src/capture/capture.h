@@ -9,8 +9,7 @@
 // host memory even then (the token embeddings) is Side::Input.
 //
 // The graph of a tier is that of `tier` tokens, spread over as many sequences as divide it, up to
-// n_seq_max. Without a unified cache it spans all n_seq_max sequences, and its tokens are rounded
-// up to a multiple of them: llama.cpp builds no other from its full memory.
+// n_seq_max: a batch of one token is one user's, however many the server has slots for.
 //
 // Takes 20 ms for a small model to 0.2 s for one of 90 layers, for nine tiers. Not reentrant:
 // concurrent calls wait for each other (llama.cpp's log is process-wide).

@@ -311,8 +311,9 @@ TEST_F(CaptureTest, SpreadsATierOverSequences) {
     const Inventory streams = captured(path, context);
     EXPECT_EQ(streams.states[0].shape, (Shape{streams.states[0].shape[0], 512, 4, 1}));
     EXPECT_EQ(streams.states[0].n_cells, 2048);
-    EXPECT_EQ(streams.graphs[0].n_seqs, 4U);
-    EXPECT_EQ(streams.graphs[0].nodes[0].shape[1], 4) << "one token for each stream";
+    EXPECT_EQ(streams.graphs[0].n_seqs, 1U);
+    EXPECT_EQ(streams.graphs[0].nodes[0].shape[1], 1) << "one user alone";
+    EXPECT_EQ(streams.graphs[1].n_seqs, 4U);
     EXPECT_EQ(streams.graphs[1].nodes[0].shape[1], 16);
     context.kv_unified = true;
     const Inventory unified = captured(path, context);
@@ -322,6 +323,32 @@ TEST_F(CaptureTest, SpreadsATierOverSequences) {
     EXPECT_EQ(unified.graphs[2].n_seqs, 4U);
     EXPECT_EQ(unified.graphs[2].n_outputs, 4U);
     EXPECT_EQ(unified.graphs[2].nodes.back().shape[1], 4);
+}
+
+// One of four users computes what a single user with a quarter of the context does.
+TEST_F(CaptureTest, ATierOfOneUserIsThatOfASingleUser) {
+    ContextSpec alone = small_context();
+    alone.n_ctx = 512;
+    ContextSpec shared = small_context();
+    shared.n_seq_max = 4;
+    for (const char* arch : {"llama", "gemma3", "qwen3next", "deepseek2"}) {
+        const std::string path = tiny(arch);
+        const Inventory one = captured(path, alone);
+        const Inventory four = captured(path, shared);
+        EXPECT_TRUE(four.graphs[0] == one.graphs[0]) << arch;
+        ASSERT_EQ(four.states.size(), one.states.size());
+        EXPECT_EQ(four.states[0].bytes, 4 * one.states[0].bytes) << arch;
+    }
+}
+
+// 16 tokens over 3 sequences: two of 8. A recurrent model keeps a state of all three.
+TEST_F(CaptureTest, KeepsTheTokensOfATierThatSequencesDoNotDivide) {
+    ContextSpec context = small_context();
+    context.n_seq_max = 3;
+    const Inventory attention = captured(tiny("llama"), context);
+    EXPECT_EQ(attention.graphs[1].n_seqs, 2U);
+    EXPECT_EQ(attention.graphs[1].nodes[0].shape[1], 16);
+    EXPECT_EQ(captured(tiny("qwen3next"), context).graphs[1].n_seqs, 3U);
 }
 
 TEST_F(CaptureTest, KeepsALogitRowPerTokenForPerplexity) {
