@@ -14,7 +14,7 @@ namespace {
 using namespace text;
 
 constexpr std::string_view kMagic = "pshard-inventory";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::uint64_t kMaxRecords = 1 << 24;
 
 // ---- writing records ----
@@ -203,6 +203,21 @@ void read_graph(Cursor& in, Inventory& inventory) {
     inventory.graphs.push_back(std::move(graph));
 }
 
+// The last line holds the hash of all text before it.
+void read_end(Cursor& in, std::string_view text) {
+    const std::size_t n_before = text.size() - in.bytes_left();
+    in.word("end");
+    Hash64 hash;
+    get(in, hash);
+    if (!in.failed() && hash != text_hash(text.substr(0, n_before))) {
+        in.fail(
+            "this checksum does not agree with the text, which was damaged or edited: capture the "
+            "model again, with -m and --save-inventory");
+    }
+    in.end_of_line();
+    if (!in.failed() && !in.at_end()) in.fail("text stands after the end of the inventory");
+}
+
 void read_version(Cursor& in) {
     in.word(kMagic);
     std::uint32_t version = 0;
@@ -239,7 +254,7 @@ std::string to_text(const Inventory& inventory) {
         write_graph(out, graph, previous);
         previous = &graph;
     }
-    out += "end\n";
+    out += fmt::format("end {}\n", to_text(text_hash(out)));
     return out;
 }
 
@@ -257,9 +272,7 @@ Result<Inventory> inventory_from_text(std::string_view text, std::string_view fi
     get(in, n_graphs);
     in.end_of_line();
     for (std::uint32_t i = 0; i < n_graphs && !in.failed(); ++i) read_graph(in, inventory);
-    in.word("end");
-    in.end_of_line();
-    if (!in.failed() && !in.at_end()) in.fail("text stands after the end of the inventory");
+    read_end(in, text);
     if (in.failed()) return in.error();
     return inventory;
 }

@@ -1,7 +1,7 @@
 // The text form of an inventory: captured once, planned anywhere.
 //
-// Lines of fields, versioned, strict; graphs of later tiers say only in what they differ from the
-// tier before. Grammar and example: docs/formats/inventory.md.
+// Lines of fields, versioned, strict, with a checksum; graphs of later tiers say only in what they
+// differ from the tier before. Grammar and example: docs/formats/inventory.md.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ std::string to_text(const Inventory& inventory);
 //
 // `file_name` is what an Error's place names. Fails, with line and column and what was expected, on
 // anything else: another version, a missing or unknown field, a number out of range, a count that
-// does not agree, text after the end.
+// or the checksum does not agree, text after the end.
 Result<Inventory> inventory_from_text(std::string_view text, std::string_view file_name);
 
 }  // namespace pshard

@@ -7,6 +7,7 @@
 #include <random>
 #include <sstream>
 
+#include "base/fingerprint.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -43,6 +44,12 @@ std::string with(std::string text, const std::string& old_part, const std::strin
     const std::size_t at = text.find(old_part);
     EXPECT_NE(at, std::string::npos) << old_part;
     return text.replace(at, old_part.size(), new_part);
+}
+
+// `text` with the checksum that it should have, in place of its last line.
+std::string signed_again(std::string text) {
+    text.erase(text.rfind('\n', text.size() - 2) + 1);
+    return text + "end " + to_text(text_hash(text)) + "\n";
 }
 
 TEST(InventoryText, ReadsTheExampleOfItsPage) {
@@ -139,9 +146,9 @@ INSTANTIATE_TEST_SUITE_P(
                "pshard-profile",
                "toy.inventory:1:1: expected 'pshard-inventory', found 'pshard-profile'"},
         Damage{"OtherVersion",
-               "inventory 1",
                "inventory 2",
-               ":1:18: is version 2 of the format; this program reads version 1"},
+               "inventory 3",
+               ":1:18: is version 3 of the format; this program reads version 2"},
         Damage{"KeyUnknown", "n_layers 1", "n_layer 1", ":8:1: expected 'n_layers'"},
         Damage{"KeyMissing", "n_experts 0\n", "", ":10:1: expected 'n_experts'"},
         Damage{"NumberNone", "n_ctx 64", "n_ctx x", ":17:7: expected a whole number from 0 to"},
@@ -184,9 +191,28 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"StoragePastEnd", " 1 s0 n0", " 1 s7 n0", "does not stand before it"},
         Damage{"TiersEqual", "n_tokens 4", "n_tokens 1", "ascending order"},
         Damage{"TierZero", "n_tokens 1", "n_tokens 0", "ascending order"},
-        Damage{"EndMissing", "end\n", "", "expected 'end', found the end"},
-        Damage{"TextAfterEnd", "end\n", "end\nend\n", "after the end"}),
+        Damage{"EndOther", "\nend 0x", "\nfin 0x", "expected 'end', found 'fin'"},
+        Damage{"ChecksumNone", "\nend 0x", "\nend x", "expected a hash"},
+        Damage{"BytesEdited", "8x8 128 128", "8x8 129 128", "checksum does not agree"},
+        Damage{"LayerEdited", "128 0 ffn", "128 7 ffn", "checksum does not agree"},
+        Damage{"ContextEdited", "n_ctx 64", "n_ctx 65", "checksum does not agree"}),
     [](const auto& damage) { return damage.param.name; });
+
+TEST(InventoryText, EndsWithItsChecksum) {
+    EXPECT_THAT(complaint(example() + "end\n"), HasSubstr("after the end"));
+    EXPECT_EQ(signed_again(example()), example());
+}
+
+// Digits are all that an editor could change and leave the text well-formed.
+TEST(InventoryText, RefusesEveryChangedDigit) {
+    const std::string text = example();
+    for (std::size_t at = text.find('\n'); at < text.size(); ++at) {
+        if (text[at] < '0' || text[at] > '9') continue;
+        std::string edited = text;
+        edited[at] = text[at] == '9' ? '8' : static_cast<char>(text[at] + 1);
+        EXPECT_FALSE(inventory_from_text(edited, "edited").ok()) << at;
+    }
+}
 
 // Whatever is cut or altered, the reader says no or gives a sound inventory; sanitizers watch.
 TEST(InventoryText, SurvivesEveryCut) {
@@ -215,7 +241,7 @@ TEST(InventoryText, SurvivesAlteredText) {
                     text.insert(at, text.substr(random() % text.size(), random() % 40));
             }
         }
-        const Result<Inventory> inventory = inventory_from_text(text, "altered");
+        const Result<Inventory> inventory = inventory_from_text(signed_again(text), "altered");
         if (inventory.ok()) {
             EXPECT_EQ(parsed(to_text(inventory.value())), inventory.value());
         }
@@ -232,7 +258,7 @@ TEST(InventoryText, SurvivesExchangedLines) {
             std::swap(exchanged[i], exchanged[j]);
             std::string text;
             for (const std::string& line : exchanged) text += line;
-            (void)inventory_from_text(text, "exchanged").ok();
+            (void)inventory_from_text(signed_again(text), "exchanged").ok();
         }
     }
 }
