@@ -1,10 +1,12 @@
-// The `# pshard KEY=VALUE` lines of profile files: one table for reader and writer. Internal to
+// The `# pshard KEY=VALUE` lines of profile files: what reader and writer share. Internal to
 // machine/; the keys are documented in docs/formats/profile.md.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <variant>
 
 #include "machine/machine_profile.h"
 
@@ -15,19 +17,22 @@ enum class KeyHome { Cpu, Gpu };  // which of the two files
 // Facts of the link stand in the CPU file, and in the GPU file only where there is no other.
 [[nodiscard]] KeyHome link_home(const MachineProfile& profile);
 
-enum class KeySection { Cpu, Gpu, Link };
+using NumberField = std::variant<std::optional<double> CpuProfile::*,
+                                 std::optional<double> GpuProfile::*,
+                                 std::optional<double> LinkProfile::*,
+                                 std::optional<double> MachineProfile::*>;
 
 struct NumberKey {
     std::string_view name;
-    KeySection section;
-    bool in_header;  // the CPU file's Threads= line holds it, when all of that line is known
-    std::optional<double> CpuProfile::*cpu = nullptr;
-    std::optional<double> GpuProfile::*gpu = nullptr;
-    std::optional<double> LinkProfile::*link = nullptr;
+    NumberField field;
+    bool in_header = false;  // the CPU file's Threads= line holds it, if all of that line is known
 
-    [[nodiscard]] KeyHome home(const MachineProfile& profile) const;
+    // Facts of the machine itself stand in both files.
+    [[nodiscard]] bool stands_in(KeyHome home, const MachineProfile& profile) const;
+    [[nodiscard]] bool may_be_zero() const;  // 0 is a measured value
     [[nodiscard]] std::optional<double> get(const MachineProfile& profile) const;
-    // Only when profile.cpu, or profile.gpu, is there for a key of its section.
+    // Only when profile.cpu, or profile.gpu, is there for a field of its own. Of a fact of the
+    // machine the first value stays: that of the CPU file.
     void set(MachineProfile& profile, double value) const;
 };
 
@@ -39,10 +44,17 @@ struct TextKey {
 [[nodiscard]] std::span<const NumberKey> number_keys();
 [[nodiscard]] std::span<const TextKey> text_keys();
 
-[[nodiscard]] std::string_view provenance_name(Provenance provenance);
-[[nodiscard]] std::optional<Provenance> provenance_of(std::string_view name);
+// The keys that have a form of their own.
+inline constexpr std::string_view kSlicedKey = "link.sliced";
+inline constexpr std::string_view kCopyKey = "link.copy";
+inline constexpr std::string_view kOverheadKey = "gpu.overhead";
+inline constexpr std::string_view kConcurrentMeasuredKey = "link.concurrent_measured";
+inline constexpr std::string_view kProvenanceKey = "provenance";
+inline constexpr std::string_view kNoisyKey = "row.noisy_percent";
 
-// A finite decimal number that fills the whole text.
-[[nodiscard]] std::optional<double> parse_number(std::string_view text);
+// By the enumerators.
+inline constexpr std::array<std::string_view, 3> kProvenances = {"measured", "derived", "quick"};
+inline constexpr std::array<std::string_view, 3> kCopySources = {
+    "pinned", "registered", "pageable"};
 
 }  // namespace pshard

@@ -2,27 +2,14 @@
 // Internal to machine/.
 #pragma once
 
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "machine/machine_profile.h"
+#include "machine/text_columns.h"
 
 namespace pshard {
-
-// One line of a file, without its end.
-struct TextLine {
-    std::string_view text;
-    Place place;  // column 0
-};
-
-[[nodiscard]] std::vector<TextLine> lines_of(std::string_view text, const std::string& file);
-
-// An error at a byte of the line; `at` counts from 0.
-[[nodiscard]] Error error_at(const TextLine& line, std::size_t at, std::string message);
 
 // A CPU row also says for how many threads it was measured.
 struct CpuRow {

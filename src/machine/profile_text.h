@@ -29,7 +29,8 @@ struct ProfileNames {
     std::string gpu = "gpu_profile.txt";
 };
 
-// from_text(to_text(p)) == p but for `notes`; digits beyond the published ones are written only
+// from_text(to_text(p)) == p but for `notes`, if p could have been measured: rates above 0, points
+// ascending, texts without line ends and op names without blanks. Digits beyond the published ones are written only
 // where the value needs them. Facts of machine and link stand in both files' lines.
 [[nodiscard]] ProfileTexts to_text(const MachineProfile& profile);
 
@@ -41,7 +42,7 @@ struct ProfileNames {
                                                        const ProfileNames& names = {});
 
 // The same from files. A path that does not exist is a missing file (see the profile's `cpu` and
-// `gpu`), one that cannot be read is an Error.
+// `gpu`), one that cannot be read or is no regular file is an Error.
 [[nodiscard]] Result<MachineProfile> read_profile_files(const ProfileNames& paths,
                                                         int n_threads = 0);
 

@@ -1,13 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
-#include "machine/profile_keys.h"
+#include "base/atomic_file.h"
+#include "machine/profile_key_lines.h"
 #include "machine/profile_rows.h"
 #include "machine/profile_text.h"
 
@@ -15,7 +12,8 @@ namespace pshard {
 
 namespace {
 
-constexpr std::string_view kOurs = "# pshard ";
+// A profile has some thousand rows of a hundred bytes.
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
 
 // What one Threads= line says.
 struct ThreadFacts {
@@ -30,83 +28,10 @@ struct ThreadFacts {
 struct CpuFile {
     std::vector<ThreadFacts> facts;
     std::vector<CpuRow> rows;
-    std::vector<TextLine> ours;
+    std::vector<TextLine> key_lines;
     int header_threads = 0;  // of line 1
     bool recognised = false;
 };
-
-Status apply_sliced(const TextLine& line, std::string_view value, MachineProfile& profile) {
-    const std::size_t space = value.find(' ');
-    const bool has_two = space != std::string_view::npos;
-    const double size = parse_number(value.substr(0, space)).value_or(0);
-    const double rate = has_two ? parse_number(value.substr(space + 1)).value_or(0) : 0;
-    if (size <= 0 || rate <= 0) {
-        return error_at(line,
-                        static_cast<std::size_t>(value.data() - line.text.data()),
-                        "expected the size of a slice in MB and its GB/s, both above 0");
-    }
-    auto& sliced = profile.link.sliced;
-    const auto at = std::find_if(sliced.begin(), sliced.end(), [&](const SlicePoint& point) {
-        return point.slice_mb >= size;
-    });
-    if (at != sliced.end() && at->slice_mb == size) {
-        at->gb_per_s = rate;
-    } else {
-        sliced.insert(at, {size, rate});
-    }
-    return Done{};
-}
-
-Status apply_number(const TextLine& line,
-                    const NumberKey& key,
-                    std::string_view value,
-                    MachineProfile& profile) {
-    const auto number = parse_number(value);
-    const bool may_be_zero = key.name.ends_with("_us");
-    if (!number || *number < 0 || (*number == 0 && !may_be_zero)) {
-        return error_at(line,
-                        static_cast<std::size_t>(value.data() - line.text.data()),
-                        fmt::format("expected a number above 0 for {}", key.name));
-    }
-    key.set(profile, *number);
-    return Done{};
-}
-
-// One `# pshard KEY=VALUE`; keys that we do not know are left for a later version.
-Status apply_ours(const TextLine& line, MachineProfile& profile) {
-    const std::string_view body = line.text.substr(kOurs.size());
-    const std::size_t equals = body.find('=');
-    if (equals == std::string_view::npos) {
-        return error_at(line, kOurs.size(), "expected KEY=VALUE after \"# pshard\"");
-    }
-    const std::string_view name = body.substr(0, equals);
-    const std::string_view value = body.substr(equals + 1);
-    if (name == "link.sliced") return apply_sliced(line, value, profile);
-    if (name == "link.concurrent_measured") profile.link.concurrent_measured = value == "1";
-    if (name == "provenance") {
-        const auto provenance = provenance_of(value);
-        if (!provenance) {
-            return error_at(line,
-                            kOurs.size() + equals + 1,
-                            "expected measured, derived or quick for provenance");
-        }
-        profile.provenance = std::max(profile.provenance, *provenance);
-    }
-    for (const TextKey& key : text_keys()) {
-        if (key.name == name && (profile.*key.field).empty()) profile.*key.field = value;
-    }
-    for (const NumberKey& key : number_keys()) {
-        if (key.name == name) return apply_number(line, key, value, profile);
-    }
-    return Done{};
-}
-
-Status apply_all_ours(const std::vector<TextLine>& lines, MachineProfile& profile) {
-    for (const TextLine& line : lines) {
-        if (auto status = apply_ours(line, profile); !status) return status.error();
-    }
-    return Done{};
-}
 
 Result<int> thread_count(const TextLine& line, std::string_view key) {
     auto number = header_number(line, key);
@@ -151,8 +76,8 @@ Status read_fork_line(const TextLine& line, MachineProfile& profile) {
 }
 
 Status read_cpu_comment(const TextLine& line, CpuFile& file, MachineProfile& profile) {
-    if (line.text.starts_with(kOurs)) {
-        file.ours.push_back(line);
+    if (is_key_line(line.text)) {
+        file.key_lines.push_back(line);
         return Done{};
     }
     if (line.text.starts_with("# Concurrent Profiling")) {
@@ -169,19 +94,28 @@ Status read_cpu_comment(const TextLine& line, CpuFile& file, MachineProfile& pro
     return read_fork_line(line, profile);
 }
 
+bool is_blank(const TextLine& line) {
+    return line.text.find_first_not_of(" \t") == std::string_view::npos;
+}
+
 Status read_cpu_lines(const std::vector<TextLine>& lines, CpuFile& file, MachineProfile& profile) {
+    NoiseReader noise;
     for (const TextLine& line : lines) {
-        if (line.text.find_first_not_of(" \t") == std::string_view::npos) continue;
+        if (is_blank(line)) continue;
+        const auto noisy = noise.take(line);
+        if (!noisy) return noisy.error();
+        if (noisy.value()) continue;
         if (line.text.starts_with('#')) {
             if (auto status = read_cpu_comment(line, file, profile); !status) return status.error();
             continue;
         }
         auto row = parse_cpu_row(line);
         if (!row) return row.error();
+        noise.give(row.value().row);
         file.rows.push_back(std::move(row).value());
         file.recognised = true;
     }
-    return Done{};
+    return noise.finish();
 }
 
 // The thread count to take: the asked one, else the nearest, else the highest.
@@ -207,6 +141,9 @@ int choose_threads(const CpuFile& file, int asked, std::vector<std::string>& not
     return nearest;
 }
 
+// Not so the rows of benchmarks that the profiler skipped.
+bool is_measured(const OpRow& row) { return row.gflops > 0 && row.gb_per_s > 0; }
+
 void take_facts(const CpuFile& file, MachineProfile& profile) {
     for (const ThreadFacts& facts : file.facts) {
         if (facts.n_threads != profile.cpu->n_threads) continue;
@@ -221,7 +158,7 @@ void take_rows(std::vector<CpuRow>& rows, MachineProfile& profile) {
     for (CpuRow& entry : rows) {
         OpRow& row = entry.row;
         if (entry.n_threads != profile.cpu->n_threads) continue;
-        if (row.gflops == 0 || row.gb_per_s == 0) continue;
+        if (!is_measured(row)) continue;
         // Without a GPU the profiler writes the standalone rate twice: that measured nothing.
         if (!profile.link.standalone_gb_per_s && row.gflops_under_copies == row.gflops) {
             row.gflops_under_copies.reset();
@@ -243,7 +180,7 @@ Status read_cpu(const std::string& text,
     }
     profile.cpu->n_threads = choose_threads(file, n_threads, profile.notes);
     take_facts(file, profile);
-    if (auto status = apply_all_ours(file.ours, profile); !status) return status;
+    if (auto status = apply_key_lines(file.key_lines, profile); !status) return status;
     take_rows(file.rows, profile);
     return Done{};
 }
@@ -259,41 +196,48 @@ Status read_gpu_header(const TextLine& line, GpuProfile& gpu) {
     return take(line, "GPU_Peak_Compute=", gpu.peak_gflops);
 }
 
-Status read_gpu(const std::string& text, const std::string& name, MachineProfile& profile) {
-    GpuProfile& gpu = profile.gpu.emplace();
-    std::vector<TextLine> ours;
+// A GPU file as it stands.
+struct GpuFile {
+    std::vector<TextLine> key_lines;
     bool recognised = false;
-    for (const TextLine& line : lines_of(text, name)) {
-        if (line.text.find_first_not_of(" \t") == std::string_view::npos) continue;
-        if (line.text.starts_with(kOurs)) ours.push_back(line);
-        if (line.text.starts_with("# GPU Profiling")) {
-            recognised = true;
-            if (auto status = read_gpu_header(line, gpu); !status) return status;
+};
+
+Status read_gpu_comment(const TextLine& line, GpuFile& file, GpuProfile& gpu) {
+    if (is_key_line(line.text)) file.key_lines.push_back(line);
+    if (!line.text.starts_with("# GPU Profiling")) return Done{};
+    file.recognised = true;
+    return read_gpu_header(line, gpu);
+}
+
+Status read_gpu_lines(const std::vector<TextLine>& lines, GpuFile& file, GpuProfile& gpu) {
+    NoiseReader noise;
+    for (const TextLine& line : lines) {
+        if (is_blank(line)) continue;
+        const auto noisy = noise.take(line);
+        if (!noisy) return noisy.error();
+        if (noisy.value()) continue;
+        if (line.text.starts_with('#')) {
+            if (auto status = read_gpu_comment(line, file, gpu); !status) return status.error();
+            continue;
         }
-        if (line.text.starts_with('#')) continue;
         auto row = parse_gpu_row(line);
         if (!row) return row.error();
-        recognised = true;
-        if (row.value().gflops == 0 || row.value().gb_per_s == 0) continue;
-        gpu.rows.push_back(std::move(row).value());
+        noise.give(row.value());
+        file.recognised = true;
+        if (is_measured(row.value())) gpu.rows.push_back(std::move(row).value());
     }
-    if (!recognised) {
+    return noise.finish();
+}
+
+Status read_gpu(const std::string& text, const std::string& name, MachineProfile& profile) {
+    GpuFile file;
+    GpuProfile& gpu = profile.gpu.emplace();
+    if (auto status = read_gpu_lines(lines_of(text, name), file, gpu); !status) return status;
+    if (!file.recognised) {
         return Error{"no header and no row of a GPU profile; is this a gpu_profile.txt?",
                      {name, 1, 1}};
     }
-    return apply_all_ours(ours, profile);
-}
-
-Result<std::optional<std::string>> read_if_exists(const std::string& path) {
-    std::error_code code;
-    if (!std::filesystem::exists(path, code)) return std::optional<std::string>();
-    const Error unreadable{"the profile cannot be read", {path, 0, 0}};
-    if (std::filesystem::is_directory(path, code)) return unreadable;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return unreadable;
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (file.bad()) return unreadable;
-    return std::optional<std::string>(std::move(text));
+    return apply_key_lines(file.key_lines, profile);
 }
 
 }  // namespace
@@ -314,9 +258,9 @@ Result<MachineProfile> profile_from_text(const ProfileTexts& texts,
 }
 
 Result<MachineProfile> read_profile_files(const ProfileNames& paths, int n_threads) {
-    auto cpu = read_if_exists(paths.cpu);
+    auto cpu = read_file(paths.cpu, kMaxBytes);
     if (!cpu) return cpu.error();
-    auto gpu = read_if_exists(paths.gpu);
+    auto gpu = read_file(paths.gpu, kMaxBytes);
     if (!gpu) return gpu.error();
     return profile_from_text({std::move(cpu).value(), std::move(gpu).value()}, n_threads, paths);
 }

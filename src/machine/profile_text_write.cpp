@@ -5,6 +5,7 @@
 
 #include "machine/profile_keys.h"
 #include "machine/profile_text.h"
+#include "machine/text_columns.h"
 
 namespace pshard {
 
@@ -36,8 +37,17 @@ std::string shape_columns(const OpRow& row) {
                        row.n_elements);
 }
 
+std::string key_line(std::string_view key, std::string_view value) {
+    return fmt::format("# pshard {}={}\n", key, value);
+}
+
+std::string noise_line(const OpRow& row) {
+    return row.noisy_percent ? key_line(kNoisyKey, number(*row.noisy_percent, 1)) : std::string();
+}
+
 std::string cpu_row(const OpRow& row, int n_threads) {
-    return fmt::format("{} {} {} {} {} {} {} {} {} {}\n",
+    return fmt::format("{}{} {} {} {} {} {} {} {} {} {}\n",
+                       noise_line(row),
                        row.op,
                        row.quant,
                        n_threads,
@@ -51,7 +61,8 @@ std::string cpu_row(const OpRow& row, int n_threads) {
 }
 
 std::string gpu_row(const OpRow& row) {
-    return fmt::format("{} {} {} {} {} {} {}\n",
+    return fmt::format("{}{} {} {} {} {} {} {}\n",
+                       noise_line(row),
                        row.op,
                        row.quant,
                        number(row.intensity, 4),
@@ -81,29 +92,55 @@ std::string threads_line(const MachineProfile& profile) {
     return line + "\n";
 }
 
-std::string key_lines(const MachineProfile& profile, KeyHome home) {
+std::string text_lines(const MachineProfile& profile) {
     std::string text;
-    const auto line = [&](std::string_view key, const std::string& value) {
-        text += fmt::format("# pshard {}={}\n", key, value);
-    };
     for (const TextKey& key : text_keys()) {
         const std::string& value = profile.*key.field;
-        if (!value.empty()) line(key.name, value);
+        if (!value.empty()) text += key_line(key.name, value);
     }
-    if (profile.provenance != Provenance::Measured) {
-        line("provenance", std::string(provenance_name(profile.provenance)));
-    }
+    if (profile.provenance == Provenance::Measured) return text;
+    const auto provenance = static_cast<std::size_t>(profile.provenance);
+    return text + key_line(kProvenanceKey, kProvenances[provenance]);
+}
+
+std::string number_lines(const MachineProfile& profile, KeyHome home) {
+    std::string text;
     for (const NumberKey& key : number_keys()) {
         const auto value = key.get(profile);
         const bool written = key.in_header && home == KeyHome::Cpu && header_has_link(profile);
-        if (key.home(profile) == home && value && !written) line(key.name, number(*value, 1));
+        if (!value || written || !key.stands_in(home, profile)) continue;
+        text += key_line(key.name, number(*value, 1));
     }
-    if (link_home(profile) != home) return text;
-    if (profile.link.concurrent_measured) line("link.concurrent_measured", "1");
-    for (const SlicePoint& point : profile.link.sliced) {
-        line("link.sliced",
-             fmt::format("{} {}", number(point.slice_mb, 1), number(point.gb_per_s, 1)));
+    return text;
+}
+
+std::string link_lines(const LinkProfile& link) {
+    std::string text;
+    if (link.concurrent_measured) text += key_line(kConcurrentMeasuredKey, "1");
+    for (const SlicePoint& point : link.sliced) {
+        text += key_line(
+            kSlicedKey, fmt::format("{} {}", number(point.slice_mb, 1), number(point.gb_per_s, 1)));
     }
+    for (const CopyPoint& point : link.copies) {
+        text += key_line(kCopyKey,
+                         fmt::format("{} {} {} {}",
+                                     kCopySources[static_cast<std::size_t>(point.source)],
+                                     number(point.mb, 1),
+                                     number(point.h2d_gb_per_s, 1),
+                                     number(point.d2h_gb_per_s, 1)));
+    }
+    return text;
+}
+
+std::string key_lines(const MachineProfile& profile, KeyHome home) {
+    std::string text = text_lines(profile) + number_lines(profile, home);
+    if (home == KeyHome::Gpu) {
+        for (const OverheadPoint& point : profile.gpu->overhead) {
+            text +=
+                key_line(kOverheadKey, fmt::format("{} {}", point.n_ubatch, number(point.mib, 1)));
+        }
+    }
+    if (link_home(profile) == home) text += link_lines(profile.link);
     return text;
 }
 

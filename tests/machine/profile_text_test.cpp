@@ -5,10 +5,15 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <sstream>
+
+#include <sys/stat.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "machine/profile_keys.h"
 
 namespace pshard {
 namespace {
@@ -35,7 +40,7 @@ Result<MachineProfile> from_cpu(const std::string& text, int n_threads = 0) {
     return profile_from_text({text, std::nullopt}, n_threads);
 }
 
-std::string read_file(const std::string& path) {
+std::string read_text(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::stringstream text;
     text << file.rdbuf();
@@ -102,6 +107,8 @@ TEST(ProfileText, DropsRowsOfSkippedBenchmarks) {
     const std::string skipped = "MUL_MAT q4_0 0.0 0.00 0.00 110.0 4096 4096 16384 0 0 0 0 0\n";
     const auto p = profile_from_text({std::nullopt, kGpuHeader + skipped + kGpuRow}).value();
     EXPECT_THAT(p.gpu->rows, SizeIs(1));
+    const std::string on_cpu = "MUL_MAT q4_0 8 0 0 0 9.2 0 0 4096 4096 1 0 0 0 0 0\n";
+    EXPECT_THAT(from_cpu(kCpuHeader + on_cpu + kCpuRow).value().cpu->rows, SizeIs(1));
 }
 
 TEST(ProfileText, LeavesUnknownUnknown) {
@@ -159,28 +166,6 @@ TEST(ProfileText, RoundTripsTheReference) {
     EXPECT_EQ(to_text(profile_from_text(to_text(p), 8).value()), to_text(p));
 }
 
-// Digits beyond the published ones survive, and so does each field with a value of its own.
-TEST(ProfileText, RoundTripsEveryField) {
-    MachineProfile p;
-    p.cpu_name = "c";
-    p.gpu_name = "g p u";
-    p.os_name = "o";
-    p.source = "a=b, c";
-    p.provenance = Provenance::Quick;
-    p.cpu = CpuProfile{3, 1.0 / 3, 71.23, 7e-9, 0.0, {}};
-    p.cpu->rows.push_back(
-        {"MUL_MAT", "q4_K", 1e-9, 2.005, 3.14159, 4, 2.5, 0.125, 1, 2, 3, 4, 5, 6, 7, 8});
-    p.gpu = GpuProfile{"CUDA0", 1e-9, 12.5, 3.25, 16302, 300.5, 2.125, 1.5, {}};
-    p.gpu->rows.push_back(
-        {"ADD", "f32", 0.1, 0.2, 0.3, 0.4, std::nullopt, std::nullopt, 8, 7, 6, 5, 4, 3, 2, 1});
-    p.link = {44.44, 41.0, 29.515, true, 13.5, {{0.5, 23.3}, {2, 29.61}}, 66.6, 3.1, 27};
-    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
-    p.cpu->copy_efficiency_percent.reset();  // the Threads line cannot hold the link now
-    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
-    p.cpu.reset();  // nor is there a CPU file
-    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
-}
-
 struct BadText {
     const char* fault;
     std::string text;
@@ -188,6 +173,11 @@ struct BadText {
     int column;
     const char* expected;
 };
+
+// A good header and a line of ours below it, the fourth.
+std::string ours(const std::string& pair) {
+    return std::string(kCpuHeader) + "# pshard " + pair + "\n";
+}
 
 class MalformedCpuProfile : public testing::TestWithParam<BadText> {};
 
@@ -227,28 +217,110 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"empty", "", 1, 1, "is this a cpu_profile.txt?"},
         BadText{"header number", "#   Threads=8: DRAM_BW=fast GB/s\n", 1, 24, "DRAM_BW="},
         BadText{"header threads", "#   Threads=x: DRAM_BW=1 GB/s\n", 1, 13, "Threads="},
-        BadText{"our key without value",
-                std::string(kCpuHeader) + "# pshard nothing\n",
+        BadText{"our key without value", ours("nothing"), 4, 10, "KEY=VALUE"},
+        BadText{"our key with a word", ours("link.copy_setup_us=x"), 4, 29, "link.copy_setup_us"},
+        BadText{"a rate of zero", ours("link.d2h_gb_per_s=0"), 4, 28, "above 0"},
+        BadText{"half a slice", ours("link.sliced=0.5"), 4, 25, "GB/s (a number above 0)"},
+        BadText{"more than a slice", ours("link.sliced=0.5 1 2"), 4, 28, "end of the line"},
+        BadText{"a slice of nothing", ours("link.sliced=0 1"), 4, 22, "size of a slice"},
+        BadText{"more than a number", ours("link.event_us=2 3"), 4, 26, "end of the line"},
+        BadText{"a negative time", ours("cpu.graph_us=-1"), 4, 23, "not negative"},
+        BadText{"half of the cores", ours("machine.cpu_cores="), 4, 28, "machine.cpu_cores"},
+        BadText{"a copy from nowhere",
+                ours("link.copy=tape 1 2 3"),
+                4,
+                20,
+                "pinned, registered or pageable"},
+        BadText{"a copy of one way", ours("link.copy=pinned 1 2"), 4, 30, "GB/s to the host"},
+        BadText{"memory of half a token", ours("gpu.overhead=0.5 3"), 4, 23, "n_ubatch"},
+        BadText{"no memory at all", ours("gpu.overhead=512"), 4, 26, "MiB"},
+        BadText{"an answer of maybe", ours("link.concurrent_measured=maybe"), 4, 35, "0 or 1"},
+        BadText{"noise in words", ours("row.noisy_percent=much"), 4, 28, "row.noisy_percent"},
+        BadText{"noise of nothing", ours("row.noisy_percent=0") + kCpuRow, 4, 28, "above 0"},
+        BadText{"noise at the end", ours("row.noisy_percent=12"), 4, 10, "a row directly below"},
+        BadText{"noise above a comment",
+                ours("row.noisy_percent=12") + "# words\n" + kCpuRow,
                 4,
                 10,
-                "KEY=VALUE"},
-        BadText{"our key with a word",
-                std::string(kCpuHeader) + "# pshard link.copy_setup_us=x\n",
+                "a row directly below"},
+        BadText{"noise above noise",
+                ours("row.noisy_percent=12") + "# pshard row.noisy_percent=13\n" + kCpuRow,
                 4,
-                29,
-                "link.copy_setup_us"},
-        BadText{"a rate of zero",
-                std::string(kCpuHeader) + "# pshard link.d2h_gb_per_s=0\n",
-                4,
-                28,
-                "above 0"},
-        BadText{
-            "half a slice", std::string(kCpuHeader) + "# pshard link.sliced=0.5\n", 4, 22, "slice"},
-        BadText{"provenance",
-                std::string(kCpuHeader) + "# pshard provenance=guessed\n",
-                4,
-                21,
-                "measured, derived or quick"}));
+                10,
+                "a row directly below"},
+        BadText{"a negative count", "MUL_MAT q4_0 8 1 1 1 1 1 1 -1 1 1 0 0 0 0 0\n", 1, 28, "N (a"},
+        BadText{"too many threads",
+                "MUL_MAT q4_0 4294967304 1 1 1 1 1 1 1 1 1 0 0 0 0 0\n",
+                1,
+                14,
+                "threads (a whole number up to"},
+        BadText{"provenance", ours("provenance=guessed"), 4, 21, "measured, derived or quick"}));
+
+TEST(ProfileText, GivesNoiseToTheRowBelow) {
+    const std::string noisy = "# pshard row.noisy_percent=12.3\n";
+    const std::string cpu = std::string(kCpuHeader) + kCpuRow + noisy + "\n" + kCpuRow + kCpuRow;
+    const std::string gpu = std::string(kGpuHeader) + noisy + kGpuRow + kGpuRow;
+    const auto p = profile_from_text({cpu, gpu}).value();
+    EXPECT_EQ(p.cpu->rows[0].noisy_percent, std::nullopt);
+    EXPECT_EQ(p.cpu->rows[1].noisy_percent, 12.3);
+    EXPECT_EQ(p.cpu->rows[2].noisy_percent, std::nullopt);
+    EXPECT_EQ(p.gpu->rows[0].noisy_percent, 12.3);
+    EXPECT_EQ(p.gpu->rows[1].noisy_percent, std::nullopt);
+}
+
+// Neither the row nor its noise; the next row has none.
+TEST(ProfileText, DropsTheNoiseOfASkippedBenchmark) {
+    const std::string skipped = "MUL_MAT q4_0 0.0 0.00 0.00 110.0 4096 4096 16384 0 0 0 0 0\n";
+    const auto p =
+        profile_from_text(
+            {std::nullopt, kGpuHeader + ("# pshard row.noisy_percent=99\n" + skipped) + kGpuRow})
+            .value();
+    ASSERT_THAT(p.gpu->rows, SizeIs(1));
+    EXPECT_EQ(p.gpu->rows[0].noisy_percent, std::nullopt);
+}
+
+TEST(ProfileText, RefusesNoiseWithoutARowInAGpuProfile) {
+    const auto profile = profile_from_text(
+        {std::nullopt, std::string(kGpuHeader) + kGpuRow + "# pshard row.noisy_percent=20\n"});
+    ASSERT_FALSE(profile.ok());
+    EXPECT_EQ(profile.error().place, (Place{"gpu_profile.txt", 3, 10}));
+}
+
+TEST(ProfileText, SortsPointsAndTakesTheLastOfTwo) {
+    const auto p = profile_from_text({ours("link.copy=pageable 1 2 3") +
+                                          "# pshard link.copy=pinned 8 20 19\n"
+                                          "# pshard link.copy=pinned 0.5 9 8\n"
+                                          "# pshard link.copy=pinned 8.0 21 18\n",
+                                      std::string(kGpuHeader) + "# pshard gpu.overhead=2048 500\n" +
+                                          "# pshard gpu.overhead=512 0\n"})
+                       .value();
+    EXPECT_THAT(p.link.copies,
+                ElementsAre(CopyPoint{CopySource::Pinned, 0.5, 9, 8},
+                            CopyPoint{CopySource::Pinned, 8, 21, 18},
+                            CopyPoint{CopySource::Pageable, 1, 2, 3}));
+    EXPECT_THAT(p.gpu->overhead, ElementsAre(OverheadPoint{512, 0}, OverheadPoint{2048, 500}));
+}
+
+// The CPU file is read first.
+TEST(ProfileText, TakesTheFirstWordOnTheMachine) {
+    const auto p = profile_from_text({ours("machine.cpu_cores=8") + "# pshard cpu_name=a\n",
+                                      std::string(kGpuHeader) +
+                                          "# pshard machine.cpu_cores=16\n# pshard cpu_name=b\n"
+                                          "# pshard machine.host_memory_mib=64000\n"})
+                       .value();
+    EXPECT_EQ(p.cpu_cores, 8);
+    EXPECT_EQ(p.cpu_name, "a");
+    EXPECT_EQ(p.host_memory_mib, 64000);
+}
+
+TEST(ProfileText, TakesTheLessTrustedWordOfTwo) {
+    for (const auto& [cpu, gpu] : {std::pair{"quick", "derived"}, std::pair{"measured", "quick"}}) {
+        const auto p = profile_from_text({ours("provenance=" + std::string(cpu)),
+                                          kGpuHeader + ("# pshard provenance=" + std::string(gpu))})
+                           .value();
+        EXPECT_EQ(p.provenance, Provenance::Quick);
+    }
+}
 
 TEST(ProfileText, RefusesAMalformedGpuRowWithItsPlace) {
     const auto profile = profile_from_text({std::nullopt, kGpuHeader + std::string(kCpuRow)});
@@ -258,7 +330,8 @@ TEST(ProfileText, RefusesAMalformedGpuRowWithItsPlace) {
 
 // Any cut and any changed byte gives a profile or an error with a place, never a crash.
 TEST(ProfileText, SurvivesCutsAndChangedBytes) {
-    const std::string good = std::string(kCpuHeader) + "# pshard link.sliced=2 3\n" + kCpuRow;
+    const std::string good = ours("link.sliced=2 3") + "# pshard link.copy=pinned 1 2 3\n" +
+                             "# pshard row.noisy_percent=11\n" + kCpuRow;
     for (size_t i = 0; i < good.size(); i++) {
         for (const char c : {'x', '-', ' ', '\n', '=', '\xff'}) {
             std::string text = good;
@@ -283,7 +356,19 @@ TEST(ReadProfileFiles, NamesTheFileInItsError) {
     ASSERT_FALSE(p.ok());
     EXPECT_EQ(p.error().place.file, path);
     std::filesystem::remove(path);
-    EXPECT_FALSE(read_profile_files({testing::TempDir(), "/nonexistent/gpu"}).ok());
+}
+
+// A pipe would make the reader wait for a writer for ever.
+TEST(ReadProfileFiles, RefusesAllButRegularFiles) {
+    const std::string pipe = testing::TempDir() + "profile_pipe";
+    std::filesystem::remove(pipe);
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    for (const std::string& path : {pipe, testing::TempDir(), std::string("/dev/zero")}) {
+        const auto p = read_profile_files({"/nonexistent/cpu", path});
+        ASSERT_FALSE(p.ok()) << path;
+        EXPECT_EQ(p.error().text(), path + ": this is not a file");
+    }
+    std::filesystem::remove(pipe);
 }
 
 std::string output_of(const std::string& command) {
@@ -303,7 +388,7 @@ TEST(ReferenceProfile, IsWhatItsGeneratorWrites) {
         const std::string written =
             output_of("awk -v file=" + file + " -f '" + kReference + "generate.awk'");
         EXPECT_FALSE(written.empty());
-        EXPECT_TRUE(written == read_file(kReference + file + "_profile.txt"))
+        EXPECT_TRUE(written == read_text(kReference + file + "_profile.txt"))
             << file << "_profile.txt is stale: see profiles/reference/README.md";
     }
 }
@@ -314,22 +399,72 @@ TEST(ReferenceProfile, SaysThatItIsDerived) {
     EXPECT_EQ(reference().gpu->memory_mib, 16302);
 }
 
-// The fenced blocks of docs/formats/profile.md, marked cpu or gpu.
+const std::string kPage = std::string(PSHARD_SOURCE_DIR) + "/docs/formats/profile.md";
+
+// The fenced blocks of a kind.
+std::vector<std::string> examples(const std::string& page, const std::string& kind) {
+    std::vector<std::string> blocks;
+    const std::string fence = "```" + kind + "\n";
+    for (size_t at = 0; (at = page.find(fence, at)) != std::string::npos;) {
+        at += fence.size();
+        blocks.push_back(page.substr(at, page.find("```", at) - at));
+    }
+    return blocks;
+}
+
 TEST(ProfileFormatPage, HasExamplesThatParse) {
-    const std::string page = read_file(std::string(PSHARD_SOURCE_DIR) + "/docs/formats/profile.md");
-    int n_found = 0;
-    for (const std::string kind : {"cpu", "gpu"}) {
-        const std::string fence = "```" + kind + "\n";
-        for (size_t at = 0; (at = page.find(fence, at)) != std::string::npos; n_found++) {
-            at += fence.size();
-            const std::string text = page.substr(at, page.find("```", at) - at);
-            const ProfileTexts texts =
-                kind == "cpu" ? ProfileTexts{text, std::nullopt} : ProfileTexts{std::nullopt, text};
-            const auto profile = profile_from_text(texts);
-            EXPECT_TRUE(profile.ok()) << profile.error().text();
+    const std::string page = read_text(kPage);
+    const auto cpu = examples(page, "cpu");
+    const auto gpu = examples(page, "gpu");
+    EXPECT_THAT(cpu, SizeIs(2));
+    EXPECT_THAT(gpu, SizeIs(2));
+    for (const std::string& text : cpu) {
+        const auto profile = from_cpu(text);
+        EXPECT_TRUE(profile.ok()) << profile.error().text();
+    }
+    for (const std::string& text : gpu) {
+        const auto profile = profile_from_text({std::nullopt, text});
+        EXPECT_TRUE(profile.ok()) << profile.error().text();
+    }
+}
+
+TEST(ProfileFormatPage, HasExamplesOfEachForm) {
+    const std::string page = read_text(kPage);
+    const auto p = profile_from_text({examples(page, "cpu")[0], examples(page, "gpu")[0]}).value();
+    EXPECT_EQ(p.cpu_cores, 8);
+    EXPECT_EQ(p.cpu->rows[1].noisy_percent, 12.3);
+    EXPECT_EQ(p.gpu->rows[0].noisy_percent, 15);
+    EXPECT_THAT(p.gpu->overhead, SizeIs(2));
+    EXPECT_THAT(p.link.copies, SizeIs(3));
+    EXPECT_THAT(p.link.sliced, SizeIs(2));
+}
+
+// Words in the first column of a table.
+std::set<std::string> keys_of_tables(const std::string& page) {
+    std::set<std::string> keys;
+    std::istringstream lines(page.substr(page.find("## Lines of ours")));
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("| ")) continue;
+        std::istringstream words(line.substr(2, line.find(" |", 2) - 2));
+        for (std::string word; words >> word;) {
+            if (word.ends_with(',')) word.pop_back();
+            keys.insert(word);
         }
     }
-    EXPECT_EQ(n_found, 3);
+    keys.erase("key");
+    return keys;
+}
+
+TEST(ProfileFormatPage, ListsTheKeysThatAreRead) {
+    std::set<std::string> keys = {std::string(kSlicedKey),
+                                  std::string(kCopyKey),
+                                  std::string(kOverheadKey),
+                                  std::string(kConcurrentMeasuredKey),
+                                  std::string(kProvenanceKey),
+                                  std::string(kNoisyKey)};
+    for (const NumberKey& key : number_keys()) keys.emplace(key.name);
+    for (const TextKey& key : text_keys()) keys.emplace(key.name);
+    EXPECT_EQ(keys_of_tables(read_text(kPage)), keys);
 }
 
 }  // namespace

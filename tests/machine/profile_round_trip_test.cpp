@@ -1,0 +1,356 @@
+// Every profile that can be measured comes back from its text as it was.
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "machine/profile_keys.h"
+#include "machine/profile_text.h"
+
+namespace pshard {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// Profiles as the profilers could write them: rates above 0, times from 0, points ascending.
+class RandomProfile {
+public:
+    explicit RandomProfile(unsigned seed) : random_(seed) {}
+
+    MachineProfile machine() {
+        MachineProfile p;
+        for (std::string* text : {&p.cpu_name,
+                                  &p.gpu_name,
+                                  &p.os_name,
+                                  &p.source,
+                                  &p.gpu_driver,
+                                  &p.link_name,
+                                  &p.ggml_version,
+                                  &p.date}) {
+            *text = words();
+        }
+        p.cpu_cores = maybe(number());
+        p.host_memory_mib = maybe(number());
+        p.provenance = static_cast<Provenance>(below(3));
+        if (below(4) > 0) p.cpu = cpu();
+        if (below(4) > 0) p.gpu = gpu();
+        if (p.cpu || p.gpu) p.link = link();
+        if (!p.cpu && !p.gpu) return {};  // no file
+        return p;
+    }
+
+private:
+    std::size_t below(std::size_t n) { return random_() % n; }
+
+    // As published, with few digits, or with all of them; from 1e-12 to 1e18.
+    double number() {
+        const double mantissa = 1 + static_cast<double>(below(1 << 20)) / (1 << 18);
+        switch (below(3)) {
+            case 0:
+                return static_cast<double>(1 + below(1000)) / 10;
+            case 1:
+                return static_cast<double>(1 + below(100000));
+            default:
+                return mantissa * std::pow(10, static_cast<double>(below(30)) - 12) / 3;
+        }
+    }
+
+    std::optional<double> maybe(double value) {
+        return below(3) > 0 ? std::optional(value) : std::nullopt;
+    }
+
+    double time() { return below(4) > 0 ? number() : 0; }
+
+    std::int64_t count() { return static_cast<std::int64_t>(random_() >> below(32)); }
+
+    std::string words() {
+        constexpr std::string_view kLetters = "aZ9 =#:,()%\t.\xc3";
+        std::string text;
+        for (std::size_t i = below(12); i > 0; i--) text += kLetters[below(kLetters.size())];
+        return text;
+    }
+
+    OpRow row() {
+        OpRow row;
+        row.op = below(2) > 0 ? "MUL_MAT" : "FLASH_ATTN_GQA-8";
+        row.quant = below(2) > 0 ? "q4_K" : "f16";
+        row.intensity = time();
+        row.gb_per_s = number();
+        row.gflops = number();
+        row.ridge = time();
+        row.noisy_percent = maybe(number());
+        for (std::int64_t* field : {&row.n,
+                                    &row.k,
+                                    &row.batch,
+                                    &row.n_tokens,
+                                    &row.ctx_len,
+                                    &row.n_heads,
+                                    &row.head_dim,
+                                    &row.n_elements}) {
+            *field = count();
+        }
+        return row;
+    }
+
+    CpuProfile cpu() {
+        CpuProfile cpu;
+        cpu.n_threads = static_cast<int>(1 + below(256));
+        cpu.dram_gb_per_s = maybe(number());
+        cpu.copy_efficiency_percent = maybe(number());
+        cpu.vector_gflops = maybe(number());
+        cpu.launch_us = maybe(time());
+        cpu.graph_us = maybe(time());
+        for (std::size_t i = below(4); i > 0; i--) {
+            cpu.rows.push_back(row());
+            cpu.rows.back().gflops_under_copies = maybe(number());
+            cpu.rows.back().link_gb_per_s = maybe(number());
+        }
+        return cpu;
+    }
+
+    GpuProfile gpu() {
+        GpuProfile gpu;
+        gpu.backend = below(3) > 0 ? "CUDA0" : "";
+        for (const auto field : {&GpuProfile::memory_gb_per_s,
+                                 &GpuProfile::peak_gflops,
+                                 &GpuProfile::vector_gflops,
+                                 &GpuProfile::memory_mib,
+                                 &GpuProfile::copy_efficiency_percent}) {
+            gpu.*field = maybe(number());
+        }
+        for (const auto field : {&GpuProfile::overhead_mib,
+                                 &GpuProfile::launch_us,
+                                 &GpuProfile::scan_step_us,
+                                 &GpuProfile::subgraph_us,
+                                 &GpuProfile::launch_uncaptured_us,
+                                 &GpuProfile::subgraph_uncaptured_us}) {
+            gpu.*field = maybe(time());
+        }
+        std::set<std::int64_t> tokens;
+        for (std::size_t i = below(4); i > 0; i--) tokens.insert(count());
+        for (const std::int64_t n_ubatch : tokens) gpu.overhead.push_back({n_ubatch, time()});
+        for (std::size_t i = below(4); i > 0; i--) gpu.rows.push_back(row());
+        return gpu;
+    }
+
+    std::set<double> sizes() {
+        std::set<double> sizes;
+        for (std::size_t i = below(4); i > 0; i--) sizes.insert(number());
+        return sizes;
+    }
+
+    LinkProfile link() {
+        LinkProfile link;
+        for (const auto field : {&LinkProfile::standalone_gb_per_s,
+                                 &LinkProfile::d2h_gb_per_s,
+                                 &LinkProfile::concurrent_gb_per_s,
+                                 &LinkProfile::pageable_gb_per_s,
+                                 &LinkProfile::page_lock_ceiling_gb,
+                                 &LinkProfile::registered_gb_per_s,
+                                 &LinkProfile::duplex_gb_per_s,
+                                 &LinkProfile::under_gpu_gb_per_s,
+                                 &LinkProfile::register_s_per_gib}) {
+            link.*field = maybe(number());
+        }
+        link.copy_setup_us = maybe(time());
+        link.engine_switch_us = maybe(time());
+        link.event_us = maybe(time());
+        link.concurrent_measured = below(2) > 0;
+        for (const double mb : sizes()) link.sliced.push_back({mb, number()});
+        for (std::size_t source = 0; source < kCopySources.size(); source++) {
+            for (const double mb : sizes()) {
+                link.copies.push_back({static_cast<CopySource>(source), mb, number(), number()});
+            }
+        }
+        return link;
+    }
+
+    std::mt19937 random_;
+};
+
+// What the published reader does with a file: lines that begin with '#' are skipped, a row counts
+// if sscanf finds all of its columns.
+std::size_t rows_of_published_reader(const std::string& text, bool is_cpu) {
+    char op[64];
+    char quant[32];
+    int threads = 0;
+    double f[6];
+    long long n[8];
+    std::size_t n_rows = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        const int n_columns = is_cpu ? std::sscanf(line.c_str(),
+                                                   "%63s %31s %d %lf %lf %lf %lf %lf %lf "
+                                                   "%lld %lld %lld %lld %lld %lld %lld %lld",
+                                                   op,
+                                                   quant,
+                                                   &threads,
+                                                   &f[0],
+                                                   &f[1],
+                                                   &f[2],
+                                                   &f[3],
+                                                   &f[4],
+                                                   &f[5],
+                                                   &n[0],
+                                                   &n[1],
+                                                   &n[2],
+                                                   &n[3],
+                                                   &n[4],
+                                                   &n[5],
+                                                   &n[6],
+                                                   &n[7])
+                                     : std::sscanf(line.c_str(),
+                                                   "%63s %31s %lf %lf %lf %lf "
+                                                   "%lld %lld %lld %lld %lld %lld %lld %lld",
+                                                   op,
+                                                   quant,
+                                                   &f[0],
+                                                   &f[1],
+                                                   &f[2],
+                                                   &f[3],
+                                                   &n[0],
+                                                   &n[1],
+                                                   &n[2],
+                                                   &n[3],
+                                                   &n[4],
+                                                   &n[5],
+                                                   &n[6],
+                                                   &n[7]);
+        EXPECT_EQ(n_columns, is_cpu ? 17 : 14) << line;
+        n_rows++;
+    }
+    return n_rows;
+}
+
+constexpr unsigned kProfiles = 2000;
+
+TEST(ProfileRoundTrip, KeepsAnyProfile) {
+    for (unsigned seed = 0; seed < kProfiles; seed++) {
+        const MachineProfile p = RandomProfile(seed).machine();
+        const ProfileTexts texts = to_text(p);
+        const auto back = profile_from_text(texts);
+        ASSERT_TRUE(back.ok()) << seed << ": " << back.error().text();
+        ASSERT_EQ(to_text(back.value()), texts) << seed;
+        ASSERT_TRUE(back.value() == p) << seed << ": " << texts.cpu.value_or("") << "\n"
+                                       << texts.gpu.value_or("");
+    }
+}
+
+TEST(ProfileRoundTrip, LeavesTheRowsToThePublishedReader) {
+    for (unsigned seed = 0; seed < 200; seed++) {
+        const MachineProfile p = RandomProfile(seed).machine();
+        const ProfileTexts texts = to_text(p);
+        if (p.cpu) {
+            EXPECT_EQ(rows_of_published_reader(*texts.cpu, true), p.cpu->rows.size());
+        }
+        if (p.gpu) {
+            EXPECT_EQ(rows_of_published_reader(*texts.gpu, false), p.gpu->rows.size());
+        }
+    }
+}
+
+// The random profiles leave no field out: each key is written and read by some of them.
+TEST(ProfileRoundTrip, WritesEveryKey) {
+    std::string all;
+    for (unsigned seed = 0; seed < 100; seed++) {
+        const ProfileTexts texts = to_text(RandomProfile(seed).machine());
+        all += texts.cpu.value_or("") + texts.gpu.value_or("");
+    }
+    for (const NumberKey& key : number_keys()) {
+        EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key.name) + "="));
+    }
+    for (const TextKey& key : text_keys()) {
+        EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key.name) + "="));
+    }
+    for (const std::string_view key :
+         {kSlicedKey, kCopyKey, kOverheadKey, kConcurrentMeasuredKey, kProvenanceKey, kNoisyKey}) {
+        EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key) + "="));
+    }
+}
+
+// 1, 2, 3 ... in the order of the fields.
+TEST(ProfileKeys, NameTheFieldsThatTheyFill) {
+    const std::string link =
+        "# pshard link.standalone_gb_per_s=1\n# pshard link.d2h_gb_per_s=2\n"
+        "# pshard link.concurrent_gb_per_s=3\n# pshard link.concurrent_measured=1\n"
+        "# pshard link.pageable_gb_per_s=4\n# pshard link.sliced=5 6\n"
+        "# pshard link.page_lock_ceiling_gb=7\n# pshard link.copy_setup_us=8\n"
+        "# pshard link.engine_switch_us=9\n# pshard link.registered_gb_per_s=10\n"
+        "# pshard link.duplex_gb_per_s=11\n# pshard link.under_gpu_gb_per_s=12\n"
+        "# pshard link.register_s_per_gib=13\n# pshard link.event_us=14\n"
+        "# pshard link.copy=registered 15 16 17\n";
+    const std::string cpu =
+        "# Concurrent Profiling (threads=1)\n"
+        "# pshard cpu_name=a\n# pshard gpu_name=b\n# pshard os_name=c\n# pshard source=d\n"
+        "# pshard gpu_driver=e\n# pshard link_name=f\n# pshard ggml_version=g\n# pshard date=h\n"
+        "# pshard machine.cpu_cores=2\n# pshard machine.host_memory_mib=3\n"
+        "# pshard provenance=quick\n"
+        "# pshard cpu.copy_efficiency_percent=2\n# pshard cpu.vector_gflops=3\n"
+        "# pshard cpu.launch_us=4\n# pshard cpu.graph_us=5\n";
+    const std::string gpu =
+        "# GPU Profiling (backend=X, GPU_Memory_BW=1 GB/s, GPU_Peak_Compute=2 GFLOP/s)\n"
+        "# pshard gpu.vector_gflops=3\n# pshard gpu.memory_mib=4\n# pshard gpu.overhead_mib=5\n"
+        "# pshard gpu.launch_us=6\n# pshard gpu.scan_step_us=7\n# pshard gpu.subgraph_us=8\n"
+        "# pshard gpu.launch_uncaptured_us=9\n# pshard gpu.subgraph_uncaptured_us=10\n"
+        "# pshard gpu.copy_efficiency_percent=11\n# pshard gpu.overhead=12 13\n";
+    MachineProfile p{"a", "b", "c", "d", "e", "f", "g", "h", 2, 3, Provenance::Quick};
+    p.cpu = CpuProfile{1, std::nullopt, 2, 3, 4, 5, {}};
+    p.gpu = GpuProfile{"X", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, {{12, 13}}, {}};
+    p.link = {1,
+              2,
+              3,
+              true,
+              4,
+              {{5, 6}},
+              7,
+              8,
+              9,
+              10,
+              11,
+              12,
+              13,
+              14,
+              {{CopySource::Registered, 15, 16, 17}}};
+    EXPECT_EQ(profile_from_text({cpu + link, gpu}).value(), p);
+    EXPECT_EQ(profile_from_text(to_text(p)).value(), p);
+}
+
+TEST(ProfileRoundTrip, SaysNothingTwice) {
+    const std::string lines =
+        "#   Threads=8: DRAM_BW=1 GB/s, PCIe_Standalone=2 GB/s, "
+        "PCIe_Concurrent=3 GB/s (CPU_Eff=4%)\n";
+    const auto texts = to_text(profile_from_text({lines, std::nullopt}).value());
+    EXPECT_THAT(*texts.cpu, HasSubstr("PCIe_Concurrent=3.0 GB/s (CPU_Eff=4.0%)"));
+    EXPECT_THAT(*texts.cpu, Not(HasSubstr("# pshard")));
+}
+
+// The forms of the format page.
+TEST(ProfileRoundTrip, WritesAsThePageSays) {
+    MachineProfile p;
+    p.cpu_cores = 8;
+    p.cpu.emplace();
+    p.cpu->graph_us = 12.5;
+    p.gpu.emplace();
+    p.gpu->overhead = {{512, 310}};
+    p.gpu->rows.resize(1);
+    p.gpu->rows[0].op = "ADD";
+    p.gpu->rows[0].quant = "f32";
+    p.gpu->rows[0].noisy_percent = 12.3;
+    p.link.copies = {{CopySource::Pinned, 0.5, 20.1, 19.8}};
+    const ProfileTexts texts = to_text(p);
+    EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard machine.cpu_cores=8.0\n"));
+    EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard cpu.graph_us=12.5\n"));
+    EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard link.copy=pinned 0.5 20.1 19.8\n"));
+    EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard machine.cpu_cores=8.0\n"));
+    EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard gpu.overhead=512 310.0\n"));
+    EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard row.noisy_percent=12.3\nADD f32 "));
+}
+
+}  // namespace
+}  // namespace pshard
