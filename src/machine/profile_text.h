@@ -30,8 +30,8 @@ struct ProfileNames {
 };
 
 // from_text(to_text(p)) == p but for `notes`, if p could have been measured: rates above 0, points
-// ascending, texts without line ends and op names without blanks. Digits beyond the published ones are written only
-// where the value needs them. Facts of machine and link stand in both files' lines.
+// ascending, texts without line ends and op names without blanks. Digits beyond the published ones
+// are written only where the value needs them. Facts of the machine stand in both files.
 [[nodiscard]] ProfileTexts to_text(const MachineProfile& profile);
 
 // `n_threads`: which rows of a CPU file to take, should it hold several thread counts; if none
