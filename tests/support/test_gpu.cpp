@@ -27,6 +27,7 @@ std::string load_gpu() {
     if (!std::filesystem::exists(kLavapipe)) return "no lavapipe: run scripts/setup";
     for (const auto& [name, value] : gpu_environment()) setenv(name.c_str(), value.c_str(), 1);
     load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
+    if (!find_gpu("Vulkan0")) ggml_backend_load(PSHARD_VULKAN_BACKEND);  // a test before had no GPU
     const Result<ggml_backend_dev_t> gpu = find_gpu("Vulkan0");
     return gpu ? "" : gpu.error().text();
 }

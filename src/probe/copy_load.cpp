@@ -1,0 +1,82 @@
+#include "probe/copy_load.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "probe/sampler.h"
+
+namespace pshard {
+
+namespace {
+
+constexpr Seconds kPieceSeconds = 2e-3;
+constexpr Bytes kLeastPiece = 256 * kKiB;  // and what pieces are multiples of
+constexpr double kNapShare = 0.7;          // of a copy's time; the rest is waited for awake
+
+Result<HostMemory> host_memory(ggml_backend_dev_t device, Bytes bytes) {
+    Result<HostMemory> pinned = HostMemory::make(CopySource::Pinned, device, bytes);
+    return pinned ? std::move(pinned) : HostMemory::make(CopySource::Pageable, device, bytes);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CopyLoad>> CopyLoad::start(ggml_backend_dev_t device,
+                                                  const CopyLoadOptions& options) {
+    Result<CopyQueue> queue =
+        CopyQueue::open(device, options.bytes, std::min(options.bytes, 16 * kMiB));
+    if (!queue) return queue.error();
+    Result<HostMemory> memory = host_memory(device, queue.value().capacity());
+    if (!memory) return memory.error();
+    return std::unique_ptr<CopyLoad>(
+        new CopyLoad(std::move(queue).value(), std::move(memory).value(), options.direction));
+}
+
+CopyLoad::CopyLoad(CopyQueue queue, HostMemory memory, CopyDirection direction)
+    : queue_(std::move(queue)),
+      memory_(std::move(memory)),
+      direction_(direction),
+      piece_(std::min(memory_.bytes(), kMiB)),
+      down_next_(direction == CopyDirection::Down) {
+    thread_ = std::thread([this] { run(); });
+    while (bytes_ == 0) std::this_thread::yield();
+}
+
+CopyLoad::~CopyLoad() {
+    stop_ = true;
+    thread_.join();
+}
+
+// One piece; its time.
+Seconds CopyLoad::copy_once() {
+    if (at_ + piece_ > memory_.bytes()) at_ = 0;
+    const Seconds seconds = time_of([this] {
+        if (down_next_) {
+            queue_.download(memory_.data() + at_, at_, piece_);
+        } else {
+            queue_.upload(memory_.data() + at_, at_, piece_);
+        }
+        std::this_thread::sleep_for(std::chrono::duration<double>(nap_));
+        queue_.wait();
+    });
+    at_ += piece_;
+    if (direction_ == CopyDirection::Alternating) down_next_ = !down_next_;
+    return seconds;
+}
+
+// Pieces grow or shrink towards kPieceSeconds. A nap that outlasted its copy would make the link
+// look slow: so the nap follows the shortest copy that was seen, byte for byte.
+void CopyLoad::run() {
+    double best_rate = 0;
+    while (!stop_) {
+        const Bytes piece = piece_;
+        const Seconds seconds = copy_once();
+        bytes_ += piece;
+        best_rate = std::max(best_rate, double(piece) / seconds);
+        const auto wanted = static_cast<Bytes>(best_rate * kPieceSeconds);
+        piece_ = std::min(align_up(wanted, kLeastPiece), memory_.bytes());
+        nap_ = kNapShare * double(piece_) / best_rate;
+    }
+}
+
+}  // namespace pshard

@@ -1,0 +1,38 @@
+// Copies between host memory and one stretch of device memory, in the order in which they are
+// queued: a backend instance of its own, so a stream of its own.
+#pragma once
+
+#include <cstddef>
+
+#include "probe/devices.h"
+#include "probe/ggml_context.h"
+
+namespace pshard {
+
+class CopyQueue {
+public:
+    // Takes `wanted` bytes of device memory; where there is not so much, half of it, and so on down
+    // to `least`: see capacity(). Below that it fails.
+    static Result<CopyQueue> open(ggml_backend_dev_t device, Bytes wanted, Bytes least);
+
+    // `at`: where in the device memory. The host memory must last until wait() returns.
+    void upload(const std::byte* from, Bytes at, Bytes bytes);
+    void download(std::byte* to, Bytes at, Bytes bytes);
+
+    // Until all that was queued is done.
+    void wait();
+
+    [[nodiscard]] Bytes capacity() const;
+
+    [[nodiscard]] ggml_backend_t backend() const { return backend_.get(); }
+
+private:
+    CopyQueue(BackendPtr backend, BufferPtr buffer);
+
+    BufferPtr buffer_;
+    BackendPtr backend_;  // goes before its buffer
+    GgmlContext context_;
+    ggml_tensor* memory_;
+};
+
+}  // namespace pshard
