@@ -7,7 +7,7 @@ namespace pshard {
 namespace {
 
 bool is_gpu(ggml_backend_dev_t device) {
-    const ggml_backend_dev_type type = ggml_backend_dev_type(device);
+    const auto type = ggml_backend_dev_type(device);
     return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
 }
 

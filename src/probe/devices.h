@@ -41,11 +41,13 @@ void load_ggml_backends(const std::string& folder);
 struct BackendFree {
     void operator()(ggml_backend_t backend) const { ggml_backend_free(backend); }
 };
+
 using BackendPtr = std::unique_ptr<ggml_backend, BackendFree>;
 
 struct BufferFree {
     void operator()(ggml_backend_buffer_t buffer) const { ggml_backend_buffer_free(buffer); }
 };
+
 using BufferPtr = std::unique_ptr<ggml_backend_buffer, BufferFree>;
 
 // An instance of its own: own stream, own threads. `n_threads` counts for the CPU only.

@@ -1,7 +1,6 @@
 #include "probe/sampler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 
 #include "base/result.h"
@@ -53,6 +52,10 @@ Sample sample(const std::function<Seconds()>& measure, const SamplePolicy& polic
 Seconds time_of(const std::function<void()>& work) {
     const auto begin = std::chrono::steady_clock::now();
     work();
+    return seconds_since(begin);
+}
+
+Seconds seconds_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 

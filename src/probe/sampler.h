@@ -4,6 +4,7 @@
 // limit, a second round is measured and the calmer one is kept.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -35,5 +36,7 @@ struct Sample {
 
 // Time of one call by the steady clock.
 [[nodiscard]] Seconds time_of(const std::function<void()>& work);
+
+[[nodiscard]] Seconds seconds_since(std::chrono::steady_clock::time_point begin);
 
 }  // namespace pshard

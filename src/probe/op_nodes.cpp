@@ -1,0 +1,171 @@
+#include "probe/op_nodes.h"
+
+#include <cmath>
+#include <map>
+
+namespace pshard {
+
+namespace {
+
+// What the builders below share.
+struct Maker {
+    ggml_context* context;
+    const OpCase& c;
+    ggml_type type;
+    OperandSource& source;
+
+    [[nodiscard]] ggml_tensor* get(OperandKind kind, ggml_type of, const Shape& shape) const {
+        return source.operand(kind, of, shape);
+    }
+
+    [[nodiscard]] ggml_tensor* activation(const Shape& shape) const {
+        return get(OperandKind::Activation, GGML_TYPE_F32, shape);
+    }
+
+    [[nodiscard]] ggml_tensor* input() const { return activation(c.shape); }
+
+    // One value for each column: a norm's weights.
+    [[nodiscard]] ggml_tensor* column_weights() const { return activation({c.shape[0], 1, 1, 1}); }
+};
+
+ggml_tensor* mul_mat(const Maker& m) {
+    ggml_tensor* weight = m.get(OperandKind::Weight, m.type, {m.c.k, m.c.n, 1, 1});
+    return ggml_mul_mat(m.context, weight, m.activation({m.c.k, m.c.n_tokens, 1, 1}));
+}
+
+// Up and gate read one row per token; down reads one row per route. Both cost the same flops, and
+// llama.cpp's graphs have two of the first for each of the second.
+ggml_tensor* mul_mat_id(const Maker& m) {
+    ggml_tensor* weights = m.get(OperandKind::Weight, m.type, {m.c.k, m.c.n, m.c.n_experts, 1});
+    ggml_tensor* rows = m.activation({m.c.k, 1, m.c.n_tokens, 1});
+    ggml_tensor* ids = m.get(OperandKind::Routes, GGML_TYPE_I32, {m.c.n_used, m.c.n_tokens, 1, 1});
+    return ggml_mul_mat_id(m.context, weights, rows, ids);
+}
+
+// K and V as views of a cache, [head_dim, cells, heads] with the heads of a cell side by side.
+ggml_tensor* cache_view(const Maker& m, std::int64_t head_dim) {
+    ggml_tensor* cache =
+        m.get(OperandKind::Weight, m.type, {head_dim * m.c.n_heads_kv, m.c.n_cells, 1, 1});
+    ggml_tensor* heads = ggml_reshape_3d(m.context, cache, head_dim, m.c.n_heads_kv, m.c.n_cells);
+    return ggml_permute(m.context, heads, 0, 2, 1, 3);
+}
+
+ggml_tensor* flash_attention(const Maker& m) {
+    const std::int64_t dim_v = m.c.head_dim_v > 0 ? m.c.head_dim_v : m.c.head_dim;
+    ggml_tensor* query = ggml_permute(
+        m.context, m.activation({m.c.head_dim, m.c.n_heads, m.c.n_tokens, 1}), 0, 2, 1, 3);
+    ggml_tensor* mask = m.get(OperandKind::Zeros, GGML_TYPE_F16, {m.c.n_cells, m.c.n_tokens, 1, 1});
+    const float scale = 1.0F / std::sqrt(float(m.c.head_dim));
+    return ggml_flash_attn_ext(m.context,
+                               query,
+                               cache_view(m, m.c.head_dim),
+                               cache_view(m, dim_v),
+                               mask,
+                               scale,
+                               0.0F,
+                               0.0F);
+}
+
+ggml_tensor* rope(const Maker& m) {
+    ggml_tensor* positions = m.get(OperandKind::Positions, GGML_TYPE_I32, {m.c.shape[2], 1, 1, 1});
+    return ggml_rope_ext(m.context,
+                         m.input(),
+                         positions,
+                         nullptr,
+                         int(m.c.shape[0]),
+                         GGML_ROPE_TYPE_NEOX,
+                         4096,
+                         10000.0F,
+                         1.0F,
+                         0.0F,
+                         1.0F,
+                         32.0F,
+                         1.0F);
+}
+
+ggml_tensor* get_rows(const Maker& m) {
+    ggml_tensor* table = m.get(OperandKind::Weight, m.type, {m.c.shape[0], 4096, 1, 1});
+    ggml_tensor* rows = m.get(OperandKind::Positions, GGML_TYPE_I32, {m.c.shape[1], 1, 1, 1});
+    return ggml_get_rows(m.context, table, rows);
+}
+
+ggml_tensor* set_rows(const Maker& m) {
+    ggml_tensor* cache = m.get(OperandKind::Weight, m.type, {m.c.shape[0], 4096, 1, 1});
+    ggml_tensor* rows = m.get(OperandKind::Positions, GGML_TYPE_I64, {m.c.shape[1], 1, 1, 1});
+    return ggml_set_rows(m.context, cache, m.input(), rows);
+}
+
+ggml_tensor* copy(const Maker& m) {
+    ggml_tensor* target = m.get(OperandKind::Weight, m.type, m.c.shape);
+    return ggml_cpy(m.context, m.input(), target);
+}
+
+ggml_tensor* contiguous(const Maker& m) {
+    return ggml_cont(m.context, ggml_permute(m.context, m.input(), 0, 2, 1, 3));
+}
+
+// q, k, v [head_dim, heads, tokens], a gate and a beta for each head, a state per head.
+ggml_tensor* delta_net(const Maker& m) {
+    const auto [dim, heads, tokens, unused] = m.c.shape;
+    ggml_tensor* gate = m.activation({1, heads, tokens, 1});
+    return ggml_gated_delta_net(m.context,
+                                m.input(),
+                                m.input(),
+                                m.input(),
+                                gate,
+                                gate,
+                                m.activation({dim, dim, heads, 1}),
+                                1);
+}
+
+using Build = ggml_tensor* (*)(const Maker&);
+
+const std::map<std::string_view, Build>& builders() {
+    static const std::map<std::string_view, Build> all = {
+        {"MUL_MAT", mul_mat},
+        {"MUL_MAT_ID", mul_mat_id},
+        {"FLASH_ATTN_EXT", flash_attention},
+        {"ROPE", rope},
+        {"GET_ROWS", get_rows},
+        {"SET_ROWS", set_rows},
+        {"CPY", copy},
+        {"CONT", contiguous},
+        {"GATED_DELTA_NET", delta_net},
+        {"RMS_NORM", [](const Maker& m) { return ggml_rms_norm(m.context, m.input(), 1e-6F); }},
+        {"NORM", [](const Maker& m) { return ggml_norm(m.context, m.input(), 1e-6F); }},
+        {"L2_NORM", [](const Maker& m) { return ggml_l2_norm(m.context, m.input(), 1e-6F); }},
+        {"MUL", [](const Maker& m) { return ggml_mul(m.context, m.input(), m.column_weights()); }},
+        {"ADD", [](const Maker& m) { return ggml_add(m.context, m.input(), m.input()); }},
+        {"SCALE", [](const Maker& m) { return ggml_scale(m.context, m.input(), 0.5F); }},
+        {"SILU", [](const Maker& m) { return ggml_silu(m.context, m.input()); }},
+        {"GELU", [](const Maker& m) { return ggml_gelu(m.context, m.input()); }},
+        {"SIGMOID", [](const Maker& m) { return ggml_sigmoid(m.context, m.input()); }},
+        {"SOFTPLUS", [](const Maker& m) { return ggml_softplus(m.context, m.input()); }},
+        {"SWIGLU",
+         [](const Maker& m) {
+             return ggml_glu_split(m.context, m.input(), m.input(), GGML_GLU_OP_SWIGLU);
+         }},
+        {"GEGLU",
+         [](const Maker& m) {
+             return ggml_glu_split(m.context, m.input(), m.input(), GGML_GLU_OP_GEGLU);
+         }},
+        {"SOFT_MAX", [](const Maker& m) { return ggml_soft_max(m.context, m.input()); }},
+        {"ARGSORT",
+         [](const Maker& m) { return ggml_argsort(m.context, m.input(), GGML_SORT_ORDER_DESC); }},
+        {"SUM_ROWS", [](const Maker& m) { return ggml_sum_rows(m.context, m.input()); }},
+    };
+    return all;
+}
+
+}  // namespace
+
+ggml_tensor* make_node(ggml_context* context,
+                       const OpCase& op_case,
+                       ggml_type type,
+                       OperandSource& source) {
+    const auto found = builders().find(op_case.op);
+    if (found == builders().end()) return nullptr;
+    return found->second({context, op_case, type, source});
+}
+
+}  // namespace pshard

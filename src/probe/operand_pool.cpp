@@ -1,0 +1,142 @@
+#include "probe/operand_pool.h"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "probe/ggml_context.h"
+
+namespace pshard {
+
+namespace {
+
+// The template: rows enough for every interleaving, and long enough for every block.
+constexpr std::int64_t kTemplateColumns = 4096;
+constexpr std::int64_t kTemplateRows = 64;
+
+bool is_cpu(ggml_backend_dev_t device) {
+    return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
+}
+
+std::vector<float> random_floats(std::size_t n) {
+    std::mt19937 random(20240607);
+    std::normal_distribution<float> normal(0.0F, 0.02F);
+    std::vector<float> values(n);
+    std::generate(values.begin(), values.end(), [&] { return normal(random); });
+    return values;
+}
+
+// Random weights, quantized as a model's are.
+std::vector<std::uint8_t> random_template(ggml_type type) {
+    constexpr auto kElements = static_cast<std::size_t>(kTemplateColumns * kTemplateRows);
+    static const std::vector<float> values = random_floats(kElements);
+    static const std::vector<float> importance(kTemplateColumns, 1.0F);
+    std::vector<std::uint8_t> bytes(ggml_row_size(type, kTemplateColumns) *
+                                    std::size_t(kTemplateRows));
+    if (type == GGML_TYPE_F32) {
+        std::memcpy(bytes.data(), values.data(), bytes.size());
+    } else {
+        ggml_quantize_chunk(type,
+                            values.data(),
+                            bytes.data(),
+                            0,
+                            kTemplateRows,
+                            kTemplateColumns,
+                            importance.data());
+    }
+    return bytes;
+}
+
+// Through a tensor of the type itself, so that a buffer that repacks does so.
+void write_template(ggml_backend_buffer_t buffer,
+                    ggml_type type,
+                    const std::vector<std::uint8_t>& bytes) {
+    const GgmlContext context(1);
+    ggml_tensor* tensor = ggml_new_tensor_2d(context.get(), type, kTemplateColumns, kTemplateRows);
+    ggml_backend_tensor_alloc(buffer, tensor, ggml_backend_buffer_get_base(buffer));
+    ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+}
+
+void repeat_on_cpu(ggml_backend_buffer_t buffer, Bytes step, Bytes bytes) {
+    auto* base = static_cast<std::uint8_t*>(ggml_backend_buffer_get_base(buffer));
+    for (Bytes at = step; at + step <= bytes; at += step) std::memcpy(base + at, base, step);
+}
+
+void repeat_on_device(ggml_backend_buffer_t buffer,
+                      const std::vector<std::uint8_t>& piece,
+                      Bytes bytes) {
+    const GgmlContext context(1);
+    ggml_tensor* whole =
+        ggml_new_tensor_1d(context.get(), GGML_TYPE_I8, static_cast<std::int64_t>(bytes));
+    ggml_backend_tensor_alloc(buffer, whole, ggml_backend_buffer_get_base(buffer));
+    for (Bytes at = 0; at + piece.size() <= bytes; at += piece.size()) {
+        ggml_backend_tensor_set(whole, piece.data(), at, piece.size());
+    }
+}
+
+}  // namespace
+
+Result<ggml_backend_buffer_t> OperandPool::buffer_of(ggml_backend_buffer_type_t type) {
+    const auto found = buffers_.find(type);
+    if (found != buffers_.end()) return found->second.get();
+    Result<BufferPtr> buffer = allocate(type, bytes_);
+    if (!buffer) return buffer.error();
+    ggml_backend_buffer_set_usage(buffer.value().get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+    return buffers_.emplace(type, std::move(buffer).value()).first->second.get();
+}
+
+Status OperandPool::fill(ggml_backend_buffer_type_t buffer_type, ggml_type type) {
+    const Result<ggml_backend_buffer_t> buffer = buffer_of(buffer_type);
+    if (!buffer) return buffer.error();
+    if (filled_ == buffer.value() && filled_type_ == type) return Done{};
+    const std::vector<std::uint8_t> piece = random_template(type);
+    if (is_cpu(device_)) {
+        write_template(buffer.value(), type, piece);
+        repeat_on_cpu(buffer.value(), piece.size(), bytes_);
+    } else {
+        repeat_on_device(buffer.value(), piece, bytes_);
+    }
+    filled_ = buffer.value();
+    filled_type_ = type;
+    step_ = piece.size();
+    next_ = 0;
+    return Done{};
+}
+
+bool OperandPool::place(ggml_tensor* tensor) {
+    const Bytes needed =
+        ggml_backend_buft_get_alloc_size(ggml_backend_buffer_get_type(filled_), tensor);
+    if (needed > bytes_) return false;
+    if (next_ + needed > bytes_) next_ = 0;
+    auto* base = static_cast<std::uint8_t*>(ggml_backend_buffer_get_base(filled_));
+    ggml_backend_tensor_alloc(filled_, tensor, base + next_);
+    next_ += (needed + step_ - 1) / step_ * step_;
+    return true;
+}
+
+std::int64_t OperandPool::capacity(Bytes operand) const {
+    const Bytes step = (std::max<Bytes>(operand, 1) + step_ - 1) / step_ * step_;
+    return static_cast<std::int64_t>(bytes_ / step);
+}
+
+ggml_backend_buffer_type_t weight_buffer_type(ggml_backend_dev_t device, ggml_tensor* op) {
+    ggml_backend_buffer_type_t own = ggml_backend_dev_buffer_type(device);
+    if (!is_cpu(device)) return own;
+    const auto extra_types =
+        reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(ggml_backend_reg_get_proc_address(
+            ggml_backend_dev_backend_reg(device), "ggml_backend_dev_get_extra_bufts"));
+    ggml_backend_buffer_type_t* type = extra_types ? extra_types(device) : nullptr;
+    for (; type != nullptr && *type != nullptr; type++) {
+        const BufferPtr empty(ggml_backend_buft_alloc_buffer(*type, 0));
+        op->src[0]->buffer = empty.get();
+        const bool supported = ggml_backend_dev_supports_op(device, op);
+        op->src[0]->buffer = nullptr;
+        if (supported) return *type;
+    }
+    return own;
+}
+
+}  // namespace pshard

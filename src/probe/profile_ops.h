@@ -1,0 +1,52 @@
+// Times a list of ops on one device and makes profile rows of them.
+//
+// A row holds the op's work alone: what a launch takes (OpBench::launch_seconds) is subtracted,
+// since the planner adds it for every node. Cases that the device does not support, or that do not
+// fit, make no row and are named instead.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probe/op_bench.h"
+
+namespace pshard {
+
+class CopyLoad;
+
+struct OpProgress {
+    std::string what{};     // the case that comes next
+    double done_share = 0;  // of the cases, or of the time limit where that is further
+    Seconds elapsed = 0;
+};
+
+struct ProfileOpsOptions {
+    OpBenchOptions bench{};
+    std::optional<Seconds> time_limit{};  // no case is begun after it
+    // Starts the copies under which cases are timed again; empty: they are not.
+    std::function<Result<std::unique_ptr<CopyLoad>>()> start_copies{};
+    std::function<void(const OpProgress&)> on_progress{};
+    std::function<bool()> wants_stop{};  // asked before each case
+};
+
+struct MeasuredOps {
+    std::vector<OpRow> rows{};  // ridges are not set
+    Seconds launch_seconds = 0;
+    std::vector<std::string> left_out{};  // one sentence for each case without a row
+    std::size_t n_cases_unreached = 0;    // by the time limit
+    bool stopped = false;
+    // GFLOP/s under copies over GFLOP/s alone, all rows that were timed twice.
+    std::optional<double> share_under_copies{};
+    // Host to device and back together, while those ran.
+    std::optional<double> copies_bytes_per_second{};
+};
+
+// Fails when the device does not open, or stops working.
+[[nodiscard]] Result<MeasuredOps> profile_ops(ggml_backend_dev_t device,
+                                              const std::vector<OpCase>& cases,
+                                              const ProfileOpsOptions& options);
+
+}  // namespace pshard
