@@ -14,9 +14,9 @@ constexpr Seconds kPieceSeconds = 2e-3;
 constexpr Bytes kLeastPiece = 256 * kKiB;  // and what pieces are multiples of
 constexpr double kNapShare = 0.7;          // of a copy's time; the rest is waited for awake
 
-Result<HostMemory> host_memory(ggml_backend_dev_t device, Bytes bytes) {
-    Result<HostMemory> pinned = HostMemory::make(CopySource::Pinned, device, bytes);
-    return pinned ? std::move(pinned) : HostMemory::make(CopySource::Pageable, device, bytes);
+Result<HostBlock> host_memory(ggml_backend_dev_t device, Bytes bytes) {
+    Result<HostBlock> pinned = HostBlock::make(CopySource::Pinned, device, bytes);
+    return pinned ? std::move(pinned) : HostBlock::make(CopySource::Pageable, device, bytes);
 }
 
 }  // namespace
@@ -26,13 +26,13 @@ Result<std::unique_ptr<CopyLoad>> CopyLoad::start(ggml_backend_dev_t device,
     Result<CopyQueue> queue =
         CopyQueue::open(device, options.bytes, std::min(options.bytes, 16 * kMiB));
     if (!queue) return queue.error();
-    Result<HostMemory> memory = host_memory(device, queue.value().capacity());
+    Result<HostBlock> memory = host_memory(device, queue.value().capacity());
     if (!memory) return memory.error();
     return std::unique_ptr<CopyLoad>(
         new CopyLoad(std::move(queue).value(), std::move(memory).value(), options.direction));
 }
 
-CopyLoad::CopyLoad(CopyQueue queue, HostMemory memory, CopyDirection direction)
+CopyLoad::CopyLoad(CopyQueue queue, HostBlock memory, CopyDirection direction)
     : queue_(std::move(queue)),
       memory_(std::move(memory)),
       direction_(direction),

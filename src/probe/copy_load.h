@@ -44,12 +44,12 @@ public:
     [[nodiscard]] Bytes bytes() const { return bytes_; }
 
 private:
-    CopyLoad(CopyQueue queue, HostMemory memory, CopyDirection direction);
+    CopyLoad(CopyQueue queue, HostBlock memory, CopyDirection direction);
     void run();
     Seconds copy_once();
 
     CopyQueue queue_;
-    HostMemory memory_;
+    HostBlock memory_;
     CopyDirection direction_;
     Bytes piece_;
     Bytes at_ = 0;

@@ -92,8 +92,8 @@ PageLock::~PageLock() {
     if (data_ != nullptr) unlock_(data_);
 }
 
-Result<HostMemory> HostMemory::make(CopySource kind, ggml_backend_dev_t device, Bytes bytes) {
-    HostMemory memory;
+Result<HostBlock> HostBlock::make(CopySource kind, ggml_backend_dev_t device, Bytes bytes) {
+    HostBlock memory;
     memory.bytes_ = bytes;
     if (kind == CopySource::Pinned) {
         Result<BufferPtr> buffer = pinned_buffer(device, bytes);

@@ -59,10 +59,10 @@ private:
     void* data_ = nullptr;
 };
 
-class HostMemory {
+class HostBlock {
 public:
     // Fails when the device has no memory of that kind, or not so much.
-    static Result<HostMemory> make(CopySource kind, ggml_backend_dev_t device, Bytes bytes);
+    static Result<HostBlock> make(CopySource kind, ggml_backend_dev_t device, Bytes bytes);
 
     [[nodiscard]] std::byte* data() const { return data_; }
 
@@ -72,7 +72,7 @@ public:
     [[nodiscard]] bool writable() const { return !lock_.has_value(); }
 
 private:
-    HostMemory() = default;
+    HostBlock() = default;
 
     std::byte* data_ = nullptr;
     Bytes bytes_ = 0;

@@ -21,8 +21,8 @@ ggml_backend_dev_t test_cpu() {
     return find_cpu().value();
 }
 
-TEST(HostMemory, IsRandomAndTouched) {
-    const Result<HostMemory> memory = HostMemory::make(CopySource::Pageable, test_cpu(), kMiB);
+TEST(HostBlock, IsRandomAndTouched) {
+    const Result<HostBlock> memory = HostBlock::make(CopySource::Pageable, test_cpu(), kMiB);
     ASSERT_TRUE(memory.ok());
     // Of 131072 random words of 64 bits, two alike are a chance of 5e-10.
     std::vector<std::uint64_t> words(kMiB / 8);
@@ -31,25 +31,25 @@ TEST(HostMemory, IsRandomAndTouched) {
     EXPECT_EQ(std::adjacent_find(words.begin(), words.end()), words.end());
 }
 
-TEST(HostMemory, SaysWhichKindIsMissing) {
-    const Result<HostMemory> pinned = HostMemory::make(CopySource::Pinned, test_cpu(), kMiB);
+TEST(HostBlock, SaysWhichKindIsMissing) {
+    const Result<HostBlock> pinned = HostBlock::make(CopySource::Pinned, test_cpu(), kMiB);
     ASSERT_FALSE(pinned.ok());
     EXPECT_EQ(pinned.error().message, "CPU has no pinned host memory");
-    const Result<HostMemory> locked = HostMemory::make(CopySource::Registered, test_cpu(), kMiB);
+    const Result<HostBlock> locked = HostBlock::make(CopySource::Registered, test_cpu(), kMiB);
     ASSERT_FALSE(locked.ok());
     EXPECT_EQ(locked.error().message, "CPU cannot page-lock memory in place");
 }
 
-TEST(HostMemory, FailsWhenTheHostHasNotSoMuch) {
-    const Result<HostMemory> memory =
-        HostMemory::make(CopySource::Pageable, test_cpu(), Bytes{1} << 60U);
+TEST(HostBlock, FailsWhenTheHostHasNotSoMuch) {
+    const Result<HostBlock> memory =
+        HostBlock::make(CopySource::Pageable, test_cpu(), Bytes{1} << 60U);
     ASSERT_FALSE(memory.ok());
     EXPECT_NE(memory.error().message.find("MiB of memory left"), std::string::npos);
 }
 
-TEST(HostMemory, PinnedComesFromTheDevice) {
+TEST(HostBlock, PinnedComesFromTheDevice) {
     PSHARD_NEEDS_GPU();
-    const Result<HostMemory> pinned = HostMemory::make(CopySource::Pinned, test_gpu(), kMiB);
+    const Result<HostBlock> pinned = HostBlock::make(CopySource::Pinned, test_gpu(), kMiB);
     ASSERT_TRUE(pinned.ok()) << pinned.error().text();
     EXPECT_TRUE(pinned.value().writable());
 }
@@ -58,8 +58,8 @@ TEST(CopyQueue, CopiesUpAndDown) {
     PSHARD_NEEDS_GPU();
     for (const CopySource kind : {CopySource::Pinned, CopySource::Pageable}) {
         Result<CopyQueue> queue = CopyQueue::open(test_gpu(), kMiB, kMiB);
-        Result<HostMemory> from = HostMemory::make(kind, test_gpu(), kMiB);
-        Result<HostMemory> to = HostMemory::make(kind, test_gpu(), kMiB);
+        Result<HostBlock> from = HostBlock::make(kind, test_gpu(), kMiB);
+        Result<HostBlock> to = HostBlock::make(kind, test_gpu(), kMiB);
         ASSERT_TRUE(queue.ok() && from.ok() && to.ok());
         std::memset(to.value().data(), 0, kMiB);
         queue.value().upload(from.value().data() + 4096, 8192, 65536);

@@ -1,0 +1,39 @@
+// A load for a device: matmuls that read their weights from its memory, as when a model generates,
+// over and over in the background.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "probe/devices.h"
+#include "probe/ggml_context.h"
+
+namespace pshard {
+
+class ComputeLoad {
+public:
+    // Computes from when this returns until destruction. Fails when memory is short, or the device
+    // refuses.
+    static Result<std::unique_ptr<ComputeLoad>> start(ggml_backend_dev_t device);
+    ComputeLoad(const ComputeLoad&) = delete;
+    ComputeLoad& operator=(const ComputeLoad&) = delete;
+    ~ComputeLoad();  // when the graph under way has ended
+
+    [[nodiscard]] int n_graphs() const { return n_graphs_; }  // computed so far
+
+private:
+    explicit ComputeLoad(BackendPtr backend);
+    Status prepare(ggml_backend_dev_t device);
+    void run();
+
+    BufferPtr buffer_{};
+    BackendPtr backend_;  // goes before its buffer
+    GgmlContext context_;
+    ggml_cgraph* graph_ = nullptr;
+    std::atomic<int> n_graphs_{0};
+    std::atomic<bool> stop_{false};
+    std::thread thread_{};
+};
+
+}  // namespace pshard

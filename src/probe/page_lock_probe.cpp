@@ -1,0 +1,73 @@
+#include "probe/page_lock_probe.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "probe/sampler.h"
+
+namespace pshard {
+
+namespace {
+
+struct LockedPages {
+    Mapping mapping;
+    PageLock lock;  // goes first
+};
+
+// The number in a file of one; nullopt: no file, or "max".
+std::optional<Bytes> number_in(const char* path) {
+    std::ifstream file(path);
+    Bytes number = 0;
+    if (file >> number) return number;
+    return std::nullopt;
+}
+
+Bytes system_available() {
+    std::ifstream file("/proc/meminfo");
+    std::string name;
+    Bytes kib = 0;
+    std::string unit;
+    while (file >> name >> kib) {
+        std::getline(file, unit);
+        if (name == "MemAvailable:") return kib * kKiB;
+    }
+    return 0;
+}
+
+}  // namespace
+
+Bytes available_host_memory() {
+    const Bytes system = system_available();
+    const auto limit = number_in("/sys/fs/cgroup/memory.max");
+    const auto used = number_in("/sys/fs/cgroup/memory.current");
+    if (!limit || !used) return system;
+    return std::min(system, *limit - std::min(*limit, *used));
+}
+
+Result<PageLockCosts> probe_page_lock(ggml_backend_dev_t device, Bytes chunk, Bytes most) {
+    std::vector<LockedPages> locked;
+    std::vector<Seconds> times;
+    PageLockCosts costs;
+    while (costs.locked + chunk <= most) {
+        Result<Mapping> mapping = Mapping::make(chunk);
+        if (!mapping) break;
+        const auto begin = std::chrono::steady_clock::now();
+        Result<PageLock> lock = PageLock::make(device, mapping.value());
+        times.push_back(
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        if (!lock && locked.empty()) return lock.error();
+        costs.refused = !lock;
+        if (!lock) break;
+        costs.locked += chunk;
+        locked.push_back({std::move(mapping).value(), std::move(lock).value()});
+    }
+    if (locked.empty()) return Error{"the host has too little memory left to page-lock some", {}};
+    times.resize(locked.size());
+    costs.seconds_per_gib = summarize(times).median * double(kGiB) / double(chunk);
+    return costs;
+}
+
+}  // namespace pshard

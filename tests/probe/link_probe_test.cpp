@@ -1,0 +1,134 @@
+#include "probe/link_probe.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "probe/copy_timing.h"
+#include "probe/launch_probe.h"
+#include "probe/page_lock_probe.h"
+#include "support/test_gpu.h"
+
+namespace pshard {
+namespace {
+
+constexpr SamplePolicy kQuick{3, 5, 0.01, 0.10};
+
+ggml_backend_dev_t test_cpu() {
+    load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
+    return find_cpu().value();
+}
+
+LinkProbeOptions quick_options() {
+    LinkProbeOptions options;
+    options.host_bytes = 32 * kMiB;
+    options.policy = kQuick;
+    return options;
+}
+
+TEST(LinkProbe, MeasuresAGpu) {
+    PSHARD_NEEDS_GPU();
+    const auto probe = probe_link(find_gpu("").value(), quick_options());
+    ASSERT_TRUE(probe.ok()) << probe.error().text();
+    const LinkProfile& link = probe.value().link;
+    EXPECT_GT(link.standalone_gb_per_s.value_or(0), 0);
+    EXPECT_GT(link.d2h_gb_per_s.value_or(0), 0);
+    EXPECT_GT(link.pageable_gb_per_s.value_or(0), 0);
+    EXPECT_GT(link.duplex_gb_per_s.value_or(0), 0);
+    EXPECT_GT(link.under_gpu_gb_per_s.value_or(0), 0);
+    EXPECT_GT(link.event_us.value_or(0), 0);
+    EXPECT_TRUE(link.copy_setup_us.has_value());
+    EXPECT_TRUE(link.engine_switch_us.has_value());
+    // 0.5, 2 and 8 MB; two of 32 MB do not fit into 32 MiB. 64 KiB, 1 and 16 MiB, of two kinds.
+    ASSERT_EQ(link.sliced.size(), 3u);
+    EXPECT_EQ(link.sliced.front().slice_mb, 0.5);
+    ASSERT_EQ(link.copies.size(), 6u);
+    EXPECT_EQ(link.copies.front().source, CopySource::Pinned);
+    EXPECT_DOUBLE_EQ(link.copies.front().mb, 0.065536);
+    EXPECT_EQ(link.copies.back().source, CopySource::Pageable);
+}
+
+// Unknown is absent, never 0, and a note says why.
+TEST(LinkProbe, LeavesOutWhatTheDeviceHasNot) {
+    PSHARD_NEEDS_GPU();
+    const auto probe = probe_link(find_gpu("").value(), quick_options());
+    ASSERT_TRUE(probe.ok());
+    const LinkProfile& link = probe.value().link;
+    EXPECT_FALSE(link.registered_gb_per_s.has_value());
+    EXPECT_FALSE(link.register_s_per_gib.has_value());
+    EXPECT_FALSE(link.page_lock_ceiling_gb.has_value());
+    ASSERT_EQ(probe.value().notes.size(), 1u);
+    EXPECT_EQ(probe.value().notes.front(), "Vulkan cannot page-lock memory in place");
+}
+
+TEST(LinkProbe, StopsWhenAsked) {
+    PSHARD_NEEDS_GPU();
+    LinkProbeOptions options = quick_options();
+    std::vector<double> shares;
+    options.on_progress = [&](const std::string&, double share) { shares.push_back(share); };
+    options.wants_stop = [&] { return shares.size() >= 3; };
+    const auto probe = probe_link(find_gpu("").value(), options);
+    ASSERT_TRUE(probe.ok());
+    EXPECT_TRUE(probe.value().link.standalone_gb_per_s.has_value());
+    EXPECT_FALSE(probe.value().link.copy_setup_us.has_value());
+    EXPECT_FALSE(probe.value().link.duplex_gb_per_s.has_value());
+    EXPECT_EQ(shares.size(), 3u);
+    EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+}
+
+// The CPU as its own device: it has neither pinned memory nor events, and copies all the same.
+TEST(LinkProbe, TakesAnyDevice) {
+    const auto probe = probe_link(test_cpu(), quick_options());
+    ASSERT_TRUE(probe.ok()) << probe.error().text();
+    const LinkProfile& link = probe.value().link;
+    EXPECT_FALSE(link.standalone_gb_per_s.has_value());
+    EXPECT_FALSE(link.event_us.has_value());
+    EXPECT_GT(link.pageable_gb_per_s.value_or(0), 0);
+    EXPECT_GT(link.under_gpu_gb_per_s.value_or(0), 0);
+}
+
+// Slices take as long as copies of their size do; more is a copy that was not counted, or counted
+// twice. The CPU copies at once, so nothing overlaps.
+TEST(CopyTiming, SlicesAndCopiesAgree) {
+    Result<CopyQueue> queue = CopyQueue::open(test_cpu(), 64 * kMiB, 64 * kMiB);
+    const auto host = HostBlock::make(CopySource::Pageable, test_cpu(), 64 * kMiB);
+    ASSERT_TRUE(queue.ok() && host.ok());
+    const CopyBench bench{queue.value(), host.value(), SamplePolicy{15, 15, 0.1, 0.1}};
+    const double slices = slice_rate(bench, 2'000'000);
+    const double copies = copy_rate(bench, Way::Up, 2'000'000);
+    EXPECT_GT(slices, copies / 4);
+    EXPECT_LT(slices, copies * 4);
+}
+
+TEST(LaunchProbe, CountsNodesAndGraphsOnTheCpu) {
+    const auto costs = measure_launches(test_cpu(), 1, kQuick);
+    ASSERT_TRUE(costs.ok());
+    EXPECT_GT(costs.value().node, 0);
+    EXPECT_LT(costs.value().node, 100e-6);
+    ASSERT_TRUE(costs.value().graph.has_value());
+    EXPECT_LT(*costs.value().graph, 10e-3);
+}
+
+TEST(LaunchProbe, CountsNodesAndGraphsOnAGpu) {
+    PSHARD_NEEDS_GPU();
+    const auto costs = measure_launches(find_gpu("").value(), 1, kQuick);
+    ASSERT_TRUE(costs.ok()) << costs.error().text();
+    EXPECT_GT(costs.value().node, 0);
+    EXPECT_LT(costs.value().node, 10e-3);
+}
+
+TEST(PageLockProbe, KnowsWhatTheHostCanGive) {
+    EXPECT_GT(available_host_memory(), 64 * kMiB);
+    EXPECT_LT(available_host_memory(), Bytes{1} << 48U);
+}
+
+TEST(PageLockProbe, SaysThatADeviceCannot) {
+    const auto costs = probe_page_lock(test_cpu(), kMiB, 4 * kMiB);
+    ASSERT_FALSE(costs.ok());
+    EXPECT_EQ(costs.error().message, "CPU cannot page-lock memory in place");
+}
+
+}  // namespace
+}  // namespace pshard
