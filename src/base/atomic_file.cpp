@@ -19,6 +19,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// No name that anybody else would give a file: one of that name is emptied and removed.
+constexpr const char* kTempSuffix = ".pshard-tmp";
+
 // An open file, closed at the end of the scope unless released.
 class Descriptor {
 public:
@@ -162,7 +165,7 @@ Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milli
     if (!replaceable.ok()) return replaceable.error();
     const Clock::time_point deadline = Clock::now() + patience;
     while (true) {
-        const Result<int> fd = try_lock(target.value() + ".tmp");
+        const Result<int> fd = try_lock(target.value() + kTempSuffix);
         if (!fd.ok()) return fd.error();
         if (fd.value() >= 0) return FileUpdate(target.value(), fd.value());
         if (Clock::now() >= deadline) break;
@@ -175,7 +178,7 @@ Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milli
 }
 
 FileUpdate::FileUpdate(std::string target, int fd)
-    : target_(std::move(target)), temp_(target_ + ".tmp"), fd_(fd) {}
+    : target_(std::move(target)), temp_(target_ + kTempSuffix), fd_(fd) {}
 
 FileUpdate::FileUpdate(FileUpdate&& other) noexcept
     : target_(std::move(other.target_)),

@@ -4,9 +4,9 @@
 //   auto text = update.value().read(limit);     what is there now
 //   update.value().commit(changed(text));       old or new content, never a mix
 //
-// The new content is written to "PATH.tmp" in the same directory, brought to disk and renamed. That
-// file is also the lock (flock): it exists only while somebody writes, a killed writer's lock ends
-// with it, and the next writer reuses what it left behind.
+// The new content is written to "PATH.pshard-tmp" in the same directory, brought to disk and
+// renamed. That file is also the lock (flock): it exists only while somebody writes, a killed
+// writer's lock ends with it, and the next writer reuses what it left behind.
 #pragma once
 
 #include <chrono>

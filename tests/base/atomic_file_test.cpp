@@ -92,7 +92,7 @@ TEST(FileUpdate, WithoutCommitChangesNothing) {
     {
         const auto update = FileUpdate::begin(folder.file("a"));
         ASSERT_TRUE(update.ok());
-        EXPECT_EQ(folder.names(), (Names{"a", "a.tmp"}));
+        EXPECT_EQ(folder.names(), (Names{"a", "a.pshard-tmp"}));
         EXPECT_EQ(update.value().read(10).value(), "old");
     }
     EXPECT_EQ(text_in(folder.file("a")), "old");
@@ -101,10 +101,17 @@ TEST(FileUpdate, WithoutCommitChangesNothing) {
 
 TEST(FileUpdate, ReusesWhatAKilledWriterLeft) {
     const TempFolder folder;
-    put_text(folder.file("a.tmp"), "much longer than what comes now");
+    put_text(folder.file("a.pshard-tmp"), "much longer than what comes now");
     ASSERT_TRUE(replaced(folder.file("a"), "new").ok());
     EXPECT_EQ(text_in(folder.file("a")), "new");
     EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+TEST(FileUpdate, LeavesTheTemporaryFilesOfOthersAlone) {
+    const TempFolder folder;
+    put_text(folder.file("a.tmp"), "an editor's");
+    ASSERT_TRUE(replaced(folder.file("a"), "new").ok());
+    EXPECT_EQ(text_in(folder.file("a.tmp")), "an editor's");
 }
 
 TEST(FileUpdate, KeepsPermissions) {
@@ -139,12 +146,12 @@ TEST(FileUpdate, RefusesWhatItMustNotReplace) {
     std::filesystem::create_directory(folder.file("d"));
     EXPECT_EQ(replaced(folder.file("d"), "x").error().text(),
               folder.file("d") + ": this is not a file; it stays as it is");
-    EXPECT_EQ(
-        replaced(folder.file("no/a"), "x").error().text(),
-        folder.file("no/a.tmp") + ": cannot create this temporary file: No such file or directory");
-    std::filesystem::create_directory(folder.file("a.tmp"));
+    EXPECT_EQ(replaced(folder.file("no/a"), "x").error().text(),
+              folder.file("no/a.pshard-tmp") +
+                  ": cannot create this temporary file: No such file or directory");
+    std::filesystem::create_directory(folder.file("a.pshard-tmp"));
     EXPECT_FALSE(replaced(folder.file("a"), "x").ok());
-    EXPECT_EQ(folder.names(), (Names{"a.tmp", "d"}));
+    EXPECT_EQ(folder.names(), (Names{"a.pshard-tmp", "d"}));
 }
 
 // A user who may not write the directory, and one who may not write the file. Root may do both, so
@@ -164,7 +171,7 @@ TEST(FileUpdate, RespectsWriteProtection) {
         const Status locked = replaced(folder.file("b"), "new");
         return !closed.ok() && !locked.ok() &&
                closed.error().text() ==
-                   folder.file("closed/a.tmp") +
+                   folder.file("closed/a.pshard-tmp") +
                        ": cannot create this temporary file: Permission denied" &&
                locked.error().text() ==
                    folder.file("b") + ": cannot write this file: Permission denied";
@@ -184,8 +191,8 @@ TEST(FileUpdate, LeavesTheOldFileWhenTheDiskIsFull) {
         ::setrlimit(RLIMIT_FSIZE, &limit);
         const Status status = replaced(folder.file("a"), std::string(100000, 'x'));
         return !status.ok() &&
-               status.error().text() ==
-                   folder.file("a.tmp") + ": cannot write this temporary file: File too large";
+               status.error().text() == folder.file("a.pshard-tmp") +
+                                            ": cannot write this temporary file: File too large";
     });
     EXPECT_EQ(exit_status(child), 0);
     EXPECT_EQ(text_in(folder.file("a")), "old");
@@ -213,13 +220,13 @@ TEST(FileUpdate, SeesThatAnotherWriterHasRenamedTheTemporaryFile) {
     const TempFolder folder;
     put_text(folder.file("a"), "old");
     test::before_flock = [&] {
-        put_text(folder.file("a.tmp"), "theirs");
-        std::filesystem::rename(folder.file("a.tmp"), folder.file("a"));
+        put_text(folder.file("a.pshard-tmp"), "theirs");
+        std::filesystem::rename(folder.file("a.pshard-tmp"), folder.file("a"));
     };
     Result<FileUpdate> update = FileUpdate::begin(folder.file("a"));
     ASSERT_TRUE(update.ok());
     EXPECT_EQ(update.value().read(100).value(), "theirs");
-    EXPECT_EQ(folder.names(), (Names{"a", "a.tmp"}));
+    EXPECT_EQ(folder.names(), (Names{"a", "a.pshard-tmp"}));
     ASSERT_TRUE(update.value().commit("ours").ok());
     EXPECT_EQ(text_in(folder.file("a")), "ours");
 }
@@ -231,13 +238,13 @@ TEST(FileUpdate, FailsWhenTheTemporaryFileIsTakenAway) {
     {
         Result<FileUpdate> update = FileUpdate::begin(folder.file("a"));
         ASSERT_TRUE(update.ok());
-        std::filesystem::rename(folder.file("a.tmp"), folder.file("b"));
-        put_text(folder.file("a.tmp"), "theirs");
+        std::filesystem::rename(folder.file("a.pshard-tmp"), folder.file("b"));
+        put_text(folder.file("a.pshard-tmp"), "theirs");
         EXPECT_EQ(update.value().commit("new").error().message,
                   "this temporary file was taken away while it was written");
     }
     EXPECT_EQ(text_in(folder.file("a")), "old");
-    EXPECT_EQ(text_in(folder.file("a.tmp")), "theirs");
+    EXPECT_EQ(text_in(folder.file("a.pshard-tmp")), "theirs");
 }
 
 // Appends one letter to the file, `n` times.

@@ -96,9 +96,9 @@ TEST(RegistryFile, SaysOnceWhyItCannotBeWritten) {
     const TempFolder folder;
     const Status status = update_registry(folder.file("no/f"), test::toy_section(2048, 600));
     ASSERT_FALSE(status.ok());
-    EXPECT_EQ(
-        status.error().text(),
-        folder.file("no/f.tmp") + ": cannot create this temporary file: No such file or directory");
+    EXPECT_EQ(status.error().text(),
+              folder.file("no/f.pshard-tmp") +
+                  ": cannot create this temporary file: No such file or directory");
 }
 
 // In a child process: saves `n_rounds` times, a budget of its own each time.
