@@ -37,4 +37,8 @@ struct ContextSpec {
 // Rows of logits in the graph of a tier of `n_tokens` tokens: at least 1, at most `n_tokens`.
 std::uint32_t output_rows(const ContextSpec& context, std::uint32_t n_tokens);
 
+// Tokens that one sequence may hold: all of them where the cache is unified, else its share, as
+// llama.cpp rounds it (llama-context.cpp, v0.5.0).
+std::uint32_t tokens_per_sequence(const ContextSpec& context);
+
 }  // namespace pshard

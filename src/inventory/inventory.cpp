@@ -18,6 +18,15 @@ std::uint32_t output_rows(const ContextSpec& context, std::uint32_t n_tokens) {
     return 1;
 }
 
+std::uint32_t tokens_per_sequence(const ContextSpec& context) {
+    if (context.kv_unified || context.n_seq_max <= 1) return context.n_ctx;
+    const auto padded = [](std::uint64_t tokens) {
+        constexpr std::uint64_t kPadding = 256;
+        return (tokens + kPadding - 1) / kPadding * kPadding;
+    };
+    return static_cast<std::uint32_t>(padded(padded(context.n_ctx) / context.n_seq_max));
+}
+
 const Graph* graph_of_tier(const Inventory& inventory, std::uint32_t n_tokens) {
     for (const Graph& graph : inventory.graphs) {
         if (graph.n_tokens == n_tokens) return &graph;

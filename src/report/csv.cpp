@@ -41,22 +41,38 @@ std::string plan_columns(const TierPlan& tier, const Candidate& plan) {
                        in_mib(plan.memory.host.total()));
 }
 
+// Where stock llama.cpp holds the whole model, its tiers.
+std::vector<TierPlan> tiers_of(const PlanReport& report) {
+    if (!report.plan.baseline_vram) return report.plan.tiers;
+    std::vector<TierPlan> tiers;
+    for (const StockRate& rate : stock_rates(report)) {
+        TierPlan& tier = tiers.emplace_back();
+        tier.n_tokens = rate.n_tokens;
+        tier.viable = {rate.resident};
+        tier.empty = rate.empty;
+        tier.full = rate.full;
+    }
+    return tiers;
+}
+
+std::string line_of(const PlanReport& report, const TierPlan& tier) {
+    const Candidate* plan = tier.winner();
+    return fmt::format("{},{},{:.1f},{},{},{},{}\n",
+                       quoted(report.model_path),
+                       report.inventory.context.n_ctx,
+                       in_mib(report.budget.total),
+                       report.depth_tokens,
+                       tier.n_tokens,
+                       int{plan != nullptr},
+                       plan != nullptr ? plan_columns(tier, *plan) : ",,,,,,,,,,,,");
+}
+
 }  // namespace
 
 std::string to_csv(const std::vector<PlanReport>& reports) {
     std::string text(kColumns);
     for (const PlanReport& report : reports) {
-        for (const TierPlan& tier : report.plan.tiers) {
-            const Candidate* plan = tier.winner();
-            text += fmt::format("{},{},{:.1f},{},{},{},{}\n",
-                                quoted(report.model_path),
-                                report.inventory.context.n_ctx,
-                                in_mib(report.budget.total),
-                                report.depth_tokens,
-                                tier.n_tokens,
-                                int{plan != nullptr},
-                                plan != nullptr ? plan_columns(tier, *plan) : ",,,,,,,,,,,,");
-        }
+        for (const TierPlan& tier : tiers_of(report)) text += line_of(report, tier);
     }
     return text;
 }

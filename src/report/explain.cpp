@@ -18,18 +18,29 @@ std::string plan_title(const TierPlan& tier, const Candidate& plan) {
                        strategy_name(plan.choice.strategy));
 }
 
-std::string why_it_won(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
+// False where another is faster by so little that streaming less decided.
+bool is_fastest(const TierPlan& tier, const Candidate& plan) {
+    return std::none_of(tier.viable.begin(), tier.viable.end(), [&](const Candidate& other) {
+        return other.prediction &&
+               other.prediction->tokens_per_second > plan.prediction->tokens_per_second;
+    });
+}
+
+std::string why_it_won(const TierPlan& tier, const Candidate& plan) {
     const std::string choice = choice_text(plan.choice);
     if (!plan.prediction) {
         return fmt::format("- {}: keeps the most of the model on the GPU of all that fit\n",
                            choice);
     }
     return fmt::format(
-        "- {}: {} t/s at depth {}, the fastest of {} that fit; {:.1f} ms for a "
+        "- {}: {} t/s at depth {}, {} of {} that fit; {:.1f} ms for a "
         "pass, most of its work on: {}\n",
         choice,
         rate_text(plan.prediction),
-        report.depth_tokens,
+        plan.prediction->depth_tokens,
+        is_fastest(tier, plan)
+            ? "the fastest"
+            : fmt::format("within {} % of the fastest and streaming the least,", 100 * kEqualShare),
         tier.viable.size(),
         1e3 * plan.prediction->pass_seconds,
         bound_name(plan.prediction->bound_by));
@@ -107,7 +118,7 @@ std::string tier_text(const PlanReport& report, const TierPlan& tier) {
         }
         return text + "\n";
     }
-    return plan_title(tier, *plan) + why_it_won(report, tier, *plan) + rivals_text(tier, *plan) +
+    return plan_title(tier, *plan) + why_it_won(tier, *plan) + rivals_text(tier, *plan) +
            memory_text(plan->memory, report.plan.budget) + lanes_text(report, tier, *plan) + "\n";
 }
 

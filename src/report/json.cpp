@@ -82,7 +82,8 @@ Json stock_json(const PlanReport& report) {
         rates.push_back({{"tokens", rate.n_tokens},
                          {"device_bytes", rate.resident.memory.device.total()},
                          {"prediction", json_of(rate.resident.prediction)},
-                         {"empty_cache", json_of(rate.empty)}});
+                         {"empty_cache", json_of(rate.empty)},
+                         {"full_cache", json_of(rate.full)}});
     }
     return {{"vram_bytes", *report.plan.baseline_vram}, {"tiers", std::move(rates)}};
 }

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "report/report.h"
 #include "report/words.h"
@@ -99,22 +102,24 @@ std::string tiers_table(const PlanReport& report) {
 }
 
 // What stock reaches where it holds everything.
-std::string stock_table(const PlanReport& report) {
+std::string stock_table(const PlanReport& report, const std::vector<StockRate>& rates) {
     std::vector<Row> rows = {{"tokens",
                               "t/s at 0",
                               fmt::format("t/s at {}", report.depth_tokens),
+                              "t/s full",
                               "bound by",
                               "VRAM MiB"}};
-    for (const StockRate& rate : stock_rates(report)) {
+    for (const StockRate& rate : rates) {
         rows.push_back({std::to_string(rate.n_tokens),
                         rate_text(rate.empty),
                         rate_text(rate.resident.prediction),
+                        rate_text(rate.full),
                         rate.resident.prediction
                             ? std::string(bound_name(rate.resident.prediction->bound_by))
                             : "-",
                         mib_text(rate.resident.memory.device.total())});
     }
-    return markdown_table(rows, {true, true, true, false, true});
+    return markdown_table(rows, {true, true, true, true, false, true});
 }
 
 // Why the tiers without a plan have none.
@@ -133,48 +138,66 @@ std::string refusals(const PlanReport& report) {
 }
 
 // Batches that leave no room for the depth beside them are priced at what remains.
-std::string depth_note(const PlanReport& report) {
-    const std::uint32_t n_ctx = report.inventory.context.n_ctx;
-    std::string tokens;
-    for (const TierPlan& tier : report.plan.tiers) {
-        if (tier.n_tokens + std::uint64_t{report.depth_tokens} <= n_ctx) continue;
-        tokens += fmt::format("{}{}", tokens.empty() ? "" : ", ", tier.n_tokens);
-    }
-    if (tokens.empty()) return "";
+std::string depth_note(const PlanReport& report, const std::vector<std::uint32_t>& tiers) {
+    if (report.profile == nullptr) return "";
+    std::vector<std::uint32_t> clamped = tiers;
+    std::erase_if(clamped, [&](std::uint32_t n_tokens) {
+        const Graph& graph = *graph_of_tier(report.inventory, n_tokens);
+        return report.depth_tokens <= full_depth(report.inventory, graph);
+    });
+    if (clamped.empty()) return "";
     return fmt::format(
-        "\nBatches of {} tokens do not fit behind {} others: their rates are those of "
+        "\nBatches of {} tokens do not fit behind {} others{}: their rates are those of "
         "the full cache.\n",
-        tokens,
-        report.depth_tokens);
+        fmt::join(clamped, ", "),
+        report.depth_tokens,
+        report.inventory.context.n_seq_max > 1 ? " of each sequence" : "");
 }
 
-bool is_extrapolated(const VariantPlan& plan) {
-    for (const TierPlan& tier : plan.tiers) {
-        const Candidate* winner = tier.winner();
-        if (winner != nullptr && winner->prediction && winner->prediction->extrapolated)
-            return true;
+bool is_extrapolated(const std::optional<Prediction>& prediction) {
+    return prediction && prediction->extrapolated;
+}
+
+std::string extrapolation_note(bool is_extrapolated) {
+    if (!is_extrapolated) return "";
+    return "\nSome ops have no measured row near them in the profile: the rates are "
+           "extrapolated.\n";
+}
+
+// Where stock llama.cpp holds the whole model.
+std::string stock_text(const PlanReport& report) {
+    const std::vector<StockRate> rates = stock_rates(report);
+    std::vector<std::uint32_t> tiers;
+    bool extrapolated = false;
+    for (const StockRate& rate : rates) {
+        tiers.push_back(rate.n_tokens);
+        extrapolated = extrapolated || is_extrapolated(rate.resident.prediction);
     }
-    return false;
+    return fmt::format(
+               "Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
+               "pshard has nothing to add (pshard_disabled=1).\n\n",
+               mib_text(*report.plan.baseline_vram)) +
+           stock_table(report, rates) + depth_note(report, tiers) +
+           extrapolation_note(extrapolated);
+}
+
+std::string tiers_text(const PlanReport& report) {
+    std::vector<std::uint32_t> tiers;
+    bool extrapolated = false;
+    for (const TierPlan& tier : report.plan.tiers) {
+        const Candidate* winner = tier.winner();
+        if (winner == nullptr) continue;
+        tiers.push_back(tier.n_tokens);
+        extrapolated = extrapolated || is_extrapolated(winner->prediction);
+    }
+    return tiers_table(report) + depth_note(report, tiers) + refusals(report) +
+           extrapolation_note(extrapolated);
 }
 
 }  // namespace
 
 std::string to_markdown(const PlanReport& report) {
-    if (report.plan.baseline_vram) {
-        return head(report) +
-               fmt::format(
-                   "Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
-                   "pshard has nothing to add (pshard_disabled=1).\n\n",
-                   mib_text(*report.plan.baseline_vram)) +
-               stock_table(report);
-    }
-    std::string text = head(report) + tiers_table(report) + depth_note(report) + refusals(report);
-    if (is_extrapolated(report.plan)) {
-        text +=
-            "\nSome ops have no measured row near them in the profile: the rates are "
-            "extrapolated.\n";
-    }
-    return text;
+    return head(report) + (report.plan.baseline_vram ? stock_text(report) : tiers_text(report));
 }
 
 }  // namespace pshard

@@ -33,9 +33,11 @@ std::vector<StockRate> stock_rates(const PlanReport& report) {
         Evaluator evaluator(problem, graph);
         StockRate rate{graph.n_tokens,
                        evaluator.evaluate(everything, options_of(everything, false)),
+                       std::nullopt,
                        std::nullopt};
         if (rate.resident.verdict != Verdict::Viable) continue;
         rate.empty = evaluator.predict_at(rate.resident, 0);
+        rate.full = evaluator.predict_at(rate.resident, full_depth(report.inventory, graph));
         rates.push_back(std::move(rate));
     }
     return rates;

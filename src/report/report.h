@@ -57,6 +57,7 @@ struct StockRate {
     std::uint32_t n_tokens = 0;
     Candidate resident;  // priced at the report's depth
     std::optional<Prediction> empty;
+    std::optional<Prediction> full;
 };
 
 // By tier, where stock holds everything (VariantPlan::baseline_vram) and with ubatches that fit.

@@ -82,6 +82,9 @@ std::string context_text(const Inventory& inventory) {
                                    context.type_k,
                                    context.type_v,
                                    flash_attention_text(inventory));
+    if (context.n_seq_max > 1 && !context.kv_unified) {
+        text += fmt::format(", each of at most {} tokens", tokens_per_sequence(context));
+    }
     if (context.kv_unified) text += ", unified KV";
     if (context.swa_full) text += ", full SWA cache";
     return text;

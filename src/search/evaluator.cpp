@@ -39,7 +39,7 @@ bool runs_on(const StageCut& cut, Device device) {
 
 // Choices of one kind cut the graph into the same kinds of stages: what matters to the scratch is
 // which roles layers have beside each other, not how many have them.
-std::array<int, 8> kind_of(const PlanChoice& choice, const StageOptions& options, int n_layers) {
+std::array<int, 9> kind_of(const PlanChoice& choice, const StageOptions& options, int n_layers) {
     const auto part_of = [&](int n, int whole) { return n == 0 ? 0 : n == whole ? 2 : 1; };
     return {strategy_id(choice.strategy),
             part_of(choice.n_pinned, n_layers),
@@ -48,7 +48,8 @@ std::array<int, 8> kind_of(const PlanChoice& choice, const StageOptions& options
             static_cast<int>(choice.overflow),
             choice.output_on_gpu ? 1 : 0,
             choice.pin_from_back ? 1 : 0,
-            options.slice_experts ? 1 : 0};
+            options.slice_experts ? 1 : 0,
+            static_cast<int>(options.offload)};
 }
 
 bool streams(const Placement& placement) {
@@ -84,6 +85,14 @@ StageOptions options_of(const PlanChoice& choice, bool slice_experts) {
     return {stock ? OpOffload::Stock : OpOffload::Never, slice_experts};
 }
 
+std::uint32_t full_depth(const Inventory& inventory, const Graph& graph) {
+    const std::uint32_t n_seqs = std::max(graph.n_seqs, 1U);
+    const bool unified = inventory.context.kv_unified;
+    const std::uint32_t n_cells = tokens_per_sequence(inventory.context) / (unified ? n_seqs : 1);
+    const std::uint32_t n_own = (graph.n_tokens + n_seqs - 1) / n_seqs;
+    return n_cells > n_own ? n_cells - n_own : 0;
+}
+
 Evaluator::Evaluator(const Problem& problem, const Graph& graph)
     : problem_(problem), graph_(graph) {
     if (problem.profile == nullptr) return;
@@ -97,6 +106,11 @@ Evaluator::Sized Evaluator::size(const PlanChoice& choice,
     Sized sized;
     sized.placement = expand(problem_.inventory, choice);
     sized.cut = cut_stages(problem_.inventory, graph_, sized.placement, options);
+    if (Result<Schedule> schedule = make_schedule(sized.cut)) {
+        sized.schedule = std::move(schedule.value());
+    } else {
+        sized.streamable = schedule.error();
+    }
     if (with_scratch) {
         sized.scratch =
             layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut, options.offload);
@@ -139,18 +153,18 @@ std::optional<Prediction> Evaluator::predict(const Sized& sized,
                                              std::uint32_t depth_tokens,
                                              Timeline* timeline) {
     if (!roofline_ || !link_) return std::nullopt;
+    depth_tokens = std::min(depth_tokens, full_depth(problem_.inventory, graph_));
     const GraphCost& cost = cost_at(depth_tokens);
     const bool known = (cost.gpu.known() || !runs_on(sized.cut, Device::Gpu)) &&
                        (cost.cpu.known() || !runs_on(sized.cut, Device::Cpu));
-    const Result<Schedule> schedule = make_schedule(sized.cut);
-    if (!known || !schedule) return std::nullopt;
+    if (!known || !sized.streamable) return std::nullopt;
     const PassContext context{cost,
                               *link_,
                               page_locked_share(candidate.memory.host, problem_.host),
                               candidate.options.offload};
     const PassCosts costs =
         price_pass(problem_.inventory, graph_, sized.placement, sized.cut, context);
-    Result<Simulation> simulation = simulate(schedule.value(), costs);
+    Result<Simulation> simulation = simulate(sized.schedule, costs);
     PSHARD_CHECK(simulation.ok());
     if (timeline != nullptr) *timeline = std::move(simulation.value().timeline);
     const Seconds seconds = simulation.value().pass_seconds;
@@ -168,11 +182,7 @@ Candidate Evaluator::judged(const Sized& sized,
     candidate.choice = choice;
     candidate.options = options;
     candidate.memory = memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
-    const Result<Schedule> schedule = make_schedule(sized.cut);
-    judge(candidate,
-          problem_.budget,
-          problem_.host,
-          schedule ? Status(Done{}) : Status(schedule.error()));
+    judge(candidate, problem_.budget, problem_.host, sized.streamable);
     candidate.prediction = predict(sized, candidate, problem_.depth_tokens, nullptr);
     return candidate;
 }
@@ -205,9 +215,7 @@ TierDetail Evaluator::detail(const Candidate& candidate) {
     Timeline timeline;
     const auto prediction = predict(sized, candidate, problem_.depth_tokens, &timeline);
     if (prediction) detail.timeline = std::move(timeline);
-    if (Result<Schedule> schedule = make_schedule(sized.cut)) {
-        detail.schedule = std::move(schedule.value());
-    }
+    detail.schedule = std::move(sized.schedule);
     detail.placement = std::move(sized.placement);
     detail.cut = std::move(sized.cut);
     detail.scratch = std::move(sized.scratch);

@@ -35,6 +35,9 @@ struct TierDetail {
     std::optional<Timeline> timeline;  // nullopt: no profile
 };
 
+// Tokens of each sequence before the batch of a graph that fill the cache: its own are the last.
+std::uint32_t full_depth(const Inventory& inventory, const Graph& graph);
+
 class Evaluator {
 public:
     Evaluator(const Problem& problem, const Graph& graph);
@@ -43,13 +46,13 @@ public:
     // corrected by every exact evaluation that finds more.
     Bytes device_bytes(const PlanChoice& choice, const StageOptions& options);
 
-    // Exact, at the problem's depth.
+    // Exact, at the problem's depth, or at a full cache where the batch does not fit behind it.
     Candidate evaluate(const PlanChoice& choice, const StageOptions& options);
 
     // The same with the scratch of a choice of the same kind: a fraction of the time.
     Candidate estimate(const PlanChoice& choice, const StageOptions& options);
 
-    // At another depth.
+    // At another depth, likewise.
     std::optional<Prediction> predict_at(const Candidate& candidate, std::uint32_t depth_tokens);
 
     TierDetail detail(const Candidate& candidate);
@@ -59,6 +62,8 @@ private:
         Placement placement;
         StageCut cut;
         ScratchLayout scratch;
+        Schedule schedule;
+        Status streamable = Done{};  // why there is no schedule
     };
 
     struct ScratchPeaks {
@@ -81,7 +86,7 @@ private:
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::uint32_t, GraphCost> costs_;            // by depth
-    std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
+    std::map<std::array<int, 9>, ScratchPeaks> scratch_;  // by kind of choice
 };
 
 // What stock llama.cpp does with a choice: its op-offload where the choice is stock's own.

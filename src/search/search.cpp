@@ -25,7 +25,7 @@ PlanChoice everything_resident(const Inventory& inventory) {
 class TierSearch {
 public:
     TierSearch(const Problem& problem, const Graph& graph)
-        : problem_(problem), evaluator_(problem, graph) {
+        : problem_(problem), graph_(graph), evaluator_(problem, graph) {
         plan_.n_tokens = graph.n_tokens;
     }
 
@@ -41,7 +41,7 @@ public:
         prefer_less_streaming();
         if (const Candidate* winner = plan_.winner()) {
             plan_.empty = evaluator_.predict_at(*winner, 0);
-            plan_.full = evaluator_.predict_at(*winner, last_depth(plan_.n_tokens));
+            plan_.full = evaluator_.predict_at(*winner, full_depth(problem_.inventory, graph_));
         }
         return std::move(plan_);
     }
@@ -58,12 +58,6 @@ private:
             return a.memory.host.streamed < b.memory.host.streamed;
         });
         std::rotate(viable.begin(), least, least + 1);
-    }
-
-    // With a full cache the last tier's tokens are its last cells.
-    std::uint32_t last_depth(std::uint32_t n_tokens) const {
-        const std::uint32_t n_ctx = problem_.inventory.context.n_ctx;
-        return n_ctx > n_tokens ? n_ctx - n_tokens : 0;
     }
 
     void try_strategy(Strategy strategy) {
@@ -125,6 +119,7 @@ private:
     }
 
     const Problem& problem_;
+    const Graph& graph_;
     Evaluator evaluator_;
     TierPlan plan_;
 };

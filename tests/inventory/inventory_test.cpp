@@ -28,6 +28,19 @@ TEST(OutputRows, AreNeverMoreThanTokens) {
     EXPECT_EQ(output_rows(context, 2), 2U);
 }
 
+// 4096 / 4; ceil(4096 / 256) * 256 / 3 = 1365, in steps of 256.
+TEST(TokensPerSequence, AreTheShareOfASequence) {
+    ContextSpec context;
+    context.n_ctx = 4096;
+    EXPECT_EQ(tokens_per_sequence(context), 4096U);
+    context.n_seq_max = 4;
+    EXPECT_EQ(tokens_per_sequence(context), 1024U);
+    context.n_seq_max = 3;
+    EXPECT_EQ(tokens_per_sequence(context), 1536U);
+    context.kv_unified = true;
+    EXPECT_EQ(tokens_per_sequence(context), 4096U);
+}
+
 TEST(GraphOfTier, IsFoundByItsTokens) {
     Inventory inventory;
     inventory.graphs.resize(2);

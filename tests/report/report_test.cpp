@@ -1,6 +1,8 @@
 // Reports and the registry's form of a plan, on toy models.
 #include "report/report.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -71,7 +73,47 @@ TEST_F(Reports, ModelThatFitsShowsStockRates) {
     const std::string text = to_markdown(report_);
     EXPECT_THAT(text, HasSubstr("pshard_disabled=1"));
     EXPECT_EQ(stock_rates(report_).size(), report_.inventory.graphs.size());
+    EXPECT_THAT(text, HasSubstr("| t/s full |"));
     EXPECT_EQ(explain(report_), "");
+    const std::string csv = to_csv({report_});
+    EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2) << "two tiers";
+    EXPECT_FALSE(
+        json::parse(to_json({report_}))["plans"][0]["stock_holds_all"]["tiers"][0]["full_cache"]
+            .is_null());
+}
+
+// 8 cells: the batch of 4 does not fit behind 5 tokens, with a profile or where stock holds all.
+TEST_F(Reports, NamesBatchesThatDoNotFitBehindTheDepth) {
+    report_.inventory.context.n_ctx = 8;
+    report_.depth_tokens = 5;
+    search();
+    const std::string note = "Batches of 4 tokens do not fit behind 5 others: their rates";
+    EXPECT_THAT(to_markdown(report_), HasSubstr(note));
+    for (const TierPlan& tier : report_.plan.tiers) {
+        EXPECT_EQ(tier.winner()->prediction->depth_tokens, tier.n_tokens == 4 ? 4 : 5);
+    }
+    report_.budget.total = 1 << 20;
+    search();
+    EXPECT_THAT(to_markdown(report_), HasSubstr(note));
+    report_.profile = nullptr;
+    EXPECT_THAT(to_markdown(report_), Not(HasSubstr(note)));
+}
+
+TEST_F(Reports, SaysWhatEachSequenceHolds) {
+    report_.inventory.context.n_ctx = 4096;
+    EXPECT_THAT(context_text(report_.inventory), Not(HasSubstr("each of")));
+    report_.inventory.context.n_seq_max = 4;
+    EXPECT_THAT(context_text(report_.inventory), HasSubstr(", each of at most 1024 tokens"));
+    report_.inventory.context.kv_unified = true;
+    EXPECT_THAT(context_text(report_.inventory), Not(HasSubstr("each of")));
+}
+
+// Rivals that are faster by less than kEqualShare, and stream more.
+TEST_F(Reports, ExplainSaysWhereTheFastestIsNotThePlan) {
+    TierPlan& tier = report_.plan.tiers[0];
+    tier.viable[1].prediction->tokens_per_second =
+        tier.viable[0].prediction->tokens_per_second * (1 + 0.5 * kEqualShare);
+    EXPECT_THAT(explain(report_), HasSubstr("within 0.1 % of the fastest and streaming the least"));
 }
 
 TEST_F(Reports, ExplainTellsWhyEachRivalLost) {

@@ -97,6 +97,26 @@ TEST_P(SearchOnToys, FindsWhatExhaustiveEnumerationFinds) {
     EXPECT_GE(compared, 8);
 }
 
+// 4096 / 4 tokens for each of four sequences, less its own of the batch.
+TEST(FullDepth, IsWhatASequenceHoldsBesideItsBatch) {
+    Inventory inventory;
+    inventory.context.n_ctx = 4096;
+    Graph graph;
+    graph.n_tokens = 16;
+    EXPECT_EQ(full_depth(inventory, graph), 4080U);
+    inventory.context.n_seq_max = 4;
+    graph.n_seqs = 1;
+    EXPECT_EQ(full_depth(inventory, graph), 1008U);
+    graph.n_seqs = 4;
+    EXPECT_EQ(full_depth(inventory, graph), 1020U);
+    inventory.context.kv_unified = true;
+    EXPECT_EQ(full_depth(inventory, graph), 1020U);
+    graph.n_seqs = 1;
+    EXPECT_EQ(full_depth(inventory, graph), 4080U);
+    graph.n_tokens = 5000;
+    EXPECT_EQ(full_depth(inventory, graph), 0U);
+}
+
 TEST_P(SearchOnToys, NeverPredictsSlowerWithMoreBudget) {
     const Inventory inventory = model();
     const Bytes all = bytes_of_everything(inventory);
