@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "capture/capture.h"
 #include "plan/verify.h"
 #include "search/search.h"
 #include "strategy/propose.h"
@@ -19,6 +18,7 @@
 namespace pshard {
 namespace {
 
+using testing_support::captured_ubatch;
 using testing_support::sparse_model;
 using testing_support::stock_memory;
 using testing_support::StockMemory;
@@ -27,6 +27,10 @@ struct OracleModel {
     const char* shape;
     const char* quant;
 };
+
+void PrintTo(const OracleModel& model, std::ostream* out) {
+    *out << model.shape << ' ' << model.quant;
+}
 
 constexpr OracleModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
                                    {"Llama-3.3-70B", "Q4_K_M"},
@@ -46,23 +50,6 @@ constexpr OracleModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
 
 constexpr double kBudgetShares[] = {0.25, 0.5, 0.8};  // of all-resident
 constexpr std::size_t kChoicesPerBudget = 4;
-
-Inventory capture_one(const std::filesystem::path& path, std::uint32_t n_ubatch) {
-    CaptureRequest request;
-    request.model_path = path;
-    request.context.n_ctx = 8192;
-    request.context.n_batch = n_ubatch;
-    request.context.n_ubatch = n_ubatch;
-    request.context.flash_attention = FlashAttention::On;
-    request.tiers = {n_ubatch};
-    request.backend_dir = PSHARD_LLAMA_BIN_DIR;
-    Result<Inventory> inventory = capture_inventory(request);
-    if (!inventory) {
-        ADD_FAILURE() << inventory.error().text();
-        return {};
-    }
-    return std::move(inventory).value();
-}
 
 // Exportable choices that fit, spread evenly; stock's own fit always among them.
 std::vector<PlanChoice> choices_at(const Inventory& inventory, Evaluator& evaluator, Bytes budget) {
@@ -144,8 +131,9 @@ protected:
     }
 
     void check_batch(std::uint32_t n_ubatch) {
-        inventory_ = capture_one(path_, n_ubatch);
-        ASSERT_EQ(inventory_.graphs.size(), 1U);
+        Result<Inventory> captured = captured_ubatch(path_, n_ubatch);
+        ASSERT_TRUE(captured.ok()) << captured.error().text();
+        inventory_ = std::move(captured).value();
         const Bytes all = all_resident_bytes(inventory_, inventory_.graphs.front());
         for (const double share : kBudgetShares) {
             const Problem problem{inventory_, nullptr, Bytes(double(all) * share), 4096, {}, {}};

@@ -14,7 +14,6 @@
 #include <gtest/gtest.h>
 #include <llama.h>
 
-#include "capture/capture.h"
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
 #include "search/search.h"
@@ -49,6 +48,10 @@ struct FitModel {
     const char* quant;
 };
 
+void PrintTo(const FitModel& model, std::ostream* out) {
+    *out << model.shape << ' ' << model.quant;
+}
+
 constexpr std::array<FitModel, 4> kModels = {{{"Llama-3.1-8B", "Q8_0"},
                                               {"Qwen3-32B", "Q4_0"},
                                               {"Qwen3-30B-A3B", "Q4_K_M"},
@@ -66,15 +69,7 @@ protected:
         const auto path = testing_support::sparse_model(GetParam().shape, GetParam().quant);
         ASSERT_TRUE(path.ok()) << path.error().text();
         path_ = path.value();
-        CaptureRequest request;
-        request.model_path = path_;
-        request.context.n_ctx = 8192;
-        request.context.n_batch = kUbatch;
-        request.context.n_ubatch = kUbatch;
-        request.context.flash_attention = FlashAttention::On;
-        request.tiers = {kUbatch};
-        request.backend_dir = PSHARD_LLAMA_BIN_DIR;
-        Result<Inventory> inventory = capture_inventory(request);
+        Result<Inventory> inventory = testing_support::captured_ubatch(path_, kUbatch);
         ASSERT_TRUE(inventory.ok()) << inventory.error().text();
         inventory_ = std::move(inventory).value();
     }

@@ -81,6 +81,8 @@ struct Fault {
     std::vector<const char*> warnings;  // each a part of one, in order
 };
 
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
 class RegistryBad : public testing::TestWithParam<Fault> {};
 
 TEST_P(RegistryBad, IsReportedAndNothingPassesForAnotherPlan) {

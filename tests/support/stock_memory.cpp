@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "capture/capture.h"
 #include "capture/gguf_header.h"
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
@@ -93,6 +94,18 @@ Result<StockMemory> stock_memory(const std::string& model_path,
     const ContextPtr made(llama_init_from_model(model.get(), params.value()));
     if (!made) return Error{"llama.cpp could not make a context", {model_path}};
     return measure(made.get(), device);
+}
+
+Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n_ubatch) {
+    CaptureRequest request;
+    request.model_path = model_path;
+    request.context.n_ctx = 8192;
+    request.context.n_batch = n_ubatch;
+    request.context.n_ubatch = n_ubatch;
+    request.context.flash_attention = FlashAttention::On;
+    request.tiers = {n_ubatch};
+    request.backend_dir = PSHARD_LLAMA_BIN_DIR;
+    return capture_inventory(request);
 }
 
 Result<std::filesystem::path> sparse_model(const std::string& shape_name,

@@ -22,6 +22,9 @@ Result<StockMemory> stock_memory(const std::string& model_path,
                                  const ContextSpec& context,
                                  const StockArgs& args);
 
+// Our capture for the comparison: the graph of one ubatch in 8192 tokens, flash attention on.
+Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n_ubatch);
+
 // The sparse model of a known shape, written once per process and kept until it ends.
 Result<std::filesystem::path> sparse_model(const std::string& shape, const std::string& quant);
 
