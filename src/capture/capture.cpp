@@ -72,7 +72,11 @@ public:
         model_ = load_without_weights(paths, device_, request_.load_mtp);
         if (!model_) return Error{"llama.cpp could not load the model", {}};
         context_ = make_context(params);
-        if (!context_) return Error{"llama.cpp could not make a context of the model", {}};
+        if (!context_) {
+            return Error{fmt::format("llama.cpp could not make a context of {} tokens of the model",
+                                     params.n_ctx),
+                         {}};
+        }
         add_weights(files);
         add_states();
         Status status = add_graphs(params);
@@ -255,6 +259,9 @@ Error explained(const Error& error,
              at = complaint.find(loaded)) {
             complaint.replace(at, loaded.size(), path);
         }
+    }
+    if (complaint.find("std::bad_alloc") != std::string::npos) {
+        complaint = "there is not enough memory for it; give a smaller -c";
     }
     const std::string reason = complaint.empty() ? "" : fmt::format(": {}", complaint);
     return Error{error.message + reason, {path}};

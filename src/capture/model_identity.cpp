@@ -45,7 +45,8 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
         return Error{"names no architecture (general.architecture): it is no language model",
                      {first.path()}};
     }
-    const std::uint64_t n_layers = figure(first, "block_count");
+    const std::uint64_t n_layers =
+        first.integer(fmt::format("{}.block_count", inventory.architecture)).value_or(0);
     if (n_layers == 0 || n_layers > kMaxLayers) {
         return Error{fmt::format("says that it has {} layers ({}.block_count): it is no language "
                                  "model, or damaged",
