@@ -191,9 +191,13 @@ Result<Outcome> plan_model(const Options& options, const Machine& machine) {
 Result<Outcome> plan(const Options& options) {
     const Result<Machine> machine = load_machine(options);
     if (!machine) return machine.error();
-    for (const std::string& note : machine.value().notes) log_line("note: " + note);
-    if (!options.inventory.empty()) return plan_saved(options, machine.value());
-    return plan_model(options, machine.value());
+    Result<Outcome> outcome = options.inventory.empty() ? plan_model(options, machine.value())
+                                                        : plan_saved(options, machine.value());
+    // An error stands alone.
+    for (const std::string& note : machine.value().notes) {
+        if (outcome) log_line("note: " + note);
+    }
+    return outcome;
 }
 
 }  // namespace pshard::tool
