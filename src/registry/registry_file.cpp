@@ -1,5 +1,7 @@
 #include "registry/registry_file.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -7,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/units.h"
+#include "registry/registry_blocks.h"
 #include "registry/registry_lines.h"
 #include "registry/registry_merge.h"
 
@@ -14,6 +17,48 @@ namespace pshard {
 namespace {
 
 constexpr std::size_t kMaxBytes = 64 * kMiB;
+
+// A variant's last tier is its ubatch. Well-formed lines whose end was cut off have no other fault.
+std::optional<std::string> missing_tiers(const VariantBlock& block) {
+    std::uint32_t last = 0;
+    for (const RegistryLine& line : block.lines) {
+        if (line.kind == LineKind::Disabled) return std::nullopt;
+        if (const auto tier = parse_tier_header(line.text)) last = tier->bs;
+    }
+    const std::uint32_t wanted = std::max(block.header->cache_ubatch, 1U);
+    if (last >= wanted) return std::nullopt;
+    return fmt::format("expected tiers up to {} tokens below, found {}",
+                       wanted,
+                       last == 0 ? "none" : fmt::format("the last at {}", last));
+}
+
+std::vector<Error> incomplete_variants(const std::string& text, const std::string& path) {
+    std::vector<Error> faults;
+    for (const SectionBlock& section : registry_blocks(text, path).sections) {
+        for (const VariantBlock& variant : section.variants) {
+            const auto reason = variant.header ? missing_tiers(variant) : std::nullopt;
+            if (!reason) continue;
+            const auto header =
+                std::ranges::find(variant.lines, LineKind::Variant, &RegistryLine::kind);
+            faults.push_back({*reason, {path, header->number, 1}});
+        }
+    }
+    return faults;
+}
+
+// What is malformed in the new text. Only the old text shows that its last line was cut off.
+std::vector<Error> faults_of(const std::string& merged,
+                             const std::string& old_text,
+                             const std::string& path) {
+    Result<RegistryReading> reading = read_registry(merged, path);
+    PSHARD_CHECK(reading.ok());
+    std::vector<Error> faults = std::move(reading.value().warnings);
+    std::ranges::move(incomplete_variants(merged, path), std::back_inserter(faults));
+    if (!old_text.empty() && !old_text.ends_with('\n')) {
+        faults.push_back({"the last line of the old file was cut off", {path}});
+    }
+    return faults;
+}
 
 }  // namespace
 
@@ -23,8 +68,8 @@ Result<RegistryReading> load_registry(const std::string& path) {
     return read_registry(text.value().value_or(""), path);
 }
 
-Status update_registry(const std::string& path, const RegistrySection& own) {
-    if (Status writable = check_writable(own); !writable.ok()) return writable;
+Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& own) {
+    if (Status writable = check_writable(own); !writable.ok()) return writable.error();
     Result<FileUpdate> update = FileUpdate::begin(path);
     if (!update.ok()) return update.error();
     const Result<std::optional<std::string>> old_text = update.value().read(kMaxBytes);
@@ -38,8 +83,10 @@ Status update_registry(const std::string& path, const RegistrySection& own) {
     if (merged.size() > kMaxBytes) {
         return Error{fmt::format("the registry would grow beyond {} bytes", kMaxBytes), {path}};
     }
-    if (merged == text) return Done{};
-    return update.value().commit(merged);
+    if (merged != text) {
+        if (Status written = update.value().commit(merged); !written.ok()) return written.error();
+    }
+    return faults_of(merged, text, path);
 }
 
 }  // namespace pshard

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "registry/registry_text.h"
@@ -20,6 +21,8 @@ Result<RegistryReading> load_registry(const std::string& path);
 // The file is replaced as a whole or not at all, also if the program is killed, and other planners
 // that do the same wait for each other. Fails without a change if the file is not a registry, or
 // cannot be written.
-Status update_registry(const std::string& path, const RegistrySection& own);
+//
+// Returns what is malformed in the file that now stands there, and was kept as it was.
+Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& own);
 
 }  // namespace pshard

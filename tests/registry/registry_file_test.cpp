@@ -8,11 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/temp_folder.h"
 #include "base/units.h"
 #include "registry/goldens.h"
+#include "registry/registry_lines.h"
 
 namespace pshard {
 namespace {
@@ -20,6 +22,7 @@ namespace {
 using test::put_text;
 using test::TempFolder;
 using test::text_in;
+using testing::HasSubstr;
 
 const std::string kName = "model.gguf" + std::string(kRegistrySuffix);
 
@@ -71,7 +74,7 @@ TEST(RegistryFile, RefusesWhatIsNoRegistry) {
     for (const std::string& text : {std::string("GGUF\0\0", 6), std::string("my notes\n"), large}) {
         put_text(path, text);
         EXPECT_FALSE(load_registry(path).ok());
-        const Status status = update_registry(path, test::toy_section(2048, 600));
+        const auto status = update_registry(path, test::toy_section(2048, 600));
         ASSERT_FALSE(status.ok());
         EXPECT_EQ(status.error().place.file, path);
         EXPECT_TRUE(text_in(path) == text);
@@ -79,6 +82,63 @@ TEST(RegistryFile, RefusesWhatIsNoRegistry) {
     }
     EXPECT_FALSE(load_registry(folder.file("")).ok());
     EXPECT_FALSE(update_registry(folder.file(""), test::toy_section(2048, 600)).ok());
+}
+
+// With a plan for every batch up to the variant's ubatch.
+RegistrySection whole_section() {
+    RegistrySection section = test::toy_section(2048, 600);
+    section.variants[0].tiers.push_back(test::toy_tier(2, 512));
+    return section;
+}
+
+// A golden that ends in the middle of the override list of its second tier.
+TEST(RegistryFile, NamesWhatItKeepsOfADamagedFile) {
+    const TempFolder folder;
+    const std::string path = folder.file(kName);
+    const std::string whole = test::golden_text(test::kGoldens[0]);
+    const std::string cut = whole.substr(0, whole.find("ot=", whole.find("[tier 1")) + 20);
+    put_text(path, cut);
+    const auto faults = update_registry(path, test::toy_section(2048, 600));
+    ASSERT_TRUE(faults.ok());
+    std::string texts;
+    for (const Error& fault : faults.value()) texts += fault.text() + "\n";
+    EXPECT_THAT(texts, HasSubstr(path + ":6:1: expected tiers up to"));
+    EXPECT_THAT(texts, HasSubstr("the tier is not viable"));
+    EXPECT_THAT(texts, HasSubstr("cut off"));
+    EXPECT_TRUE(text_in(path).starts_with(cut + "\n"));
+    EXPECT_TRUE(update_registry(path, test::toy_section(2048, 700)).ok());
+    EXPECT_TRUE(text_in(path).starts_with(cut + "\n"));
+}
+
+TEST(RegistryFile, HasNothingToNameInASoundFile) {
+    const TempFolder folder;
+    for (const test::Golden& golden : test::kGoldens) {
+        put_text(folder.file(kName), test::golden_text(golden));
+        const auto faults = update_registry(folder.file(kName), whole_section());
+        ASSERT_TRUE(faults.ok());
+        EXPECT_TRUE(faults.value().empty()) << faults.value()[0].text();
+    }
+}
+
+// Every second line ends with CR LF: the lines of others stay byte for byte, and mean the same.
+TEST(RegistryFile, KeepsMixedLineEnds) {
+    const TempFolder folder;
+    const std::string path = folder.file(kName);
+    const std::string golden = test::golden_text(test::kGoldens[0]);
+    std::string mixed;
+    for (const RegistryLine& line : registry_lines(golden)) {
+        mixed += std::string(line.text) + (line.number % 2 == 0 ? "\r\n" : "\n");
+    }
+    put_text(path, mixed);
+    const RegistrySection own = whole_section();
+    const auto faults = update_registry(path, own);
+    ASSERT_TRUE(faults.ok());
+    EXPECT_TRUE(faults.value().empty());
+    EXPECT_EQ(text_in(path), mixed + to_text(own));
+    put_text(path, golden + to_text(own));
+    const Registry same = loaded(path).registry;
+    put_text(path, mixed + to_text(own));
+    EXPECT_EQ(loaded(path).registry, same);
 }
 
 TEST(RegistryFile, RefusesWhatHasNoWrittenForm) {
@@ -94,7 +154,7 @@ TEST(RegistryFile, RefusesWhatHasNoWrittenForm) {
 
 TEST(RegistryFile, SaysOnceWhyItCannotBeWritten) {
     const TempFolder folder;
-    const Status status = update_registry(folder.file("no/f"), test::toy_section(2048, 600));
+    const auto status = update_registry(folder.file("no/f"), test::toy_section(2048, 600));
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().text(),
               folder.file("no/f.pshard-tmp") +

@@ -1,4 +1,6 @@
 // Whatever it is given: one clear sentence, exit code 1, nothing written, no crash.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include <gmock/gmock.h>
@@ -12,12 +14,20 @@ namespace {
 class BadInput : public ToolTest {
 protected:
     void expect_error(const std::vector<std::string>& arguments, const std::string& what) const {
+        expect_says(arguments, "", what);
+    }
+
+    // `said`: a part of the one line on stderr.
+    void expect_says(const std::vector<std::string>& arguments,
+                     const std::string& said,
+                     const std::string& what = "") const {
         const ToolRun tool = run(arguments);
         SCOPED_TRACE(what + ": " + tool.err);
         EXPECT_EQ(tool.exit_code, 1);
         EXPECT_EQ(tool.out, "");
         EXPECT_EQ(std::count(tool.err.begin(), tool.err.end(), '\n'), 1);
         EXPECT_TRUE(tool.err.starts_with("llama-pshard-plan-params: "));
+        EXPECT_THAT(tool.err, testing::HasSubstr(said));
         for (const auto& file : std::filesystem::directory_iterator(folder_)) {
             EXPECT_EQ(file.path().string().find("registry"), std::string::npos) << file.path();
         }
@@ -59,7 +69,7 @@ TEST_F(BadInput, Files) {
     expect_error(with(file("text.gguf", "hello\n")), "text");
     expect_error(with("/dev/null"), "a device");
     expect_error(with(model_of("no_layers.gguf", 0, 32, 4)), "no layers");
-    expect_error(with(model_of("many_layers.gguf", 4000000000U, 32, 4)), "too many layers");
+    expect_says(with(model_of("many_layers.gguf", 4294967295U, 32, 4)), "4294967295 layers");
     expect_error(with(model_of("no_width.gguf", 2, 0, 4)), "no width");
     expect_error(with(model_of("no_heads.gguf", 2, 32, 0)), "no heads");
     expect_error(with(model_of("no_tensors.gguf", 2, 32, 4)), "tensors are missing");
@@ -110,6 +120,7 @@ TEST_F(BadInput, Flags) {
     expect_error({}, "nothing");
     expect_error(planning({"--no-such-flag"}), "unknown flag");
     expect_error(planning({"stray"}), "stray word");
+    expect_says(planning({"-sm", "foo"}), "'foo' is none of none, layer, row, tensor");
     expect_error({"-m"}, "no value");
     expect_error(planning({"-ctk", "q9_9"}), "cache type");
     expect_error(planning({"-fa", "maybe"}), "flash attention");
@@ -117,7 +128,26 @@ TEST_F(BadInput, Flags) {
     expect_error(planning({"--device", "nosuch"}), "device");
     expect_error(planning({"-p", "512"}), "bench flags alone");
     expect_error(planning({"--bench-plan"}), "-c beside bench plan");
-    expect_error({"-m", model_, "--bench-plan", "-d", "1-5*1", "-mva", "500"}, "endless range");
+    const auto bench = [&](const char* depths) {
+        return std::vector<std::string>{"-m", model_, "--bench-plan", "-d", depths, "-mva", "500"};
+    };
+    expect_says(bench("1-5*1"), "range never ends");
+    expect_says(bench("1-1000000"), "it holds more than 1000 values");
+    expect_says(bench("1024-128"), "1024-128 ends before it begins");
+    const std::string path = folder_ / "one";
+    expect_says(planning({"--registry", path, "--save-inventory", folder_ / "." / "one"}),
+                "the same file");
+}
+
+// llama.cpp's spellings are exact.
+TEST_F(BadInput, Spellings) {
+    expect_says(planning({"-ctx-size", "4096"}), "unknown argument '-ctx-size'; write --ctx-size");
+    expect_says(planning({"-ctx_size=4096"}),
+                "unknown argument '-ctx_size=4096'; write --ctx-size");
+    expect_says(planning({"-model", "x"}), "write --model");
+    expect_says(planning({"-c8192"}), "'-c' and its value are two words: -c 8192");
+    expect_says(planning({"-c=8192"}), "'-c' and its value are two words: -c 8192");
+    expect_says(planning({"-zeta"}), "unknown argument '-zeta'; --help lists the flags");
 }
 
 TEST_F(BadInput, Environment) {
@@ -137,14 +167,34 @@ TEST_F(BadInput, Profiles) {
     expect_error(planning(), "a folder");
 }
 
+// Nobody writes into them: the planner must not wait.
+TEST_F(BadInput, Pipes) {
+    const std::string pipe = folder_ / "pipe";
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    expect_says(planning({"--gpu-profile", pipe}), "folder, pipe or device");
+    expect_says(planning({"--cpu-profile", pipe}), "folder, pipe or device");
+    expect_says({"--inventory", pipe, "-mva", "500"}, "this is not a file");
+    expect_says(planning({"--no-registry", "--save-inventory", pipe}), "is no inventory");
+    expect_error({"-m", pipe, "-mva", "500"}, "pipe");
+    expect_says(planning({"--registry", pipe}), "this is not a file");
+    environment_["PSHARD_GPU_PROFILE"] = pipe;
+    expect_says(planning(), "folder, pipe or device");
+}
+
 TEST_F(BadInput, Inventories) {
     expect_error({"--inventory", folder_ / "missing", "-mva", "500"}, "missing");
-    expect_error({"--inventory", file("bad", "nonsense\n"), "-mva", "500"}, "malformed");
+    expect_says({"--inventory", file("bad", "nonsense\n"), "-mva", "500"}, "expected");
+    const std::string saved = folder_ / "saved";
+    ASSERT_EQ(run(planning({"--no-registry", "--save-inventory", saved})).exit_code, 0);
+    std::string text = read_text(saved);
+    text[text.find("n_ctx 4096") + 6] = '5';
+    expect_says({"--inventory", file("edited", text), "-mva", "500"}, "checksum does not agree");
 }
 
 TEST_F(BadInput, DraftModelsAndProjectors) {
     expect_error(planning({"-md", folder_ / "missing"}), "draft model");
-    expect_error(planning({"--mmproj", file("text", "hello")}), "projector");
+    expect_error(planning({"--mmproj", file("text", "hello")}), "GGUF");
+    expect_says(planning({"--mmproj", model_}), "is no projector: its architecture is 'llama'");
 }
 
 }  // namespace

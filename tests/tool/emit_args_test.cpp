@@ -20,6 +20,10 @@ struct EmitCase {
     int budget_mib;
 };
 
+void PrintTo(const EmitCase& one, std::ostream* out) {
+    *out << one.shape << ' ' << one.quant << ' ' << one.budget_mib << " MiB";
+}
+
 class EmitArgs : public ToolTest, public testing::WithParamInterface<EmitCase> {
 protected:
     static std::vector<std::string> lines_of(const std::string& command) {
@@ -96,6 +100,26 @@ TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
     EXPECT_NEAR(in_mib(placed.value().model), mib_after(tool.err, "weights "), 0.051);
     EXPECT_NEAR(in_mib(placed.value().context), mib_after(tool.err, "KV and state "), 0.051);
     EXPECT_LE(in_mib(placed.value().model + placed.value().context), GetParam().budget_mib);
+}
+
+class EmitArgsFlags : public ToolTest {};
+
+// The scratch of op-offload is more than the budget; without it nothing is on the GPU.
+TEST_F(EmitArgsFlags, TinyBudgetTurnsOpOffloadOff) {
+    const ToolRun tool =
+        run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "60", "--emit-args"});
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.out, testing::HasSubstr("--no-op-offload"));
+}
+
+// As given, and no ubatch above it.
+TEST_F(EmitArgsFlags, KeepTheBatchSize) {
+    const auto flags = [&](const char* n_batch) {
+        return run(planning({"-b", n_batch, "--emit-args"})).out;
+    };
+    EXPECT_THAT(flags("600"), testing::HasSubstr(" -b 600 -ub 512 "));
+    EXPECT_THAT(flags("100"), testing::HasSubstr(" -b 100 -ub 100 "));
+    EXPECT_THAT(flags("8192"), testing::HasSubstr(" -b 8192 -ub "));
 }
 
 INSTANTIATE_TEST_SUITE_P(

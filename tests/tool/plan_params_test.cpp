@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "capture/gguf_maker.h"
 #include "registry/registry_file.h"
 #include "tool/run_tool.h"
 
@@ -191,10 +192,14 @@ TEST_F(PlanParams, BudgetIsDeviceMemoryLessDriverAndFitTarget) {
 }
 
 TEST_F(PlanParams, DraftModelAndProjectorCountAgainstTheBudget) {
+    GgufMaker maker;
+    maker.begin(1, 1).string("general.architecture", "clip");
+    maker.tensor("v.patch_embd.weight", 32, 32, 0).data(4096);
+    const std::string mmproj = maker.write(folder_ / "mmproj.gguf");
     const json plan =
-        this->plan({"-m", model_, "-c", "2048", "-mva", "6000", "-md", model_, "--mmproj", model_});
+        this->plan({"-m", model_, "-c", "2048", "-mva", "6000", "-md", model_, "--mmproj", mmproj});
     EXPECT_GT(plan["budget"]["draft_bytes"], 1900 * kMiB);
-    EXPECT_GT(plan["budget"]["mmproj_bytes"], plan["model"]["file_bytes"]);  // and an allowance
+    EXPECT_EQ(plan["budget"]["mmproj_bytes"], 32 * 32 * 4 + 512 * kMiB);  // and the allowance
     EXPECT_EQ(plan["budget"]["plan_bytes"].get<Bytes>(),
               6000 * kMiB - plan["budget"]["draft_bytes"].get<Bytes>() -
                   plan["budget"]["mmproj_bytes"].get<Bytes>());
@@ -240,6 +245,25 @@ TEST_F(PlanParams, SavedInventoryPlansTheSame) {
     EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-np", "4"}).exit_code, 1);
 }
 
+TEST_F(PlanParams, SavedInventoryIsWrittenAgainWhereAsked) {
+    const std::string saved = folder_ / "model.inventory";
+    const std::string again = folder_ / "again.inventory";
+    ASSERT_EQ(run(planning({"--save-inventory", saved})).exit_code, 0);
+    const ToolRun tool = run({"--inventory", saved, "-mva", "1500", "--save-inventory", again});
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_EQ(read_text(again), read_text(saved));
+}
+
+TEST_F(PlanParams, SavedInventoryWithoutModelSaysThatNoRegistryIsWritten) {
+    const std::string saved = folder_ / "model.inventory";
+    ASSERT_EQ(run(planning({"--save-inventory", saved, "--no-registry"})).exit_code, 0);
+    const std::vector<std::string> base = {"--inventory", saved, "-mva", "1500"};
+    EXPECT_THAT(run(base).err, HasSubstr("note: no registry is written, since no model is named"));
+    std::vector<std::string> with = base;
+    with.emplace_back("--no-registry");
+    EXPECT_THAT(run(with).err, Not(HasSubstr("no registry is written")));
+}
+
 TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
     environment_["PSHARD_STRATEGY"] = "STATIC_ATTNPRIO_ALLMODELS";
     const json by_name = plan(planning());
@@ -254,27 +278,30 @@ TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
     EXPECT_THAT(tool.err, HasSubstr("GPUONLY_LAYERPIN_LAYERSTREAM (0)"));
 }
 
-// 2048 + 200 + 1024 = 3272 tokens, and no tier above the prompt.
+// llama-bench keeps -p 512 and -n 128 beside -pg: 512 + 1024, 128 + 1024, 2048 + 200 + 1024
+// tokens, and no tier above the prompt.
 TEST_F(PlanParams, BenchPlanTakesTheContextsOfLlamaBench) {
-    const ToolRun tool = run({"-m",
-                              model_,
-                              "-mva",
-                              "1500",
-                              "--bench-plan",
-                              "-pg",
-                              "2048,200",
-                              "-d",
-                              "1024",
-                              "-o",
-                              "json"});
-    ASSERT_EQ(tool.exit_code, 0) << tool.err;
-    const json plans = json::parse(tool.out)["plans"];
-    ASSERT_EQ(plans.size(), 1U);
-    EXPECT_EQ(plans[0]["context"]["n_ctx"], 3272);
-    EXPECT_EQ(plans[0]["context"]["n_ubatch"], 2048);
-    EXPECT_EQ(plans[0]["context"]["flash_attention"], false);
-    const ToolRun two = run({"-m", model_, "-mva", "1500", "--bench-plan", "-o", "jsonl"});
-    EXPECT_EQ(std::count(two.out.begin(), two.out.end(), '\n'), 2);  // 512 and 128 tokens
+    const std::vector<std::string> pairs = {
+        "-m", model_, "-mva", "1500", "--bench-plan", "-pg", "2048,200", "-d", "1024"};
+    const auto plans_with = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), pairs.begin(), pairs.end());
+        more.insert(more.end(), {"-o", "json", "--no-registry"});
+        const ToolRun tool = run(more);
+        EXPECT_EQ(tool.exit_code, 0) << tool.err;
+        return json::parse(tool.out)["plans"];
+    };
+    const json plans = plans_with({});
+    ASSERT_EQ(plans.size(), 3U);
+    EXPECT_EQ(plans[0]["context"]["n_ctx"], 1536);
+    EXPECT_EQ(plans[0]["context"]["n_ubatch"], 512);
+    EXPECT_EQ(plans[1]["context"]["n_ctx"], 1152);
+    EXPECT_EQ(plans[1]["context"]["n_ubatch"], 16);
+    EXPECT_EQ(plans[2]["context"]["n_ctx"], 3272);
+    EXPECT_EQ(plans[2]["context"]["n_ubatch"], 2048);
+    EXPECT_EQ(plans[2]["context"]["flash_attention"], false);
+    const json only_pair = plans_with({"-p", "0", "-n", "0"});
+    ASSERT_EQ(only_pair.size(), 1U);
+    EXPECT_EQ(only_pair[0]["context"]["n_ctx"], 3272);
 }
 
 TEST_F(PlanParams, ModelThatFitsTurnsPshardOff) {
@@ -325,10 +352,65 @@ TEST_F(PlanParams, HelpAndVersionGoToStdout) {
     EXPECT_EQ(run({"--version"}).exit_code, 0);
 }
 
-TEST_F(PlanParams, UnwritableStdoutIsAnError) {
-    const int status = std::system(
-        fmt::format("({}) >/dev/full 2>/dev/null", command(planning({"--no-registry"}))).c_str());
-    EXPECT_EQ(WEXITSTATUS(status), 1);
+TEST_F(PlanParams, UnwritableStdoutIsAnErrorThatSaysWhatWasWritten) {
+    const auto full = [&](const std::vector<std::string>& arguments) {
+        const std::string err = folder_ / "err.txt";
+        const int status = std::system(
+            fmt::format("({}) >/dev/full 2>{}", command(arguments), quoted(err)).c_str());
+        EXPECT_EQ(WEXITSTATUS(status), 1);
+        return read_text(err);
+    };
+    const std::string without = full(planning({"--no-registry"}));
+    EXPECT_THAT(without, HasSubstr("cannot write to stdout: No space left"));
+    EXPECT_THAT(without, Not(HasSubstr("the plan was written")));
+    EXPECT_THAT(full(planning()), HasSubstr("; the plan was written to " + registry().string()));
+    EXPECT_TRUE(std::filesystem::exists(registry()));
+}
+
+TEST_F(PlanParams, CsvHasALineForEachTierThatStockHolds) {
+    const ToolRun tool =
+        run({"-m", model_, "-c", "4096", "-mva", "12000", "-o", "csv", "--no-registry"});
+    EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1 + 6);
+    EXPECT_THAT(tool.out, HasSubstr(",1,1,STATIC_FITPARAMS_DENSEPRIO_MOEONLY,28,28,NONE,1,1,"));
+    std::istringstream lines(tool.out);
+    for (std::string line; std::getline(lines, line);) {
+        EXPECT_EQ(std::count(line.begin(), line.end(), ','), 18) << line;
+    }
+}
+
+// 16384 / 4 tokens for each sequence: none has 8192, the depth that is asked for.
+TEST_F(PlanParams, SaysWhatEachSequenceHoldsAndWhereTheDepthIsNotReached) {
+    const ToolRun tool = run({"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500"});
+    EXPECT_THAT(tool.out, HasSubstr("16384 tokens, 4 sequences"));
+    EXPECT_THAT(tool.out, HasSubstr(", each of at most 4096 tokens"));
+    EXPECT_THAT(tool.out,
+                HasSubstr("Batches of 1, 4, 16, 32, 64, 512, 1024, 2048, 4096, 8192, "
+                          "16384 tokens do not fit behind 8192 others of each sequence"));
+    const ToolRun shallow =
+        run({"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500", "--depth", "2000"});
+    EXPECT_THAT(shallow.out, HasSubstr("\nBatches of 16384 tokens do not fit behind 2000 others"));
+}
+
+// A user alone computes the same pass, whether or not the server has slots for others.
+TEST_F(PlanParams, OneOfFourUsersIsAsFastAsASingleUser) {
+    environment_["PSHARD_STRATEGY"] = "STATIC_ATTNPRIO_ALLMODELS";
+    const std::vector<std::string> base = {"-m", model_, "-fa", "on", "-mva", "900"};
+    const auto rate_of = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), base.begin(), base.end());
+        more.insert(more.end(), {"--depth", "500"});
+        return plan(more)["tiers"][0]["plan"]["prediction"]["tokens_per_second"].get<double>();
+    };
+    const double alone = rate_of({"-c", "1024"});
+    const double shared = rate_of({"-c", "4096", "-np", "4"});
+    EXPECT_GT(shared, 0.7 * alone) << "the larger cache takes some room of the weights";
+    EXPECT_LE(shared, alone);
+}
+
+TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsIsQuestioned) {
+    const ToolRun tool = run(planning({"--device-memory", "1000"}));
+    EXPECT_EQ(tool.exit_code, 0);
+    EXPECT_THAT(tool.err, HasSubstr("note: -mva 1500 is more than the 1000 MiB"));
+    EXPECT_THAT(run(planning({"--device-memory", "1500"})).err, Not(HasSubstr("is more than")));
 }
 
 }  // namespace

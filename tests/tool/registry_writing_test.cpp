@@ -55,6 +55,32 @@ TEST_F(RegistryWriting, WhatIsNoRegistryStaysAsItIs) {
     EXPECT_EQ(read_text(path), "my notes\n");
 }
 
+// The variant of another budget ends in its second tier.
+TEST_F(RegistryWriting, NamesWhatItKeepsOfADamagedRegistry) {
+    ASSERT_EQ(run(planning()).exit_code, 0);
+    const std::string whole = read_text(registry());
+    const std::string cut = whole.substr(0, whole.find("strategy=", whole.find("[tier 1")) + 30);
+    std::ofstream(registry()) << cut;
+    const ToolRun tool = run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "1800"});
+    EXPECT_EQ(tool.exit_code, 0);
+    EXPECT_THAT(tool.err, HasSubstr("warning: " + registry().string() + ":7:1: expected tiers up"));
+    EXPECT_THAT(tool.err, HasSubstr("; it is kept as it is"));
+    EXPECT_TRUE(read_text(registry()).starts_with(cut + "\n"));
+}
+
+// Another planner holds the lock for two seconds.
+TEST_F(RegistryWriting, SaysWhatItWaitsFor) {
+    const std::string lock = registry().string() + ".pshard-tmp";
+    const std::string hold = fmt::format("flock {} sleep 2 & sleep 0.2; {} 2>{} >/dev/null; wait",
+                                         quoted(lock),
+                                         "(" + command(planning()) + ")",
+                                         quoted(folder_ / "err"));
+    ASSERT_EQ(std::system(fmt::format("bash -c {}", quoted(hold)).c_str()), 0);
+    EXPECT_THAT(read_text(folder_ / "err"),
+                HasSubstr("waiting to write " + registry().string() + ", which another process"));
+    EXPECT_TRUE(std::filesystem::exists(registry()));
+}
+
 // Killed anywhere, the file is the old one or the new one.
 TEST_F(RegistryWriting, KilledAtARandomMomentTheFileIsWhole) {
     std::ofstream(registry()) << kForeign;

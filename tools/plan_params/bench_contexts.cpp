@@ -53,21 +53,29 @@ std::optional<Range> take_range(std::string_view& text) {
     return range;
 }
 
-// False if the range never ends, or holds more than anyone measures.
-bool add_values(const Range& range, std::vector<std::uint32_t>& values) {
+// Fails if the range is empty, never ends, or holds more than anyone measures.
+Status add_values(const Range& range, std::vector<std::uint32_t>& values) {
+    if (range.first > range.last) {
+        return Error{fmt::format("its range {}-{} ends before it begins", range.first, range.last),
+                     {}};
+    }
     for (std::uint64_t value = range.first; value <= range.last;) {
-        if (values.size() >= kMaxValues) return false;
+        if (values.size() >= kMaxValues) {
+            return Error{fmt::format("it holds more than {} values", kMaxValues), {}};
+        }
         values.push_back(static_cast<std::uint32_t>(value));
         const std::uint64_t next = range.multiplies ? value * range.step : value + range.step;
-        if (next <= value) return false;
+        if (next <= value) return Error{"its range never ends", {}};
         value = next;
     }
-    return true;
+    return Done{};
 }
 
-Error bad_range(const std::string& text) {
-    return {fmt::format("'{}' is no list of numbers and ranges, FIRST[-LAST[+STEP|*FACTOR]]", text),
-            {}};
+Error bad_range(const std::string& text, const std::string& reason) {
+    return {
+        fmt::format(
+            "'{}' is no list of numbers and ranges FIRST[-LAST[+STEP|*FACTOR]]: {}", text, reason),
+        {}};
 }
 
 class Contexts {
@@ -112,13 +120,11 @@ Result<Test> read_pair(const std::string& text) {
 }
 
 Result<std::vector<Test>> tests_of(const BenchOptions& options) {
-    const bool only_pairs = !options.prompt_generations.empty();
-    const auto given = [&](const std::string& text, std::string_view otherwise) {
-        return text.empty() ? std::string(only_pairs ? "0" : otherwise) : text;
-    };
-    const Result<std::vector<std::uint32_t>> prompts = read_ranges(given(options.prompts, "512"));
+    const Result<std::vector<std::uint32_t>> prompts =
+        read_ranges(options.prompts.empty() ? "512" : options.prompts);
     if (!prompts) return prompts.error();
-    const Result<std::vector<std::uint32_t>> gens = read_ranges(given(options.generations, "128"));
+    const Result<std::vector<std::uint32_t>> gens =
+        read_ranges(options.generations.empty() ? "128" : options.generations);
     if (!gens) return gens.error();
     std::vector<Test> tests;
     for (const std::uint32_t n_prompt : prompts.value()) tests.push_back({n_prompt, 0});
@@ -138,9 +144,12 @@ Result<std::vector<std::uint32_t>> read_ranges(const std::string& text) {
     std::string_view rest = text;
     do {
         const std::optional<Range> range = take_range(rest);
-        if (!range || !add_values(*range, values)) return bad_range(text);
+        if (!range) return bad_range(text, fmt::format("'{}' is no number", rest));
+        if (Status added = add_values(*range, values); !added) {
+            return bad_range(text, added.error().message);
+        }
     } while (take_char(rest, ','));
-    if (!rest.empty()) return bad_range(text);
+    if (!rest.empty()) return bad_range(text, fmt::format("'{}' does not belong there", rest));
     return values;
 }
 

@@ -1,7 +1,7 @@
 // The contexts that llama-bench makes for its tests (facts 3.1).
 //
 //   -p 512 -n 128 -d 0,4096     512, 128, 4608, 4224 tokens
-//   -pg 2048,200 -d 1024        3272
+//   -pg 2048,200 -d 1024        1536, 1152, 3272: -p 512 and -n 128 stay unless they are given
 //
 // Lists "512,1024" and ranges "FIRST[-LAST[+STEP|*FACTOR]]" as llama-bench reads them.
 #pragma once

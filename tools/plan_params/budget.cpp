@@ -109,12 +109,20 @@ Result<Bytes> mtp_bytes(const Options& options, ContextSpec context) {
 
 Result<Bytes> projector_bytes(const Options& options) {
     if (options.mmproj.empty()) return Bytes{0};
-    const Result<Bytes> tensors = read_tensor_bytes(options.mmproj);
+    const Result<Bytes> tensors = read_projector_bytes(options.mmproj);
     if (!tensors) return tensors.error();
     return tensors.value() + kProjectorAllowance;
 }
 
 }  // namespace
+
+std::optional<std::string> budget_note(const Options& options, const Machine& machine) {
+    const std::optional<std::uint64_t> told = told_memory(options, machine);
+    if (!told || options.max_vram_mib <= *told) return std::nullopt;
+    return fmt::format("-mva {} is more than the {} MiB that the GPU holds: the plan will not fit",
+                       options.max_vram_mib,
+                       *told);
+}
 
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
                                                     const Machine& machine,

@@ -1,6 +1,7 @@
 // How much of the GPU the plan may take.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -15,6 +16,9 @@ namespace pshard::tool {
 struct Refusal {
     std::string reason;
 };
+
+// Where -mva is more than the GPU is known to hold.
+std::optional<std::string> budget_note(const Options& options, const Machine& machine);
 
 // -mva, else device memory - driver's overhead - fit target; less draft model, projector and
 // reserve. `context`: of the target model; the draft model gets the same.

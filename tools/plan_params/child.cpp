@@ -5,6 +5,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <vector>
 
 #include <fcntl.h>
@@ -68,6 +70,17 @@ bool write_all(int fd, const std::string& text) {
     return true;
 }
 
+// What is thrown must not reach the parent's code in this process.
+Result<std::string> guarded(const ChildWork& child) {
+    try {
+        return child.work();
+    } catch (const std::bad_alloc&) {
+        return Error{fmt::format("{}: not enough memory", child.what), {}};
+    } catch (const std::exception& error) {
+        return Error{fmt::format("{}: {}", child.what, error.what()), {}};
+    }
+}
+
 [[noreturn]] void be_the_child(const ChildWork& child, int out) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const rlimit no_core{0, 0};
@@ -75,7 +88,7 @@ bool write_all(int fd, const std::string& text) {
     const int nowhere = open("/dev/null", O_RDWR);
     dup2(nowhere, STDOUT_FILENO);
     dup2(nowhere, STDERR_FILENO);
-    _exit(write_all(out, message_of(child.work())) ? 0 : 1);
+    _exit(write_all(out, message_of(guarded(child))) ? 0 : 1);
 }
 
 // What the pipe brings until it closes.

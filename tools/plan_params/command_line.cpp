@@ -1,7 +1,9 @@
 // The flags. Names, meanings and defaults are llama.cpp's where it has them (common/arg.cpp,
 // v0.5.0); docs/cli/llama-pshard-plan-params.md tells all.
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <map>
 
@@ -67,6 +69,12 @@ FlashAttention flash_attention_of(const std::string& text) {
     return is_falsey(text) ? FlashAttention::Off : FlashAttention::Auto;
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+    if (a.empty() || b.empty()) return false;
+    std::error_code code;
+    return std::filesystem::weakly_canonical(a, code) == std::filesystem::weakly_canonical(b, code);
+}
+
 class CommandLine {
 public:
     CommandLine() : app_("Plans a model for a VRAM budget and writes its pshard registry.") {
@@ -82,6 +90,11 @@ public:
     }
 
     std::variant<Options, EarlyExit> read(std::vector<std::string> arguments) {
+        for (const std::string& argument : arguments) {
+            if (std::string fault = spelling_fault(argument); !fault.empty()) {
+                return EarlyExit{1, fault};
+            }
+        }
         std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
         try {
             app_.parse(std::move(arguments));
@@ -103,6 +116,29 @@ public:
     }
 
 private:
+    [[nodiscard]] bool has_option(const std::string& name) const {
+        return app_.get_option_no_throw(name) != nullptr;
+    }
+
+    // One dash is for llama.cpp's short names only, which stand alone: CLI11 would read "-ctx-size"
+    // as "-c tx-size". "" if there is nothing wrong.
+    [[nodiscard]] std::string spelling_fault(const std::string& argument) const {
+        const bool has_rest = argument.size() > 2 && argument[0] == '-';
+        if (!has_rest || std::isalpha(static_cast<unsigned char>(argument[1])) == 0) return "";
+        const std::size_t equals = std::min(argument.find('='), argument.size());
+        const std::string as_long = normal_name("-" + argument.substr(0, equals));
+        const std::string letter = argument.substr(0, 2);
+        std::string hint = "--help lists the flags";
+        if (as_long.size() > 3 && has_option(as_long)) {
+            hint = fmt::format("write {}", as_long);
+        } else if (has_option(letter)) {
+            const std::size_t value = equals == 2 ? 3 : 2;
+            hint = fmt::format(
+                "'{}' and its value are two words: {} {}", letter, letter, argument.substr(value));
+        }
+        return fmt::format("unknown argument '{}'; {}", argument, hint);
+    }
+
     void add_model_options() {
         app_.add_option("-m,--model", options_.model, "model file (.gguf), or its first split");
         app_.add_option("--md,--model-draft,--spec-draft-model",
@@ -252,7 +288,6 @@ private:
     void add_refused_options() {
         const std::string group = "Refused: pshard places the tensors itself";
         for (const auto& [names, key] : std::initializer_list<std::pair<const char*, const char*>>{
-                 {"--sm,--split-mode", "split-mode"},
                  {"--ngl,--gpu-layers,--n-gpu-layers", "n-gpu-layers"},
                  {"--ts,--tensor-split", "tensor-split"},
                  {"--ot,--override-tensor", "override-tensor"},
@@ -260,6 +295,9 @@ private:
                  {"--ncffn,--n-cpu-ffn", "n-cpu-ffn"}}) {
             app_.add_option(names, refused_[key])->group(group);
         }
+        app_.add_option("--sm,--split-mode", refused_["split-mode"])
+            ->check(one_of({"none", "layer", "row", "tensor"}))
+            ->group(group);
         app_.add_flag("--cmoe,--cpu-moe", cpu_moe_)->group(group);
         on_off("--kvo,--kv-offload,!--nkvo,!--no-kv-offload", kv_offload_, "")->group(group);
     }
@@ -320,6 +358,9 @@ private:
         if (bench.wanted && (!options_.inventory.empty() || !options_.save_inventory.empty())) {
             return "--bench-plan makes several inventories: it goes with neither --inventory nor "
                    "--save-inventory";
+        }
+        if (is_same_file(options_.save_inventory, options_.registry)) {
+            return "--registry and --save-inventory name the same file: give them two";
         }
         if (options_.emit_args && (bench.wanted || !options_.inventory.empty())) {
             return "--emit-args captures the model anew for each ubatch: it goes with neither "

@@ -7,8 +7,22 @@
 
 namespace pshard::tool {
 
+// Names from files may hold anything: control bytes would move the terminal's cursor.
+std::string visible(const std::string& text) {
+    std::string visible;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < ' ' || byte == 127) {
+            visible += fmt::format("\\x{:02x}", byte);
+        } else {
+            visible += c;
+        }
+    }
+    return visible;
+}
+
 void log_line(const std::string& text) {
-    fmt::print(stderr, "llama-pshard-plan-params: {}\n", text);
+    fmt::print(stderr, "llama-pshard-plan-params: {}\n", visible(text));
 }
 
 SlowNotice::SlowNotice(std::string what) {

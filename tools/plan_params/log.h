@@ -9,7 +9,10 @@
 
 namespace pshard::tool {
 
-// "llama-pshard-plan-params: TEXT"
+// One line: control bytes stand as \xNN.
+std::string visible(const std::string& text);
+
+// "llama-pshard-plan-params: TEXT", visible.
 void log_line(const std::string& text);
 
 // Says what is going on if it is still going on after a second.

@@ -13,6 +13,7 @@
 #include "capture/gguf_header.h"
 #include "inventory/inventory_text.h"
 #include "plan_params/child.h"
+#include "plan_params/log.h"
 
 namespace pshard::tool {
 namespace {
@@ -21,6 +22,9 @@ namespace {
 constexpr std::string_view kInventoryMark = "pshard-inventory ";
 
 constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
+
+// Of every multimodal projector (tools/mtmd/clip.cpp of llama.cpp v0.5.0).
+constexpr std::string_view kProjectorArchitecture = "clip";
 
 // Where libggml-cpu.so is: with llama.cpp's build, else where ggml looks itself.
 std::string backend_folder() {
@@ -68,6 +72,9 @@ Bytes bytes_of(const std::vector<GgufHeader>& files) {
 
 // Nothing but an inventory is ever overwritten by one.
 bool may_replace(const std::string& path) {
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) return true;
+    if (!std::filesystem::is_regular_file(path, code)) return false;  // a pipe would block
     std::ifstream file(path);
     std::string start(kInventoryMark.size(), ' ');
     file.read(start.data(), static_cast<std::streamsize>(start.size()));
@@ -95,9 +102,16 @@ Result<ModelFacts> read_facts(const std::string& path) {
     return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)), bytes_of(files.value())};
 }
 
-Result<Bytes> read_tensor_bytes(const std::string& path) {
+Result<Bytes> read_projector_bytes(const std::string& path) {
     const Result<std::vector<GgufHeader>> files = open_model_files(path);
     if (!files) return files.error();
+    const auto architecture = files.value().front().string("general.architecture").value_or("");
+    if (architecture != kProjectorArchitecture) {
+        return Error{fmt::format("is no projector: its architecture is '{}', not '{}'",
+                                 architecture,
+                                 kProjectorArchitecture),
+                     {path}};
+    }
     return bytes_of(files.value());
 }
 
@@ -133,6 +147,8 @@ Status write_inventory(const std::string& path, const Inventory& inventory) {
             "file",
             {path}};
     }
+    const SlowNotice notice(
+        fmt::format("waiting to write {}, which another process is writing", path));
     Result<FileUpdate> update = FileUpdate::begin(path);
     if (!update) return update.error();
     return update.value().commit(to_text(inventory));

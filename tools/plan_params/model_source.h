@@ -20,8 +20,8 @@ struct ModelFacts {
 // Fails on what is no model file, and on a model without layers.
 Result<ModelFacts> read_facts(const std::string& path);
 
-// As read_facts, for a projector: it needs no layers and no context length.
-Result<Bytes> read_tensor_bytes(const std::string& path);
+// Of the tensors of a multimodal projector. Fails on what is none.
+Result<Bytes> read_projector_bytes(const std::string& path);
 
 // "cuda" and "vulkan" name a model of a device; all else a device that ggml has here.
 bool is_model_of_a_device(const std::string& device);

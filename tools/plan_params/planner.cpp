@@ -25,6 +25,13 @@ std::string registry_path(const Options& options) {
     return options.model.empty() ? "" : options.model + std::string(kRegistrySuffix);
 }
 
+// Why no registry is written where none was refused.
+std::optional<std::string> registry_note(const Options& options) {
+    const bool expected = !options.no_registry && !options.emit_args;
+    if (!expected || !registry_path(options).empty()) return std::nullopt;
+    return "no registry is written, since no model is named: give -m MODEL or --registry FILE";
+}
+
 Result<RegistrySection> section_of(const PlanReport& report, std::uint32_t n_ctx_given) {
     ContextSpec context = report.inventory.context;
     context.n_ctx = n_ctx_given;
@@ -32,6 +39,28 @@ Result<RegistrySection> section_of(const PlanReport& report, std::uint32_t n_ctx
         section_settings(context, report.n_threads, report.forced);
     if (!settings) return settings.error();
     return make_section(settings.value(), report.inventory.file_bytes);
+}
+
+constexpr std::size_t kMostWarnings = 8;
+
+// What is malformed in a registry, and was kept.
+void log_warnings(const std::vector<Error>& faults) {
+    const std::size_t n_shown = std::min(faults.size(), kMostWarnings);
+    for (std::size_t i = 0; i < n_shown; ++i) {
+        log_line("warning: " + faults[i].text() + "; it is kept as it is");
+    }
+    if (n_shown < faults.size()) {
+        log_line(fmt::format("warning: and {} more of this registry", faults.size() - n_shown));
+    }
+}
+
+Status save_plan(const std::string& path, const RegistrySection& own) {
+    const SlowNotice notice(
+        fmt::format("waiting to write {}, which another process is writing", path));
+    const Result<std::vector<Error>> faults = update_registry(path, own);
+    if (!faults) return faults.error();
+    log_warnings(faults.value());
+    return Done{};
 }
 
 // A saved inventory holds a context: what the flags say must be the same.
@@ -86,8 +115,7 @@ private:
                          {}};
         }
         report.plan.budget = report.budget.total - report.budget.taken();
-        const SlowNotice notice("planning");
-        report.plan = plan_variant(problem_of(report));
+        report.plan = planned(report);
         const Result<RegistrySection> section = section_of(report, job.n_ctx_given);
         if (!section) return section.error();
         report.fingerprint = section.value().fingerprint;
@@ -95,9 +123,14 @@ private:
             report.registry_path = path;
             RegistrySection own = section.value();
             own.variants.push_back(to_registry_variant(report));
-            return update_registry(path, own);
+            return save_plan(path, own);
         }
         return Done{};
+    }
+
+    static VariantPlan planned(const PlanReport& report) {
+        const SlowNotice notice("planning");
+        return plan_variant(problem_of(report));
     }
 
     const Options& options_;
@@ -126,7 +159,10 @@ std::string text_of(const std::vector<PlanReport>& reports, const Options& optio
 }
 
 Outcome outcome_of(const std::vector<PlanReport>& reports, const Options& options) {
-    Outcome outcome{kPlanned, text_of(reports, options), ""};
+    Outcome outcome{kPlanned, text_of(reports, options), "", ""};
+    for (const PlanReport& report : reports) {
+        if (!report.registry_path.empty()) outcome.registry = report.registry_path;
+    }
     if (!std::all_of(reports.begin(), reports.end(), is_viable)) {
         outcome.exit_code = kDeclined;
         outcome.refusal = "no tier has a plan at this budget; nothing was written for it";
@@ -134,7 +170,7 @@ Outcome outcome_of(const std::vector<PlanReport>& reports, const Options& option
     return outcome;
 }
 
-Outcome declined(const Refusal& refusal) { return {kDeclined, "", refusal.reason}; }
+Outcome declined(const Refusal& refusal) { return {kDeclined, "", refusal.reason, ""}; }
 
 // A model that lies beside its saved inventory must be the one that the inventory is of. One that
 // is not on this machine gives the registry its name only.
@@ -149,6 +185,12 @@ Status check_same_model(const Options& options, const Inventory& inventory) {
                  {options.model}};
 }
 
+// Where --save-inventory asks for it.
+Status save_inventory(const Options& options, const Inventory& inventory) {
+    if (options.save_inventory.empty()) return Done{};
+    return write_inventory(options.save_inventory, inventory);
+}
+
 Result<Outcome> plan_saved(const Options& options, const Machine& machine) {
     Result<Inventory> inventory = read_inventory(options.inventory);
     if (!inventory) return inventory.error();
@@ -157,6 +199,10 @@ Result<Outcome> plan_saved(const Options& options, const Machine& machine) {
     }
     const Result<Job> job = job_of_inventory(options, inventory.value());
     if (!job) return job.error();
+    if (const Status saved = save_inventory(options, inventory.value()); !saved) {
+        return saved.error();
+    }
+    if (const auto note = registry_note(options)) log_line("note: " + *note);
     Planner planner(options, machine);
     const auto refusal = planner.add(std::move(inventory).value(), job.value());
     if (!refusal) return refusal.error();
@@ -175,9 +221,8 @@ Result<Outcome> plan_model(const Options& options, const Machine& machine) {
         Result<Inventory> inventory =
             capture_in_child({options.model, job.context, job.tiers, options.device, options.mtp});
         if (!inventory) return inventory.error();
-        if (!options.save_inventory.empty()) {
-            const Status saved = write_inventory(options.save_inventory, inventory.value());
-            if (!saved) return saved.error();
+        if (const Status saved = save_inventory(options, inventory.value()); !saved) {
+            return saved.error();
         }
         const auto refusal = planner.add(std::move(inventory).value(), job);
         if (!refusal) return refusal.error();
@@ -189,12 +234,14 @@ Result<Outcome> plan_model(const Options& options, const Machine& machine) {
 }  // namespace
 
 Result<Outcome> plan(const Options& options) {
-    const Result<Machine> machine = load_machine(options);
+    Result<Machine> machine = load_machine(options);
     if (!machine) return machine.error();
+    std::vector<std::string>& notes = machine.value().notes;
+    if (auto note = budget_note(options, machine.value())) notes.push_back(std::move(*note));
     Result<Outcome> outcome = options.inventory.empty() ? plan_model(options, machine.value())
                                                         : plan_saved(options, machine.value());
     // An error stands alone.
-    for (const std::string& note : machine.value().notes) {
+    for (const std::string& note : notes) {
         if (outcome) log_line("note: " + note);
     }
     return outcome;

@@ -15,8 +15,9 @@ inline constexpr int kDeclined = 2;  // refused by name, or no tier is viable: n
 
 struct Outcome {
     int exit_code = kPlanned;
-    std::string text;     // for stdout
-    std::string refusal;  // for stderr, empty if none
+    std::string text;      // for stdout
+    std::string refusal;   // for stderr, empty if none
+    std::string registry;  // that was written, empty if none
 };
 
 // Fails on bad input.

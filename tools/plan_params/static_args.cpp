@@ -22,6 +22,7 @@ namespace {
 constexpr std::uint32_t kGeneratedTokens = 128;
 constexpr std::uint32_t kSmallestUbatch = 512;
 constexpr std::uint32_t kLongestPrompt = 4096;
+constexpr std::uint32_t kStockBatch = 2048;
 
 // A plan that stock can run, and what it is expected to take.
 struct StaticPlan {
@@ -43,13 +44,19 @@ std::uint32_t prompt_tokens(std::uint32_t n_ctx) {
     return std::min(n_ctx, std::clamp(n_ctx / 2, kSmallestUbatch, kLongestPrompt));
 }
 
-std::vector<std::uint32_t> ubatches(const Job& job) {
-    const std::uint32_t n_prompt = prompt_tokens(job.context.n_ctx);
+// llama.cpp's -b, which holds every ubatch: as given, else its default.
+std::uint32_t batch_tokens(const Options& options, std::uint32_t n_ubatch) {
+    return options.context.n_batch.value_or(std::max(kStockBatch, n_ubatch));
+}
+
+std::vector<std::uint32_t> ubatches(const Options& options, const Job& job) {
+    const std::uint32_t most =
+        std::min(prompt_tokens(job.context.n_ctx), batch_tokens(options, job.tiers.back()));
     std::vector<std::uint32_t> sizes;
     for (const std::uint32_t tier : job.tiers) {
-        if (tier >= kSmallestUbatch && tier <= n_prompt) sizes.push_back(tier);
+        if (tier >= kSmallestUbatch && tier <= most) sizes.push_back(tier);
     }
-    if (sizes.empty()) sizes.push_back(job.tiers.back());
+    if (sizes.empty()) sizes.push_back(std::min(job.tiers.back(), most));
     return sizes;
 }
 
@@ -119,13 +126,12 @@ std::string args_text(const StaticPlan& plan,
                       const Options& options,
                       const Machine& machine) {
     const ContextSpec& context = inventory.context;
-    constexpr std::uint32_t kStockBatch = 2048;
     std::string text =
         fmt::format("-ngl {}{} -fit off -c {} -b {} -ub {} -fa {} -ctk {} -ctv {} -np {} -t {}",
                     plan.args.n_gpu_layers,
                     overrides_text(plan.args.cpu_patterns),
                     context.n_ctx,
-                    std::max({kStockBatch, plan.n_ubatch, options.context.n_batch.value_or(0)}),
+                    batch_tokens(options, plan.n_ubatch),
                     plan.n_ubatch,
                     inventory.flash_attention ? "on" : "off",
                     context.type_k,
@@ -179,13 +185,13 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     const auto budget = budget_use(options, machine, job.context);
     if (!budget) return budget.error();
     if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
-        return Outcome{kDeclined, "", refusal->reason};
+        return Outcome{kDeclined, "", refusal->reason, ""};
     }
     const BudgetUse& use = std::get<BudgetUse>(budget.value());
     const std::uint32_t n_prompt = prompt_tokens(job.context.n_ctx);
     std::optional<StaticPlan> best;
     Inventory best_inventory;
-    for (const std::uint32_t n_ubatch : ubatches(job)) {
+    for (const std::uint32_t n_ubatch : ubatches(options, job)) {
         const Result<Inventory> inventory = capture_ubatch(options, job, n_ubatch);
         if (!inventory) return inventory.error();
         const SlowNotice notice("planning");
@@ -201,9 +207,9 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
             best_inventory = inventory.value();
         }
     }
-    if (!best) return Outcome{kDeclined, "", "no static plan fits this budget"};
+    if (!best) return Outcome{kDeclined, "", "no static plan fits this budget", ""};
     log_choice(*best, n_prompt);
-    return Outcome{kPlanned, args_text(*best, best_inventory, options, machine), ""};
+    return Outcome{kPlanned, args_text(*best, best_inventory, options, machine), "", ""};
 }
 
 }  // namespace pshard::tool
