@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <set>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "cost/transfer.h"
+#include "machine/identity.h"
 #include "machine/profile_text.h"
 #include "machine/quick_cpu_probe.h"
 #include "plan_params/log.h"
@@ -20,17 +19,8 @@ int hardware_threads() {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// Cores, not threads of one core: llama.cpp's default for -t.
-int physical_cores() {
-    std::set<std::string> cores;
-    for (int cpu = 0; cpu < hardware_threads(); ++cpu) {
-        std::ifstream file(
-            fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings", cpu));
-        std::string siblings;
-        if (std::getline(file, siblings)) cores.insert(siblings);
-    }
-    return cores.empty() ? hardware_threads() : static_cast<int>(cores.size());
-}
+// llama.cpp's default for -t.
+int default_threads() { return physical_cores().value_or(hardware_threads()); }
 
 Status check_named(const std::string& path) {
     if (path.empty()) return Done{};
@@ -46,10 +36,20 @@ void add_quick_cpu(const std::optional<int>& n_threads, Machine& machine) {
     MachineProfile& profile = *machine.profile;
     if (profile.cpu || !profile.gpu || !profile.link.standalone_gb_per_s) return;
     const SlowNotice notice("probing the CPU");
-    MachineProfile quick = quick_cpu_probe({.n_threads = n_threads.value_or(physical_cores())});
+    MachineProfile quick = quick_cpu_probe({.n_threads = n_threads.value_or(default_threads())});
     profile.cpu = std::move(quick.cpu);
     profile.provenance = Provenance::Quick;
     machine.notes.push_back("no CPU profile: a quick probe of this machine's CPU stands in for it");
+}
+
+// The planner asks no GPU here, so that of the profile is taken as it is.
+void note_other_machine(Machine& machine) {
+    const std::vector<std::string> found = differences(*machine.profile, this_machine());
+    if (found.empty()) return;
+    machine.notes.push_back(fmt::format(
+        "the profile is from another machine, or this one has changed ({}): run llama-profiler-cpu "
+        "and llama-profiler-gpu here, or ignore this if you plan for that machine",
+        fmt::join(found, "; ")));
 }
 
 void settle_pricing(Machine& machine) {
@@ -79,6 +79,7 @@ Result<Machine> load_machine(const Options& options) {
     if (profile.value().cpu || profile.value().gpu) machine.profile = std::move(profile).value();
     if (machine.profile) {
         machine.notes = machine.profile->notes;
+        note_other_machine(machine);
         add_quick_cpu(n_threads, machine);
         settle_pricing(machine);
     } else {
@@ -89,7 +90,7 @@ Result<Machine> load_machine(const Options& options) {
     }
     const bool has_cpu = machine.profile && machine.profile->cpu;
     machine.n_threads =
-        n_threads.value_or(has_cpu ? machine.profile->cpu->n_threads : physical_cores());
+        n_threads.value_or(has_cpu ? machine.profile->cpu->n_threads : default_threads());
     return machine;
 }
 
