@@ -202,7 +202,6 @@ Result<Outcome> plan_saved(const Options& options, const Machine& machine) {
     if (const Status saved = save_inventory(options, inventory.value()); !saved) {
         return saved.error();
     }
-    if (const auto note = registry_note(options)) log_line("note: " + *note);
     Planner planner(options, machine);
     const auto refusal = planner.add(std::move(inventory).value(), job.value());
     if (!refusal) return refusal.error();
@@ -238,6 +237,7 @@ Result<Outcome> plan(const Options& options) {
     if (!machine) return machine.error();
     std::vector<std::string>& notes = machine.value().notes;
     if (auto note = budget_note(options, machine.value())) notes.push_back(std::move(*note));
+    if (auto note = registry_note(options)) notes.push_back(std::move(*note));
     Result<Outcome> outcome = options.inventory.empty() ? plan_model(options, machine.value())
                                                         : plan_saved(options, machine.value());
     // An error stands alone.
