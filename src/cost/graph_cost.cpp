@@ -136,7 +136,9 @@ GraphCost price_graph(const Graph& graph,
     const std::array columns = {&cost.gpu, &cost.cpu, &cost.cpu_under_copies};
     for (const Processor processor : kAllProcessors) {
         if (!roofline.knows(processor)) continue;
-        resize(*columns[static_cast<std::size_t>(processor)], graph.nodes.size());
+        ProcessorCost& column = *columns[static_cast<std::size_t>(processor)];
+        resize(column, graph.nodes.size());
+        column.graph_seconds = roofline.graph_seconds(processor);
     }
     GraphPricer pricer(graph, inventory, roofline, depth_tokens);
     for (std::size_t i = 0; i < graph.nodes.size(); i++) {

@@ -19,6 +19,7 @@ struct ProcessorCost {
     std::vector<Seconds> seconds;
     std::vector<Bound> bound_by;
     std::vector<std::uint8_t> extrapolated;  // 0 or 1
+    Seconds graph_seconds = 0;               // of each stage: a graph that is computed by itself
 
     [[nodiscard]] bool known() const { return !seconds.empty(); }
 

@@ -156,6 +156,7 @@ OpWork attention_work(const Sources& in) {
     work.bytes = in.all_bytes() + data_bytes(in.result());
     work.batch = double(q[1]);
     work.size = cells;
+    work.head_dim = double(k[0]);
     return work;
 }
 

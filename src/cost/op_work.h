@@ -34,6 +34,7 @@ struct OpWork {
     double batch = 0;
     // MatMul, MatMulId: elements of one weight matrix, N*K. Attention: cells. Else elements.
     double size = 0;
+    double head_dim = 0;  // Attention: of K; else 0
 
     bool operator==(const OpWork&) const = default;
 };

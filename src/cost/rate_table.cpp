@@ -23,9 +23,9 @@ constexpr double kCpuVectorFlopsPerByte = 1;     // of memory bandwidth
 constexpr double kGpuVectorFlopsPerByte = 4;
 
 void finish(ProcessorRates& rates) {
-    for (FamilyRates* family : {&rates.matmul, &rates.matmul_id, &rates.attention}) {
-        family->finish();
-    }
+    rates.matmul.finish();
+    rates.matmul_id.finish();
+    for (auto& [head_dim, family] : rates.attention) family.finish();
 }
 
 double product(std::int64_t a, std::int64_t b) { return double(a) * double(b); }
@@ -42,10 +42,12 @@ RowWork matmul_row_work(const OpRow& row) {
             product(row.n, row.k)};
 }
 
-// The profiler routes round robin, so used*batch routes touch min(E, used*batch) experts.
+// Rows of our profilers with other routes than round robin say in n_heads how many experts were
+// touched; round robin touches min(E, used*batch).
 RowWork matmul_id_row_work(const OpRow& row) {
     const double routes = product(row.n_tokens, row.batch);
-    const double distinct = std::min(double(row.ctx_len), routes);
+    const double distinct =
+        row.n_heads > 0 ? double(row.n_heads) : std::min(double(row.ctx_len), routes);
     return {2 * product(row.n, row.k) * routes,
             weight_bytes(row) * distinct + 4 * double(row.n) * routes + 4 * double(row.k) * routes,
             routes / distinct,
@@ -88,15 +90,15 @@ JudgedRow judge(const OpRow& row, const ProcessorRates& rates) {
     return judged;
 }
 
-FamilyRates* family_of(const std::string& op, ProcessorRates& rates) {
-    if (op == "MUL_MAT") return &rates.matmul;
-    if (op == "MUL_MAT_ID") return &rates.matmul_id;
-    return op.starts_with("FLASH_ATTN") ? &rates.attention : nullptr;
+FamilyRates* family_of(const OpRow& row, ProcessorRates& rates) {
+    if (row.op == "MUL_MAT") return &rates.matmul;
+    if (row.op == "MUL_MAT_ID") return &rates.matmul_id;
+    return row.op.starts_with("FLASH_ATTN") ? &rates.attention[row.head_dim] : nullptr;
 }
 
 // `share`: the row's rate under copies as a share of its rate alone.
 void add_row(const OpRow& row, double share, double roof_share, ProcessorRates& rates) {
-    FamilyRates* family = family_of(row.op, rates);
+    FamilyRates* family = family_of(row, rates);
     if (!family) {
         if (row.n_elements > 0) {
             rates.others[row.op].add(1, double(row.n_elements), row.gb_per_s * share);
@@ -209,6 +211,18 @@ std::optional<FoundRate> FamilyRates::gb_per_s(const OpWork& work) const {
     return FoundRate{best->gb_per_s.at(1, work.size), best->quant == work.quant};
 }
 
+const FamilyRates* attention_rates(const ProcessorRates& rates, double head_dim) {
+    const FamilyRates* best = nullptr;
+    double distance = HUGE_VAL;
+    for (const auto& [dim, family] : rates.attention) {
+        const double away = std::abs(double(dim) - head_dim);
+        if (away >= distance) continue;
+        best = &family;
+        distance = away;
+    }
+    return best;
+}
+
 ProcessorRates gpu_rates(const MachineProfile& profile) {
     ProcessorRates rates;
     if (!profile.gpu) return rates;
@@ -219,6 +233,7 @@ ProcessorRates gpu_rates(const MachineProfile& profile) {
     rates.flops_per_second = gpu.vector_gflops ? *gpu.vector_gflops * 1e9
                                                : kGpuVectorFlopsPerByte * rates.bytes_per_second;
     rates.launch_seconds = gpu.launch_us ? *gpu.launch_us * 1e-6 : kGpuLaunchSeconds;
+    rates.graph_seconds = gpu.subgraph_us.value_or(0) * 1e-6;
     rates.scan_step_seconds = gpu.scan_step_us ? *gpu.scan_step_us * 1e-6 : kGpuScanStepSeconds;
     rates.scan_step_known = gpu.scan_step_us.has_value();
     for (const OpRow& row : gpu.rows) add_row(row, 1, 1, rates);
@@ -238,6 +253,7 @@ ProcessorRates cpu_rates(const MachineProfile& profile, bool under_copies) {
     rates.flops_per_second = cpu.vector_gflops ? *cpu.vector_gflops * 1e9
                                                : kCpuVectorFlopsPerByte * rates.bytes_per_second;
     rates.launch_seconds = cpu.launch_us ? *cpu.launch_us * 1e-6 : kCpuLaunchSeconds;
+    rates.graph_seconds = cpu.graph_us.value_or(0) * 1e-6;
     rates.scan_step_known = true;  // nothing to know: a CPU runs the steps at its vector rate
     // Rows are judged against the bandwidth alone, then scaled.
     for (const OpRow& row : cpu.rows) {

@@ -2,6 +2,7 @@
 // Internal to cost/.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -70,13 +71,17 @@ struct ProcessorRates {
     double flops_per_second = 0;       // of ops that are no matmul; 0: unknown
     double peak_flops_per_second = 0;  // 0: unknown
     Seconds launch_seconds = 0;
+    Seconds graph_seconds = 0;  // of a graph that is computed by itself; 0 also where unknown
     Seconds scan_step_seconds = 0;
     bool scan_step_known = false;
     FamilyRates matmul;
     FamilyRates matmul_id;
-    FamilyRates attention;
+    std::map<std::int64_t, FamilyRates> attention;           // by head dimension
     std::map<std::string, RateSurface, std::less<>> others;  // by op name: GB/s over elements
 };
+
+// The rows of the nearest head dimension; nullptr: there are none.
+[[nodiscard]] const FamilyRates* attention_rates(const ProcessorRates& rates, double head_dim);
 
 [[nodiscard]] ProcessorRates gpu_rates(const MachineProfile& profile);
 [[nodiscard]] ProcessorRates cpu_rates(const MachineProfile& profile, bool under_copies);

@@ -16,10 +16,12 @@ struct RateQuery {
     bool near = false;
 };
 
-const FamilyRates& family_of(OpFamily family, const ProcessorRates& rates) {
-    if (family == OpFamily::MatMulId) return rates.matmul_id;
-    if (family == OpFamily::Attention) return rates.attention;
-    return rates.matmul;
+const FamilyRates& family_of(const OpWork& work, const ProcessorRates& rates) {
+    if (work.family == OpFamily::MatMulId) return rates.matmul_id;
+    if (work.family != OpFamily::Attention) return rates.matmul;
+    static const FamilyRates kNone;
+    const FamilyRates* attention = attention_rates(rates, work.head_dim);
+    return attention ? *attention : kNone;
 }
 
 // Rows of the op's own family, else of MUL_MAT, else a share of the peak.
@@ -27,7 +29,7 @@ RateQuery compute_rate(const OpWork& work, const ProcessorRates& rates) {
     if (work.family == OpFamily::Other || work.family == OpFamily::Scan) {
         return {rates.flops_per_second, true};
     }
-    if (const auto found = family_of(work.family, rates).gflops(work, rates.is_cpu)) {
+    if (const auto found = family_of(work, rates).gflops(work, rates.is_cpu)) {
         return {found->rate * 1e9, found->near};
     }
     if (const auto found = rates.matmul.gflops(work, rates.is_cpu)) return {found->rate * 1e9};
@@ -37,19 +39,25 @@ RateQuery compute_rate(const OpWork& work, const ProcessorRates& rates) {
 // Memory-bound rows of the op's own family, else the header's bandwidth.
 RateQuery memory_rate(const OpWork& work, const ProcessorRates& rates) {
     if (work.family == OpFamily::Other || work.family == OpFamily::Scan) {
-        const auto rows = rates.others.find(work.op);
-        if (rows != rates.others.end() && work.size > 0) {
-            return {rows->second.at(1, work.size) * 1e9, true};
-        }
         return {rates.bytes_per_second, rates.bytes_per_second > 0};
     }
-    if (const auto found = family_of(work.family, rates).gb_per_s(work)) {
+    if (const auto found = family_of(work, rates).gb_per_s(work)) {
         return {found->rate * 1e9, found->near};
     }
     return {rates.bytes_per_second, rates.bytes_per_second > 0};
 }
 
 Seconds at_rate(double work, double per_second) { return per_second > 0 ? work / per_second : 0; }
+
+// The whole of an op that has rows of its own name; nullopt: it has none.
+std::optional<OpTime> measured_time(const OpWork& work, const ProcessorRates& rates) {
+    const auto rows = rates.others.find(work.op);
+    if (rows == rates.others.end() || work.size <= 0) return std::nullopt;
+    const Seconds seconds = at_rate(work.bytes, rows->second.at(1, work.size) * 1e9);
+    return OpTime{seconds + rates.launch_seconds,
+                  seconds < rates.launch_seconds ? Bound::Launch : Bound::Memory,
+                  rates.estimated};
+}
 
 // The larger of two bounds on a processor, plus what each node costs there.
 OpTime bounded_time(const OpWork& work, const ProcessorRates& rates) {
@@ -87,10 +95,15 @@ Seconds Roofline::launch_seconds(Processor processor) const {
     return tables_->rates[static_cast<std::size_t>(processor)].launch_seconds;
 }
 
+Seconds Roofline::graph_seconds(Processor processor) const {
+    return tables_->rates[static_cast<std::size_t>(processor)].graph_seconds;
+}
+
 std::optional<OpTime> Roofline::op_time(const OpWork& work, Processor processor) const {
     const ProcessorRates& rates = tables_->rates[static_cast<std::size_t>(processor)];
     if (!rates.known) return std::nullopt;
     if (work.family == OpFamily::View) return OpTime{};
+    if (const auto measured = measured_time(work, rates)) return measured;
     return bounded_time(work, rates);
 }
 

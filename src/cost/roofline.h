@@ -54,6 +54,9 @@ public:
     // Seconds per node that are no work: kernel launch, or the threads' barrier.
     [[nodiscard]] Seconds launch_seconds(Processor processor) const;
 
+    // Seconds of a graph that is computed by itself, besides its nodes: 0 where not measured.
+    [[nodiscard]] Seconds graph_seconds(Processor processor) const;
+
 private:
     struct Tables;
     std::shared_ptr<const Tables> tables_;

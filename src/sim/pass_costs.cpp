@@ -33,10 +33,12 @@ public:
 
 private:
     Duration stage_duration(const Stage& stage) {
-        const Seconds crossing = crossing_seconds(stage);
-        Duration duration{crossing, crossing};
         const bool gpu = stage.device == Device::Gpu;
-        (gpu ? costs_.gpu : costs_.cpu).launch += crossing;
+        const GraphCost& cost = context_.graph_cost;
+        const Seconds begin =
+            crossing_seconds(stage) + (gpu ? cost.gpu.graph_seconds : cost.cpu.graph_seconds);
+        Duration duration{begin, begin};
+        (gpu ? costs_.gpu : costs_.cpu).launch += begin;
         for (int i = stage.node_begin; i < stage.node_end; ++i) {
             gpu ? add_gpu_node(i, duration) : add_cpu_node(i, duration);
         }

@@ -75,6 +75,41 @@ TEST(OpTime, SaysWhenItExtrapolates) {
     EXPECT_TRUE(time_of(attention, Processor::Gpu, toy).extrapolated);
 }
 
+// Heads of 64 and of 128 at the same tokens and cells are different rates, not their mean.
+TEST(OpTime, TakesAttentionRowsOfTheNearestHeadDimension) {
+    MachineProfile toy = toy_profile();
+    for (const auto& [dim, rate] : {std::pair{64, 1.0}, std::pair{128, 4.0}}) {
+        OpRow row{.op = "FLASH_ATTN_GQA-8", .quant = "f16", .gflops = rate * kOne};
+        row.n_tokens = 512;
+        row.ctx_len = 1024;
+        row.n_heads = 8;
+        row.head_dim = dim;
+        row.intensity = 300;
+        row.gb_per_s = row.gflops / row.intensity;
+        toy.gpu->rows.push_back(row);
+    }
+    OpWork attention{.family = OpFamily::Attention, .quant = "f16", .flops = 1000, .bytes = 1};
+    attention.batch = 512;
+    attention.size = 1024;
+    attention.head_dim = 64;
+    EXPECT_NEAR(time_of(attention, Processor::Gpu, toy).seconds, 1000, 1e-6);
+    attention.head_dim = 120;
+    EXPECT_NEAR(time_of(attention, Processor::Gpu, toy).seconds, 250, 1e-6);
+}
+
+// An op with rows of its own is as fast as they say, and no bound of other ops holds for it: 60
+// bytes at 2 bytes/s take 30 s, though memory gives 1 byte/s and the flops would take longer.
+TEST(OpTime, TakesTheRowsOfASmallOp) {
+    MachineProfile toy = toy_profile();
+    OpRow row{.op = "RMS_NORM", .quant = "f32", .gb_per_s = 2 * kOne, .gflops = kOne};
+    row.n_elements = 100;
+    toy.gpu->rows.push_back(row);
+    OpWork norm{.family = OpFamily::Other, .op = "RMS_NORM", .flops = 90, .bytes = 60, .size = 100};
+    EXPECT_NEAR(time_of(norm, Processor::Gpu, toy).seconds, 30, 1e-6);
+    norm.op = "SOFT_MAX";
+    EXPECT_NEAR(time_of(norm, Processor::Gpu, toy).seconds, 90, 1e-6);
+}
+
 // Without any row: a quarter of the header's peak of 8 flop/s.
 TEST(OpTime, FallsBackToAShareOfThePeak) {
     MachineProfile toy = toy_profile();

@@ -1,0 +1,56 @@
+#include "probe/dram_probe.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "probe/sampler.h"
+
+namespace pshard {
+
+namespace {
+
+constexpr int kLeastPasses = 5;
+
+// Independent sums, so that the additions do not wait for each other.
+std::uint64_t sum_of(const std::vector<std::uint64_t>& words) {
+    constexpr std::size_t kSums = 16;
+    std::uint64_t sums[kSums] = {};
+    for (std::size_t i = 0; i + kSums <= words.size(); i += kSums) {
+        for (std::size_t j = 0; j < kSums; j++) sums[j] += words[i + j];
+    }
+    return std::accumulate(std::begin(sums), std::end(sums), std::uint64_t{0});
+}
+
+void on_threads(int n_threads, const std::function<void(std::size_t)>& work) {
+    std::vector<std::thread> threads;
+    for (int i = 1; i < n_threads; i++) threads.emplace_back(work, i);
+    work(0);
+    for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+double measure_dram_gb_per_s(const DramProbeOptions& options) {
+    const auto n_threads = static_cast<std::size_t>(std::max(1, options.n_threads));
+    const std::size_t n_words = options.bytes / sizeof(std::uint64_t) / n_threads;
+    std::vector<std::vector<std::uint64_t>> parts(n_threads);
+    on_threads(options.n_threads, [&](std::size_t i) { parts[i].assign(n_words, i + 1); });
+    std::atomic<std::uint64_t> sink = 0;  // keeps the reads alive
+    Seconds best = 1e9;
+    Seconds total = 0;
+    for (int pass = 0; pass < kLeastPasses || total < options.seconds; pass++) {
+        const Seconds seconds = time_of([&] {
+            on_threads(options.n_threads, [&](std::size_t i) { sink += sum_of(parts[i]); });
+        });
+        best = std::min(best, seconds);
+        total += seconds;
+    }
+    return double(n_words * n_threads * sizeof(std::uint64_t)) / best / 1e9;
+}
+
+}  // namespace pshard
