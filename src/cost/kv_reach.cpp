@@ -84,12 +84,19 @@ private:
     std::vector<Reach> reaches_;
 };
 
-// Cells that a stream has in use after the batch, padded as llama.cpp does.
+// Cells that a stream has in use after the batch.
 std::int64_t cells_in_use(const Graph& graph, std::int64_t streams, std::uint32_t depth_tokens) {
     const auto per_stream = [&](std::int64_t n) { return (n + streams - 1) / streams; };
     const std::int64_t n_seqs = std::max<std::int64_t>(1, graph.n_seqs);
-    const std::int64_t used = per_stream(n_seqs) * depth_tokens + per_stream(graph.n_tokens);
-    return (used + kCellPadding - 1) / kCellPadding * kCellPadding;
+    return per_stream(n_seqs) * depth_tokens + per_stream(graph.n_tokens);
+}
+
+std::int64_t padded(std::int64_t cells) {
+    return (cells + kCellPadding - 1) / kCellPadding * kCellPadding;
+}
+
+double share_of(std::int64_t used, std::int64_t cells) {
+    return double(std::min(used, cells)) / double(cells);
 }
 
 }  // namespace
@@ -101,12 +108,14 @@ bool has_extent(const Shape& shape, std::int64_t cells) {
 KvReach kv_reach(const Graph& graph, const Inventory& inventory, std::uint32_t depth_tokens) {
     const std::vector<Reach> reaches = ReachFinder(graph, inventory).find();
     KvReach result{std::vector<std::int64_t>(reaches.size()),
+                   std::vector<double>(reaches.size(), 1.0),
                    std::vector<double>(reaches.size(), 1.0)};
     for (std::size_t i = 0; i < reaches.size(); i++) {
         if (reaches[i].cells == 0) continue;
         const std::int64_t used = cells_in_use(graph, reaches[i].streams, depth_tokens);
         result.cells[i] = reaches[i].cells;
-        result.fraction[i] = double(std::min(used, reaches[i].cells)) / double(reaches[i].cells);
+        result.fraction[i] = share_of(padded(used), reaches[i].cells);
+        result.visible[i] = share_of(used, reaches[i].cells);
     }
     return result;
 }

@@ -23,6 +23,7 @@ namespace pshard {
 struct KvReach {
     std::vector<std::int64_t> cells;  // of one stream that the node's own tensor spans; 0: none
     std::vector<double> fraction;     // n_kv(depth) / cells, in (0, 1]; 1 where there are no cells
+    std::vector<double> visible;      // the same without the padding: the mask hides that
 
     bool operator==(const KvReach&) const = default;
 };

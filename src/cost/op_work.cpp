@@ -73,7 +73,8 @@ struct Sources {
     const Inventory& inventory;
     const KvReach& reach;
     std::int64_t cells = 0;  // of the cache that the node reads; 0: of none
-    double fraction = 1;     // of those cells that are in use
+    double fraction = 1;     // of those cells that are in use, padded
+    double visible = 1;      // and not padded
 
     Sources(const Graph& g, const Node& n, const Inventory& inv, const KvReach& r)
         : graph(g), node(n), inventory(inv), reach(r) {
@@ -83,6 +84,7 @@ struct Sources {
             if (reach.cells[index] == 0) continue;
             cells = reach.cells[index];
             fraction = reach.fraction[index];
+            visible = reach.visible[index];
         }
     }
 
@@ -146,9 +148,10 @@ OpWork attention_work(const Sources& in) {
     const Shape q = in.at(0).shape;
     const Shape k = in.at(1).shape;
     const Shape v = in.at(2).shape;
-    const double cells = double(k[1]) * in.fraction;
-    // A token of a batch sees the cells before it only, and kernels skip tiles that are all masked:
-    // on average half of the batch's own cells. Tensors that are no cache are not causal.
+    const double cells = double(k[1]) * in.visible;
+    // A token of a batch sees the cells before it only, and kernels skip what the mask hides: the
+    // padding, and on average half of the batch's own cells. Tensors that are no cache are not
+    // causal.
     const double own = std::min(double(q[1]), cells);
     const double seen = in.cells > 0 ? cells - (own - 1) / 2 : cells;
     OpWork work{.family = OpFamily::Attention, .quant = in.at(1).type};
