@@ -3,6 +3,13 @@
 # Names that are not simply pshard-<file>: the planner keeps the name its users know.
 set(PSHARD_TOOL_NAME_plan_params llama-pshard-plan-params)
 set(PSHARD_TOOL_NAME_make_model pshard-make-model)
+set(PSHARD_TOOL_NAME_profiler_cpu llama-profiler-cpu)
+set(PSHARD_TOOL_NAME_profiler_gpu llama-profiler-gpu)
+
+# Folders of tools/ that several tools share, each a library.
+set(PSHARD_TOOL_SHARED_profiler_cpu profiler)
+set(PSHARD_TOOL_SHARED_profiler_gpu profiler)
+set(PSHARD_TOOL_SHARED_SOURCES_profiler "${PROJECT_SOURCE_DIR}/tools/plan_params/child.cpp")
 
 # The tools' programs all lie in one folder, as an installed package would have them.
 set(PSHARD_TOOL_DIR "${PROJECT_BINARY_DIR}/bin")
@@ -12,6 +19,25 @@ set(PSHARD_PATH_DEFINITIONS
     PSHARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     PSHARD_LLAMA_BIN_DIR="${PSHARD_LLAMA_BIN_DIR}"
     PSHARD_TOOL_DIR="${PSHARD_TOOL_DIR}")
+
+# Gives a target what all code of tools/ may use.
+function(pshard_as_tool target)
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tools")
+    target_link_libraries(${target} PRIVATE pshard_warnings pshard_modules CLI11::CLI11)
+    target_compile_definitions(${target} PRIVATE ${PSHARD_PATH_DEFINITIONS}
+                                                 PSHARD_VERSION="${PROJECT_VERSION}")
+endfunction()
+
+# Adds tools/<folder>/*.cpp as the library pshard_tools_<folder>, once.
+function(pshard_add_shared_folder folder)
+    if(TARGET pshard_tools_${folder})
+        return()
+    endif()
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/${folder}/*.cpp")
+    add_library(pshard_tools_${folder} STATIC ${sources} ${PSHARD_TOOL_SHARED_SOURCES_${folder}})
+    pshard_as_tool(pshard_tools_${folder})
+    target_link_libraries(pshard_tools_${folder} PRIVATE nlohmann_json::nlohmann_json)
+endfunction()
 
 # Adds tools/<file>.cpp, with the helpers in tools/<file>/*.cpp, and notes the program in
 # PSHARD_TOOLS and its path in PSHARD_TOOL_PATH_<file>.
@@ -25,10 +51,11 @@ function(pshard_add_tool source)
     file(GLOB helpers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/${file}/*.cpp")
 
     add_executable(${program} "${source}" ${helpers})
-    target_include_directories(${program} PRIVATE "${PROJECT_SOURCE_DIR}/tools")
-    target_link_libraries(${program} PRIVATE pshard_warnings pshard_modules CLI11::CLI11)
-    target_compile_definitions(${program} PRIVATE ${PSHARD_PATH_DEFINITIONS}
-                                                  PSHARD_VERSION="${PROJECT_VERSION}")
+    pshard_as_tool(${program})
+    foreach(folder IN LISTS PSHARD_TOOL_SHARED_${file})
+        pshard_add_shared_folder(${folder})
+        target_link_libraries(${program} PRIVATE pshard_tools_${folder})
+    endforeach()
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PSHARD_TOOL_DIR}")
 
     set(PSHARD_TOOLS ${PSHARD_TOOLS} ${program} PARENT_SCOPE)

@@ -43,7 +43,10 @@ public:
                              in_mib(queue_->capacity())));
         }
         measure_kinds();
-        if (!host_) return Error{"no host memory to copy from: " + last_reason_, {}};
+        if (!host_ && !last_reason_.empty()) {
+            return Error{"no host memory to copy from: " + last_reason_, {}};
+        }
+        if (!host_) return std::move(probe_);  // stopped before anything was measured
         measure_small_costs();
         measure_under_load();
         measure_page_lock();
@@ -67,28 +70,30 @@ private:
         return CopyBench{*queue_, host, options_.policy};
     }
 
-    // The best kind last, so that its memory is what the rest is measured with.
+    // The best kind first: with its memory the rest is measured, and a time limit cuts off the
+    // least.
     void measure_kinds() {
         for (const CopySource kind :
-             {CopySource::Pageable, CopySource::Registered, CopySource::Pinned}) {
+             {CopySource::Pinned, CopySource::Registered, CopySource::Pageable}) {
             if (!begin(fmt::format("copies from {} memory", name_of(kind)))) return;
             Result<HostBlock> host = HostBlock::make(kind, device_, queue_->capacity());
-            if (host) {
-                measure_copies(kind, host.value());
-                if (host.value().writable()) host_.emplace(std::move(host).value());
-            } else {
+            if (!host) {
                 last_reason_ = host.error().message;
                 note(last_reason_);
+                continue;
+            }
+            const CopyPoint largest = measure_copies(kind, host.value());
+            keep(largest, host.value().writable());
+            if (!host_ && host.value().writable()) {
+                host_.emplace(std::move(host).value());
+                h2d_ = largest.h2d_gb_per_s * 1e9;
             }
         }
-        std::stable_sort(
-            link().copies.begin(), link().copies.end(), [](const CopyPoint& a, const CopyPoint& b) {
-                return a.source < b.source;
-            });
     }
 
-    // Points have both ways, so memory that the device may not write to has none.
-    void measure_copies(CopySource kind, const HostBlock& host) {
+    // The largest that was measured. Points have both ways, so memory that the device may not write
+    // to leaves none.
+    CopyPoint measure_copies(CopySource kind, const HostBlock& host) {
         CopyPoint point{kind};
         for (const Bytes size : sizes()) {
             if (size > host.bytes()) break;
@@ -98,12 +103,16 @@ private:
             point.d2h_gb_per_s = gb(copy_rate(bench(host), Way::Down, size));
             link().copies.push_back(point);
         }
-        if (kind == CopySource::Pageable) link().pageable_gb_per_s = point.h2d_gb_per_s;
-        if (kind == CopySource::Registered) link().registered_gb_per_s = point.h2d_gb_per_s;
-        // The pinned kind comes last; without it, what page-locked memory there is.
-        if (kind != CopySource::Pageable) link().standalone_gb_per_s = point.h2d_gb_per_s;
-        if (host.writable()) link().d2h_gb_per_s = point.d2h_gb_per_s;
-        h2d_ = point.h2d_gb_per_s * 1e9;
+        return point;
+    }
+
+    void keep(const CopyPoint& largest, bool writable) {
+        const double h2d = largest.h2d_gb_per_s;
+        if (largest.source == CopySource::Pageable) link().pageable_gb_per_s = h2d;
+        if (largest.source == CopySource::Registered) link().registered_gb_per_s = h2d;
+        const bool locked = largest.source != CopySource::Pageable;
+        if (locked && !link().standalone_gb_per_s) link().standalone_gb_per_s = h2d;
+        if (writable && !link().d2h_gb_per_s) link().d2h_gb_per_s = largest.d2h_gb_per_s;
     }
 
     [[nodiscard]] std::vector<Bytes> sizes() const {
@@ -183,7 +192,7 @@ private:
     std::optional<HostBlock> host_{};
     LinkProbe probe_{};
     std::string last_reason_{};
-    double h2d_ = 0;  // bytes per second, of the kind measured last
+    double h2d_ = 0;  // bytes per second, from host_
     int step_ = 0;
 };
 

@@ -78,6 +78,14 @@ TEST(LinkProbe, StopsWhenAsked) {
     EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
 }
 
+TEST(LinkProbe, MayStopBeforeItBegins) {
+    LinkProbeOptions options = quick_options();
+    options.wants_stop = [] { return true; };
+    const auto probe = probe_link(test_cpu(), options);
+    ASSERT_TRUE(probe.ok()) << probe.error().text();
+    EXPECT_EQ(probe.value().link, LinkProfile{});
+}
+
 // The CPU as its own device: it has neither pinned memory nor events, and copies all the same.
 TEST(LinkProbe, TakesAnyDevice) {
     const auto probe = probe_link(test_cpu(), quick_options());

@@ -1,0 +1,157 @@
+#include "profiler/helper.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "probe/launch_probe.h"
+#include "probe/sample_run.h"
+#include "profiler/backends.h"
+#include "profiler/guards.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr int kPatienceMs = 120'000;
+constexpr const char* kOk = "ok ";
+constexpr const char* kError = "error ";
+
+// Ours, then those, which come first where a name stands twice.
+std::vector<std::string> merged_environment(const std::map<std::string, std::string>& more) {
+    std::vector<std::string> merged;
+    for (const auto& [name, value] : more) merged.push_back(fmt::format("{}={}", name, value));
+    for (char** variable = environ; *variable != nullptr; variable++)
+        merged.emplace_back(*variable);
+    return merged;
+}
+
+// As exec wants them.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (std::string& text : texts) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+// Between fork and exec: only calls that are safe while other threads hold locks.
+[[noreturn]] void be_the_helper(int in, int out, const std::vector<char*>& environment) {
+    dup2(in, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+    char flag[sizeof kHelperFlag];
+    std::memcpy(flag, kHelperFlag, sizeof flag);
+    char* const arguments[] = {program_invocation_short_name, flag, nullptr};
+    execve("/proc/self/exe", arguments, environment.data());
+    _exit(1);
+}
+
+class HelperSide {
+public:
+    Result<std::string> obey(const std::string& request) {
+        std::istringstream words(request);
+        std::string verb;
+        std::string device;
+        std::int64_t n_tokens = 0;
+        words >> verb >> device >> n_tokens;
+        load_backends();
+        const Result<ggml_backend_dev_t> found = find_gpu(device);
+        if (!found) return found.error();
+        return verb == "launch" ? launch(found.value()) : run(found.value(), n_tokens);
+    }
+
+private:
+    static Result<std::string> launch(ggml_backend_dev_t device) {
+        const Result<LaunchCosts> costs = measure_launches(device, 1, {});
+        if (!costs) return costs.error();
+        return fmt::format("{} {}", costs.value().node, costs.value().graph.value_or(-1));
+    }
+
+    Result<std::string> run(ggml_backend_dev_t device, std::int64_t n_tokens) {
+        if (!backend_) {
+            Result<BackendPtr> opened = open_backend(device, 1);
+            if (!opened) return opened.error();
+            backend_ = std::move(opened).value();
+        }
+        const Status done = sample_run(backend_.get(), n_tokens);
+        if (!done) return done.error();
+        return std::string();
+    }
+
+    BackendPtr backend_{};
+};
+
+}  // namespace
+
+int run_helper() {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prepare_ggml();
+    HelperSide side;
+    for (std::string request; std::getline(std::cin, request);) {
+        const Result<std::string> answer = side.obey(request);
+        std::cout << (answer ? kOk + answer.value() : kError + answer.error().text()) << std::endl;
+    }
+    return 0;
+}
+
+Result<Helper> Helper::start(const std::map<std::string, std::string>& environment) {
+    int requests[2];
+    int answers[2];
+    if (pipe2(requests, O_CLOEXEC) != 0) return Error{"cannot make a pipe", {}};
+    if (pipe2(answers, O_CLOEXEC) != 0) {
+        close(requests[0]);
+        close(requests[1]);
+        return Error{"cannot make a pipe", {}};
+    }
+    std::vector<std::string> merged = merged_environment(environment);
+    const std::vector<char*> variables = pointers_to(merged);
+    const pid_t pid = fork();
+    if (pid == 0) be_the_helper(requests[0], answers[1], variables);
+    close(requests[0]);
+    close(answers[1]);
+    Helper helper(pid, requests[1], answers[0]);
+    if (pid < 0) return Error{fmt::format("cannot fork: {}", std::strerror(errno)), {}};
+    return helper;
+}
+
+Helper::Helper(Helper&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      in_(std::exchange(other.in_, -1)),
+      out_(std::exchange(other.out_, -1)) {}
+
+Helper::~Helper() {
+    if (in_ >= 0) close(in_);
+    if (out_ >= 0) close(out_);
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+Result<std::string> Helper::ask(const std::string& request) {
+    const Error silent{"the helper process ended without an answer to: " + request, {}};
+    const std::string line = request + "\n";
+    if (write(in_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return silent;
+    std::string answer;
+    for (char c = 0; c != '\n'; answer += c) {
+        pollfd ready{out_, POLLIN, 0};
+        if (poll(&ready, 1, kPatienceMs) <= 0 || read(out_, &c, 1) != 1) return silent;
+    }
+    answer.pop_back();
+    if (answer.rfind(kOk, 0) == 0) return answer.substr(std::strlen(kOk));
+    return Error{answer.substr(std::min(answer.size(), std::strlen(kError))), {}};
+}
+
+}  // namespace pshard::tool

@@ -1,0 +1,46 @@
+// This program a second time, as a helper: with an environment that a backend reads only when it is
+// loaded, and with a device context of its own, whose memory can be seen from outside.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+
+namespace pshard::tool {
+
+// The first argument of a helper.
+inline constexpr const char kHelperFlag[] = "--helper";
+
+// The main function of a helper: obeys requests on stdin until it ends, answers on stdout.
+int run_helper();
+
+class Helper {
+public:
+    // `environment` is added to ours.
+    static Result<Helper> start(const std::map<std::string, std::string>& environment);
+    Helper(Helper&& other) noexcept;
+    Helper(const Helper&) = delete;
+    Helper& operator=(const Helper&) = delete;
+    Helper& operator=(Helper&&) = delete;
+    ~Helper();  // ends it
+
+    // One line each way:
+    //   "launch DEVICE"     -> "NODE_SECONDS GRAPH_SECONDS", the second -1 where it is not known
+    //   "run DEVICE TOKENS" -> ""  (probe/sample_run.h; the device stays open)
+    // Fails when the helper says why it could not, ends, or does not answer for two minutes.
+    Result<std::string> ask(const std::string& request);
+
+private:
+    Helper(pid_t pid, int in, int out) : pid_(pid), in_(in), out_(out) {}
+
+    pid_t pid_ = -1;
+    int in_ = -1;   // we write
+    int out_ = -1;  // we read
+};
+
+}  // namespace pshard::tool

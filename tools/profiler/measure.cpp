@@ -1,0 +1,225 @@
+#include "profiler/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "machine/identity.h"
+#include "probe/copy_load.h"
+#include "probe/dram_probe.h"
+#include "probe/launch_probe.h"
+#include "probe/link_probe.h"
+#include "probe/profile_ops.h"
+#include "profiler/backends.h"
+#include "profiler/device_memory.h"
+#include "profiler/guards.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr SamplePolicy kFullLinkPolicy{7, 60, 0.4, 0.10};
+constexpr double kLinkTimeShare = 0.3;  // of the time limit, at most
+constexpr double kHelpersTimeShare = 0.25;
+constexpr double kLeastOpsShare = 0.3;  // is left for the ops, however long the rest took
+constexpr Seconds kLeastOpsSeconds = 1;
+constexpr double kMemoryBound = 2;    // FLOP/byte: GPU_Memory_BW is the best rate below it
+constexpr double kComputeBound = 10;  // GPU_Peak_Compute above it (facts 1.4)
+
+// One run of a profiler: what both sides share.
+class Run {
+public:
+    Run(const ProfilerOptions& options, Progress& progress)
+        : options_(options), progress_(progress) {}
+
+    [[nodiscard]] bool ends(double share) const {
+        return stop_wanted() ||
+               (options_.time_limit && progress_.elapsed() > share * *options_.time_limit);
+    }
+
+    // The link as it runs while it copies: an idle GPU slows it down.
+    void identify(ggml_backend_dev_t gpu) {
+        MachineIdentity machine = this_machine();
+        if (gpu != nullptr) {
+            machine.gpu_name = ggml_backend_dev_description(gpu);
+            const auto copies = CopyLoad::start(gpu, {});
+            if (copies) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+            machine.link_name = link_name(bus_id(gpu));
+        }
+        set_identity(machine, measured.profile);
+    }
+
+    Result<MeasuredOps> time_ops(ggml_backend_dev_t device,
+                                 ggml_backend_dev_t gpu,
+                                 const std::vector<OpCase>& cases) {
+        ProfileOpsOptions ops;
+        ops.bench.n_threads = options_.n_threads;
+        if (device != gpu) {
+            ops.bench.cache_bytes = std::max(ops.bench.cache_bytes, last_level_cache_bytes());
+            ops.bench.pool_bytes = std::max(ops.bench.pool_bytes, 3 * ops.bench.cache_bytes);
+        }
+        if (options_.time_limit) {
+            ops.time_limit = std::max({kLeastOpsSeconds,
+                                       kLeastOpsShare * *options_.time_limit,
+                                       *options_.time_limit - progress_.elapsed()});
+        }
+        if (gpu != nullptr) ops.start_copies = [gpu] { return CopyLoad::start(gpu, {}); };
+        ops.on_progress = [this](const OpProgress& at) { progress_.show(at.what, at.done_share); };
+        ops.wants_stop = stop_wanted;
+        Result<MeasuredOps> timed = profile_ops(device, cases, ops);
+        if (!timed) return timed;
+        measured.left_out = timed.value().left_out;
+        measured.n_unreached = timed.value().n_cases_unreached;
+        measured.stopped = stop_wanted();
+        if (!timed.value().rows.empty() || measured.stopped) return timed;
+        return Error{"not one op was measured in the time that was given; give more (--time-limit)",
+                     {}};
+    }
+
+    void note(const std::string& text) { measured.notes.push_back(text); }
+
+    Measured measured{};
+
+private:
+    static std::string bus_id(ggml_backend_dev_t device) {
+        ggml_backend_dev_props props{};
+        ggml_backend_dev_get_props(device, &props);
+        return props.device_id == nullptr ? "" : props.device_id;
+    }
+
+    const ProfilerOptions& options_;
+    Progress& progress_;
+};
+
+// The GPU that the CPU's profile measures the link to; nullptr: there is none, and none was named.
+Result<ggml_backend_dev_t> wanted_gpu(const ProfilerOptions& options, Run& run) {
+    Result<ggml_backend_dev_t> gpu = find_gpu(options.device);
+    if (gpu || !options.device.empty()) return gpu;
+    run.note("no GPU: the link was not measured. " + gpu.error().message);
+    return static_cast<ggml_backend_dev_t>(nullptr);
+}
+
+Status measure_link(Run& run,
+                    ggml_backend_dev_t gpu,
+                    const ProfilerOptions& options,
+                    Progress& progress) {
+    const Result<LaunchCosts> launches = measure_launches(gpu, 1, {});
+    if (!launches) return launches.error();
+    LinkProbeOptions link;
+    link.full = options.full;
+    if (options.full) link.policy = kFullLinkPolicy;
+    link.kernel_launch = launches.value().node;
+    link.on_progress = [&](const std::string& what, double share) { progress.show(what, share); };
+    const Seconds begin = progress.elapsed();
+    const auto late = [&] {
+        return options.time_limit &&
+               progress.elapsed() - begin > kLinkTimeShare * *options.time_limit;
+    };
+    link.wants_stop = [&] { return stop_wanted() || late(); };
+    Result<LinkProbe> probe = probe_link(gpu, link);
+    if (!probe) return probe.error();
+    run.measured.profile.link = std::move(probe.value().link);
+    for (const std::string& note : probe.value().notes) run.note(note);
+    if (late()) run.note("the time limit cut the link's figures short");
+    return Done{};
+}
+
+// What the copies did while ops ran.
+void set_loaded(const MeasuredOps& ops, CpuProfile& cpu, LinkProfile& link) {
+    if (ops.share_under_copies) cpu.copy_efficiency_percent = 100 * *ops.share_under_copies;
+    if (!ops.copies_bytes_per_second) return;
+    link.concurrent_gb_per_s = *ops.copies_bytes_per_second / 1e9;
+    link.concurrent_measured = true;
+}
+
+void set_gpu_peaks(GpuProfile& gpu) {
+    for (const OpRow& row : gpu.rows) {
+        if (row.intensity < kMemoryBound && row.intensity > 0) {
+            gpu.memory_gb_per_s = std::max(gpu.memory_gb_per_s.value_or(0), row.gb_per_s);
+        }
+        if (row.intensity > kComputeBound) {
+            gpu.peak_gflops = std::max(gpu.peak_gflops.value_or(0), row.gflops);
+        }
+    }
+    if (gpu.memory_gb_per_s) finish_ridges(gpu.rows, *gpu.memory_gb_per_s);
+}
+
+// Absent where the device does not say.
+std::optional<double> total_mib(ggml_backend_dev_t device) {
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(device, &free, &total);
+    if (total == 0) return std::nullopt;
+    return in_mib(total);
+}
+
+}  // namespace
+
+Result<Measured> measure_cpu(const ProfilerOptions& options,
+                             const std::vector<OpCase>& cases,
+                             Progress& progress) {
+    Run run(options, progress);
+    const Result<ggml_backend_dev_t> device = find_cpu();
+    if (!device) return device.error();
+    const Result<ggml_backend_dev_t> gpu = wanted_gpu(options, run);
+    if (!gpu) return gpu.error();
+    CpuProfile cpu;
+    cpu.n_threads = options.n_threads;
+    progress.begin_part(0, 0.05);
+    progress.show("memory bandwidth", 0);
+    cpu.dram_gb_per_s = measure_dram_gb_per_s({.n_threads = options.n_threads});
+    const Result<LaunchCosts> launches = measure_launches(device.value(), options.n_threads, {});
+    if (!launches) return launches.error();
+    if (launches.value().graph) cpu.graph_us = *launches.value().graph * 1e6;
+    run.identify(gpu.value());
+    progress.begin_part(0.05, 0.3);
+    if (gpu.value() != nullptr) {
+        const Status linked = measure_link(run, gpu.value(), options, progress);
+        if (!linked) return linked.error();
+    }
+    progress.begin_part(gpu.value() != nullptr ? 0.3 : 0.05, 1);
+    Result<MeasuredOps> ops = run.time_ops(device.value(), gpu.value(), cases);
+    if (!ops) return ops.error();
+    cpu.launch_us = ops.value().launch_seconds * 1e6;
+    set_loaded(ops.value(), cpu, run.measured.profile.link);
+    cpu.rows = std::move(ops.value().rows);
+    finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
+    run.measured.profile.cpu = std::move(cpu);
+    return std::move(run.measured);
+}
+
+Result<Measured> measure_gpu(const ProfilerOptions& options,
+                             const std::vector<OpCase>& cases,
+                             Progress& progress) {
+    Run run(options, progress);
+    const Result<ggml_backend_dev_t> device = find_gpu(options.device);
+    if (!device) return device.error();
+    GpuProfile gpu;
+    gpu.backend = ggml_backend_dev_name(device.value());
+    gpu.memory_mib = total_mib(device.value());
+    progress.begin_part(0, 0.2);
+    progress.show("device memory outside of allocations", 0);
+    const HelperOptions helpers{[&] { return run.ends(kHelpersTimeShare); },
+                                [&](const std::string& text) { run.note(text); }};
+    measure_overhead(device.value(), helpers, gpu);
+    progress.show("launches", 0.5);
+    const Result<LaunchCosts> launches = measure_launches(device.value(), 1, {});
+    if (!launches) return launches.error();
+    if (launches.value().graph) gpu.subgraph_us = *launches.value().graph * 1e6;
+    measure_uncaptured(device.value(), helpers, gpu);
+    run.identify(device.value());
+    progress.begin_part(0.2, 1);
+    Result<MeasuredOps> ops = run.time_ops(device.value(), device.value(), cases);
+    if (!ops) return ops.error();
+    gpu.launch_us = ops.value().launch_seconds * 1e6;
+    if (ops.value().share_under_copies) {
+        gpu.copy_efficiency_percent = 100 * *ops.value().share_under_copies;
+    }
+    gpu.rows = std::move(ops.value().rows);
+    set_gpu_peaks(gpu);
+    run.measured.profile.gpu = std::move(gpu);
+    return std::move(run.measured);
+}
+
+}  // namespace pshard::tool

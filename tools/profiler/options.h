@@ -1,0 +1,41 @@
+// What the user asked of a profiler.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/units.h"
+
+namespace pshard::tool {
+
+enum class Side : std::uint8_t { Cpu, Gpu };  // llama-profiler-cpu, llama-profiler-gpu
+
+struct ProfilerOptions {
+    Side side = Side::Cpu;
+    bool full = false;
+    std::string model{};  // measure what this model's graphs hold; the same of a saved inventory
+    std::string inventory{};  // at most one of the two
+    std::string output{};
+    int n_threads = 0;                    // of the CPU's ops
+    std::vector<std::int64_t> batches{};  // these alone; empty: all
+    std::string device{};                 // empty: the first GPU, if there is one
+    bool list_devices = false;
+    bool json = false;
+    std::optional<Seconds> time_limit{};
+    std::string command{};  // as it was given, for the profile's `source`
+};
+
+// What the command line comes to instead.
+struct ProfilerExit {
+    int code = 0;
+    std::string text{};  // help for stdout (code 0), or one sentence for stderr (code 1)
+};
+
+std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(Side side,
+                                                                  int argc,
+                                                                  const char* const* argv);
+
+}  // namespace pshard::tool

@@ -1,0 +1,107 @@
+#include "profiler/profiler.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "machine/profile_text.h"
+#include "plan_params/log.h"
+#include "profiler/backends.h"
+#include "profiler/guards.h"
+#include "profiler/helper.h"
+#include "profiler/measure.h"
+#include "profiler/report.h"
+#include "profiler/rounding.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kStopped = 130;
+
+int fail(const std::string& reason) {
+    discard_output();
+    log_line(reason);
+    return kFailed;
+}
+
+int print(const std::string& text) {
+    const bool written =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    return written ? 0 : fail("cannot write to stdout");
+}
+
+const char* program_of(Side side) {
+    return side == Side::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
+}
+
+void add_provenance(const ProfilerOptions& options, MachineProfile& profile) {
+    profile.source =
+        fmt::format("{} {} {}", program_of(options.side), PSHARD_VERSION, options.command);
+    profile.ggml_version = fmt::format("{} ({})", ggml_version(), ggml_commit());
+    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    profile.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+}
+
+int write_profile(const ProfilerOptions& options, Measured measured, Seconds took) {
+    add_provenance(options, measured.profile);
+    round_figures(measured.profile);
+    const ProfileTexts texts = to_text(measured.profile);
+    const Status written =
+        commit_output(options.side == Side::Cpu ? texts.cpu.value() : texts.gpu.value());
+    if (!written) return fail(written.error().text());
+    return print(profiler_report(options, measured, took));
+}
+
+// The output is opened first: what cannot be written is not worth measuring. The model is captured
+// before backends are loaded, in a child of a process with one thread.
+int run(const ProfilerOptions& options) {
+    if (options.list_devices) {
+        load_backends();
+        return print(device_list(options.json));
+    }
+    const Status opened = begin_output(options.output);
+    if (!opened) return fail(opened.error().text());
+    const Result<std::vector<OpCase>> cases = cases_of(options);
+    if (!cases) return fail(cases.error().text());
+    load_backends();
+    Seconds took = 0;
+    const Result<Measured> measured = [&] {
+        Progress progress(options.time_limit);
+        Result<Measured> result = options.side == Side::Cpu
+                                      ? measure_cpu(options, cases.value(), progress)
+                                      : measure_gpu(options, cases.value(), progress);
+        took = progress.elapsed();
+        return result;
+    }();
+    if (stop_wanted()) {
+        discard_output();
+        log_line(fmt::format("stopped; {} stays as it was", options.output));
+        return kStopped;
+    }
+    if (!measured) return fail(measured.error().text());
+    return write_profile(options, measured.value(), took);
+}
+
+}  // namespace
+
+int profiler_main(Side side, int argc, const char* const* argv) {
+    try {
+        if (argc > 1 && std::strcmp(argv[1], kHelperFlag) == 0) return run_helper();
+        const auto read = read_profiler_options(side, argc, argv);
+        if (const auto* early = std::get_if<ProfilerExit>(&read)) {
+            return early->code == 0 ? print(early->text) : fail(early->text);
+        }
+        watch_for_stop();
+        prepare_ggml();
+        return run(std::get<ProfilerOptions>(read));
+    } catch (const std::exception& error) {
+        return fail(error.what());
+    }
+}
+
+}  // namespace pshard::tool
