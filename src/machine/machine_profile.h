@@ -131,7 +131,7 @@ struct LinkProfile {
 enum class Provenance {
     Measured,  // by the profilers
     Derived,   // computed from stated rooflines and efficiencies
-    Quick,     // a rough probe of the CPU (machine/quick_cpu_probe.h)
+    Quick,     // the CPU in two seconds (probe/stand_in_profile.h)
 };
 
 struct MachineProfile {

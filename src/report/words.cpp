@@ -17,7 +17,7 @@ std::string_view provenance_text(Provenance provenance) {
         case Provenance::Quick:
             break;
     }
-    return "the CPU by a quick probe, +-30 %";
+    return "the CPU measured in two seconds";
 }
 
 std::string name_or(const std::string& name, std::string_view otherwise) {

@@ -1,5 +1,6 @@
 // llama-pshard-plan-params as a program: flags, environment, output and exit codes.
 #include <algorithm>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -323,6 +324,19 @@ TEST_F(PlanParams, WithoutProfilesRanksByMemory) {
     EXPECT_THAT(unknown.err, HasSubstr("no device and no profile"));
 }
 
+// The GPU profile knows the link: what is missing of the CPU is measured in two seconds.
+TEST_F(PlanParams, MeasuresTheCpuWhereOnlyTheGpuHasAProfile) {
+    environment_.erase("PSHARD_CPU_PROFILE");
+    const std::string path = folder_ / "gpu_with_link.txt";
+    std::ofstream(path) << read_text(environment_["PSHARD_GPU_PROFILE"])
+                        << "# pshard link.standalone_gb_per_s=20.0\n";
+    environment_["PSHARD_GPU_PROFILE"] = path;
+    const ToolRun tool = run(planning({"-t", "1"}));
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.err, HasSubstr("note: no CPU profile: a measurement of two seconds"));
+    EXPECT_THAT(tool.out, HasSubstr("t/s at 2048"));
+}
+
 TEST_F(PlanParams, RefusesByNameAndWritesNothing) {
     const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
         {{"-sm", "row"}, "-sm row"},
@@ -380,15 +394,17 @@ TEST_F(PlanParams, CsvHasALineForEachTierThatStockHolds) {
 
 // 16384 / 4 tokens for each sequence: none has 8192, the depth that is asked for.
 TEST_F(PlanParams, SaysWhatEachSequenceHoldsAndWhereTheDepthIsNotReached) {
-    const ToolRun tool = run({"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500"});
-    EXPECT_THAT(tool.out, HasSubstr("16384 tokens, 4 sequences"));
-    EXPECT_THAT(tool.out, HasSubstr(", each of at most 4096 tokens"));
-    EXPECT_THAT(tool.out,
+    const std::vector<std::string> four = {"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500"};
+    const ToolRun half = run(four);
+    EXPECT_THAT(half.out, HasSubstr("16384 tokens, 4 sequences"));
+    EXPECT_THAT(half.out, HasSubstr(", each of at most 4096 tokens"));
+    EXPECT_THAT(half.out, HasSubstr("t/s at 2048"));
+    EXPECT_THAT(half.out, HasSubstr("\nBatches of 16384 tokens do not fit behind 2048 others"));
+    std::vector<std::string> deep = four;
+    deep.insert(deep.end(), {"--depth", "8192"});
+    EXPECT_THAT(run(deep).out,
                 HasSubstr("Batches of 1, 4, 16, 32, 64, 512, 1024, 2048, 4096, 8192, "
                           "16384 tokens do not fit behind 8192 others of each sequence"));
-    const ToolRun shallow =
-        run({"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500", "--depth", "2000"});
-    EXPECT_THAT(shallow.out, HasSubstr("\nBatches of 16384 tokens do not fit behind 2000 others"));
 }
 
 // A user alone computes the same pass, whether or not the server has slots for others.

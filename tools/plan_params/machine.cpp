@@ -9,8 +9,10 @@
 #include "cost/transfer.h"
 #include "machine/identity.h"
 #include "machine/profile_text.h"
-#include "machine/quick_cpu_probe.h"
+#include "plan_params/child.h"
 #include "plan_params/log.h"
+#include "probe/devices.h"
+#include "probe/stand_in_profile.h"
 
 namespace pshard::tool {
 namespace {
@@ -31,15 +33,35 @@ Status check_named(const std::string& path) {
     return Error{"this is no profile but a folder, pipe or device: name a file", {path}};
 }
 
-// A quick probe of this CPU where the GPU and the link are known and the CPU is not.
-void add_quick_cpu(const std::optional<int>& n_threads, Machine& machine) {
+constexpr Seconds kStandInSeconds = 2;
+
+// In a process of its own: ggml's threads must not be there when models are captured.
+Result<std::string> stand_in_text(int n_threads) {
+    const std::string folder = PSHARD_LLAMA_BIN_DIR;
+    load_ggml_backends(std::filesystem::exists(folder) ? folder : "");
+    Result<CpuProfile> cpu = measure_stand_in_cpu(n_threads, kStandInSeconds);
+    if (!cpu) return cpu.error();
+    MachineProfile profile;
+    profile.cpu = std::move(cpu).value();
+    return *to_text(profile).cpu;
+}
+
+// A short measurement of this CPU where the GPU and the link are known and the CPU is not.
+Status add_stand_in_cpu(const std::optional<int>& n_threads, Machine& machine) {
     MachineProfile& profile = *machine.profile;
-    if (profile.cpu || !profile.gpu || !profile.link.standalone_gb_per_s) return;
-    const SlowNotice notice("probing the CPU");
-    MachineProfile quick = quick_cpu_probe({.n_threads = n_threads.value_or(default_threads())});
-    profile.cpu = std::move(quick.cpu);
+    if (profile.cpu || !profile.gpu || !profile.link.standalone_gb_per_s) return Done{};
+    const int n = n_threads.value_or(default_threads());
+    const Result<std::string> text =
+        run_in_child({"measuring the CPU", [n] { return stand_in_text(n); }});
+    if (!text) return text.error();
+    Result<MachineProfile> measured = profile_from_text({.cpu = text.value(), .gpu = {}}, n);
+    if (!measured) return measured.error();
+    profile.cpu = std::move(measured.value().cpu);
     profile.provenance = Provenance::Quick;
-    machine.notes.push_back("no CPU profile: a quick probe of this machine's CPU stands in for it");
+    machine.notes.push_back(
+        "no CPU profile: a measurement of two seconds stands in for it; run llama-profiler-cpu for "
+        "a better one");
+    return Done{};
 }
 
 // The planner asks no GPU here, so that of the profile is taken as it is.
@@ -80,7 +102,7 @@ Result<Machine> load_machine(const Options& options) {
     if (machine.profile) {
         machine.notes = machine.profile->notes;
         note_other_machine(machine);
-        add_quick_cpu(n_threads, machine);
+        if (Status added = add_stand_in_cpu(n_threads, machine); !added) return added.error();
         settle_pricing(machine);
     } else {
         machine.notes.push_back(fmt::format(

@@ -95,7 +95,8 @@ public:
         report.budget = std::get<BudgetUse>(budget.value());
         report.profile = machine_.pricing();
         report.host = host_limits(options_, machine_);
-        report.depth_tokens = options_.depth.value_or(report.inventory.context.n_ctx / 2);
+        report.depth_tokens =
+            options_.depth.value_or(tokens_per_sequence(report.inventory.context) / 2);
         report.n_threads = machine_.n_threads;
         report.forced = options_.forced;
         report.notes = machine_.notes;

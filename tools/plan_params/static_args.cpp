@@ -198,7 +198,7 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
         const Problem problem{inventory.value(),
                               machine.pricing(),
                               use.total - use.taken(),
-                              options.depth.value_or(job.context.n_ctx / 2),
+                              options.depth.value_or(tokens_per_sequence(job.context) / 2),
                               host_limits(options, machine),
                               std::nullopt};
         for (StaticPlan& plan : StaticSearch(problem).run()) {
