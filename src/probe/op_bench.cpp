@@ -52,8 +52,10 @@ Result<std::vector<OpGraph>> OpBench::graphs_for(const OpCase& op_case) {
 Result<OpTiming> OpBench::time(const OpCase& op_case, const std::function<Bytes()>& counter) {
     const Result<ggml_backend_buffer_type_t> where = operand_buffer_type(device_, op_case);
     if (!where) return where.error();
-    const auto type = ggml_type_of(op_case.type);
-    if (Status filled = pool_.fill(where.value(), *type); !filled) return filled.error();
+    if (where.value() != nullptr) {
+        const auto type = ggml_type_of(op_case.type);
+        if (Status filled = pool_.fill(where.value(), *type); !filled) return filled.error();
+    }
     Result<std::vector<OpGraph>> made = graphs_for(op_case);
     if (!made) return made.error();
     std::vector<OpGraph>& graphs = made.value();
@@ -77,7 +79,8 @@ Result<OpTiming> OpBench::time(const OpCase& op_case, const std::function<Bytes(
     policy.budget /= graphs.front().n_nodes();
     const Sample timed = sample(measure, policy);
     if (failure) return *failure;
-    return OpTiming{timed, total > 0 ? double(counted) / total : 0};
+    const Bytes walked = cold_bytes(op_case) * graphs.size() * Bytes(graphs.front().n_nodes());
+    return OpTiming{timed, walked, total > 0 ? double(counted) / total : 0};
 }
 
 Result<Seconds> OpBench::launch_seconds() {

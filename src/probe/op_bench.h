@@ -20,6 +20,7 @@ struct OpBenchOptions {
 
 struct OpTiming {
     Sample sample{};                // seconds of one computation, its launch included
+    Bytes operands = 0;             // cold ones walked through before the first comes again
     double counted_per_second = 0;  // what the counter grew by while graphs were computed
 
     bool operator==(const OpTiming&) const = default;

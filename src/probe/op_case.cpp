@@ -39,9 +39,20 @@ double rows_of_matmul(const OpCase& c) {
 
 bool is_scan(std::string_view op) { return op == "GATED_DELTA_NET"; }
 
-// Elements of the result.
+// A state of head_dim x head_dim for each head.
+double state_elements(const OpCase& c) {
+    return double(c.shape[0]) * double(c.shape[0]) * double(c.shape[1]);
+}
+
+// Elements of the tokens and of the three before them.
+double with_past(const OpCase& c) { return product(c.shape) + 3 * double(c.shape[0]); }
+
+// Elements of the result; that of a recurrence holds the new state too.
 double result_elements(const OpCase& c) {
-    return product(c.shape) / (c.op == "SUM_ROWS" ? double(c.shape[0]) : 1);
+    const double n = product(c.shape);
+    if (c.op == "CONCAT") return with_past(c);
+    if (is_scan(c.op)) return n + state_elements(c);
+    return c.op == "SUM_ROWS" ? n / double(c.shape[0]) : n;
 }
 
 // Source and result once each, as src/cost counts them; the small operands (a norm's weights,
@@ -50,10 +61,9 @@ double other_bytes(const OpCase& c) {
     const double n = product(c.shape);
     if (c.op == "SET_ROWS" || c.op == "CPY") return 4 * n + type_bytes(c.type, n);
     if (c.op == "GET_ROWS") return type_bytes(c.type, n) + 4 * n;
-    if (is_scan(c.op)) {
-        const double state = double(c.shape[0]) * double(c.shape[0]) * double(c.shape[1]);
-        return 4 * (4 * n + 2 * state);
-    }
+    if (is_scan(c.op)) return 4 * (4 * n + 2 * state_elements(c));
+    if (c.op == "CONCAT") return 4 * 2 * with_past(c);
+    if (c.op == "SSM_CONV") return 4 * (n + with_past(c));
     const bool has_two_sources = c.op == "ADD" || c.op == "SWIGLU" || c.op == "GEGLU";
     return 4 * (n * (has_two_sources ? 2 : 1) + result_elements(c));
 }

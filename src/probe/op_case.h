@@ -39,7 +39,8 @@ struct OpCase {
     std::int64_t head_dim_v = 0;  // 0: head_dim
 
     // All other ops: source 0, with the tokens in its last dimension. SET_ROWS and GET_ROWS: the
-    // rows that are moved. GATED_DELTA_NET: the values [head_dim, heads, tokens].
+    // rows that are moved. GATED_DELTA_NET: the values [head_dim, heads, tokens]. SSM_CONV, CONCAT:
+    // [columns, tokens], with three tokens of the past before them.
     Shape shape{1, 1, 1, 1};
 
     bool operator==(const OpCase&) const = default;

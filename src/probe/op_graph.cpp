@@ -27,12 +27,16 @@ class DrySource final : public OperandSource {
 public:
     explicit DrySource(ggml_context* context) : context_(context) {}
 
-    ggml_tensor* operand(OperandKind /*kind*/, ggml_type type, const Shape& shape) override {
+    ggml_tensor* operand(OperandKind kind, ggml_type type, const Shape& shape) override {
+        has_cold_ = has_cold_ || kind == OperandKind::Weight;
         return new_tensor(context_, type, shape);
     }
 
+    [[nodiscard]] bool has_cold() const { return has_cold_; }
+
 private:
     ggml_context* context_;
+    bool has_cold_ = false;
 };
 
 // Operands of many nodes: cold ones from the pool, warm ones shared, all others left for later.
@@ -222,6 +226,8 @@ Result<OpGraph> OpGraph::make(const OpCase& op_case,
     return made;
 }
 
+const ggml_tensor* OpGraph::result() const { return ggml_graph_node(graph_, -1); }
+
 Result<Seconds> OpGraph::compute(ggml_backend_t backend) {
     ggml_status status = GGML_STATUS_SUCCESS;
     const Seconds seconds = time_of([&] { status = ggml_backend_graph_compute(backend, graph_); });
@@ -246,6 +252,7 @@ Result<ggml_backend_buffer_type_t> operand_buffer_type(ggml_backend_dev_t device
             fmt::format("{} does not support {}", ggml_backend_dev_name(device), describe(op_case)),
             {}};
     }
+    if (!source.has_cold()) return static_cast<ggml_backend_buffer_type_t>(nullptr);
     if (is_matmul(op_case.op)) return weight_buffer_type(device, node);
     return ggml_backend_dev_buffer_type(device);
 }

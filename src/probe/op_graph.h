@@ -33,6 +33,9 @@ public:
 
     [[nodiscard]] int n_nodes() const { return n_nodes_; }
 
+    // Of the last node, on the device: after compute().
+    [[nodiscard]] const ggml_tensor* result() const;
+
 private:
     OpGraph(GgmlContext context, int n_nodes) : context_(std::move(context)), n_nodes_(n_nodes) {}
 
@@ -42,8 +45,9 @@ private:
     int n_nodes_ = 0;
 };
 
-// Where the cold operands of the case must lie on that device, as llama.cpp would have them.
-// Fails on an op or type that is not known here or that the device does not support.
+// Where the cold operands of the case must lie on that device, as llama.cpp would have them;
+// nullptr where it has none. Fails on an op or type that is not known here or that the device does
+// not support.
 [[nodiscard]] Result<ggml_backend_buffer_type_t> operand_buffer_type(ggml_backend_dev_t device,
                                                                      const OpCase& op_case);
 

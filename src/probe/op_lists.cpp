@@ -98,8 +98,10 @@ public:
         element("SET_ROWS", "f16", {1024, 1, 1, 1}, batches);
         element("GET_ROWS", "q4_K", {4096, 1, 1, 1}, batches);
         element("SOFT_MAX", "f32", {128, 1, 1, 1}, batches);
-        element("ARGSORT", "f32", {128, 1, 1, 1}, batches);
+        element("ARGSORT", "i32", {128, 1, 1, 1}, batches);
         element("GATED_DELTA_NET", "f32", {128, 32, 1, 1}, batches);
+        element("SSM_CONV", "f32", {4096, 1, 1, 1}, batches);
+        element("CONCAT", "f32", {4096, 1, 1, 1}, batches);
         element("SUM_ROWS", "f32", {8, 1, 1, 1}, batches);
         element("CONT", "f32", {128, 32, 1, 1}, batches);
         for (const char* op : {"SILU", "SIGMOID", "SCALE", "L2_NORM", "GELU"}) {
@@ -113,6 +115,7 @@ private:
 };
 
 const OpCase kSmallExperts{.n = 768, .k = 2048, .n_experts = 128, .n_used = 8};
+const OpCase kFewExperts{.n = 768, .k = 2048, .n_experts = 32, .n_used = 4};
 const OpCase kLargeExperts{.n = 14336, .k = 4096, .n_experts = 8, .n_used = 2};
 
 OpCase skewed(OpCase shape) {
@@ -130,6 +133,7 @@ std::vector<OpCase> cpu_fast() {
     list.attention({1, 512}, {512, 4096}, heads("f16", 32, 8, 128));
     list.small_ops({1, 512});
     list.experts({"q4_K", "q6_K", "mxfp4"}, {1, 128}, kSmallExperts);
+    list.experts({"q4_K", "q6_K", "q8_0", "mxfp4", "q4_0"}, {512}, kFewExperts);
     list.matmul({"f32"}, {1, 512}, {128, 2048});
     list.matmul(common_types(), {4, 16, 64}, {2048, 2048});
     list.matmul(common_types(), {1}, {4096, 4096});
@@ -139,7 +143,7 @@ std::vector<OpCase> cpu_fast() {
     list.attention({16, 64}, {4096}, heads("f16", 32, 8, 128));
     list.attention({1, 512}, {1024}, heads("q8_0", 32, 8, 128));
     list.attention({1, 512}, {1024}, heads("f16", 16, 8, 64));
-    list.experts({"q8_0", "q4_0", "iq3_xxs", "f16"}, {1, 128}, kSmallExperts);
+    list.experts({"q8_0", "q4_0", "iq3_xxs"}, {1, 128}, kSmallExperts);
     list.experts({"q4_K"}, {16}, kSmallExperts);
     list.experts({"q4_K"}, {16, 128}, skewed(kSmallExperts));
     list.matmul(other_types(), {4, 512}, {2048, 1024});

@@ -118,6 +118,18 @@ ggml_tensor* delta_net(const Maker& m) {
                                 1);
 }
 
+// A causal convolution over 4 tokens, of columns that lie token after token.
+ggml_tensor* ssm_conv(const Maker& m) {
+    ggml_tensor* columns = m.activation({m.c.shape[1] + 3, m.c.shape[0], 1, 1});
+    return ggml_ssm_conv(m.context, columns, m.activation({4, m.c.shape[0], 1, 1}));
+}
+
+// The three tokens before the batch, put in front of it.
+ggml_tensor* concat(const Maker& m) {
+    ggml_tensor* before = m.activation({3, m.c.shape[0], 1, 1});
+    return ggml_concat(m.context, before, m.activation({m.c.shape[1], m.c.shape[0], 1, 1}), 0);
+}
+
 using Build = ggml_tensor* (*)(const Maker&);
 
 const std::map<std::string_view, Build>& builders() {
@@ -131,6 +143,8 @@ const std::map<std::string_view, Build>& builders() {
         {"CPY", copy},
         {"CONT", contiguous},
         {"GATED_DELTA_NET", delta_net},
+        {"SSM_CONV", ssm_conv},
+        {"CONCAT", concat},
         {"RMS_NORM", [](const Maker& m) { return ggml_rms_norm(m.context, m.input(), 1e-6F); }},
         {"NORM", [](const Maker& m) { return ggml_norm(m.context, m.input(), 1e-6F); }},
         {"L2_NORM", [](const Maker& m) { return ggml_l2_norm(m.context, m.input(), 1e-6F); }},

@@ -1,0 +1,182 @@
+// Ops timed on the CPU backend: what is asked for is computed, on operands that no cache holds.
+#include "probe/op_bench.h"
+
+#include <cmath>
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "probe/op_lists.h"
+#include "probe/profile_ops.h"
+
+namespace pshard {
+namespace {
+
+using testing::HasSubstr;
+
+ggml_backend_dev_t cpu() {
+    load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
+    return find_cpu().value();
+}
+
+// Small and short: these tests look at what is measured, not at how fast.
+OpBenchOptions brief() {
+    OpBenchOptions options;
+    options.pool_bytes = 16 * kMiB;
+    options.cache_bytes = 2 * kMiB;
+    options.sampling = {.min_samples = 1, .max_samples = 1, .budget = 0, .max_spread = 1e9};
+    options.graph_seconds = 1e-4;
+    return options;
+}
+
+OpBench bench() { return OpBench::open(cpu(), brief()).value(); }
+
+OpCase matmul(const char* type, std::int64_t n = 256, std::int64_t k = 512) {
+    return {.op = "MUL_MAT", .type = type, .n_tokens = 2, .n = n, .k = k};
+}
+
+std::vector<float> values_of(const ggml_tensor* tensor) {
+    std::vector<float> values(static_cast<std::size_t>(ggml_nelements(tensor)));
+    ggml_backend_tensor_get(tensor, values.data(), 0, ggml_nbytes(tensor));
+    return values;
+}
+
+// The published profilers left CPU weights all zero.
+TEST(OperandPool, HoldsRandomFiniteValuesOfEveryListedType) {
+    ggml_backend_dev_t device = cpu();
+    std::set<std::string> types;
+    for (const OpCase& c : cpu_op_list(OpListSize::Fast)) {
+        if (c.op == "MUL_MAT") types.insert(c.type);
+    }
+    const BackendPtr backend = open_backend(device, 2).value();
+    for (const std::string& type : types) {
+        OperandPool pool(device, 4 * kMiB);
+        const OpCase c = matmul(type.c_str());
+        const auto where = operand_buffer_type(device, c);
+        ASSERT_TRUE(where.ok()) << where.error().text();
+        ASSERT_TRUE(pool.fill(where.value(), *ggml_type_of(type)).ok());
+        Result<OpGraph> graph = OpGraph::make(c, device, pool, 3);
+        ASSERT_TRUE(graph.ok()) << graph.error().text();
+        ASSERT_TRUE(graph.value().compute(backend.get()).ok());
+        const std::vector<float> result = values_of(graph.value().result());
+        const std::set<float> distinct(result.begin(), result.end());
+        EXPECT_GT(distinct.size(), result.size() / 4) << type;
+        for (const float value : result) ASSERT_TRUE(std::isfinite(value)) << type;
+    }
+}
+
+TEST(OperandPool, TakesAnotherStretchEachTimeAndWrapsAround) {
+    ggml_backend_dev_t device = cpu();
+    OperandPool pool(device, 4 * kMiB);
+    ASSERT_TRUE(pool.fill(ggml_backend_dev_buffer_type(device), GGML_TYPE_F16).ok());
+    const GgmlContext context(16);
+    std::vector<void*> places;
+    for (int i = 0; i < 9; i++) {
+        ggml_tensor* tensor = ggml_new_tensor_2d(context.get(), GGML_TYPE_F16, 1024, 512);  // 1 MiB
+        ASSERT_TRUE(pool.place(tensor));
+        places.push_back(tensor->data);
+    }
+    EXPECT_EQ(std::set<void*>(places.begin(), places.end()).size(), 4U);
+    EXPECT_EQ(places[0], places[4]);
+    EXPECT_EQ(pool.capacity(kMiB), 4);
+    EXPECT_FALSE(pool.place(ggml_new_tensor_2d(context.get(), GGML_TYPE_F16, 1024, 4096)));
+}
+
+// llama.cpp repacks CPU weights of these types where the CPU has the instructions.
+TEST(OperandPool, PutsWeightsWhereLlamaCppWould) {
+    ggml_backend_dev_t device = cpu();
+    ggml_backend_buffer_type_t own = ggml_backend_dev_buffer_type(device);
+    EXPECT_EQ(operand_buffer_type(device, matmul("f16")).value(), own);
+    ggml_backend_buffer_type_t repacked = operand_buffer_type(device, matmul("q4_0")).value();
+    if (repacked == own) GTEST_SKIP() << "this CPU repacks no q4_0";
+    EXPECT_STREQ(ggml_backend_buft_name(repacked), "CPU_REPACK");
+    // Rows that do not come in eights cannot be interleaved.
+    EXPECT_EQ(operand_buffer_type(device, matmul("q4_0", 250)).value(), own);
+}
+
+// A 256 MiB flush left a 96 MB cache full (facts 1.5): operands rotate instead.
+TEST(OpBench, WalksThroughMoreOperandsThanTheCacheHolds) {
+    OpBench ops = bench();
+    for (const OpCase& c : {matmul("q8_0"),
+                            OpCase{.op = "FLASH_ATTN_EXT",
+                            .type = "f16",
+                            .n_cells = 256,
+                            .n_heads = 4,
+                            .n_heads_kv = 2,
+                            .head_dim = 64}}) {
+        const Result<OpTiming> timing = ops.time(c);
+        ASSERT_TRUE(timing.ok()) << timing.error().text();
+        EXPECT_GE(timing.value().operands, 2 * brief().cache_bytes) << describe(c);
+        EXPECT_GT(timing.value().sample.median, 0);
+    }
+}
+
+// Every op of the lists can be built, and the CPU computes all of them.
+TEST(OpBench, TimesEveryOpOfTheLists) {
+    OpBench ops = bench();
+    std::set<std::string> seen;
+    for (OpCase c : cpu_op_list(OpListSize::Full)) {
+        if (!seen.insert(c.op).second) continue;
+        c.n_tokens = std::min<std::int64_t>(c.n_tokens, 4);
+        c.n = std::min<std::int64_t>(c.n, 64);
+        const Result<OpTiming> timing = ops.time(c);
+        EXPECT_TRUE(timing.ok()) << (timing ? "" : timing.error().text());
+    }
+    EXPECT_GE(seen.size(), 20U);
+}
+
+TEST(OpBench, RefusesWhatItDoesNotKnowOrCannotHold) {
+    OpBench ops = bench();
+    EXPECT_THAT(ops.time({.op = "NO_SUCH_OP", .type = "f32"}).error().text(),
+                HasSubstr("no such op"));
+    EXPECT_THAT(ops.time(matmul("q9_9")).error().text(), HasSubstr("no such op or type"));
+    EXPECT_THAT(ops.time(matmul("f16", 8192, 8192)).error().text(), HasSubstr("larger than"));
+}
+
+TEST(OpBench, CountsWhatGrowsWhileItComputes) {
+    OpBench ops = bench();
+    Bytes calls = 0;
+    const Result<OpTiming> timing = ops.time(matmul("f16"), [&] { return ++calls * 1000; });
+    ASSERT_TRUE(timing.ok());
+    EXPECT_GT(timing.value().counted_per_second, 0);
+    EXPECT_EQ(ops.time(matmul("f16")).value().counted_per_second, 0);
+}
+
+TEST(ProfileOps, MakesARowForEachCaseAndNamesTheOthers) {
+    ProfileOpsOptions options;
+    options.bench = brief();
+    std::vector<std::string> told;
+    options.on_progress = [&](const OpProgress& progress) { told.push_back(progress.what); };
+    const std::vector<OpCase> cases = {matmul("f16"), matmul("f16", 8192, 8192), matmul("q8_0")};
+    const Result<MeasuredOps> measured = profile_ops(cpu(), cases, options);
+    ASSERT_TRUE(measured.ok()) << measured.error().text();
+    ASSERT_EQ(measured.value().rows.size(), 2U);
+    EXPECT_EQ(measured.value().rows[1].quant, "q8_0");
+    ASSERT_EQ(measured.value().left_out.size(), 1U);
+    EXPECT_THAT(measured.value().left_out[0], HasSubstr("8192x8192"));
+    EXPECT_EQ(told.size(), 3U);
+    EXPECT_GT(measured.value().launch_seconds, 0);
+    for (const OpRow& row : measured.value().rows) EXPECT_GT(row.gflops, 0);
+    EXPECT_FALSE(measured.value().share_under_copies);
+}
+
+TEST(ProfileOps, EndsAtTheTimeLimitAndWhenTheUserWantsTo) {
+    ProfileOpsOptions options;
+    options.bench = brief();
+    options.time_limit = 0;
+    const std::vector<OpCase> cases(5, matmul("f16"));
+    const Result<MeasuredOps> late = profile_ops(cpu(), cases, options);
+    ASSERT_TRUE(late.ok());
+    EXPECT_EQ(late.value().n_cases_unreached, 5U);
+    EXPECT_FALSE(late.value().stopped);
+    options.time_limit.reset();
+    int asked = 0;
+    options.wants_stop = [&] { return ++asked > 2; };
+    const Result<MeasuredOps> stopped = profile_ops(cpu(), cases, options);
+    ASSERT_TRUE(stopped.ok());
+    EXPECT_TRUE(stopped.value().stopped);
+    EXPECT_EQ(stopped.value().rows.size(), 2U);
+}
+
+}  // namespace
+}  // namespace pshard
