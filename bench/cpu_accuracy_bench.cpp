@@ -49,7 +49,7 @@ T must(Result<T> result) {
 std::filesystem::path model_file(const std::filesystem::path& folder,
                                  const std::string& architecture,
                                  const std::string& quant) {
-    const auto path = folder / fmt::format("accuracy-{}-{}.gguf", architecture, quant);
+    auto path = folder / fmt::format("accuracy-{}-{}.gguf", architecture, quant);
     if (std::filesystem::exists(path)) return path;
     const ModelShape shape = resized(must(find_tiny_shape(architecture)), kSizes);
     must(write_random(shape, quant, path, 1));

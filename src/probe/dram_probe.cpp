@@ -33,6 +33,17 @@ void on_threads(int n_threads, const std::function<void(std::size_t)>& work) {
     for (std::thread& thread : threads) thread.join();
 }
 
+Seconds shortest_pass(const std::function<void()>& pass, Seconds budget) {
+    Seconds best = time_of(pass);
+    Seconds total = best;
+    for (int i = 1; i < kLeastPasses || total < budget; i++) {
+        const Seconds seconds = time_of(pass);
+        best = std::min(best, seconds);
+        total += seconds;
+    }
+    return best;
+}
+
 }  // namespace
 
 double measure_dram_gb_per_s(const DramProbeOptions& options) {
@@ -41,15 +52,10 @@ double measure_dram_gb_per_s(const DramProbeOptions& options) {
     std::vector<std::vector<std::uint64_t>> parts(n_threads);
     on_threads(options.n_threads, [&](std::size_t i) { parts[i].assign(n_words, i + 1); });
     std::atomic<std::uint64_t> sink = 0;  // keeps the reads alive
-    Seconds best = 1e9;
-    Seconds total = 0;
-    for (int pass = 0; pass < kLeastPasses || total < options.seconds; pass++) {
-        const Seconds seconds = time_of([&] {
-            on_threads(options.n_threads, [&](std::size_t i) { sink += sum_of(parts[i]); });
-        });
-        best = std::min(best, seconds);
-        total += seconds;
-    }
+    const auto read_all = [&] {
+        on_threads(options.n_threads, [&](std::size_t i) { sink += sum_of(parts[i]); });
+    };
+    const Seconds best = shortest_pass(read_all, options.seconds);
     return double(n_words * n_threads * sizeof(std::uint64_t)) / best / 1e9;
 }
 

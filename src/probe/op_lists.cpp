@@ -237,10 +237,10 @@ std::vector<OpCase> with_batches(std::vector<OpCase> cases,
     return cases;
 }
 
-bool is_worth_timing_under_copies(const OpCase& c) {
+bool is_worth_timing_under_copies(const OpCase& op_case) {
     const Types& types = common_types();
-    const bool common = std::find(types.begin(), types.end(), c.type) != types.end();
-    return is_matmul(c.op) && common && (c.n_tokens == 1 || c.n_tokens >= 128);
+    const bool common = std::find(types.begin(), types.end(), op_case.type) != types.end();
+    return is_matmul(op_case.op) && common && (op_case.n_tokens == 1 || op_case.n_tokens >= 128);
 }
 
 }  // namespace pshard
