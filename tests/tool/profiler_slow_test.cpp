@@ -9,7 +9,7 @@ namespace {
 TEST_F(ProfilerTest, MeasuresTheLinkToAGpu) {
     PSHARD_NEEDS_GPU();
     give_gpu();
-    const Ran ran = run(kCpu, "--threads 1 --batch 1 --time-limit 20");
+    const Ran ran = run_on_lavapipe(kCpu, "--threads 1 --batch 1 --time-limit 20");
     ASSERT_EQ(ran.exit_code, 0) << ran.err;
     const MachineProfile read = profile();
     EXPECT_GT(read.link.standalone_gb_per_s.value_or(0), 0);
@@ -23,7 +23,7 @@ TEST_F(ProfilerTest, MeasuresTheLinkToAGpu) {
 TEST_F(ProfilerTest, MeasuresAGpu) {
     PSHARD_NEEDS_GPU();
     give_gpu();
-    const Ran ran = run(kGpu, "--batch 1 --time-limit 12 -o json");
+    const Ran ran = run_on_lavapipe(kGpu, "--batch 1 --time-limit 12 -o json");
     ASSERT_EQ(ran.exit_code, 0) << ran.err;
     EXPECT_EQ(files(), std::set<std::string>{"gpu_profile.txt"});
     const MachineProfile read = profile();
@@ -45,7 +45,7 @@ TEST_F(ProfilerTest, AnswersAsAHelper) {
     PSHARD_NEEDS_GPU();
     give_gpu();
     std::ofstream(folder_ / "in") << "launch Vulkan0\nlaunch CUDA7\nrun Vulkan0 1\n";
-    const Ran ran = run(kGpu, fmt::format("--helper <'{}'", (folder_ / "in").string()));
+    const Ran ran = run_on_lavapipe(kGpu, fmt::format("--helper <'{}'", (folder_ / "in").string()));
     EXPECT_EQ(ran.exit_code, 0) << ran.err;
     EXPECT_THAT(ran.out,
                 testing::MatchesRegex("ok [0-9.e-]+ [0-9.e-]+\n"
