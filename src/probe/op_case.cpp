@@ -190,6 +190,14 @@ OpRow row_of(const OpCase& op_case, Seconds seconds) {
     return row;
 }
 
+double streamed_gb_per_s(const std::vector<OpRow>& rows) {
+    double best = 0;
+    for (const OpRow& row : rows) {
+        if (is_matmul(row.op) && row.batch == 1) best = std::max(best, row.gb_per_s);
+    }
+    return best;
+}
+
 void finish_ridges(std::vector<OpRow>& rows, double gb_per_s) {
     std::map<std::pair<std::string, std::string>, double> peaks;
     for (const OpRow& row : rows) {

@@ -69,6 +69,10 @@ struct OpCase {
 // The row of a profile for a case that took `seconds`; `ridge` is left to finish_ridges.
 [[nodiscard]] OpRow row_of(const OpCase& op_case, Seconds seconds);
 
+// The best rate of a matmul of one token: as it reads weights that lie in no cache, memory gives at
+// least that. 0 without such a row.
+[[nodiscard]] double streamed_gb_per_s(const std::vector<OpRow>& rows);
+
 // Peak GFLOP/s of each (op, quant) over the memory bandwidth (facts 1.3, column 7).
 void finish_ridges(std::vector<OpRow>& rows, double gb_per_s);
 

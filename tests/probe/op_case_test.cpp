@@ -126,5 +126,15 @@ TEST(OpCase, RidgeIsThePeakOfTheOpAndQuantOverTheBandwidth) {
     EXPECT_DOUBLE_EQ(rows[2].ridge, 4);
 }
 
+TEST(OpCase, AMatmulOfOneTokenShowsWhatMemoryGives) {
+    EXPECT_EQ(streamed_gb_per_s({}), 0);
+    const std::vector<OpRow> rows = {
+        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 20, .batch = 1},
+        {.op = "MUL_MAT_ID", .quant = "f16", .gb_per_s = 30, .batch = 1},
+        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 90, .batch = 4},      // activations count too
+        {.op = "ADD", .quant = "f32", .gb_per_s = 200, .n_elements = 64}};  // in the cache
+    EXPECT_EQ(streamed_gb_per_s(rows), 30);
+}
+
 }  // namespace
 }  // namespace pshard

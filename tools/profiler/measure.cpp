@@ -184,6 +184,7 @@ Result<Measured> measure_cpu(const ProfilerOptions& options,
     cpu.launch_us = ops.value().launch_seconds * 1e6;
     set_loaded(ops.value(), cpu, run.measured.profile.link);
     cpu.rows = std::move(ops.value().rows);
+    cpu.dram_gb_per_s = std::max(*cpu.dram_gb_per_s, streamed_gb_per_s(cpu.rows));
     finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
     run.measured.profile.cpu = std::move(cpu);
     return std::move(run.measured);
