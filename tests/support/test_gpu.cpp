@@ -16,8 +16,9 @@ constexpr auto kLavapipe = "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
 
 std::map<std::string, std::string> gpu_environment() {
     return {{"GGML_BACKEND_PATH", PSHARD_VULKAN_BACKEND},
-            {"VK_DRIVER_FILES", kLavapipe},     // no other GPU, so that all machines test the same
-            {"GGML_VK_VISIBLE_DEVICES", "0"}};  // ggml leaves out a driver that computes on the CPU
+            {"VK_DRIVER_FILES", kLavapipe},    // no other GPU, so that all machines test the same
+            {"GGML_VK_VISIBLE_DEVICES", "0"},  // ggml leaves out a driver that computes on the CPU
+            {"LSAN_OPTIONS", "suppressions=" PSHARD_SOURCE_DIR "/tests/lsan.supp"}};
 }
 
 std::string load_gpu() {
