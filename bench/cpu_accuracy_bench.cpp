@@ -2,14 +2,21 @@
 // will reach, and what it reaches, on small random models that really run.
 //
 //   bench_cpu_accuracy cpu_profile.txt [FOLDER]     FOLDER: where the models are kept
+//   bench_cpu_accuracy --interleave N [FOLDER]      N: threads
 //
 // Predicted is the sum over the nodes of llama.cpp's own graph, from the profile alone: no figure
 // is fitted to these runs. Both are for as many threads as the profile has. Run it on a machine
 // that does nothing else. docs/results/profiles.md has the tables.
+//
+// Where the machine itself is faster at one minute than at the next, --interleave tells more: each
+// model's own ops are profiled right before and right after its llama-bench, and the two
+// predictions' mean is taken.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -21,6 +28,9 @@
 #include "capture/capture.h"
 #include "cost/graph_cost.h"
 #include "machine/profile_text.h"
+#include "probe/dram_probe.h"
+#include "probe/op_lists.h"
+#include "probe/profile_ops.h"
 #include "shapes/shapes.h"
 
 namespace pshard {
@@ -56,30 +66,59 @@ std::filesystem::path model_file(const std::filesystem::path& folder,
     return path;
 }
 
-// One pass of `n_tokens` in a context of `n_ctx`, as llama-bench sets it.
-Seconds predicted_pass(const std::filesystem::path& model,
-                       const Roofline& roofline,
-                       std::uint32_t n_ctx,
-                       std::uint32_t n_tokens,
-                       std::uint32_t depth) {
+// A graph of `n_tokens` in a context of `n_ctx`, as llama-bench sets it.
+Inventory captured(const std::filesystem::path& model,
+                   std::uint32_t n_ctx,
+                   std::uint32_t n_tokens) {
     CaptureRequest request;
     request.model_path = model;
     request.backend_dir = PSHARD_LLAMA_BIN_DIR;
     request.context.n_ctx = n_ctx;
     request.context.n_batch = n_ctx;
-    request.context.n_ubatch = std::min(n_ctx, 512U);
+    request.context.n_ubatch = n_ctx;
     request.context.output_use = OutputUse::Bench;
     request.tiers = {n_tokens};
-    const Inventory inventory = must(capture_inventory(request));
+    return must(capture_inventory(request));
+}
+
+// The two graphs of a model that are run.
+struct Graphs {
+    explicit Graphs(const std::filesystem::path& model)
+        : prompt(captured(model, kPrompt, kPrompt)),
+          generation(captured(model, 256, 1)) {}  // llama.cpp pads a context to 256 tokens
+
+    Inventory prompt;
+    Inventory generation;
+};
+
+Seconds pass_seconds(const Inventory& inventory, const Roofline& roofline, std::uint32_t depth) {
     const GraphCost cost = price_graph(inventory.graphs.front(), inventory, roofline, depth);
     return std::accumulate(
         cost.cpu.seconds.begin(), cost.cpu.seconds.end(), cost.cpu.graph_seconds);
 }
 
-Rates predict(const std::filesystem::path& model, const Roofline& roofline) {
-    // llama.cpp pads a context to 256 tokens.
-    return {kPrompt / predicted_pass(model, roofline, kPrompt, kPrompt, 0),
-            1 / predicted_pass(model, roofline, 256, 1, kGenerated / 2)};
+Rates predict(const Graphs& graphs, const MachineProfile& profile) {
+    const Roofline roofline(profile);
+    return {kPrompt / pass_seconds(graphs.prompt, roofline, 0),
+            1 / pass_seconds(graphs.generation, roofline, kGenerated / 2)};
+}
+
+// Of the model's own ops, in a few seconds.
+MachineProfile profile_now(const Graphs& graphs, int n_threads) {
+    std::vector<OpCase> cases = model_op_list(graphs.generation);
+    for (OpCase& op_case : model_op_list(graphs.prompt)) cases.push_back(std::move(op_case));
+    ProfileOpsOptions options;
+    options.bench.n_threads = n_threads;
+    options.bench.sampling.budget = 0.05;
+    const MeasuredOps ops = must(profile_ops(must(find_cpu()), cases, options));
+    MachineProfile profile;
+    CpuProfile& cpu = profile.cpu.emplace();
+    cpu.n_threads = n_threads;
+    cpu.rows = ops.rows;
+    cpu.launch_us = ops.launch_seconds * 1e6;
+    cpu.dram_gb_per_s = std::max(measure_dram_gb_per_s({.n_threads = n_threads, .seconds = 0.3}),
+                                 streamed_gb_per_s(cpu.rows));
+    return profile;
 }
 
 double median(std::vector<double> values) {
@@ -137,37 +176,52 @@ private:
     std::vector<double> errors_{};
 };
 
-void run(const std::string& profile_path, const std::filesystem::path& folder) {
-    ProfileNames names;
-    names.cpu = profile_path;
-    names.gpu = "";
-    const MachineProfile profile = must(read_profile_files(names));
-    PSHARD_CHECK(profile.cpu.has_value());
-    const Roofline roofline(profile);
+// What is known of the machine before a model's llama-bench, and after it.
+using ProfileSource = std::function<MachineProfile(const Graphs&)>;
+
+void run(const ProfileSource& profile, int n_threads, const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
     Table table;
     for (const char* architecture : kArchitectures) {
         for (const char* quant : kQuants) {
             const auto model = model_file(folder, architecture, quant);
-            const Rates measured = measure(model, profile.cpu->n_threads);
-            const Rates predicted = predict(model, roofline);
+            const Graphs graphs(model);
+            const Rates before = predict(graphs, profile(graphs));
+            const Rates measured = measure(model, n_threads);
+            const Rates after = predict(graphs, profile(graphs));
             const std::string name = fmt::format("{} {}", architecture, quant);
-            table.add(name, "pp512", predicted.prompt, measured.prompt);
-            table.add(name, "tg64", predicted.generated, measured.generated);
+            table.add(name, "pp512", (before.prompt + after.prompt) / 2, measured.prompt);
+            table.add(name, "tg64", (before.generated + after.generated) / 2, measured.generated);
         }
     }
     table.finish();
 }
 
+int run_program(const std::vector<std::string>& arguments) {
+    const bool interleave = !arguments.empty() && arguments[0] == "--interleave";
+    const std::size_t n_given = interleave ? 2 : 1;
+    if (arguments.size() < n_given || arguments.size() > n_given + 1) {
+        fmt::print(stderr,
+                   "usage: bench_cpu_accuracy cpu_profile.txt|--interleave THREADS [FOLDER]\n");
+        return 1;
+    }
+    const std::filesystem::path folder =
+        arguments.size() > n_given ? std::filesystem::path(arguments.back())
+                                   : std::filesystem::temp_directory_path() / "pshard-bench";
+    if (interleave) {
+        const int n_threads = std::max(1, std::atoi(arguments[1].c_str()));
+        run([&](const Graphs& graphs) { return profile_now(graphs, n_threads); },
+            n_threads,
+            folder);
+        return 0;
+    }
+    const MachineProfile profile = must(read_profile_files({.cpu = arguments[0], .gpu = ""}));
+    PSHARD_CHECK(profile.cpu.has_value());
+    run([&](const Graphs& /*graphs*/) { return profile; }, profile.cpu->n_threads, folder);
+    return 0;
+}
+
 }  // namespace
 }  // namespace pshard
 
-int main(int argc, char** argv) {
-    if (argc < 2 || argc > 3) {
-        fmt::print(stderr, "usage: bench_cpu_accuracy cpu_profile.txt [FOLDER]\n");
-        return 1;
-    }
-    const auto folder = std::filesystem::temp_directory_path() / "pshard-bench";
-    pshard::run(argv[1], argc == 3 ? argv[2] : folder);
-    return 0;
-}
+int main(int argc, char** argv) { return pshard::run_program({argv + 1, argv + argc}); }
