@@ -215,7 +215,7 @@ int run_program(const std::vector<std::string>& arguments) {
             folder);
         return 0;
     }
-    const MachineProfile profile = must(read_profile_files({.cpu = arguments[0], .gpu = ""}));
+    MachineProfile profile = must(read_profile_files({.cpu = arguments[0], .gpu = ""}));
     PSHARD_CHECK(profile.cpu.has_value());
     run([&](const Graphs& /*graphs*/) { return profile; }, profile.cpu->n_threads, folder);
     return 0;
