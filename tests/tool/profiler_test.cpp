@@ -47,7 +47,7 @@ TEST_F(ProfilerTest, RefusesAnOutputThatCannotBeWritten) {
     expect_refused(run(kCpu, "--output /dev/null"), "/dev/null");
     expect_refused(run(kGpu, fmt::format("--output '{}'", folder_.string())), folder_);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(took.count(), 10);
+    EXPECT_LT(took.count(), 50);
 }
 
 TEST_F(ProfilerTest, ReplacesNothingButAProfile) {
@@ -87,7 +87,10 @@ TEST_F(ProfilerTest, MeasuresACpuAlone) {
     EXPECT_GT(read.cpu->dram_gb_per_s.value_or(0), 0);
     EXPECT_TRUE(read.cpu->launch_us.has_value());
     ASSERT_THAT(read.cpu->rows, Not(IsEmpty()));
-    for (const OpRow& row : read.cpu->rows) EXPECT_EQ(row.batch + row.n_tokens, 1) << row.op;
+    for (const OpRow& row : read.cpu->rows) {
+        const bool is_matmul = row.op.starts_with("MUL_MAT");  // of experts n_tokens counts others
+        EXPECT_EQ(is_matmul ? row.batch : row.n_tokens, 1) << row.op;
+    }
     EXPECT_EQ(read.link, LinkProfile{});
     EXPECT_THAT(read.source, HasSubstr("llama-profiler-cpu"));
     EXPECT_THAT(read.date, testing::MatchesRegex("20..-..-..T..:..:..Z"));
