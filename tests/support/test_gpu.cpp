@@ -18,7 +18,8 @@ std::map<std::string, std::string> gpu_environment() {
     return {{"GGML_BACKEND_PATH", PSHARD_VULKAN_BACKEND},
             {"VK_DRIVER_FILES", kLavapipe},    // no other GPU, so that all machines test the same
             {"GGML_VK_VISIBLE_DEVICES", "0"},  // ggml leaves out a driver that computes on the CPU
-            {"LSAN_OPTIONS", "suppressions=" PSHARD_SOURCE_DIR "/tests/lsan.supp"}};
+            {"LSAN_OPTIONS",
+             "suppressions=" PSHARD_SOURCE_DIR "/tests/lsan.supp:print_suppressions=0"}};
 }
 
 std::string load_gpu() {

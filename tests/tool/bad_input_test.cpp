@@ -25,7 +25,9 @@ protected:
         SCOPED_TRACE(what + ": " + tool.err);
         EXPECT_EQ(tool.exit_code, 1);
         EXPECT_EQ(tool.out, "");
-        EXPECT_EQ(std::count(tool.err.begin(), tool.err.end(), '\n'), 1);
+        // What takes over a second, as it may under a sanitizer, says so in a line of its own.
+        const std::string last = tool.err.substr(tool.err.rfind(" ...\n") + 1);
+        EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), last.starts_with("...") ? 2 : 1);
         EXPECT_TRUE(tool.err.starts_with("llama-pshard-plan-params: "));
         EXPECT_THAT(tool.err, testing::HasSubstr(said));
         for (const auto& file : std::filesystem::directory_iterator(folder_)) {

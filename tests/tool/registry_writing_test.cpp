@@ -68,13 +68,18 @@ TEST_F(RegistryWriting, NamesWhatItKeepsOfADamagedRegistry) {
     EXPECT_TRUE(read_text(registry()).starts_with(cut + "\n"));
 }
 
-// Another planner holds the lock for two seconds.
+// Another process holds the lock until the planner has said that it waits, at most 20 s.
 TEST_F(RegistryWriting, SaysWhatItWaitsFor) {
     const std::string lock = registry().string() + ".pshard-tmp";
-    const std::string hold = fmt::format("flock {} sleep 2 & sleep 0.2; {} 2>{} >/dev/null; wait",
-                                         quoted(lock),
-                                         "(" + command(planning()) + ")",
-                                         quoted(folder_ / "err"));
+    const std::string said = quoted(folder_ / "err");
+    const std::string until_said =
+        fmt::format("for i in $(seq 200); do grep -q waiting {} && break; sleep 0.1; done", said);
+    const std::string hold =
+        fmt::format("flock {} bash -c {} & sleep 0.2; ({}) 2>{} >/dev/null; wait",
+                    quoted(lock),
+                    quoted(until_said),
+                    command(planning()),
+                    said);
     ASSERT_EQ(std::system(fmt::format("bash -c {}", quoted(hold)).c_str()), 0);
     EXPECT_THAT(read_text(folder_ / "err"),
                 HasSubstr("waiting to write " + registry().string() + ", which another process"));
