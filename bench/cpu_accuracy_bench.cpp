@@ -114,10 +114,8 @@ MachineProfile profile_now(const Graphs& graphs, int n_threads) {
     MachineProfile profile;
     CpuProfile& cpu = profile.cpu.emplace();
     cpu.n_threads = n_threads;
-    cpu.rows = ops.rows;
-    cpu.launch_us = ops.launch_seconds * 1e6;
-    cpu.dram_gb_per_s = std::max(measure_dram_gb_per_s({.n_threads = n_threads, .seconds = 0.3}),
-                                 streamed_gb_per_s(cpu.rows));
+    cpu.dram_gb_per_s = measure_dram_gb_per_s({.n_threads = n_threads, .seconds = 0.3});
+    put_ops(ops, cpu);
     return profile;
 }
 

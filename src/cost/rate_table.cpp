@@ -211,8 +211,9 @@ std::optional<FoundRate> FamilyRates::gb_per_s(const OpWork& work) const {
     return FoundRate{best->gb_per_s.at(1, work.size), best->quant == work.quant};
 }
 
-const FamilyRates* attention_rates(const ProcessorRates& rates, double head_dim) {
-    const FamilyRates* best = nullptr;
+const FamilyRates& attention_rates(const ProcessorRates& rates, double head_dim) {
+    static const FamilyRates kNone;
+    const FamilyRates* best = &kNone;
     double distance = HUGE_VAL;
     for (const auto& [dim, family] : rates.attention) {
         const double away = std::abs(double(dim) - head_dim);
@@ -220,7 +221,7 @@ const FamilyRates* attention_rates(const ProcessorRates& rates, double head_dim)
         best = &family;
         distance = away;
     }
-    return best;
+    return *best;
 }
 
 ProcessorRates gpu_rates(const MachineProfile& profile) {

@@ -80,8 +80,8 @@ struct ProcessorRates {
     std::map<std::string, RateSurface, std::less<>> others;  // by op name: GB/s over elements
 };
 
-// The rows of the nearest head dimension; nullptr: there are none.
-[[nodiscard]] const FamilyRates* attention_rates(const ProcessorRates& rates, double head_dim);
+// The rows of the nearest head dimension; a family without rows where there are none.
+[[nodiscard]] const FamilyRates& attention_rates(const ProcessorRates& rates, double head_dim);
 
 [[nodiscard]] ProcessorRates gpu_rates(const MachineProfile& profile);
 [[nodiscard]] ProcessorRates cpu_rates(const MachineProfile& profile, bool under_copies);

@@ -18,10 +18,8 @@ struct RateQuery {
 
 const FamilyRates& family_of(const OpWork& work, const ProcessorRates& rates) {
     if (work.family == OpFamily::MatMulId) return rates.matmul_id;
-    if (work.family != OpFamily::Attention) return rates.matmul;
-    static const FamilyRates kNone;
-    const FamilyRates* attention = attention_rates(rates, work.head_dim);
-    return attention ? *attention : kNone;
+    if (work.family == OpFamily::Attention) return attention_rates(rates, work.head_dim);
+    return rates.matmul;
 }
 
 // Rows of the op's own family, else of MUL_MAT, else a share of the peak.

@@ -98,24 +98,36 @@ bool is_blank(const TextLine& line) {
     return line.text.find_first_not_of(" \t") == std::string_view::npos;
 }
 
-Status read_cpu_lines(const std::vector<TextLine>& lines, CpuFile& file, MachineProfile& profile) {
+// Hands each comment to `read_comment` and each row to `read_row`, which gives `noise` the row.
+template <typename ReadComment, typename ReadRow>
+Status read_lines(const std::vector<TextLine>& lines,
+                  const ReadComment& read_comment,
+                  const ReadRow& read_row) {
     NoiseReader noise;
     for (const TextLine& line : lines) {
         if (is_blank(line)) continue;
         const auto noisy = noise.take(line);
         if (!noisy) return noisy.error();
         if (noisy.value()) continue;
-        if (line.text.starts_with('#')) {
-            if (auto status = read_cpu_comment(line, file, profile); !status) return status.error();
-            continue;
-        }
+        const Status read = line.text.starts_with('#') ? read_comment(line) : read_row(line, noise);
+        if (!read) return read.error();
+    }
+    return noise.finish();
+}
+
+Status read_cpu_lines(const std::vector<TextLine>& lines, CpuFile& file, MachineProfile& profile) {
+    const auto read_comment = [&](const TextLine& line) {
+        return read_cpu_comment(line, file, profile);
+    };
+    const auto read_row = [&](const TextLine& line, NoiseReader& noise) -> Status {
         auto row = parse_cpu_row(line);
         if (!row) return row.error();
         noise.give(row.value().row);
         file.rows.push_back(std::move(row).value());
         file.recognised = true;
-    }
-    return noise.finish();
+        return Done{};
+    };
+    return read_lines(lines, read_comment, read_row);
 }
 
 // The thread count to take: the asked one, else the nearest, else the highest.
@@ -210,23 +222,18 @@ Status read_gpu_comment(const TextLine& line, GpuFile& file, GpuProfile& gpu) {
 }
 
 Status read_gpu_lines(const std::vector<TextLine>& lines, GpuFile& file, GpuProfile& gpu) {
-    NoiseReader noise;
-    for (const TextLine& line : lines) {
-        if (is_blank(line)) continue;
-        const auto noisy = noise.take(line);
-        if (!noisy) return noisy.error();
-        if (noisy.value()) continue;
-        if (line.text.starts_with('#')) {
-            if (auto status = read_gpu_comment(line, file, gpu); !status) return status.error();
-            continue;
-        }
+    const auto read_comment = [&](const TextLine& line) {
+        return read_gpu_comment(line, file, gpu);
+    };
+    const auto read_row = [&](const TextLine& line, NoiseReader& noise) -> Status {
         auto row = parse_gpu_row(line);
         if (!row) return row.error();
         noise.give(row.value());
         file.recognised = true;
         if (is_measured(row.value())) gpu.rows.push_back(std::move(row).value());
-    }
-    return noise.finish();
+        return Done{};
+    };
+    return read_lines(lines, read_comment, read_row);
 }
 
 Status read_gpu(const std::string& text, const std::string& name, MachineProfile& profile) {

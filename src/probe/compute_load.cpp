@@ -54,8 +54,9 @@ Status ComputeLoad::prepare(ggml_backend_dev_t device) {
 }
 
 void ComputeLoad::run() {
-    while (!stop_ && ggml_backend_graph_compute(backend_.get(), graph_) == GGML_STATUS_SUCCESS) {
-        n_graphs_++;
+    ggml_status status = GGML_STATUS_SUCCESS;
+    while (!stop_ && status == GGML_STATUS_SUCCESS) {
+        status = ggml_backend_graph_compute(backend_.get(), graph_);
     }
 }
 

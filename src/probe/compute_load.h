@@ -20,8 +20,6 @@ public:
     ComputeLoad& operator=(const ComputeLoad&) = delete;
     ~ComputeLoad();  // when the graph under way has ended
 
-    [[nodiscard]] int n_graphs() const { return n_graphs_; }  // computed so far
-
 private:
     explicit ComputeLoad(BackendPtr backend);
     Status prepare(ggml_backend_dev_t device);
@@ -31,7 +29,6 @@ private:
     BackendPtr backend_;  // goes before its buffer
     GgmlContext context_;
     ggml_cgraph* graph_ = nullptr;
-    std::atomic<int> n_graphs_{0};
     std::atomic<bool> stop_{false};
     std::thread thread_{};
 };

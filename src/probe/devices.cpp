@@ -1,5 +1,8 @@
 #include "probe/devices.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include <fmt/format.h>
 
 namespace pshard {
@@ -37,7 +40,9 @@ std::string names_of_gpus() {
 
 void load_ggml_backends(const std::string& folder) {
     if (ggml_backend_dev_count() > 0) return;
-    ggml_backend_load_all_from_path(folder.empty() ? nullptr : folder.c_str());
+    std::error_code code;
+    const bool exists = std::filesystem::exists(folder, code);
+    ggml_backend_load_all_from_path(exists ? folder.c_str() : nullptr);
 }
 
 std::vector<DeviceInfo> list_devices() {

@@ -25,8 +25,8 @@ struct DeviceInfo {
     bool operator==(const DeviceInfo&) const = default;
 };
 
-// Loads all of ggml's backends that lie in `folder` (empty: where ggml looks by itself), and the
-// one that GGML_BACKEND_PATH names. May be called again.
+// Loads all of ggml's backends that lie in `folder` (not there: where ggml looks by itself), and
+// the one that GGML_BACKEND_PATH names. May be called again.
 void load_ggml_backends(const std::string& folder);
 
 // In ggml's order.

@@ -96,8 +96,7 @@ std::optional<OpCase> element_case(const Node& node, const Operands& in) {
     OpCase c{.op = node.op, .type = node.type};
     const Shape& shape = in[0].shape;
     if (works_on_rows(node.op)) {
-        if (in[0].type != "f32" || shape[0] != std::max(shape[0], node.shape[0]))
-            return std::nullopt;
+        if (in[0].type != "f32" || node.shape[0] > shape[0]) return std::nullopt;
         c.shape = {shape[0], shape[1] * shape[2] * shape[3], 1, 1};
         c.n_tokens = c.shape[1];
         return c;

@@ -37,10 +37,6 @@ public:
     // Seconds of a node that computes next to nothing. Measured at the first call.
     Result<Seconds> launch_seconds();
 
-    [[nodiscard]] ggml_backend_t backend() const { return backend_.get(); }
-
-    [[nodiscard]] ggml_backend_dev_t device() const { return device_; }
-
 private:
     OpBench(ggml_backend_dev_t device, BackendPtr backend, const OpBenchOptions& options);
 

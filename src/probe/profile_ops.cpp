@@ -118,6 +118,13 @@ private:
 
 }  // namespace
 
+void put_ops(const MeasuredOps& ops, CpuProfile& cpu) {
+    cpu.launch_us = ops.launch_seconds * 1e6;
+    cpu.rows = ops.rows;
+    cpu.dram_gb_per_s = std::max(cpu.dram_gb_per_s.value_or(0), streamed_gb_per_s(cpu.rows));
+    finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
+}
+
 Result<MeasuredOps> profile_ops(ggml_backend_dev_t device,
                                 const std::vector<OpCase>& cases,
                                 const ProfileOpsOptions& options) {

@@ -1,7 +1,5 @@
 #include "probe/stand_in_profile.h"
 
-#include <algorithm>
-
 #include "probe/dram_probe.h"
 #include "probe/op_lists.h"
 #include "probe/profile_ops.h"
@@ -24,10 +22,7 @@ Result<CpuProfile> measure_stand_in_cpu(int n_threads, Seconds limit) {
         profile_ops(device.value(), cpu_op_list(OpListSize::Fast), options);
     if (!ops) return ops.error();
     if (ops.value().rows.empty()) return Error{"no op of the CPU was measured in time", {}};
-    cpu.launch_us = ops.value().launch_seconds * 1e6;
-    cpu.rows = ops.value().rows;
-    cpu.dram_gb_per_s = std::max(*cpu.dram_gb_per_s, streamed_gb_per_s(cpu.rows));
-    finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
+    put_ops(ops.value(), cpu);
     return cpu;
 }
 

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
@@ -20,22 +19,17 @@
 
 #include "machine/profile_text.h"
 #include "support/test_gpu.h"
+#include "tool/run_tool.h"
 
 namespace pshard::profiler_test {
 
+using test::read_text;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
 inline constexpr auto kCpu = PSHARD_TOOL_PATH_PROFILER_CPU;
 inline constexpr auto kGpu = PSHARD_TOOL_PATH_PROFILER_GPU;
-
-inline std::string read_text(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 struct Ran {
     int exit_code = -1;

@@ -37,8 +37,7 @@ constexpr Seconds kStandInSeconds = 2;
 
 // In a process of its own: ggml's threads must not be there when models are captured.
 Result<std::string> stand_in_text(int n_threads) {
-    const std::string folder = PSHARD_LLAMA_BIN_DIR;
-    load_ggml_backends(std::filesystem::exists(folder) ? folder : "");
+    load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
     Result<CpuProfile> cpu = measure_stand_in_cpu(n_threads, kStandInSeconds);
     if (!cpu) return cpu.error();
     MachineProfile profile;

@@ -14,6 +14,7 @@
 #include "inventory/inventory_text.h"
 #include "plan_params/child.h"
 #include "plan_params/log.h"
+#include "probe/devices.h"
 
 namespace pshard::tool {
 namespace {
@@ -33,14 +34,8 @@ std::string backend_folder() {
     return std::filesystem::exists(folder, code) ? folder : "";
 }
 
-// All devices that this machine has.
-void load_backends() {
-    const std::string folder = backend_folder();
-    ggml_backend_load_all_from_path(folder.empty() ? nullptr : folder.c_str());
-}
-
 Result<std::string> capture_text(const CaptureWish& wish) {
-    if (!is_model_of_a_device(wish.device)) load_backends();
+    if (!is_model_of_a_device(wish.device)) load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
     const Result<Inventory> inventory = capture_inventory({.model_path = wish.model,
                                                            .context = wish.context,
                                                            .tiers = wish.tiers,
@@ -53,7 +48,7 @@ Result<std::string> capture_text(const CaptureWish& wish) {
 }
 
 Result<std::string> free_memory_text(const std::string& device) {
-    load_backends();
+    load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
     ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
     if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
     std::size_t free = 0;

@@ -1,17 +1,11 @@
 #include "profiler/backends.h"
 
-#include <filesystem>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace pshard::tool {
 
-void load_backends() {
-    const std::string folder = PSHARD_LLAMA_BIN_DIR;
-    std::error_code code;
-    load_ggml_backends(std::filesystem::exists(folder, code) ? folder : "");
-}
+void load_backends() { load_ggml_backends(PSHARD_LLAMA_BIN_DIR); }
 
 std::string device_list(bool json) {
     std::string text;

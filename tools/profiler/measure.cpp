@@ -181,11 +181,8 @@ Result<Measured> measure_cpu(const ProfilerOptions& options,
     progress.begin_part(gpu.value() != nullptr ? 0.3 : 0.05, 1);
     Result<MeasuredOps> ops = run.time_ops(device.value(), gpu.value(), cases);
     if (!ops) return ops.error();
-    cpu.launch_us = ops.value().launch_seconds * 1e6;
+    put_ops(ops.value(), cpu);
     set_loaded(ops.value(), cpu, run.measured.profile.link);
-    cpu.rows = std::move(ops.value().rows);
-    cpu.dram_gb_per_s = std::max(*cpu.dram_gb_per_s, streamed_gb_per_s(cpu.rows));
-    finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
     run.measured.profile.cpu = std::move(cpu);
     return std::move(run.measured);
 }
