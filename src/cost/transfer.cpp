@@ -43,6 +43,11 @@ double sliced_rate(double slice_bytes, const std::vector<SlicePoint>& curve) {
 
 double d_bytes(Bytes bytes) { return static_cast<double>(bytes); }
 
+// At the rate of a long copy, which holds no setup.
+Seconds bulk_seconds(const Copy& copy, double rate, const LinkRates& link) {
+    return d_bytes(copy.bytes) / rate + double(copy.pieces) * link.setup_seconds;
+}
+
 }  // namespace
 
 std::optional<LinkRates> link_rates(const MachineProfile& profile) {
@@ -72,19 +77,15 @@ std::optional<LinkRates> link_rates(const MachineProfile& profile) {
     return rates;
 }
 
-double upload_rate(const Copy& copy, const LinkRates& link) {
+Seconds upload_seconds(const Copy& copy, const LinkRates& link) {
+    if (copy.bytes == 0) return 0;
     double rate = link.h2d_bytes_per_second;
     if (copy.memory == HostMemory::Pageable) rate = std::min(rate, link.h2d_pageable);
     if (copy.cpu_busy) rate = std::min(rate, link.h2d_under_cpu_load);
-    if (copy.pieces > 1 && !link.sliced.empty()) {
-        rate = std::min(rate, sliced_rate(d_bytes(copy.bytes) / double(copy.pieces), link.sliced));
-    }
-    return rate;
-}
-
-Seconds upload_seconds(const Copy& copy, const LinkRates& link) {
-    if (copy.bytes == 0) return 0;
-    return d_bytes(copy.bytes) / upload_rate(copy, link) + double(copy.pieces) * link.setup_seconds;
+    const Seconds in_bulk = bulk_seconds(copy, rate, link);
+    if (copy.pieces <= 1 || link.sliced.empty()) return in_bulk;
+    const double slice = d_bytes(copy.bytes) / double(copy.pieces);
+    return std::max(in_bulk, d_bytes(copy.bytes) / sliced_rate(slice, link.sliced));
 }
 
 Seconds download_seconds(const Copy& copy, const LinkRates& link) {
@@ -92,7 +93,7 @@ Seconds download_seconds(const Copy& copy, const LinkRates& link) {
     double rate = link.d2h_bytes_per_second;
     if (copy.memory == HostMemory::Pageable) rate = std::min(rate, link.h2d_pageable);
     if (copy.cpu_busy) rate = std::min(rate, link.h2d_under_cpu_load);
-    return d_bytes(copy.bytes) / rate + double(copy.pieces) * link.setup_seconds;
+    return bulk_seconds(copy, rate, link);
 }
 
 WeightTraffic whole_traffic(const Weight& weight) { return {weight.bytes, weight.bytes ? 1u : 0u}; }

@@ -40,10 +40,8 @@ struct Copy {
     bool cpu_busy = false;  // the CPU computes meanwhile
 };
 
-// Rate in bytes per second, without setup.
-[[nodiscard]] double upload_rate(const Copy& copy, const LinkRates& link);
-
-// 0 for no bytes; otherwise bytes/rate + pieces * setup.
+// 0 for no bytes; otherwise bytes/rate + pieces * setup, or what gathered slices of that size take,
+// where that is more: the curve's rates were reached with each slice's setup in them.
 [[nodiscard]] Seconds upload_seconds(const Copy& copy, const LinkRates& link);
 [[nodiscard]] Seconds download_seconds(const Copy& copy, const LinkRates& link);
 

@@ -8,7 +8,7 @@ namespace pshard {
 namespace {
 
 // 4 bytes/s alone, 2 under CPU load, 1 pageable, 3 back; half a second of setup; slices of 1 byte
-// at 2 bytes/s, of 4 bytes at 3.
+// at 1 byte/s, of 4 bytes at 2, their setup in it.
 LinkRates toy_link() {
     LinkRates link;
     link.h2d_bytes_per_second = 4;
@@ -16,7 +16,7 @@ LinkRates toy_link() {
     link.h2d_pageable = 1;
     link.d2h_bytes_per_second = 3;
     link.setup_seconds = 0.5;
-    link.sliced = {{1e-6, 2e-9}, {4e-6, 3e-9}};
+    link.sliced = {{1e-6, 1e-9}, {4e-6, 2e-9}};
     return link;
 }
 
@@ -28,13 +28,27 @@ TEST(Upload, TakesBytesOverRateAndASetupPerPiece) {
     EXPECT_EQ(upload_seconds({.bytes = 0}, toy_link()), 0);
 }
 
-// Two slices of 4 at 3; of 2, halfway between 1 and 4 in the logarithm, at 2.5.
-TEST(Upload, FollowsTheCurveOfSlices) {
-    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 2}, toy_link()), 8 / 3.0 + 1.0);
-    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 4}, toy_link()), 8 / 2.5 + 2.0);
-    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 8, .pieces = 16}, toy_link()), 2);
-    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 800, .pieces = 2}, toy_link()), 3);
-    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 8, .pieces = 2, .cpu_busy = true}, toy_link()), 2);
+// Two slices of 4 at 2; of 2, halfway between 1 and 4 in the logarithm, at 1.5. Nothing on top.
+TEST(Upload, FindsTheSetupOfSlicesInTheirCurve) {
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 2}, toy_link()), 8 / 2.0);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 4}, toy_link()), 8 / 1.5);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 800, .pieces = 2}, toy_link()), 800 / 2.0);
+}
+
+// Smaller than any slice that was measured: 16 of half a byte, 8/4 and 16 setups, not 8/1. And
+// where memory is slower than the curve: 8/1 and 2 setups, not 8/2.
+TEST(Upload, ChargesSlicesTheirSetupWhereTheCurveDoesNotTell) {
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 16}, toy_link()), 8 / 4.0 + 8.0);
+    EXPECT_DOUBLE_EQ(
+        upload_seconds({.bytes = 8, .pieces = 2, .memory = HostMemory::Pageable}, toy_link()),
+        8 / 1.0 + 1.0);
+}
+
+// Without a curve each piece pays its setup.
+TEST(Upload, ChargesSlicesTheirSetupWithoutACurve) {
+    LinkRates link = toy_link();
+    link.sliced.clear();
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 2}, link), 8 / 4.0 + 1.0);
 }
 
 TEST(Download, HasItsOwnRate) {

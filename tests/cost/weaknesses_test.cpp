@@ -152,9 +152,9 @@ TEST(W4, RoutedRowsAreJudgedByTheirDistinctExperts) {
 // Trap 6: 23-30 GB/s for gathered slices, 45 for one whole copy.
 TEST(W5, SlicedExpertsFollowTheSlicedCurve) {
     const LinkRates link = *link_rates(reference());
-    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 450'000'000}, link), 45e9);
-    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 4'000'000, .pieces = 8}, link), 23.3e9);
-    EXPECT_DOUBLE_EQ(upload_rate({.bytes = 16'000'000, .pieces = 8}, link), 29.6e9);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 450'000'000}, link), 0.45 / 45 + 3.1e-6);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 4'000'000, .pieces = 8}, link), 4e6 / 23.3e9);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 16'000'000, .pieces = 8}, link), 16e6 / 29.6e9);
 }
 
 // Trap 9: a recurrent layer moves whole; a KV layer of the same model moves its used cells.
