@@ -130,8 +130,10 @@ double under_copies_share(const OpRow& row, double efficiency) {
 double efficiency_under_copies(const MachineProfile& profile) {
     const CpuProfile& cpu = *profile.cpu;
     if (cpu.copy_efficiency_percent) return std::min(1.0, *cpu.copy_efficiency_percent / 100);
-    if (!cpu.dram_gb_per_s || !profile.link.standalone_gb_per_s) return 1;
-    return *cpu.dram_gb_per_s / (*cpu.dram_gb_per_s + *profile.link.standalone_gb_per_s);
+    const LinkProfile& link = profile.link;
+    const auto copies = link.standalone_gb_per_s ? link.standalone_gb_per_s : link.pageable_gb_per_s;
+    if (!cpu.dram_gb_per_s || !copies) return 1;
+    return *cpu.dram_gb_per_s / (*cpu.dram_gb_per_s + *copies);
 }
 
 // Distance of two quants: how far their bits per weight are apart; unknown ones are furthest.

@@ -28,9 +28,9 @@ double known_or(const std::optional<double>& value, double fallback, bool& estim
     return value.value_or(fallback);
 }
 
-// Between the measured slice sizes, straight over the logarithm of the size.
-double sliced_rate(double slice_bytes, const std::vector<SlicePoint>& curve) {
-    const double size = slice_bytes / 1e6;
+// Between the measured sizes, straight over the logarithm of the size.
+double rate_at(double copy_bytes, const std::vector<SlicePoint>& curve) {
+    const double size = copy_bytes / 1e6;
     const auto above = std::find_if(curve.begin(), curve.end(), [&](const SlicePoint& point) {
         return point.slice_mb >= size;
     });
@@ -48,15 +48,52 @@ Seconds bulk_seconds(const Copy& copy, double rate, const LinkRates& link) {
     return d_bytes(copy.bytes) / rate + double(copy.pieces) * link.setup_seconds;
 }
 
+// As copies of that size were seen to run; 0 where none were.
+Seconds curve_seconds(const Copy& copy, const std::vector<SlicePoint>& curve) {
+    if (curve.empty()) return 0;
+    return d_bytes(copy.bytes) / rate_at(d_bytes(copy.bytes) / double(copy.pieces), curve);
+}
+
+std::vector<SlicePoint> points_up(const LinkProfile& link, CopySource source) {
+    std::vector<SlicePoint> curve;
+    for (const CopyPoint& point : link.copies) {
+        if (point.source == source) curve.push_back({point.mb, point.h2d_gb_per_s});
+    }
+    return curve;
+}
+
+std::vector<SlicePoint> points_down(const LinkProfile& link, CopySource source) {
+    std::vector<SlicePoint> curve;
+    for (const CopyPoint& point : link.copies) {
+        if (point.source != source || !point.d2h_gb_per_s) continue;
+        curve.push_back({point.mb, *point.d2h_gb_per_s});
+    }
+    return curve;
+}
+
+// Streamed weights lie in the mapping of their file, locked in place where the device can; states
+// in memory that it may write to.
+void set_curves(const LinkProfile& link, LinkRates& rates) {
+    rates.locked = points_up(link, CopySource::Registered);
+    if (rates.locked.empty()) rates.locked = points_up(link, CopySource::Pinned);
+    rates.pageable = points_up(link, CopySource::Pageable);
+    if (rates.locked.empty()) rates.locked = rates.pageable;
+    for (const CopySource source :
+         {CopySource::Pinned, CopySource::Registered, CopySource::Pageable}) {
+        if (rates.down.empty()) rates.down = points_down(link, source);
+    }
+}
+
 }  // namespace
 
 std::optional<LinkRates> link_rates(const MachineProfile& profile) {
     const LinkProfile& link = profile.link;
-    if (!link.standalone_gb_per_s) return std::nullopt;
+    const auto best = link.standalone_gb_per_s ? link.standalone_gb_per_s : link.pageable_gb_per_s;
+    if (!best) return std::nullopt;
     LinkRates rates;
     // The host's memory feeds the link.
     const auto dram = profile.cpu ? profile.cpu->dram_gb_per_s : std::nullopt;
-    const double h2d = std::min(*link.standalone_gb_per_s, dram.value_or(HUGE_VAL)) * 1e9;
+    const double h2d = std::min(*best, dram.value_or(HUGE_VAL)) * 1e9;
     const double shared = std::min(h2d, dram ? *dram * 1e9 / 2 : h2d / 2);
     bool& guess = rates.estimated;
     rates.h2d_bytes_per_second = h2d;
@@ -67,6 +104,7 @@ std::optional<LinkRates> link_rates(const MachineProfile& profile) {
     rates.d2h_bytes_per_second = known_or(link.d2h_gb_per_s, h2d / 1e9, guess) * 1e9;
     rates.setup_seconds = known_or(link.copy_setup_us, kSetupSeconds * 1e6, guess) * 1e-6;
     rates.switch_seconds = known_or(link.engine_switch_us, kSwitchSeconds * 1e6, guess) * 1e-6;
+    set_curves(link, rates);
     rates.sliced = link.sliced;
     if (!rates.sliced.empty()) return rates;
     guess = true;
@@ -82,10 +120,10 @@ Seconds upload_seconds(const Copy& copy, const LinkRates& link) {
     double rate = link.h2d_bytes_per_second;
     if (copy.memory == HostMemory::Pageable) rate = std::min(rate, link.h2d_pageable);
     if (copy.cpu_busy) rate = std::min(rate, link.h2d_under_cpu_load);
-    const Seconds in_bulk = bulk_seconds(copy, rate, link);
-    if (copy.pieces <= 1 || link.sliced.empty()) return in_bulk;
-    const double slice = d_bytes(copy.bytes) / double(copy.pieces);
-    return std::max(in_bulk, d_bytes(copy.bytes) / sliced_rate(slice, link.sliced));
+    const bool locked = copy.memory == HostMemory::PageLocked;
+    return std::max({bulk_seconds(copy, rate, link),
+                     curve_seconds(copy, locked ? link.locked : link.pageable),
+                     copy.pieces > 1 ? curve_seconds(copy, link.sliced) : 0});
 }
 
 Seconds download_seconds(const Copy& copy, const LinkRates& link) {
@@ -93,7 +131,7 @@ Seconds download_seconds(const Copy& copy, const LinkRates& link) {
     double rate = link.d2h_bytes_per_second;
     if (copy.memory == HostMemory::Pageable) rate = std::min(rate, link.h2d_pageable);
     if (copy.cpu_busy) rate = std::min(rate, link.h2d_under_cpu_load);
-    return bulk_seconds(copy, rate, link);
+    return std::max(bulk_seconds(copy, rate, link), curve_seconds(copy, link.down));
 }
 
 WeightTraffic whole_traffic(const Weight& weight) { return {weight.bytes, weight.bytes ? 1u : 0u}; }

@@ -16,19 +16,24 @@ namespace pshard {
 
 // What a simulator needs to know of the link.
 struct LinkRates {
-    double h2d_bytes_per_second = 0;  // page-locked, alone; at most what DRAM can read
+    double h2d_bytes_per_second = 0;  // page-locked, else pageable; alone; at most what DRAM reads
     double h2d_under_cpu_load = 0;    // while the CPU computes; else min(h2d, dram/2)
     double h2d_pageable = 0;          // not page-locked; else 0.3 * h2d (trap 19)
     double d2h_bytes_per_second = 0;  // else h2d
     Seconds setup_seconds = 0;        // per copy; else 3.1 us (facts 1.5)
     Seconds switch_seconds = 0;       // per hand-over between engines; else 24 us
     std::vector<SlicePoint> sliced;   // ascending; else 23.3..30 GB/s scaled to h2d/45
-    bool estimated = false;           // some figure above is a fallback
+    // Copies that are not gathered, by their size, ascending; empty: bytes and setup alone tell.
+    std::vector<SlicePoint> locked;    // up, from mappings locked in place, else pinned memory
+    std::vector<SlicePoint> pageable;  // up, from memory that is not page-locked
+    std::vector<SlicePoint> down;      // to page-locked memory, else to any
+    bool estimated = false;            // some figure above is a fallback
 
     bool operator==(const LinkRates&) const = default;
 };
 
-// nullopt: the profile has no link figures (no GPU when the CPU file was made).
+// nullopt: the profile has no link figures (no GPU when the CPU file was made). A device without
+// page-locked memory copies from pageable memory alone.
 [[nodiscard]] std::optional<LinkRates> link_rates(const MachineProfile& profile);
 
 enum class HostMemory : std::uint8_t { PageLocked, Pageable };
@@ -40,8 +45,8 @@ struct Copy {
     bool cpu_busy = false;  // the CPU computes meanwhile
 };
 
-// 0 for no bytes; otherwise bytes/rate + pieces * setup, or what gathered slices of that size take,
-// where that is more: the curve's rates were reached with each slice's setup in them.
+// 0 for no bytes; otherwise bytes/rate + pieces * setup, or what copies of that size were seen to
+// take, where that is more: the rates of a curve were reached with each copy's setup in them.
 [[nodiscard]] Seconds upload_seconds(const Copy& copy, const LinkRates& link);
 [[nodiscard]] Seconds download_seconds(const Copy& copy, const LinkRates& link);
 

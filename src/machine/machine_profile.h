@@ -97,12 +97,13 @@ enum class CopySource {
 };  // host memory: the device's own, a
     // mapping page-locked in place, any
 
-// One size of the copies between host and device, each way alone.
+// One size of the copies between host and device, each way alone, queued one after the other: so
+// what a copy costs besides its bytes is in the rates.
 struct CopyPoint {
     CopySource source = CopySource::Pinned;
     double mb = 0;  // 1e6 bytes
     double h2d_gb_per_s = 0;
-    double d2h_gb_per_s = 0;
+    std::optional<double> d2h_gb_per_s{};  // absent: the device may not write to that memory
 
     bool operator==(const CopyPoint&) const = default;
 };

@@ -46,7 +46,7 @@ void read_copy(ColumnReader& columns, MachineProfile& profile) {
     const CopyPoint point{static_cast<CopySource>(columns.choice("source", kCopySources)),
                           columns.positive("size of a copy in MB"),
                           columns.positive("GB/s to the device"),
-                          columns.positive("GB/s to the host")};
+                          columns.positive_or_end("GB/s to the host")};
     put(profile.link.copies, point, [](const CopyPoint& p) { return std::tuple(p.source, p.mb); });
 }
 

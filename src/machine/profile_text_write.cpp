@@ -114,6 +114,16 @@ std::string number_lines(const MachineProfile& profile, KeyHome home) {
     return text;
 }
 
+// "SOURCE MB H2D D2H"; without the last where the copies went one way.
+std::string copy_columns(const CopyPoint& point) {
+    std::string columns = fmt::format("{} {} {}",
+                                      kCopySources[static_cast<std::size_t>(point.source)],
+                                      number(point.mb, 1),
+                                      number(point.h2d_gb_per_s, 1));
+    if (point.d2h_gb_per_s) columns += " " + number(*point.d2h_gb_per_s, 1);
+    return columns;
+}
+
 std::string link_lines(const LinkProfile& link) {
     std::string text;
     if (link.concurrent_measured) text += key_line(kConcurrentMeasuredKey, "1");
@@ -121,14 +131,7 @@ std::string link_lines(const LinkProfile& link) {
         text += key_line(
             kSlicedKey, fmt::format("{} {}", number(point.slice_mb, 1), number(point.gb_per_s, 1)));
     }
-    for (const CopyPoint& point : link.copies) {
-        text += key_line(kCopyKey,
-                         fmt::format("{} {} {} {}",
-                                     kCopySources[static_cast<std::size_t>(point.source)],
-                                     number(point.mb, 1),
-                                     number(point.h2d_gb_per_s, 1),
-                                     number(point.d2h_gb_per_s, 1)));
-    }
+    for (const CopyPoint& point : link.copies) text += key_line(kCopyKey, copy_columns(point));
     return text;
 }
 

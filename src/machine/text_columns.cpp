@@ -54,6 +54,12 @@ double ColumnReader::rate(std::string_view name) { return number(name, true); }
 
 double ColumnReader::positive(std::string_view name) { return number(name, false); }
 
+std::optional<double> ColumnReader::positive_or_end(std::string_view name) {
+    skip_blanks();
+    if (!fault_ && at_ == line_.text.size()) return std::nullopt;
+    return positive(name);
+}
+
 double ColumnReader::number(std::string_view name, bool may_be_zero) {
     const std::string_view expected =
         may_be_zero ? "a number that is not negative" : "a number above 0";

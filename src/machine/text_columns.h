@@ -33,8 +33,9 @@ public:
     explicit ColumnReader(const TextLine& line, std::size_t begin = 0) : line_(line), at_(begin) {}
 
     std::string word(std::string_view name);
-    double rate(std::string_view name);      // not negative
-    double positive(std::string_view name);  // above 0
+    double rate(std::string_view name);                            // not negative
+    double positive(std::string_view name);                        // above 0
+    std::optional<double> positive_or_end(std::string_view name);  // nullopt: no word is left
     std::int64_t count(std::string_view name,
                        std::int64_t most = std::numeric_limits<std::int64_t>::max());
     // Which of `words` it is.

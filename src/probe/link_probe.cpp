@@ -83,7 +83,7 @@ private:
                 continue;
             }
             const CopyPoint largest = measure_copies(kind, host.value());
-            keep(largest, host.value().writable());
+            keep(largest);
             if (!host_ && host.value().writable()) {
                 host_.emplace(std::move(host).value());
                 h2d_ = largest.h2d_gb_per_s * 1e9;
@@ -91,28 +91,28 @@ private:
         }
     }
 
-    // The largest that was measured. Points have both ways, so memory that the device may not write
-    // to leaves none.
+    // The largest that was measured. From memory that the device may not write to, up alone.
     CopyPoint measure_copies(CopySource kind, const HostBlock& host) {
         CopyPoint point{kind};
         for (const Bytes size : sizes()) {
             if (size > host.bytes()) break;
             point.mb = double(size) / 1e6;
             point.h2d_gb_per_s = gb(copy_rate(bench(host), Way::Up, size));
-            if (!host.writable()) continue;
-            point.d2h_gb_per_s = gb(copy_rate(bench(host), Way::Down, size));
+            if (host.writable()) {
+                point.d2h_gb_per_s = gb(copy_rate(bench(host), Way::Down, size));
+            }
             link().copies.push_back(point);
         }
         return point;
     }
 
-    void keep(const CopyPoint& largest, bool writable) {
+    void keep(const CopyPoint& largest) {
         const double h2d = largest.h2d_gb_per_s;
         if (largest.source == CopySource::Pageable) link().pageable_gb_per_s = h2d;
         if (largest.source == CopySource::Registered) link().registered_gb_per_s = h2d;
         const bool locked = largest.source != CopySource::Pageable;
         if (locked && !link().standalone_gb_per_s) link().standalone_gb_per_s = h2d;
-        if (writable && !link().d2h_gb_per_s) link().d2h_gb_per_s = largest.d2h_gb_per_s;
+        if (!link().d2h_gb_per_s) link().d2h_gb_per_s = largest.d2h_gb_per_s;
     }
 
     [[nodiscard]] std::vector<Bytes> sizes() const {

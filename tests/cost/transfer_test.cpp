@@ -51,6 +51,25 @@ TEST(Upload, ChargesSlicesTheirSetupWithoutACurve) {
     EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .pieces = 2}, link), 8 / 4.0 + 1.0);
 }
 
+// A copy of 1 byte was seen to run at 0.1 bytes/s, of 4 at 1: 4 at 1, not 4/4 and 0.5. Of 64 at the
+// outermost rate, as long as that says more than 64/4 and 0.5.
+TEST(Upload, TakesWhatCopiesOfItsSizeTook) {
+    LinkRates link = toy_link();
+    link.locked = {{1e-6, 0.1e-9}, {4e-6, 1e-9}};
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 4}, link), 4 / 1.0);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 64}, link), 64 / 1.0);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 4, .memory = HostMemory::Pageable}, link),
+                     4 / 1.0 + 0.5);
+    link.pageable = {{4e-6, 0.5e-9}};
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 4, .memory = HostMemory::Pageable}, link), 4 / 0.5);
+}
+
+TEST(Download, TakesWhatCopiesOfItsSizeTook) {
+    LinkRates link = toy_link();
+    link.down = {{6e-6, 2e-9}};
+    EXPECT_DOUBLE_EQ(download_seconds({.bytes = 6}, link), 6 / 2.0);
+}
+
 TEST(Download, HasItsOwnRate) {
     EXPECT_DOUBLE_EQ(download_seconds({.bytes = 6}, toy_link()), 6 / 3.0 + 0.5);
     EXPECT_EQ(download_seconds({}, toy_link()), 0);
@@ -81,6 +100,38 @@ TEST(LinkRates, NameTheirFallbacksEstimates) {
     profile.link = {20, 19, 12, true, 5, {{1, 10}}, 60, 3, 25};
     EXPECT_FALSE(link_rates(profile)->estimated);
     EXPECT_DOUBLE_EQ(link_rates(profile)->switch_seconds, 25e-6);
+}
+
+using Curve = std::vector<SlicePoint>;
+
+// Weights lie in a mapping, states in memory that the device may write to.
+TEST(LinkRates, TakeTheirCurvesFromTheMemoryThatIsCopiedFrom) {
+    MachineProfile profile;
+    profile.link.standalone_gb_per_s = 20;
+    profile.link.copies = {{CopySource::Pinned, 1, 10, 9},
+                           {CopySource::Registered, 1, 8, std::nullopt},
+                           {CopySource::Registered, 4, 12, std::nullopt},
+                           {CopySource::Pageable, 1, 3, 2}};
+    EXPECT_EQ(link_rates(profile)->locked, (Curve{{1, 8}, {4, 12}}));
+    EXPECT_EQ(link_rates(profile)->pageable, (Curve{{1, 3}}));
+    EXPECT_EQ(link_rates(profile)->down, (Curve{{1, 9}}));
+    std::erase_if(profile.link.copies,
+                  [](const CopyPoint& point) { return point.source == CopySource::Registered; });
+    EXPECT_EQ(link_rates(profile)->locked, (Curve{{1, 10}}));
+    profile.link.copies.clear();
+    EXPECT_EQ(link_rates(profile)->locked, Curve{});
+}
+
+TEST(LinkRates, CopyFromPageableMemoryWhereADeviceLocksNone) {
+    MachineProfile profile;
+    profile.link.pageable_gb_per_s = 6;
+    profile.link.copies = {{CopySource::Pageable, 1, 3, 2}};
+    const LinkRates link = *link_rates(profile);
+    EXPECT_DOUBLE_EQ(link.h2d_bytes_per_second, 6e9);
+    EXPECT_DOUBLE_EQ(link.h2d_pageable, 6e9);
+    EXPECT_DOUBLE_EQ(link.h2d_under_cpu_load, 3e9);
+    EXPECT_EQ(link.locked, (Curve{{1, 3}}));
+    EXPECT_EQ(link.down, (Curve{{1, 2}}));
 }
 
 Weight routed_weight(std::int64_t n_experts, Bytes expert_bytes) {

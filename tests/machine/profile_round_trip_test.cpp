@@ -164,7 +164,8 @@ private:
         for (const double mb : sizes()) link.sliced.push_back({mb, number()});
         for (std::size_t source = 0; source < kCopySources.size(); source++) {
             for (const double mb : sizes()) {
-                link.copies.push_back({static_cast<CopySource>(source), mb, number(), number()});
+                link.copies.push_back(
+                    {static_cast<CopySource>(source), mb, number(), maybe(number())});
             }
         }
         return link;
@@ -342,11 +343,13 @@ TEST(ProfileRoundTrip, WritesAsThePageSays) {
     p.gpu->rows[0].op = "ADD";
     p.gpu->rows[0].quant = "f32";
     p.gpu->rows[0].noisy_percent = 12.3;
-    p.link.copies = {{CopySource::Pinned, 0.5, 20.1, 19.8}};
+    p.link.copies = {{CopySource::Pinned, 0.5, 20.1, 19.8},
+                     {CopySource::Registered, 8, 43.1, std::nullopt}};
     const ProfileTexts texts = to_text(p);
     EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard machine.cpu_cores=8.0\n"));
     EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard cpu.graph_us=12.5\n"));
     EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard link.copy=pinned 0.5 20.1 19.8\n"));
+    EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard link.copy=registered 8.0 43.1\n"));
     EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard machine.cpu_cores=8.0\n"));
     EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard gpu.overhead=512 310.0\n"));
     EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard row.noisy_percent=12.3\nADD f32 "));

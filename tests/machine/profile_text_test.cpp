@@ -172,6 +172,8 @@ struct BadText {
     int line;
     int column;
     const char* expected;
+
+    friend void PrintTo(const BadText& bad, std::ostream* out) { *out << bad.fault; }
 };
 
 // A good header and a line of ours below it, the fourth.
@@ -231,7 +233,9 @@ INSTANTIATE_TEST_SUITE_P(
                 4,
                 20,
                 "pinned, registered or pageable"},
-        BadText{"a copy of one way", ours("link.copy=pinned 1 2"), 4, 30, "GB/s to the host"},
+        BadText{"a copy of no way", ours("link.copy=pinned 1"), 4, 28, "GB/s to the device"},
+        BadText{"a copy back at zero", ours("link.copy=pinned 1 2 0"), 4, 31, "GB/s to the host"},
+        BadText{"a copy of three ways", ours("link.copy=pinned 1 2 3 4"), 4, 33, "end of the line"},
         BadText{"memory of half a token", ours("gpu.overhead=0.5 3"), 4, 23, "n_ubatch"},
         BadText{"no memory at all", ours("gpu.overhead=512"), 4, 26, "MiB"},
         BadText{"an answer of maybe", ours("link.concurrent_measured=maybe"), 4, 35, "0 or 1"},
@@ -435,7 +439,9 @@ TEST(ProfileFormatPage, HasExamplesOfEachForm) {
     EXPECT_EQ(p.cpu->rows[1].noisy_percent, 12.3);
     EXPECT_EQ(p.gpu->rows[0].noisy_percent, 15);
     EXPECT_THAT(p.gpu->overhead, SizeIs(2));
-    EXPECT_THAT(p.link.copies, SizeIs(3));
+    EXPECT_THAT(p.link.copies, SizeIs(4));
+    EXPECT_EQ(p.link.copies[2].source, CopySource::Registered);
+    EXPECT_EQ(p.link.copies[2].d2h_gb_per_s, std::nullopt);
     EXPECT_THAT(p.link.sliced, SizeIs(2));
 }
 

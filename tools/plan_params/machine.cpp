@@ -48,7 +48,7 @@ Result<std::string> stand_in_text(int n_threads) {
 // A short measurement of this CPU where the GPU and the link are known and the CPU is not.
 Status add_stand_in_cpu(const std::optional<int>& n_threads, Machine& machine) {
     MachineProfile& profile = *machine.profile;
-    if (profile.cpu || !profile.gpu || !profile.link.standalone_gb_per_s) return Done{};
+    if (profile.cpu || !profile.gpu || !link_rates(profile)) return Done{};
     const int n = n_threads.value_or(default_threads());
     const Result<std::string> text =
         run_in_child({"measuring the CPU", [n] { return stand_in_text(n); }});
