@@ -5,7 +5,6 @@
 #include <ggml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -16,30 +15,10 @@
 #include "capture/log_capture.h"
 #include "capture/model_identity.h"
 #include "capture/slim_model.h"
-#include "inventory/weight_class.h"
+#include "capture/tensor_facts.h"
 
 namespace pshard {
 namespace {
-
-Shape shape_of(const ggml_tensor* tensor) {
-    return {tensor->ne[0], tensor->ne[1], tensor->ne[2], tensor->ne[3]};
-}
-
-// "cache_k_l12" -> 12
-int layer_of_state(std::string_view name) {
-    const std::size_t mark = name.rfind("_l");
-    if (mark == std::string_view::npos) return -1;
-    int layer = -1;
-    std::from_chars(name.data() + mark + 2, name.data() + name.size(), layer);
-    return layer;
-}
-
-// llama-memory-recurrent.cpp: cache_r_lN (convolution), cache_s_lN (state), cache_ple_r_lN;
-// llama-kv-cache-dsv4.cpp: dsv4_*_state_*_lN. All else holds cells.
-bool is_recurrent(std::string_view name) {
-    return name.starts_with("cache_r_") || name.starts_with("cache_s_") ||
-           name.starts_with("cache_ple_r_") || name.starts_with("dsv4_");
-}
 
 // Sequences in the graph of a tier: as many as divide its tokens, else llama.cpp rounds these up.
 //
@@ -119,18 +98,9 @@ private:
         for (const auto& [name, tensor] : tensors_in_file_order(files)) {
             const bool on_device = is_on_device(tensor);
             const bool tied_head = on_device && name == "token_embd.weight";
-            Weight weight;
-            weight.name = tied_head ? "output.weight" : name;
             inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
-            const WeightClass where = classify_weight(weight.name);
-            weight.type = ggml_type_name(tensor->type);
-            weight.shape = shape_of(tensor);
-            weight.bytes = ggml_nbytes(tensor);
-            weight.alloc_bytes =
-                aligned_tensor_bytes(*policy_, inventory_.device.alignment, *tensor);
-            weight.layer = where.layer;
-            weight.side = where.layer < 0 && !on_device ? Side::Input : where.side;
-            weight.routed = where.routed;
+            Weight weight = weight_facts(*tensor, tied_head ? "output.weight" : name, *policy_);
+            if (weight.layer < 0 && !on_device) weight.side = Side::Input;
             known_.add(tensor, {Ref::Kind::Weight, static_cast<int>(inventory_.weights.size())});
             inventory_.weights.push_back(std::move(weight));
         }
@@ -139,18 +109,8 @@ private:
     void add_states() {
         for (const ggml_tensor* tensor : device_.tensors()) {
             if (known_.find(tensor) != nullptr) continue;
-            State state;
-            state.name = tensor->name;
-            state.type = ggml_type_name(tensor->type);
-            state.shape = shape_of(tensor);
-            state.bytes = ggml_nbytes(tensor);
-            state.alloc_bytes =
-                aligned_tensor_bytes(*policy_, inventory_.device.alignment, *tensor);
-            state.layer = layer_of_state(state.name);
-            state.kind = is_recurrent(state.name) ? StateKind::Recurrent : StateKind::Kv;
-            state.n_cells = state.kind == StateKind::Kv ? tensor->ne[1] * tensor->ne[2] : 0;
             known_.add(tensor, {Ref::Kind::State, static_cast<int>(inventory_.states.size())});
-            inventory_.states.push_back(std::move(state));
+            inventory_.states.push_back(state_facts(*tensor, *policy_));
         }
         inventory_.has_recurrent =
             std::any_of(inventory_.states.begin(), inventory_.states.end(), [](const State& state) {

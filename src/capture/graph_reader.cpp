@@ -13,15 +13,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capture/tensor_facts.h"
 
 namespace pshard {
 namespace {
 
 constexpr std::size_t kLongestName = GGML_MAX_NAME - 1;  // longer names are cut
-
-Shape shape_of(const ggml_tensor* tensor) {
-    return {tensor->ne[0], tensor->ne[1], tensor->ne[2], tensor->ne[3]};
-}
 
 bool is_view_op(ggml_op op) {
     return op == GGML_OP_VIEW || op == GGML_OP_RESHAPE || op == GGML_OP_PERMUTE ||
@@ -31,6 +28,7 @@ bool is_view_op(ggml_op op) {
 // ---- scheduler copies ----
 
 bool visited_at_build(const ggml_cgraph& graph, const ggml_tensor* tensor) {
+    if (graph.visited_hash_set.size == 0) return false;
     const std::size_t slot = ggml_hash_find(&graph.visited_hash_set, tensor);
     return slot != GGML_HASHSET_FULL && ggml_bitset_get(graph.visited_hash_set.used, slot);
 }
@@ -144,21 +142,59 @@ public:
         if (scope == GraphScope::Whole) copies_.emplace(graph);
     }
 
-    Graph read() {
-        result_.nodes.reserve(static_cast<std::size_t>(graph_.n_nodes));
+    ReadGraph read() {
+        Graph& result = result_.graph;
+        result.nodes.reserve(static_cast<std::size_t>(graph_.n_nodes));
         layers_.reserve(static_cast<std::size_t>(graph_.n_nodes));
         for (int i = 0; i < graph_.n_nodes; ++i) add_node(graph_.nodes[i], i);
         spread_layers();
         return std::move(result_);
     }
 
+    // A part of a graph: what the rest of it reads must outlive the part.
+    ReadGraph read_part() {
+        ReadGraph part = read();
+        const std::vector<int> reads = reads_in_part();
+        for (int i = 0; i < graph_.n_nodes; ++i) {
+            const int known = known_reads(graph_.nodes[i]);
+            const bool lives_on = known < 0 || known > reads[static_cast<std::size_t>(i)];
+            Node& node = part.graph.nodes[static_cast<std::size_t>(i)];
+            node.is_output = node.is_output || lives_on;
+        }
+        return part;
+    }
+
 private:
+    // Of each node, by nodes of this part.
+    [[nodiscard]] std::vector<int> reads_in_part() const {
+        std::vector<int> reads(static_cast<std::size_t>(graph_.n_nodes));
+        const auto count = [&](const ggml_tensor* tensor) {
+            const Ref* ref = tensor != nullptr ? own_.find(tensor) : nullptr;
+            if (ref != nullptr && ref->kind == Ref::Kind::Node) {
+                ++reads[static_cast<std::size_t>(ref->index)];
+            }
+        };
+        for (int i = 0; i < graph_.n_nodes; ++i) {
+            const ggml_tensor* tensor = graph_.nodes[i];
+            std::for_each(tensor->src, tensor->src + GGML_MAX_SRC, count);
+        }
+        return reads;
+    }
+
+    // As the whole graph counted them when it was built; -1: it did not see the node, or nobody
+    // there reads it.
+    [[nodiscard]] int known_reads(const ggml_tensor* tensor) const {
+        if (!visited_at_build(graph_, tensor)) return -1;
+        const int reads = graph_.use_counts[ggml_hash_find(&graph_.visited_hash_set, tensor)];
+        return reads > 0 ? reads : -1;
+    }
+
     void add_node(const ggml_tensor* tensor, int position) {
         Node node;
         node.op = ggml_op_desc(tensor);
         node.name = tensor->name;
         node.type = ggml_type_name(tensor->type);
-        node.shape = shape_of(tensor);
+        node.shape = shape_of(*tensor);
         node.bytes = ggml_nbytes(tensor);
         node.is_view = is_view_op(tensor->op);
         node.is_output = (tensor->flags & GGML_TENSOR_FLAG_OUTPUT) != 0;
@@ -175,7 +211,7 @@ private:
         }
         layers_.push_back(own_layer(node));
         own_.add(tensor, {Ref::Kind::Node, position});
-        result_.nodes.push_back(std::move(node));
+        result_.graph.nodes.push_back(std::move(node));
     }
 
     Ref ref_of(const ggml_tensor* tensor) {
@@ -197,10 +233,11 @@ private:
         Input input;
         input.name = name;
         input.type = ggml_type_name(tensor->type);
-        input.shape = shape_of(tensor);
+        input.shape = shape_of(*tensor);
         input.bytes = ggml_nbytes(tensor);
         input.alloc_bytes = aligned_tensor_bytes(around_.device, alignment_, *tensor);
-        result_.inputs.push_back(std::move(input));
+        result_.graph.inputs.push_back(std::move(input));
+        result_.inputs.push_back(tensor);
         return {Ref::Kind::Input, static_cast<int>(result_.inputs.size()) - 1};
     }
 
@@ -224,7 +261,7 @@ private:
         for (std::size_t i = 0; i < layers_.size(); ++i) {
             if (layers_[i] == kUnknownLayer) layers_[i] = last;
             last = layers_[i];
-            result_.nodes[i].layer = last;
+            result_.graph.nodes[i].layer = last;
         }
     }
 
@@ -234,13 +271,17 @@ private:
     std::optional<CopySources> copies_;
     TensorIndex own_;  // nodes, inputs and resolved copies of this graph
     std::vector<int> layers_;
-    Graph result_;
+    ReadGraph result_;
 };
 
 }  // namespace
 
 Graph read_graph(const ggml_cgraph& graph, GraphScope scope, const GraphSurroundings& around) {
-    return Reader(graph, scope, around).read();
+    return Reader(graph, scope, around).read().graph;
+}
+
+ReadGraph read_split(const ggml_cgraph& graph, const GraphSurroundings& around) {
+    return Reader(graph, GraphScope::Split, around).read_part();
 }
 
 int layer_of_node_name(std::string_view name) {

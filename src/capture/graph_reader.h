@@ -24,6 +24,8 @@
 // or state that it reads, else that of the next node that has one, else of the last before it.
 #pragma once
 
+#include <vector>
+
 #include "capture/device_policy.h"
 #include "capture/tensor_index.h"
 #include "inventory/inventory.h"
@@ -43,6 +45,15 @@ struct GraphSurroundings {
 // Inputs, nodes and their Refs; n_tokens, n_seqs and n_outputs are the caller's to know.
 // Never fails: what is not known by pointer and is no node of the graph is an Input.
 Graph read_graph(const ggml_cgraph& graph, GraphScope scope, const GraphSurroundings& around);
+
+struct ReadGraph {
+    Graph graph;
+    std::vector<const ggml_tensor*> inputs;  // by Graph::inputs
+};
+
+// A split, with what its nodes and inputs are: nodes stand where they stand in `graph`. Nodes that
+// later splits read are outputs, and so are those that nobody in the graph reads.
+ReadGraph read_split(const ggml_cgraph& graph, const GraphSurroundings& around);
 
 // The number after the last '-' of a name that llama.cpp gave ("Qcur-3 (reshaped)": 3); -1 if none.
 int layer_of_node_name(std::string_view name);

@@ -95,6 +95,11 @@ private:
 
     const Value& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
 
+    // On the other device: a view takes none on its own.
+    Bytes copy_bytes(int i) const {
+        return node(i).has_storage ? node(i).bytes : node(i).alloc_bytes;
+    }
+
     // The node whose own memory holds node i; -1 if that is a state, a weight or an input.
     int root_node(int i) const {
         const Node& n = node(i);
@@ -108,6 +113,9 @@ private:
                 if (node(i).is_view) continue;
                 define(i);
                 for (const Ref& source : node(i).sources) use(source, i, stage);
+                const bool fills_input =
+                    node(i).has_storage && node(i).storage.kind == Ref::Kind::Input;
+                if (fills_input) use_input(node(i).storage.index, i, stage);
             }
         }
         // A view may be the output: its storage stays.
@@ -143,7 +151,7 @@ private:
         if (crosses) {
             live(copy_of(source.index),
                  device(reader),
-                 node(source.index).alloc_bytes,
+                 copy_bytes(source.index),
                  stage.node_begin,
                  reader);
         }

@@ -47,7 +47,7 @@ public:
         const auto i = static_cast<std::size_t>(of.index);
         switch (of.kind) {
             case Ref::Kind::Node:
-                return extent_of(offset(of), plan_.graph.nodes[i].alloc_bytes);
+                return extent_of(offset(of), node_bytes(plan_.graph.nodes[i]));
             case Ref::Kind::Input:
                 return extent_of(offset(of), plan_.graph.inputs[i].alloc_bytes);
             case Ref::Kind::Weight:
@@ -71,6 +71,11 @@ public:
                 break;
         }
         return plan_.inventory.states[i].name;
+    }
+
+    // A view has memory only where it is copied to the other device.
+    static Bytes node_bytes(const Node& node) {
+        return node.has_storage ? node.bytes : node.alloc_bytes;
     }
 
     Bytes peak() const { return layout_.peak; }
