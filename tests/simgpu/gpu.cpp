@@ -1,0 +1,25 @@
+#include "simgpu/gpu.h"
+
+namespace pshard::simgpu {
+
+Gpu::Gpu(const Settings& told)
+    : settings(told),
+      memory(told.memory_bytes),
+      upload(told.h2d_gbps, told.copy_latency_us),
+      download(told.d2h_gbps, told.copy_latency_us),
+      watch(told.on_fault) {
+    make_reg(*this);
+    make_device(*this);
+    make_buffer_types(*this);
+}
+
+void Gpu::drain_all() {
+    const std::lock_guard lock(queues_mutex);
+    for (WorkQueue* queue : queues) queue->drain();
+}
+
+Stats Gpu::stats() const {
+    return {upload.bytes_copied(), download.bytes_copied(), n_kernels, memory.peak_bytes()};
+}
+
+}  // namespace pshard::simgpu

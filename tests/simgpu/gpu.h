@@ -1,0 +1,79 @@
+// The device: what its buffers, streams and events share, and the ggml structs that show it.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include <ggml-backend-impl.h>
+
+#include "simgpu/copy_engine.h"
+#include "simgpu/device_memory.h"
+#include "simgpu/host_ranges.h"
+#include "simgpu/host_reads.h"
+#include "simgpu/settings.h"
+#include "simgpu/watch.h"
+#include "simgpu/work_queue.h"
+
+namespace pshard::simgpu {
+
+// What "simgpu_stats" returns; plain, for those who look it up by name.
+struct Stats {
+    std::uint64_t bytes_h2d = 0;
+    std::uint64_t bytes_d2h = 0;
+    std::uint64_t n_kernels = 0;
+    std::uint64_t peak_allocated_bytes = 0;
+};
+
+struct Gpu {
+    explicit Gpu(const Settings& told);
+    Gpu(const Gpu&) = delete;
+    Gpu& operator=(const Gpu&) = delete;
+    Gpu(Gpu&&) = delete;
+    Gpu& operator=(Gpu&&) = delete;
+    ~Gpu() = default;
+
+    // Until every queue has done what was pushed.
+    void drain_all();
+
+    [[nodiscard]] Stats stats() const;
+
+    Settings settings;
+    DeviceMemory memory;
+    CopyEngine upload;
+    CopyEngine download;
+    Watch watch;
+    HostReads host_reads;
+    std::atomic<std::uint64_t> n_kernels = 0;
+
+    std::mutex queues_mutex;
+    std::set<WorkQueue*> queues;
+
+    ggml_backend_buffer_type buffer_type{};
+    ggml_backend_buffer_type host_buffer_type{};
+    ggml_backend_device device{};
+    ggml_backend_reg reg{};
+};
+
+// Each fills the struct of its name.
+void make_buffer_types(Gpu& gpu);
+void make_device(Gpu& gpu);
+void make_reg(Gpu& gpu);
+
+// A stream of the device.
+[[nodiscard]] ggml_backend_t make_backend(Gpu& gpu);
+
+// Whether the tensor's values lie in this device's memory.
+[[nodiscard]] bool is_on(const Gpu& gpu, const ggml_tensor* tensor);
+
+// Events.
+[[nodiscard]] ggml_backend_event_t event_new(ggml_backend_dev_t device);
+void event_free(ggml_backend_dev_t device, ggml_backend_event_t event);
+void event_synchronize(ggml_backend_dev_t device, ggml_backend_event_t event);
+
+// The device that the environment describes; null, and a line that says why, where it cannot be
+// read. Lasts as long as the process.
+[[nodiscard]] Gpu* gpu_of_environment();
+
+}  // namespace pshard::simgpu

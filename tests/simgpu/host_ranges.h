@@ -1,0 +1,31 @@
+// Host memory that is page-locked: what pinned buffers hold, and what was registered in place. One
+// list for the process, as page locks are the process's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+
+namespace pshard::simgpu {
+
+class HostRanges {
+public:
+    static HostRanges& of_process();
+
+    // Refuses what overlaps memory that is locked already, as CUDA does, and no bytes.
+    bool add(const void* data, std::size_t bytes);
+
+    // `data`: where an added range begins. Does nothing for another address.
+    void remove(const void* data);
+
+    // Whether the bytes lie in one range. Across the border of two they do not: a driver sees two
+    // locks there.
+    [[nodiscard]] bool pinned(const void* data, std::size_t bytes) const;
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::uintptr_t, std::size_t> ranges_;  // begin -> bytes
+};
+
+}  // namespace pshard::simgpu

@@ -1,0 +1,74 @@
+#include "simgpu/settings.h"
+
+#include <cstdlib>
+#include <map>
+#include <string_view>
+
+namespace pshard::simgpu {
+
+namespace {
+
+class Reader {
+public:
+    explicit Reader(const char* const* environment) {
+        for (; *environment != nullptr; ++environment) {
+            const std::string_view line = *environment;
+            const std::size_t equals = line.find('=');
+            if (!line.starts_with("SIMGPU_") || equals == std::string_view::npos) continue;
+            values_[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+        }
+    }
+
+    // The number of that name, where there is one.
+    void number(const std::string& name, double least, double& value) {
+        const auto found = values_.find(name);
+        if (found == values_.end()) return;
+        char* end = nullptr;
+        const double read = std::strtod(found->second.c_str(), &end);
+        if (end == found->second.c_str() || *end != '\0' || !(read >= least)) return refuse(name);
+        value = read;
+    }
+
+    void on_fault(OnFault& value) {
+        const auto found = values_.find("SIMGPU_CHECK");
+        if (found == values_.end()) return;
+        const std::string& word = found->second;
+        if (word != "0" && word != "1" && word != "count") return refuse(found->first);
+        value = word == "0" ? OnFault::Ignore : word == "1" ? OnFault::Abort : OnFault::Count;
+    }
+
+    [[nodiscard]] const std::string& problem() const { return problem_; }
+
+private:
+    void refuse(const std::string& name) {
+        if (problem_.empty()) problem_ = name + ": cannot be '" + values_[name] + "'";
+    }
+
+    std::map<std::string, std::string> values_;
+    std::string problem_;
+};
+
+}  // namespace
+
+ParsedSettings read_settings(const char* const* environment) {
+    constexpr double kMiB = 1 << 20U;
+    Reader reader(environment);
+    Settings settings;
+    double memory_mib = static_cast<double>(settings.memory_bytes) / kMiB;
+    double n_threads = settings.n_threads;
+    reader.number("SIMGPU_MEMORY_MIB", 1, memory_mib);
+    reader.number("SIMGPU_H2D_GBPS", 0, settings.h2d_gbps);
+    reader.number("SIMGPU_D2H_GBPS", 0, settings.d2h_gbps);
+    reader.number("SIMGPU_PAGEABLE_SHARE", 0.001, settings.pageable_share);
+    reader.number("SIMGPU_COPY_LATENCY_US", 0, settings.copy_latency_us);
+    reader.number("SIMGPU_GFLOPS", 0, settings.gflops);
+    reader.number("SIMGPU_GBPS", 0, settings.gbps);
+    reader.number("SIMGPU_LAUNCH_US", 0, settings.launch_us);
+    reader.number("SIMGPU_THREADS", 1, n_threads);
+    reader.on_fault(settings.on_fault);
+    settings.memory_bytes = static_cast<std::size_t>(memory_mib * kMiB);
+    settings.n_threads = static_cast<int>(n_threads);
+    return {settings, reader.problem()};
+}
+
+}  // namespace pshard::simgpu
