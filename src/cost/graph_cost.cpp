@@ -124,6 +124,7 @@ void put(ProcessorCost& cost, std::size_t index, const OpTime& time) {
 
 const ProcessorCost& GraphCost::on(Processor processor) const {
     if (processor == Processor::Gpu) return gpu;
+    if (processor == Processor::GpuUnderCopies) return gpu_under_copies;
     return processor == Processor::Cpu ? cpu : cpu_under_copies;
 }
 
@@ -133,7 +134,8 @@ GraphCost price_graph(const Graph& graph,
                       std::uint32_t depth_tokens) {
     GraphCost cost;
     cost.depth_tokens = depth_tokens;
-    const std::array columns = {&cost.gpu, &cost.cpu, &cost.cpu_under_copies};
+    const std::array columns = {
+        &cost.gpu, &cost.cpu, &cost.cpu_under_copies, &cost.gpu_under_copies};
     for (const Processor processor : kAllProcessors) {
         if (!roofline.knows(processor)) continue;
         ProcessorCost& column = *columns[static_cast<std::size_t>(processor)];

@@ -31,6 +31,7 @@ struct GraphCost {
     ProcessorCost gpu;
     ProcessorCost cpu;
     ProcessorCost cpu_under_copies;
+    ProcessorCost gpu_under_copies;  // not known() where the profile does not tell
 
     [[nodiscard]] const ProcessorCost& on(Processor processor) const;
 

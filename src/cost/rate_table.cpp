@@ -131,7 +131,8 @@ double efficiency_under_copies(const MachineProfile& profile) {
     const CpuProfile& cpu = *profile.cpu;
     if (cpu.copy_efficiency_percent) return std::min(1.0, *cpu.copy_efficiency_percent / 100);
     const LinkProfile& link = profile.link;
-    const auto copies = link.standalone_gb_per_s ? link.standalone_gb_per_s : link.pageable_gb_per_s;
+    const auto copies =
+        link.standalone_gb_per_s ? link.standalone_gb_per_s : link.pageable_gb_per_s;
     if (!cpu.dram_gb_per_s || !copies) return 1;
     return *cpu.dram_gb_per_s / (*cpu.dram_gb_per_s + *copies);
 }
@@ -226,10 +227,12 @@ const FamilyRates& attention_rates(const ProcessorRates& rates, double head_dim)
     return *best;
 }
 
-ProcessorRates gpu_rates(const MachineProfile& profile) {
+ProcessorRates gpu_rates(const MachineProfile& profile, bool under_copies) {
     ProcessorRates rates;
     if (!profile.gpu) return rates;
     const GpuProfile& gpu = *profile.gpu;
+    if (under_copies && !gpu.copy_efficiency_percent) return rates;
+    const double share = under_copies ? std::min(1.0, *gpu.copy_efficiency_percent / 100) : 1;
     rates.known = gpu.memory_gb_per_s || gpu.peak_gflops || !gpu.rows.empty();
     rates.bytes_per_second = gpu.memory_gb_per_s.value_or(0) * 1e9;
     rates.peak_flops_per_second = gpu.peak_gflops.value_or(0) * 1e9;
@@ -239,8 +242,12 @@ ProcessorRates gpu_rates(const MachineProfile& profile) {
     rates.graph_seconds = gpu.subgraph_us.value_or(0) * 1e-6;
     rates.scan_step_seconds = gpu.scan_step_us ? *gpu.scan_step_us * 1e-6 : kGpuScanStepSeconds;
     rates.scan_step_known = gpu.scan_step_us.has_value();
-    for (const OpRow& row : gpu.rows) add_row(row, 1, 1, rates);
+    for (const OpRow& row : gpu.rows) add_row(row, share, share, rates);
     finish(rates);
+    rates.bytes_per_second *= share;
+    rates.flops_per_second *= share;
+    rates.peak_flops_per_second *= share;
+    rates.scan_step_seconds /= share;
     return rates;
 }
 

@@ -83,7 +83,7 @@ struct ProcessorRates {
 // The rows of the nearest head dimension; a family without rows where there are none.
 [[nodiscard]] const FamilyRates& attention_rates(const ProcessorRates& rates, double head_dim);
 
-[[nodiscard]] ProcessorRates gpu_rates(const MachineProfile& profile);
+[[nodiscard]] ProcessorRates gpu_rates(const MachineProfile& profile, bool under_copies);
 [[nodiscard]] ProcessorRates cpu_rates(const MachineProfile& profile, bool under_copies);
 
 }  // namespace pshard

@@ -82,8 +82,10 @@ struct Roofline::Tables {
 };
 
 Roofline::Roofline(const MachineProfile& profile)
-    : tables_(std::make_shared<const Tables>(
-          Tables{{gpu_rates(profile), cpu_rates(profile, false), cpu_rates(profile, true)}})) {}
+    : tables_(std::make_shared<const Tables>(Tables{{gpu_rates(profile, false),
+                                                     cpu_rates(profile, false),
+                                                     cpu_rates(profile, true),
+                                                     gpu_rates(profile, true)}})) {}
 
 bool Roofline::knows(Processor processor) const {
     return tables_->rates[static_cast<std::size_t>(processor)].known;

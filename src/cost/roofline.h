@@ -27,9 +27,10 @@ enum class Processor : std::uint8_t {
     Gpu,
     Cpu,             // alone
     CpuUnderCopies,  // while the link copies to the GPU
+    GpuUnderCopies,  // the same; known only where the profile has the GPU's copy efficiency
 };
 inline constexpr std::array kAllProcessors = {
-    Processor::Gpu, Processor::Cpu, Processor::CpuUnderCopies};
+    Processor::Gpu, Processor::Cpu, Processor::CpuUnderCopies, Processor::GpuUnderCopies};
 
 enum class Bound : std::uint8_t { Compute, Memory, Launch };
 

@@ -56,22 +56,28 @@ private:
     void add_gpu_node(int i, Duration& duration) {
         const auto index = static_cast<std::size_t>(i);
         const ProcessorCost& gpu = context_.graph_cost.gpu;
-        Seconds seconds = gpu.seconds[index];
+        const ProcessorCost& loaded = context_.graph_cost.gpu_under_copies;
+        const Seconds seconds = gpu.seconds[index];
         tally(costs_.gpu, gpu, index, seconds);
         const Seconds upload = offload_seconds(graph_.nodes[index]);
         costs_.gpu.memory += upload;
         duration.alone += seconds + upload;
-        duration.contended += seconds + upload;
+        duration.contended += upload + contended_seconds(seconds, loaded, index);
     }
 
     void add_cpu_node(int i, Duration& duration) {
         const auto index = static_cast<std::size_t>(i);
         const GraphCost& cost = context_.graph_cost;
         const Seconds alone = cost.cpu.seconds[index];
-        const bool both = cost.cpu_under_copies.known();
         duration.alone += alone;
-        duration.contended += both ? std::max(alone, cost.cpu_under_copies.seconds[index]) : alone;
+        duration.contended += contended_seconds(alone, cost.cpu_under_copies, index);
         tally(costs_.cpu, cost.cpu, index, alone);
+    }
+
+    static Seconds contended_seconds(Seconds alone,
+                                     const ProcessorCost& loaded,
+                                     std::size_t index) {
+        return loaded.known() ? std::max(alone, loaded.seconds[index]) : alone;
     }
 
     static void tally(LaneBound& bound,

@@ -10,8 +10,8 @@
 
 namespace pshard {
 
-// Seconds of a step while the other side of the DRAM is idle, and while it is busy: a CPU stage
-// under copies, a copy under a CPU stage.
+// Seconds of a step alone, and beside what slows it down: a CPU or GPU stage under copies, a copy
+// under a CPU stage.
 struct Duration {
     Seconds alone = 0;
     Seconds contended = 0;

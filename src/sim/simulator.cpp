@@ -127,7 +127,8 @@ private:
     Seconds rest(std::size_t which) const {
         const LaneState& state = lanes_[which];
         const bool copies = lanes_[kUpload].running || lanes_[kDownload].running;
-        const bool contended = which == kCpu ? copies : which != kGpu && lanes_[kCpu].running;
+        const bool computes = which == kCpu || which == kGpu;
+        const bool contended = computes ? copies : lanes_[kCpu].running;
         return state.left * (contended ? state.duration.contended : state.duration.alone);
     }
 

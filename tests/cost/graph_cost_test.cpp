@@ -73,7 +73,9 @@ void add_lookalikes(GraphBuilder& b) {
 TEST(PriceGraph, AgreesWithPricingEachNodeAlone) {
     GraphBuilder b = layers(4);
     add_lookalikes(b);
-    const Roofline roofline(toy_profile());
+    MachineProfile profile = toy_profile();
+    profile.gpu->copy_efficiency_percent = 50;
+    const Roofline roofline(profile);
     for (const std::uint32_t depth : {0u, 300u, 3000u}) {
         const GraphCost cost = price_graph(b.graph, b.inventory, roofline, depth);
         for (std::size_t i = 0; i < b.graph.nodes.size(); i++) {

@@ -39,6 +39,18 @@ TEST(OpTime, IsTheLargerOfComputeAndMemory) {
     EXPECT_EQ(time_of(matmul(20, 60), Processor::Gpu, toy).bound_by, Bound::Memory);
 }
 
+// Three quarters of all rates, launches as they are; not known where it was not measured.
+TEST(Roofline, SlowsTheGpuDownUnderCopies) {
+    MachineProfile profile = toy_profile();
+    EXPECT_FALSE(op_time(matmul(60, 20), Processor::GpuUnderCopies, profile));
+    profile.gpu->copy_efficiency_percent = 75;
+    profile.gpu->launch_us = 3e6;
+    EXPECT_DOUBLE_EQ(time_of(matmul(60, 20), Processor::GpuUnderCopies, profile).seconds, 83);
+    EXPECT_DOUBLE_EQ(time_of(matmul(20, 60), Processor::GpuUnderCopies, profile).seconds, 83);
+    profile.gpu->copy_efficiency_percent = 120;  // noise
+    EXPECT_DOUBLE_EQ(time_of(matmul(60, 20), Processor::GpuUnderCopies, profile).seconds, 63);
+}
+
 TEST(OpTime, IsZeroForViewsOnly) {
     const MachineProfile toy = toy_profile();
     EXPECT_EQ(time_of(OpWork{}, Processor::Gpu, toy).seconds, 0);
@@ -175,6 +187,7 @@ MachineProfile random_profile(std::mt19937& random) {
     MachineProfile profile;
     profile.cpu = CpuProfile{.n_threads = 8, .dram_gb_per_s = 40.0};
     profile.gpu = GpuProfile{.backend = "CUDA0", .memory_gb_per_s = 400.0};
+    profile.gpu->copy_efficiency_percent = 90;
     for (int i = 0; i < 30; i++) {
         profile.cpu->rows.push_back(random_row(random));
         profile.gpu->rows.push_back(random_row(random));

@@ -92,6 +92,17 @@ TEST(Simulator, SharesTheDramBetweenCpuAndCopies) {
     EXPECT_DOUBLE_EQ(run(cut, costs).timeline.end, 7);
 }
 
+// Upload  [ L0 ][ L1 ][ L0 ]
+// Gpu     ......[C0, at half pace][rest at full pace]
+//         0     2     4     6
+// Loads of 2 s, stages of 3 s alone and 6 beside a copy. The first ends at 2 + 2 (a third done
+// while L1 runs) + 2 (the rest) = 6: L0 of the next pass waits for it.
+TEST(Simulator, SlowsTheGpuDownWhileTheLinkCopies) {
+    const StageCut cut = streamed_stages(2);
+    const Timeline timeline = run(cut, uniform_costs(2, {2, 2}, {3, 6})).timeline;
+    EXPECT_DOUBLE_EQ(timeline.intervals[2].end, 6);
+}
+
 // Without streams a pass is the sum of its stages, whatever the lanes.
 TEST(Simulator, AddsUpStagesThatWaitForEachOther) {
     StageCut cut;
@@ -117,6 +128,28 @@ TEST(Simulator, WaitsForStatesToComeBackBeforeTheyGoUpAgain) {
     costs.stores[0] = {10, 10};
     // S0 runs from 2 to 12; then L0 and C0: the next S0 ends 12 later.
     EXPECT_DOUBLE_EQ(run(cut, costs).pass_seconds, 12);
+}
+
+GraphCost costs_of_one_node(Seconds alone, Seconds under_copies) {
+    GraphCost cost;
+    cost.gpu = {{alone}, {Bound::Compute}, {0}};
+    if (under_copies > 0) cost.gpu_under_copies = {{under_copies}, {Bound::Compute}, {0}};
+    return cost;
+}
+
+// 2 s alone, 3 under copies; never less than alone; not known is no slower.
+TEST(PricePass, TakesAGpuStageUnderCopiesFromItsOwnColumn) {
+    Graph graph;
+    graph.nodes.resize(1);
+    StageCut cut;
+    cut.stages.resize(1);
+    cut.stages[0].node_end = 1;
+    const auto priced = [&](const GraphCost& cost) {
+        return price_pass({}, graph, {}, cut, {cost, LinkRates{}}).stages.at(0);
+    };
+    EXPECT_EQ(priced(costs_of_one_node(2, 3)), (Duration{2, 3}));
+    EXPECT_EQ(priced(costs_of_one_node(2, 1)), (Duration{2, 2}));
+    EXPECT_EQ(priced(costs_of_one_node(2, 0)), (Duration{2, 2}));
 }
 
 TEST(Simulator, TellsOfADeadlock) {
