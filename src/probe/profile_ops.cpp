@@ -15,6 +15,8 @@ namespace {
 // An op that takes hardly longer than its launch: its own share is not known better than this.
 constexpr double kLeastWorkShare = 0.1;
 
+constexpr double kComputeBound = 10;  // FLOP/byte: GPU_Peak_Compute is the best rate above it
+
 // Of the time limit, for timing again under copies.
 constexpr double kUnderCopiesShare = 0.3;
 
@@ -123,6 +125,20 @@ void put_ops(const MeasuredOps& ops, CpuProfile& cpu) {
     cpu.rows = ops.rows;
     cpu.dram_gb_per_s = std::max(cpu.dram_gb_per_s.value_or(0), streamed_gb_per_s(cpu.rows));
     finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
+}
+
+void put_ops(const MeasuredOps& ops, GpuProfile& gpu) {
+    gpu.launch_us = ops.launch_seconds * 1e6;
+    if (ops.share_under_copies) gpu.copy_efficiency_percent = 100 * *ops.share_under_copies;
+    gpu.rows = ops.rows;
+    for (const OpRow& row : gpu.rows) {
+        if (row.intensity <= kComputeBound) continue;
+        gpu.peak_gflops = std::max(gpu.peak_gflops.value_or(0), row.gflops);
+    }
+    const double streamed = streamed_gb_per_s(gpu.rows);
+    if (streamed <= 0) return;
+    gpu.memory_gb_per_s = streamed;
+    finish_ridges(gpu.rows, streamed);
 }
 
 Result<MeasuredOps> profile_ops(ggml_backend_dev_t device,

@@ -53,4 +53,9 @@ struct MeasuredOps {
 // probe's, or what the rows streamed where that is more.
 void put_ops(const MeasuredOps& ops, CpuProfile& cpu);
 
+// The same of a GPU: its bandwidth is what matmuls of one token streamed (an op on activations runs
+// from the cache), its peak the best rate of what counts more than 10 FLOP/byte (facts 1.4).
+// Without such rows it stays unknown.
+void put_ops(const MeasuredOps& ops, GpuProfile& gpu);
+
 }  // namespace pshard

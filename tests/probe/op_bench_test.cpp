@@ -160,6 +160,35 @@ TEST(ProfileOps, MakesARowForEachCaseAndNamesTheOthers) {
     EXPECT_FALSE(measured.value().share_under_copies);
 }
 
+OpRow row(const char* op, std::int64_t batch, double intensity, double gb_per_s, double gflops) {
+    OpRow row{.op = op, .quant = "f16", .intensity = intensity, .gb_per_s = gb_per_s};
+    row.gflops = gflops;
+    row.batch = batch;
+    return row;
+}
+
+// An addition ran from the cache at 4000 GB/s; the matmul of one token streamed 600. Peak 90000 is
+// of the larger batch: 90000/600 is the ridge.
+TEST(ProfileOps, TakesAGpusBandwidthFromWhatStreamed) {
+    MeasuredOps ops;
+    ops.rows = {row("ADD", 0, 0.1, 4000, 400),
+                row("MUL_MAT", 1, 1, 600, 600),
+                row("MUL_MAT", 512, 300, 300, 90000)};
+    ops.launch_seconds = 3e-6;
+    ops.share_under_copies = 0.75;
+    GpuProfile gpu;
+    put_ops(ops, gpu);
+    EXPECT_EQ(gpu.memory_gb_per_s, 600);
+    EXPECT_EQ(gpu.peak_gflops, 90000);
+    EXPECT_EQ(gpu.rows[1].ridge, 150);
+    EXPECT_DOUBLE_EQ(*gpu.launch_us, 3);
+    EXPECT_EQ(gpu.copy_efficiency_percent, 75);
+    ops.rows.erase(ops.rows.begin() + 1);
+    GpuProfile unknown;
+    put_ops(ops, unknown);
+    EXPECT_FALSE(unknown.memory_gb_per_s);
+}
+
 TEST(ProfileOps, EndsAtTheTimeLimitAndWhenTheUserWantsTo) {
     ProfileOpsOptions options;
     options.bench = brief();

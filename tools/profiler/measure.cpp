@@ -24,8 +24,7 @@ constexpr double kLinkTimeShare = 0.3;  // of the time limit, at most
 constexpr double kHelpersTimeShare = 0.25;
 constexpr double kLeastOpsShare = 0.3;  // is left for the ops, however long the rest took
 constexpr Seconds kLeastOpsSeconds = 1;
-constexpr double kMemoryBound = 2;    // FLOP/byte: GPU_Memory_BW is the best rate below it
-constexpr double kComputeBound = 10;  // GPU_Peak_Compute above it (facts 1.4)
+constexpr Bytes kGpuCacheBytes = 128 * kMiB;  // the largest last level of today's GPUs
 
 // One run of a profiler: what both sides share.
 class Run {
@@ -55,10 +54,9 @@ public:
                                  const std::vector<OpCase>& cases) {
         ProfileOpsOptions ops;
         ops.bench.n_threads = options_.n_threads;
-        if (device != gpu) {
-            ops.bench.cache_bytes = std::max(ops.bench.cache_bytes, last_level_cache_bytes());
-            ops.bench.pool_bytes = std::max(ops.bench.pool_bytes, 3 * ops.bench.cache_bytes);
-        }
+        const Bytes cache = device == gpu ? kGpuCacheBytes : last_level_cache_bytes();
+        ops.bench.cache_bytes = std::max(ops.bench.cache_bytes, cache);
+        ops.bench.pool_bytes = std::max(ops.bench.pool_bytes, 3 * ops.bench.cache_bytes);
         if (options_.time_limit) {
             ops.time_limit = std::max({kLeastOpsSeconds,
                                        kLeastOpsShare * *options_.time_limit,
@@ -133,18 +131,6 @@ void set_loaded(const MeasuredOps& ops, CpuProfile& cpu, LinkProfile& link) {
     link.concurrent_measured = true;
 }
 
-void set_gpu_peaks(GpuProfile& gpu) {
-    for (const OpRow& row : gpu.rows) {
-        if (row.intensity < kMemoryBound && row.intensity > 0) {
-            gpu.memory_gb_per_s = std::max(gpu.memory_gb_per_s.value_or(0), row.gb_per_s);
-        }
-        if (row.intensity > kComputeBound) {
-            gpu.peak_gflops = std::max(gpu.peak_gflops.value_or(0), row.gflops);
-        }
-    }
-    if (gpu.memory_gb_per_s) finish_ridges(gpu.rows, *gpu.memory_gb_per_s);
-}
-
 // Absent where the device does not say.
 std::optional<double> total_mib(ggml_backend_dev_t device) {
     std::size_t free = 0;
@@ -210,12 +196,8 @@ Result<Measured> measure_gpu(const ProfilerOptions& options,
     progress.begin_part(0.2, 1);
     Result<MeasuredOps> ops = run.time_ops(device.value(), device.value(), cases);
     if (!ops) return ops.error();
-    gpu.launch_us = ops.value().launch_seconds * 1e6;
-    if (ops.value().share_under_copies) {
-        gpu.copy_efficiency_percent = 100 * *ops.value().share_under_copies;
-    }
-    gpu.rows = std::move(ops.value().rows);
-    set_gpu_peaks(gpu);
+    put_ops(ops.value(), gpu);
+    if (!gpu.memory_gb_per_s) run.note("no matmul of one token: the memory bandwidth is not known");
     run.measured.profile.gpu = std::move(gpu);
     return std::move(run.measured);
 }
