@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <ggml-backend.h>
 
+#include <array>
+
 #include "capture/device_model.h"
 
 namespace pshard {
@@ -23,8 +25,18 @@ public:
         return ggml_backend_buft_get_alloc_size(buffer_type_, &tensor);
     }
 
+    // As if all of it lay on the device: where it lies now is the caller's matter.
     bool supports(const ggml_tensor& op) const override {
-        return ggml_backend_dev_supports_op(device_, &op);
+        ggml_tensor asked = op;
+        std::array<ggml_tensor, GGML_MAX_SRC> sources;
+        asked.buffer = nullptr;
+        for (std::size_t i = 0; i < sources.size(); ++i) {
+            if (op.src[i] == nullptr) continue;
+            sources[i] = *op.src[i];
+            sources[i].buffer = nullptr;
+            asked.src[i] = &sources[i];
+        }
+        return ggml_backend_dev_supports_op(device_, &asked);
     }
 
     bool offloads(const ggml_tensor& op) const override {

@@ -1,0 +1,138 @@
+#include "plugin/order_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "search/search.h"
+#include "strategy/expand.h"
+
+namespace pshard {
+namespace {
+
+TierDemand demand_of(const Inventory& seen, const TierChoice& tier, const Placement& placement) {
+    const StageCut cut = cut_stages(seen, *tier.graph, placement, tier.options);
+    TierDemand demand;
+    demand.placement = placement;
+    demand.slots = slot_sizes(seen, cut.groups);
+    demand.scratch =
+        layout_scratch(seen, *tier.graph, placement, cut, tier.options.offload).gpu.peak;
+    return demand;
+}
+
+// Stock's op-offload is stock's: here a weight that stays in host memory is the CPU's.
+StageOptions obeyed(StageOptions options) {
+    options.offload = OpOffload::Never;
+    return options;
+}
+
+std::string text_of(const PlanChoice& choice) {
+    return fmt::format("{} with {} layers pinned, head on the {}",
+                       strategy_name(choice.strategy),
+                       choice.n_pinned,
+                       choice.output_on_gpu ? "GPU" : "CPU");
+}
+
+PlanChoice everything_resident(const Inventory& seen) {
+    PlanChoice choice;
+    choice.n_pinned = seen.n_layers;
+    choice.output_on_gpu = true;
+    return choice;
+}
+
+std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoice& choice) {
+    std::vector<TierChoice> choices;
+    for (const Graph& graph : seen.graphs) choices.push_back({graph.n_tokens, choice, {}, &graph});
+    return choices;
+}
+
+// By memory alone: no profile is asked for here.
+std::vector<TierChoice> searched(const Inventory& seen,
+                                 Bytes budget,
+                                 std::optional<Strategy> forced) {
+    const Problem problem{seen, nullptr, budget, 0, {}, forced};
+    const VariantPlan plan = plan_variant(problem);
+    if (plan.baseline_vram && !forced) return same_in_all_tiers(seen, everything_resident(seen));
+    std::vector<TierChoice> choices;
+    for (const TierPlan& tier : plan.tiers) {
+        const Candidate* winner = tier.winner();
+        const Graph* graph = graph_of_tier(seen, tier.n_tokens);
+        if (winner == nullptr || graph == nullptr) continue;
+        choices.push_back({tier.n_tokens, winner->choice, obeyed(winner->options), graph});
+    }
+    return choices;
+}
+
+class OrderSource {
+public:
+    OrderSource(PluginSettings settings, Log log)
+        : settings_(std::move(settings)), log_(std::move(log)) {}
+
+    Result<Orders> operator()(const Inventory& seen, Bytes budget) {
+        std::vector<TierChoice> choices = choose(seen, budget);
+        if (choices.empty()) {
+            return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
+                                     "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
+                                     in_mib(budget)),
+                         {}};
+        }
+        Result<Orders> orders = orders_of(seen, choices, budget);
+        if (orders) tell(choices, orders.value(), budget);
+        return orders;
+    }
+
+private:
+    std::vector<TierChoice> choose(const Inventory& seen, Bytes budget) {
+        if (settings_.forced.empty()) return searched(seen, budget, std::nullopt);
+        const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
+        if (!forced.n_pinned) return searched(seen, budget, forced.strategy);
+        PlanChoice choice;
+        choice.strategy = forced.strategy;
+        choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
+        choice.n_attn_pinned = choice.n_pinned;
+        choice.output_on_gpu = true;
+        return same_in_all_tiers(seen, choice);
+    }
+
+    void tell(const std::vector<TierChoice>& choices, const Orders& orders, Bytes budget) const {
+        if (settings_.replan_every > 0) return;
+        for (std::size_t i = 0; i < choices.size(); ++i) {
+            log_(fmt::format("plan up to {} tokens: {}; {:.1f} of {:.0f} MiB",
+                             choices[i].n_tokens,
+                             text_of(choices[i].choice),
+                             in_mib(orders.arena.tiers[i].end),
+                             in_mib(budget)));
+        }
+    }
+
+    PluginSettings settings_;
+    Log log_;
+    std::size_t calls_ = 0;
+};
+
+}  // namespace
+
+Result<Orders> orders_of(const Inventory& seen,
+                         const std::vector<TierChoice>& choices,
+                         Bytes budget) {
+    Orders orders;
+    std::vector<TierDemand> demands;
+    for (const TierChoice& tier : choices) {
+        Placement placement = expand(seen, tier.choice);
+        demands.push_back(demand_of(seen, tier, placement));
+        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options});
+    }
+    Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
+    if (!arena) return arena.error();
+    orders.arena = std::move(arena).value();
+    return orders;
+}
+
+Planner make_planner(PluginSettings settings, Log log) {
+    const auto source = std::make_shared<OrderSource>(std::move(settings), std::move(log));
+    return [source](const Inventory& seen, Bytes budget) { return (*source)(seen, budget); };
+}
+
+}  // namespace pshard

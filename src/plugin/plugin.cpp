@@ -1,0 +1,77 @@
+// The door of libggml-pshard.so: what ggml calls when it loads GGML_BACKEND_PATH.
+#include <fmt/format.h>
+#include <ggml.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include "plugin/inner_device.h"
+#include "plugin/order_source.h"
+#include "runtime/backend.h"
+
+namespace pshard {
+namespace {
+
+void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line); }
+
+// What a budget nobody gave leaves to the driver and to others.
+constexpr Bytes kMargin = 512 * kMiB;
+
+Bytes budget_of(const PluginSettings& settings, ggml_backend_dev_t gpu) {
+    if (settings.budget) return *settings.budget;
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(gpu, &free, &total);
+    return free > 2 * kMargin ? free - kMargin : free / 2;
+}
+
+// The headers that we are built with are ggml's inner ones: they hold for one release only.
+Status check_release() {
+    if (std::string_view(ggml_version()) == PSHARD_GGML_VERSION) return Done{};
+    return Error{fmt::format("this program has ggml {}, libggml-pshard.so is built for {} "
+                             "(llama.cpp v{}); use the two of one release",
+                             ggml_version(),
+                             PSHARD_GGML_VERSION,
+                             PSHARD_LLAMA_VERSION),
+                 {}};
+}
+
+Result<Engine*> open_engine() {
+    if (Status release = check_release(); !release) return release.error();
+    Result<PluginSettings> settings = read_settings();
+    if (!settings) return settings.error();
+    Result<InnerDevices> devices = find_inner_devices(settings.value().device);
+    if (!devices) return devices.error();
+    EngineSetup setup;
+    setup.gpu = devices.value().gpu;
+    setup.cpu = devices.value().cpu;
+    setup.budget = budget_of(settings.value(), setup.gpu);
+    setup.planner = make_planner(settings.value(), log_line);
+    setup.log = log_line;
+    setup.chaos = settings.value().chaos;
+    setup.replan_every = settings.value().replan_every;
+    Result<std::unique_ptr<Engine>> engine = Engine::open(std::move(setup));
+    if (!engine) return engine.error();
+    log_line(fmt::format("PSHARD0 computes on {} ({}), budget {:.0f} MiB",
+                         ggml_backend_dev_name(devices.value().gpu),
+                         ggml_backend_dev_description(devices.value().gpu),
+                         in_mib(engine.value()->setup().budget)));
+    return std::move(engine).value().release();  // as long as the process: ggml frees no backend
+}
+
+// ggml asks more than once.
+ggml_backend_reg_t registry() {
+    static const Result<Engine*> engine = open_engine();
+    if (!engine) {
+        log_line(engine.error().text());
+        return nullptr;
+    }
+    return pshard_registry(*engine.value());
+}
+
+}  // namespace
+}  // namespace pshard
+
+extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t ggml_backend_init(void) {
+    return pshard::registry();
+}

@@ -1,0 +1,110 @@
+#include "plugin/settings.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+namespace pshard {
+namespace {
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+std::optional<std::uint32_t> number_of(std::string_view text) {
+    std::uint32_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc{} || stop != end) return std::nullopt;
+    return number;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
+        const std::size_t end = std::min(text.find(separator, begin), text.size());
+        parts.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return parts;
+}
+
+Result<ForcedStrategy> forced_strategy(const std::string& text) {
+    const std::size_t colon = text.find(':');
+    const std::optional<Strategy> strategy = strategy_of(text.substr(0, colon));
+    ForcedStrategy forced;
+    if (colon != std::string::npos) {
+        const std::optional<std::uint32_t> pinned = number_of(text.substr(colon + 1));
+        if (pinned) forced.n_pinned = static_cast<int>(*pinned);
+    }
+    if (!strategy || (colon != std::string::npos && !forced.n_pinned)) {
+        return Error{fmt::format("PSHARD_STRATEGY: '{}' is no strategy; give a name or a number "
+                                 "from 0 to 4, and ':LAYERS' to pin so many",
+                                 text),
+                     {}};
+    }
+    forced.strategy = *strategy;
+    return forced;
+}
+
+Status read_forced(PluginSettings& settings) {
+    for (const std::string& part : split(variable("PSHARD_STRATEGY"), ';')) {
+        Result<ForcedStrategy> forced = forced_strategy(part);
+        if (!forced) return forced.error();
+        settings.forced.push_back(forced.value());
+    }
+    return Done{};
+}
+
+Status read_budget(PluginSettings& settings) {
+    const std::string text = variable("PSHARD_MAX_VRAM_ALLOC");
+    if (text.empty()) return Done{};
+    const std::optional<std::uint32_t> mib = number_of(text);
+    if (!mib) {
+        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB", text), {}};
+    }
+    settings.budget = *mib * kMiB;
+    return Done{};
+}
+
+Status read_plan(PluginSettings& settings) {
+    const std::string text = variable("PSHARD_PLAN");
+    if (!text.empty() && text != "auto" && text != "off") {
+        return Error{fmt::format("PSHARD_PLAN: '{}' is neither 'auto' nor 'off'", text), {}};
+    }
+    settings.plan_here = text != "off";
+    return Done{};
+}
+
+Status read_tests(PluginSettings& settings) {
+    const std::string rotate = variable("PSHARD_ROTATE");
+    if (!rotate.empty()) {
+        const std::optional<std::uint32_t> graphs = number_of(rotate);
+        if (!graphs) return Error{fmt::format("PSHARD_ROTATE: '{}' is no number", rotate), {}};
+        settings.replan_every = static_cast<int>(*graphs);
+    }
+    for (const std::string& part : split(variable("PSHARD_CHAOS"), ',')) {
+        if (part != "no-upload" && part != "no-fence") {
+            return Error{fmt::format("PSHARD_CHAOS: '{}' is not known", part), {}};
+        }
+        (part == "no-upload" ? settings.chaos.no_upload : settings.chaos.no_fence) = true;
+    }
+    return Done{};
+}
+
+}  // namespace
+
+Result<PluginSettings> read_settings() {
+    PluginSettings settings;
+    settings.device = variable("PSHARD_DEVICE");
+    settings.registry = variable("PSHARD_REGISTRY");
+    for (const auto& read : {read_budget, read_plan, read_forced, read_tests}) {
+        if (Status status = read(settings); !status) return status.error();
+    }
+    return settings;
+}
+
+}  // namespace pshard

@@ -1,0 +1,44 @@
+// The environment that steers libggml-pshard.so: read once, here and nowhere else.
+//
+//   PSHARD_DEVICE          inner GPU: a ggml device ("CUDA0"), or the path of a backend library
+//                          that llama.cpp shall not see, as PATH or PATH:NAME; else the first GPU
+//   PSHARD_MAX_VRAM_ALLOC  budget, MiB; else what is free, less a margin
+//   PSHARD_REGISTRY        registry file; else the one beside the model file
+//   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
+//   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED]", separated by ";"
+//   PSHARD_ROTATE          for tests: after so many graphs, plan again with the next of them
+//   PSHARD_CHAOS           for tests: "no-upload", "no-fence"
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "plan/choice.h"
+#include "runtime/executor.h"
+
+namespace pshard {
+
+struct ForcedStrategy {
+    Strategy strategy = Strategy::GpuOnlyLayerPinLayerStream;
+    std::optional<int> n_pinned{};  // nullopt: as many as the budget holds
+
+    bool operator==(const ForcedStrategy&) const = default;
+};
+
+struct PluginSettings {
+    std::string device;
+    std::optional<Bytes> budget{};
+    std::string registry;
+    bool plan_here = true;
+    std::vector<ForcedStrategy> forced;
+    int replan_every = 0;
+    Chaos chaos;
+};
+
+// Fails on a value that means nothing, and names the variable.
+Result<PluginSettings> read_settings();
+
+}  // namespace pshard

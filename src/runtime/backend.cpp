@@ -1,0 +1,280 @@
+#include "runtime/backend.h"
+
+#include <ggml-backend-impl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "runtime/roots.h"
+
+namespace pshard {
+namespace {
+
+// ggml's hooks carry no context where a function pointer alone is asked for.
+Engine* the_engine = nullptr;
+
+HostBuffer& memory(ggml_backend_buffer_t buffer) {
+    return *static_cast<HostBuffer*>(buffer->context);
+}
+
+// ---- buffer ----
+
+void* buffer_get_base(ggml_backend_buffer_t buffer) { return memory(buffer).base(); }
+
+ggml_status buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor) {
+    const bool has_place = tensor->view_src == nullptr && tensor->op == GGML_OP_NONE;
+    if (has_place && memory(buffer).use() != BufferUse::Compute) {
+        memory(buffer).tensors.push_back(tensor);
+    }
+    return GGML_STATUS_SUCCESS;
+}
+
+void buffer_memset_tensor(ggml_backend_buffer_t,
+                          ggml_tensor* tensor,
+                          std::uint8_t value,
+                          std::size_t offset,
+                          std::size_t size) {
+    the_engine->fill(*tensor, value, offset, size);
+}
+
+void buffer_set_tensor(ggml_backend_buffer_t,
+                       ggml_tensor* tensor,
+                       const void* data,
+                       std::size_t offset,
+                       std::size_t size) {
+    the_engine->write(*tensor, data, offset, size);
+}
+
+void buffer_get_tensor(ggml_backend_buffer_t,
+                       const ggml_tensor* tensor,
+                       void* data,
+                       std::size_t offset,
+                       std::size_t size) {
+    the_engine->read(*tensor, data, offset, size);
+}
+
+// By way of the host: ggml reads and writes.
+bool buffer_cpy_tensor(ggml_backend_buffer_t, const ggml_tensor*, ggml_tensor*) { return false; }
+
+void buffer_clear(ggml_backend_buffer_t buffer, std::uint8_t value) {
+    the_engine->clear(memory(buffer), value);
+}
+
+const ggml_backend_buffer_i kBufferInterface = {
+    .free_buffer = free_host_buffer,
+    .get_base = buffer_get_base,
+    .init_tensor = buffer_init_tensor,
+    .memset_tensor = buffer_memset_tensor,
+    .set_tensor = buffer_set_tensor,
+    .get_tensor = buffer_get_tensor,
+    .set_tensor_2d = nullptr,
+    .get_tensor_2d = nullptr,
+    .cpy_tensor = buffer_cpy_tensor,
+    .clear = buffer_clear,
+    .reset = nullptr,
+};
+
+// ---- buffer type ----
+
+ggml_backend_buffer_type_t inner_type() {
+    return ggml_backend_dev_buffer_type(the_engine->setup().gpu);
+}
+
+ggml_backend_buffer_t wrap(ggml_backend_buffer_type_t type, HostBuffer* host) {
+    if (host == nullptr) return nullptr;
+    host->handle = ggml_backend_buffer_init(type, kBufferInterface, host, host->bytes());
+    return host->handle;
+}
+
+const char* type_get_name(ggml_backend_buffer_type_t) { return "PSHARD0"; }
+
+ggml_backend_buffer_t type_alloc_buffer(ggml_backend_buffer_type_t type, std::size_t size) {
+    return wrap(type, HostBuffer::reserve(size));
+}
+
+std::size_t type_get_alignment(ggml_backend_buffer_type_t) {
+    constexpr std::size_t kLeast = 128;
+    return std::max(kLeast, ggml_backend_buft_get_alignment(inner_type()));
+}
+
+std::size_t type_get_alloc_size(ggml_backend_buffer_type_t, const ggml_tensor* tensor) {
+    return ggml_backend_buft_get_alloc_size(inner_type(), tensor);
+}
+
+// ---- backend: one per llama_context ----
+
+const char* backend_get_name(ggml_backend_t) { return "PSHARD0"; }
+
+void backend_free(ggml_backend_t backend) {
+    the_engine->synchronize();
+    delete backend;
+}
+
+void backend_set_tensor_async(ggml_backend_t,
+                              ggml_tensor* tensor,
+                              const void* data,
+                              std::size_t offset,
+                              std::size_t size) {
+    the_engine->write(*tensor, data, offset, size);
+}
+
+void backend_get_tensor_async(ggml_backend_t,
+                              const ggml_tensor* tensor,
+                              void* data,
+                              std::size_t offset,
+                              std::size_t size) {
+    the_engine->read(*tensor, data, offset, size);
+}
+
+void backend_synchronize(ggml_backend_t) { the_engine->synchronize(); }
+
+ggml_status backend_graph_compute(ggml_backend_t, ggml_cgraph* graph) {
+    return the_engine->compute(*graph);
+}
+
+void backend_graph_optimize(ggml_backend_t,
+                            ggml_cgraph* graph,
+                            ggml_backend_graph_optimize_params*) {
+    the_engine->note(*graph);
+}
+
+const ggml_backend_i kBackendInterface = {
+    .get_name = backend_get_name,
+    .free = backend_free,
+    .set_tensor_async = backend_set_tensor_async,
+    .get_tensor_async = backend_get_tensor_async,
+    .set_tensor_2d_async = nullptr,
+    .get_tensor_2d_async = nullptr,
+    .cpy_tensor_async = nullptr,
+    .synchronize = backend_synchronize,
+    .graph_plan_create = nullptr,
+    .graph_plan_free = nullptr,
+    .graph_plan_update = nullptr,
+    .graph_plan_compute = nullptr,
+    .graph_compute = backend_graph_compute,
+    .event_record = nullptr,
+    .event_wait = nullptr,
+    .graph_optimize = backend_graph_optimize,
+};
+
+ggml_guid_t backend_guid() {
+    static ggml_guid guid = {
+        0x70, 0x73, 0x68, 0x61, 0x72, 0x64, 0x2d, 0x30, 0x9a, 0x41, 0x5c, 0x0e, 0xb7, 0x33, 0x12, 0x01};
+    return &guid;
+}
+
+// ---- device ----
+
+const char* device_get_name(ggml_backend_dev_t) { return "PSHARD0"; }
+
+const char* device_get_description(ggml_backend_dev_t) {
+    return ggml_backend_dev_description(the_engine->setup().gpu);
+}
+
+void device_get_memory(ggml_backend_dev_t, std::size_t* free, std::size_t* total) {
+    *free = kClaimedMemory;
+    *total = kClaimedMemory;
+}
+
+enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) { return GGML_BACKEND_DEVICE_TYPE_GPU; }
+
+void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
+    *props = {};
+    props->name = device_get_name(device);
+    props->description = device_get_description(device);
+    props->type = device_get_type(device);
+    device_get_memory(device, &props->memory_free, &props->memory_total);
+    props->caps.async = true;
+    props->caps.buffer_from_host_ptr = true;
+}
+
+ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {
+    return new ggml_backend{backend_guid(), kBackendInterface, device, nullptr};
+}
+
+ggml_backend_buffer_type_t device_get_buffer_type(ggml_backend_dev_t device) {
+    static ggml_backend_buffer_type type = {{.get_name = type_get_name,
+                                             .alloc_buffer = type_alloc_buffer,
+                                             .get_alignment = type_get_alignment,
+                                             .get_max_size = nullptr,
+                                             .get_alloc_size = type_get_alloc_size,
+                                             .is_host = nullptr},
+                                            device,
+                                            nullptr};
+    return &type;
+}
+
+ggml_backend_buffer_t device_buffer_from_host_ptr(ggml_backend_dev_t device,
+                                                  void* base,
+                                                  std::size_t size,
+                                                  std::size_t) {
+    return wrap(device_get_buffer_type(device), HostBuffer::adopt(base, size));
+}
+
+// What the inner GPU cannot compute, llama.cpp shall give to the CPU itself.
+bool device_supports_op(ggml_backend_dev_t, const ggml_tensor* op) {
+    return the_engine->supports(*op);
+}
+
+bool device_supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {
+    return type == device_get_buffer_type(device);
+}
+
+const ggml_backend_device_i kDeviceInterface = {
+    .get_name = device_get_name,
+    .get_description = device_get_description,
+    .get_memory = device_get_memory,
+    .get_type = device_get_type,
+    .get_props = device_get_props,
+    .init_backend = device_init_backend,
+    .get_buffer_type = device_get_buffer_type,
+    .get_host_buffer_type = nullptr,
+    .buffer_from_host_ptr = device_buffer_from_host_ptr,
+    .supports_op = device_supports_op,
+    .supports_buft = device_supports_buft,
+    .offload_op = nullptr,
+    .event_new = nullptr,
+    .event_free = nullptr,
+    .event_synchronize = nullptr,
+};
+
+// ---- registry ----
+
+const char* registry_get_name(ggml_backend_reg_t) { return "PSHARD"; }
+
+std::size_t registry_get_device_count(ggml_backend_reg_t) { return 1; }
+
+ggml_backend_dev_t registry_get_device(ggml_backend_reg_t registry, std::size_t) {
+    static ggml_backend_device device = {kDeviceInterface, registry, nullptr};
+    return &device;
+}
+
+void set_n_threads(ggml_backend_t, int n_threads) { the_engine->set_threads(n_threads); }
+
+void* registry_get_proc_address(ggml_backend_reg_t, const char* name) {
+    if (std::string_view(name) == "ggml_backend_set_n_threads") {
+        return reinterpret_cast<void*>(set_n_threads);
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void free_host_buffer(ggml_backend_buffer_t buffer) {
+    the_engine->forget(memory(buffer));
+    delete &memory(buffer);
+}
+
+ggml_backend_reg_t pshard_registry(Engine& engine) {
+    the_engine = &engine;
+    static ggml_backend_reg registry = {GGML_BACKEND_API_VERSION,
+                                        {.get_name = registry_get_name,
+                                         .get_device_count = registry_get_device_count,
+                                         .get_device = registry_get_device,
+                                         .get_proc_address = registry_get_proc_address},
+                                        nullptr};
+    return &registry;
+}
+
+}  // namespace pshard

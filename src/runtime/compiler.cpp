@@ -1,0 +1,286 @@
+#include <fmt/format.h>
+#include <ggml-backend-impl.h>
+#include <ggml-impl.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_set>
+#include <utility>
+
+#include "runtime/program.h"
+#include "runtime/state_rows.h"
+
+namespace pshard {
+namespace {
+
+// Kernels may read past the last row of a quantized tensor, up to here; what lies there must be
+// numbers.
+constexpr std::size_t kMaxPadding = 65536;
+const std::array<std::byte, kMaxPadding> kZeroes{};
+
+class Compiler {
+public:
+    Compiler(const PlacedGraph& graph, const Memories& memories)
+        : graph_(graph),
+          memories_(memories),
+          shadows_(graph, memories),
+          program_(std::make_unique<Program>()) {}
+
+    Status run() {
+        begin_hash();
+        for (const Stage& stage : graph_.cut.stages) {
+            if (Status added = add_stage(stage); !added) return added;
+        }
+        for (const StreamGroup& group : graph_.cut.groups) {
+            if (Status added = add_group(group); !added) return added;
+        }
+        if (Status added = add_outlets(); !added) return added;
+        Result<Schedule> schedule = make_schedule(graph_.cut);
+        if (!schedule) return schedule.error();
+        program_->schedule = std::move(schedule).value();
+        program_->cut = graph_.cut;
+        finish_graphs();
+        return Done{};
+    }
+
+    std::unique_ptr<Program> take() {
+        program_->tensors = shadows_.take_tensors();
+        return std::move(program_);
+    }
+
+private:
+    const Node& node(int i) const { return graph_.read.graph.nodes[static_cast<std::size_t>(i)]; }
+
+    ggml_tensor* source_node(int i) const { return graph_.source.nodes[i]; }
+
+    Device device(int i) const { return graph_.cut.devices[static_cast<std::size_t>(i)]; }
+
+    const Inventory& inventory() const { return graph_.model.inventory(); }
+
+    // ---- stages ----
+
+    Status add_stage(const Stage& stage) {
+        StageWork work;
+        work.device = stage.device;
+        for (int i = stage.node_begin; i < stage.node_end; ++i) {
+            if (device(i) != stage.device) continue;  // a view of the other side
+            if (node(i).is_view) {
+                add_view(i, work);
+                continue;
+            }
+            if (Status brought = bring_sources(i, work); !brought) return brought;
+            Result<ggml_tensor*> shadow = shadows_.computed(source_node(i), stage.device);
+            if (!shadow) return shadow.error();
+            add_node(i, shadow.value(), work);
+        }
+        program_->stages.push_back(std::move(work));
+        return Done{};
+    }
+
+    // Views compute nothing, but fused kernels are found by the run of nodes that they stand in.
+    void add_view(int i, StageWork& work) {
+        const std::optional<Ref> root = shadows_.ref_of(source_node(i)->view_src);
+        const bool of_value = root && root->kind == Ref::Kind::Node;
+        if (!of_value) return;
+        Result<ggml_tensor*> shadow = shadows_.computed(source_node(i), work.device);
+        if (shadow) add_node(i, shadow.value(), work);
+    }
+
+    void add_node(int i, ggml_tensor* shadow, StageWork& work) {
+        work.nodes.push_back(shadow);
+        ggml_hash_set& visited = *program_->visited;
+        const std::size_t slot = ggml_hash_find_or_insert(&visited, shadow);
+        program_->use_counts[slot] = reads_of(source_node(i));
+    }
+
+    // As llama.cpp counted them over the whole graph; many where it did not.
+    std::int32_t reads_of(const ggml_tensor* tensor) const {
+        constexpr std::int32_t kMany = 1000;
+        const ggml_cgraph& source = graph_.source;
+        if (source.visited_hash_set.size == 0) return kMany;
+        const std::size_t slot = ggml_hash_find(&source.visited_hash_set, tensor);
+        const bool known =
+            slot != GGML_HASHSET_FULL && ggml_bitset_get(source.visited_hash_set.used, slot);
+        return known ? source.use_counts[slot] : kMany;
+    }
+
+    Status bring_sources(int i, StageWork& work) {
+        const ggml_tensor* reader = source_node(i);
+        for (const ggml_tensor* source : reader->src) {
+            if (source == nullptr) continue;
+            if (Status brought = bring(source, work); !brought) return brought;
+        }
+        const bool fills_input = node(i).has_storage && node(i).storage.kind == Ref::Kind::Input;
+        return fills_input ? bring(reader->view_src, work) : Status(Done{});
+    }
+
+    Status bring(const ggml_tensor* tensor, StageWork& work) {
+        const std::optional<Ref> ref = shadows_.ref_of(tensor);
+        if (!ref) return Error{fmt::format("'{}' is not known", tensor->name), {}};
+        const bool input = ref->kind == Ref::Kind::Input && work.device == Device::Gpu;
+        const bool crosses = ref->kind == Ref::Kind::Node && device(ref->index) != work.device;
+        if (!input && !crosses) return Done{};
+        if (!brought_.insert(tensor).second) return Done{};
+        Result<ggml_tensor*> gpu = shadows_.of(tensor, Device::Gpu);
+        if (!gpu) return gpu.error();
+        Result<ggml_tensor*> cpu = shadows_.of(tensor, Device::Cpu);
+        if (!cpu) return cpu.error();
+        Bring value;
+        value.to_device = work.device == Device::Gpu;
+        value.span = {shadows_.raw_of(*gpu.value()),
+                      static_cast<std::byte*>(cpu.value()->data),
+                      0,
+                      ggml_nbytes(tensor)};
+        work.brings.push_back(value);
+        return Done{};
+    }
+
+    // ---- groups ----
+
+    Status add_group(const StreamGroup& group) {
+        GroupWork work;
+        for (const int w : group.weights) add_load(w, group, work);
+        for (const int s : group.states) {
+            if (Status added = add_state(s, work); !added) return added;
+        }
+        program_->groups.push_back(std::move(work));
+        return Done{};
+    }
+
+    void add_load(int index, const StreamGroup& group, GroupWork& work) {
+        const Weight& weight = inventory().weights[static_cast<std::size_t>(index)];
+        const ggml_tensor* master = graph_.model.weight(index);
+        const Bytes at = shadows_.slot_of_weight(index);
+        const Span span{shadows_.raw(at, weight.alloc_bytes),
+                        static_cast<std::byte*>(master->data),
+                        0,
+                        weight.bytes};
+        ggml_tensor* ids = group.on_demand ? ids_of(master) : nullptr;
+        if (ids != nullptr) {
+            work.expert_loads.push_back({span, master->ne[2], ids});
+        } else {
+            work.loads.push_back(span);
+        }
+        const Bytes padding = std::min<Bytes>(weight.alloc_bytes - weight.bytes, kMaxPadding);
+        if (padding > 0 && ggml_is_quantized(master->type)) {
+            work.zeros.push_back({shadows_.raw(at + weight.bytes, padding),
+                                  const_cast<std::byte*>(kZeroes.data()),
+                                  0,
+                                  padding});
+        }
+    }
+
+    // The ids that choose among the experts of a weight, if one node does so and they are made on
+    // the GPU; else all experts are uploaded.
+    ggml_tensor* ids_of(const ggml_tensor* weight) {
+        ggml_tensor* found = nullptr;
+        for (int i = 0; i < graph_.source.n_nodes; ++i) {
+            const ggml_tensor* reader = source_node(i);
+            const bool reads = std::find(std::begin(reader->src), std::end(reader->src), weight) !=
+                               std::end(reader->src);
+            if (!reads) continue;
+            if (reader->op != GGML_OP_MUL_MAT_ID || found != nullptr) return nullptr;
+            const std::optional<Ref> ref = shadows_.ref_of(reader->src[2]);
+            const bool on_gpu =
+                ref && ref->kind == Ref::Kind::Node && device(ref->index) == Device::Gpu;
+            Result<ggml_tensor*> ids = shadows_.of(reader->src[2], Device::Gpu);
+            if (!on_gpu || !ids) return nullptr;
+            found = ids.value();
+        }
+        return found;
+    }
+
+    Status add_state(int index, GroupWork& work) {
+        const State& state = inventory().states[static_cast<std::size_t>(index)];
+        const ggml_tensor* master = graph_.model.state(index);
+        if (master == nullptr) return Done{};  // its context is gone
+        ggml_tensor* slot = shadows_.raw(shadows_.slot_of_state(index), state.alloc_bytes);
+        auto* host = static_cast<std::byte*>(master->data);
+        const StateAccess access = state_access(graph_.source, master);
+        work.loads.push_back({slot, host, access.read_begin, access.read_end - access.read_begin});
+        for (const WrittenRows& rows : access.writes) {
+            work.stores.push_back({{slot, host, 0, state.bytes}, rows});
+        }
+        return Done{};
+    }
+
+    // ---- outlets ----
+
+    Status add_outlets() {
+        for (int i = 0; i < graph_.source.n_nodes; ++i) {
+            const Node& made = node(i);
+            const bool fills_input =
+                made.has_storage && !made.is_view && made.storage.kind == Ref::Kind::Input;
+            if (!made.is_output && !fills_input) continue;
+            const ggml_tensor* tensor = source_node(i);
+            const ggml_tensor* root = tensor->view_src != nullptr ? tensor->view_src : tensor;
+            if (Status added = add_outlet(root, tensor); !added) return added;
+        }
+        return Done{};
+    }
+
+    Status add_outlet(const ggml_tensor* root, const ggml_tensor* maker) {
+        const std::optional<Ref> ref = shadows_.ref_of(root);
+        const bool lasts = ref && (ref->kind == Ref::Kind::Weight || ref->kind == Ref::Kind::State);
+        if (!ref || lasts) return Done{};
+        const bool is_node = ref->kind == Ref::Kind::Node;
+        const std::optional<Ref> made_by = shadows_.ref_of(maker);
+        if (!is_node && node(made_by->index).is_view) return Done{};
+        const Device where = device(is_node ? ref->index : made_by->index);
+        if (!let_out_.insert(root).second) return Done{};
+        Result<ggml_tensor*> shadow = shadows_.of(root, where);
+        if (!shadow) return shadow.error();
+        Outlet outlet;
+        outlet.root = root;
+        outlet.at_once = !is_node || (maker->flags & GGML_TENSOR_FLAG_OUTPUT) == 0 ||
+                         root->buffer->usage != GGML_BACKEND_BUFFER_USAGE_COMPUTE;
+        outlet.span.bytes = ggml_nbytes(root);
+        outlet.span.host = static_cast<std::byte*>(root->data);
+        if (where == Device::Gpu) {
+            outlet.span.device = shadows_.raw_of(*shadow.value());
+        } else {
+            outlet.host_value = static_cast<std::byte*>(shadow.value()->data);
+        }
+        program_->outlets.push_back(outlet);
+        return Done{};
+    }
+
+    // ---- graphs ----
+
+    void begin_hash() {
+        const auto n_shadows = static_cast<std::size_t>(graph_.source.n_nodes);
+        program_->visited.reset(new ggml_hash_set(ggml_hash_set_new(2 * n_shadows + 64)));
+        program_->use_counts.assign(program_->visited->size, 0);
+    }
+
+    // Each has a uid of its own: a device that captures graphs replays them by it, addresses and
+    // all.
+    void finish_graphs() {
+        for (StageWork& work : program_->stages) {
+            work.graph.n_nodes = static_cast<int>(work.nodes.size());
+            work.graph.nodes = work.nodes.data();
+            work.graph.use_counts = program_->use_counts.data();
+            work.graph.visited_hash_set = *program_->visited;
+            work.graph.order = GGML_CGRAPH_EVAL_ORDER_LEFT_TO_RIGHT;
+            work.graph.uid = ggml_graph_next_uid();
+        }
+    }
+
+    const PlacedGraph& graph_;
+    const Memories& memories_;
+    Shadows shadows_;
+    std::unique_ptr<Program> program_;
+    std::unordered_set<const ggml_tensor*> brought_;
+    std::unordered_set<const ggml_tensor*> let_out_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph,
+                                         const Memories& memories) {
+    Compiler compiler(graph, memories);
+    if (Status compiled = compiler.run(); !compiled) return compiled.error();
+    return compiler.take();
+}
+
+}  // namespace pshard

@@ -1,0 +1,107 @@
+// The device behind PSHARD0: buffers, tensors and graphs of all models and contexts of a process.
+//
+// src/runtime/backend.cpp is ggml's view of it. One lock: contexts of several threads take turns.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/executor.h"
+#include "runtime/planned_model.h"
+
+namespace pshard {
+
+struct EngineSetup {
+    ggml_backend_dev_t gpu = nullptr;  // inner devices
+    ggml_backend_dev_t cpu = nullptr;
+    Bytes budget = 0;  // device bytes for all arenas
+    Planner planner;
+    Log log;
+    Chaos chaos;
+    int replan_every = 0;  // graphs; 0: never. For tests of plan switches.
+};
+
+class Engine {
+public:
+    // Fails if a device cannot be opened.
+    static Result<std::unique_ptr<Engine>> open(EngineSetup setup);
+    ~Engine();
+
+    // ---- buffers: tensors are llama.cpp's, with their addresses in a HostBuffer ----
+    void forget(HostBuffer& buffer);
+    void write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes);
+    void fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes);
+    void read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes);
+    void clear(HostBuffer& buffer, std::uint8_t value);
+
+    // ---- graphs ----
+    // A graph that is reserved: tells the planner what will come.
+    void note(const ggml_cgraph& graph);
+    ggml_status compute(const ggml_cgraph& graph);
+    void synchronize();
+    void set_threads(int n_threads);
+
+    // Whether the inner GPU can compute it.
+    [[nodiscard]] bool supports(const ggml_tensor& op) const { return policy_->supports(op); }
+
+    [[nodiscard]] const EngineSetup& setup() const { return setup_; }
+
+private:
+    // A graph that was compiled, and what it needs to run again.
+    struct Pass {
+        std::uint64_t uid = 0;
+        const ggml_tensor* first = nullptr;
+        int n_nodes = 0;
+        PlannedModel* owner = nullptr;
+        std::size_t tier = 0;
+        TierPlace place;
+        std::vector<int> written_states;
+        std::unique_ptr<Program> program;
+    };
+
+    explicit Engine(EngineSetup setup);
+
+    PlannedModel& model_of(const ggml_cgraph& graph);
+    void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
+    PlannedModel* owner_of(const HostBuffer& buffer);
+    void renew(PlannedModel& owner);
+    Status ensure_planned(PlannedModel& owner);
+    [[nodiscard]] Bytes budget_left() const;
+
+    Pass* cached(const ggml_cgraph& graph);
+    Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph);
+    Result<std::unique_ptr<Pass>> build_as(const ggml_cgraph& graph,
+                                           PlannedModel& owner,
+                                           const ReadGraph& read,
+                                           Fallback fallback);
+    ggml_status run(Pass& pass);
+    void drop_passes();
+    void rotate();
+
+    std::optional<ggml_tensor> elsewhere(const ggml_tensor& tensor);
+    void touch(const ggml_tensor& tensor);
+    void drop_outlets(const std::byte* begin, Bytes bytes);
+    void settle_outlets(const Program* next);
+    const Outlet* pending(const ggml_tensor& tensor) const;
+    std::shared_ptr<HostBuffer> cpu_scratch(Bytes bytes);
+    void idle();  // everything issued is done
+
+    EngineSetup setup_;
+    std::unique_ptr<DevicePolicy> policy_;
+    std::unique_ptr<Executor> executor_;
+    CpuWeights cpu_weights_;
+    std::vector<std::unique_ptr<PlannedModel>> models_;
+    std::unique_ptr<PlannedModel> loose_;  // for graphs of no model
+    std::vector<std::unique_ptr<Pass>> passes_;  // most recent first
+    Pass* last_pass_ = nullptr;
+    std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched
+    std::shared_ptr<HostBuffer> cpu_scratch_;
+    bool busy_ = false;
+    int computed_ = 0;
+    std::recursive_mutex mutex_;
+};
+
+}  // namespace pshard

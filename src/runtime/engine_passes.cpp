@@ -1,0 +1,311 @@
+#include <fmt/format.h>
+#include <ggml-impl.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "plan/verify.h"
+#include "runtime/engine.h"
+#include "runtime/roots.h"
+
+namespace pshard {
+namespace {
+
+constexpr std::size_t kMaxPasses = 16;
+
+// The buffers that a graph's tensors lie in, by what they are for.
+struct Touched {
+    std::vector<HostBuffer*> weights;
+    std::vector<HostBuffer*> others;  // caches, adapters, what tests allocate
+    std::set<const HostBuffer*> written;
+};
+
+void add_once(std::vector<HostBuffer*>& buffers, HostBuffer* buffer) {
+    if (std::find(buffers.begin(), buffers.end(), buffer) == buffers.end()) {
+        buffers.push_back(buffer);
+    }
+}
+
+Touched touched_by(const ggml_cgraph& graph) {
+    Touched touched;
+    const auto touch = [&](const ggml_tensor* tensor, bool writes) {
+        HostBuffer* buffer = tensor != nullptr ? host_buffer_of(*tensor) : nullptr;
+        if (buffer == nullptr || buffer->use() == BufferUse::Compute) return;
+        add_once(buffer->use() == BufferUse::Weights ? touched.weights : touched.others, buffer);
+        if (writes) touched.written.insert(buffer);
+    };
+    for (int i = 0; i < graph.n_nodes; ++i) {
+        const ggml_tensor* node = graph.nodes[i];
+        touch(node, node->view_src != nullptr && !ggml_op_is_empty(node->op));
+        for (const ggml_tensor* source : node->src) touch(source, false);
+    }
+    return touched;
+}
+
+bool holds_states(const HostBuffer& buffer, const Touched& touched) {
+    return touched.written.contains(&buffer) ||
+           std::any_of(buffer.tensors.begin(), buffer.tensors.end(), [](const ggml_tensor* tensor) {
+               return is_state_name(tensor->name);
+           });
+}
+
+// Values outside compute buffers are the caller's to read at any time.
+void keep_lasting(ReadGraph& read, const ggml_cgraph& graph) {
+    for (int i = 0; i < graph.n_nodes; ++i) {
+        const HostBuffer* buffer = host_buffer_of(*graph.nodes[i]);
+        const bool lasts = buffer != nullptr && buffer->use() != BufferUse::Compute;
+        if (lasts) read.graph.nodes[static_cast<std::size_t>(i)].is_output = true;
+    }
+}
+
+// A view of a state that this graph did not make: part of a graph that is computed piecewise.
+bool looks_into_state(const ReadGraph& read, const Model& model) {
+    return std::any_of(read.inputs.begin(), read.inputs.end(), [&](const ggml_tensor* input) {
+        const Ref* root = input->view_src != nullptr ? model.find(input->view_src) : nullptr;
+        return root != nullptr && root->kind == Ref::Kind::State;
+    });
+}
+
+std::vector<int> written_states(const Graph& graph) {
+    std::set<int> written;
+    for (const Node& node : graph.nodes) {
+        const bool writes =
+            !node.is_view && node.has_storage && node.storage.kind == Ref::Kind::State;
+        if (writes) written.insert(node.storage.index);
+    }
+    return {written.begin(), written.end()};
+}
+
+std::string_view reason_of(Fallback fallback) {
+    switch (fallback) {
+        case Fallback::HostState:
+            return "with KV cache and states in host memory";
+        case Fallback::NoStreams:
+            return "with the CPU computing what would be streamed";
+        case Fallback::Host:
+            return "on the CPU";
+        case Fallback::None:
+            break;
+    }
+    return "as planned";
+}
+
+}  // namespace
+
+// ---- models ----
+
+PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
+    const Touched touched = touched_by(graph);
+    PlannedModel* owner = nullptr;
+    for (HostBuffer* buffer : touched.weights) {
+        if (owner == nullptr) owner = owner_of(*buffer);
+    }
+    for (HostBuffer* buffer : touched.others) {
+        if (owner == nullptr) owner = owner_of(*buffer);
+    }
+    if (owner == nullptr && touched.weights.empty()) {
+        if (!loose_) loose_ = std::make_unique<PlannedModel>(setup_.gpu, *policy_);
+        return *loose_;
+    }
+    if (owner == nullptr) {
+        models_.push_back(std::make_unique<PlannedModel>(setup_.gpu, *policy_));
+        owner = models_.back().get();
+    }
+    for (HostBuffer* buffer : touched.weights) {
+        if (owner_of(*buffer) == nullptr) owner->model.add_weights(*buffer);
+    }
+    std::vector<HostBuffer*> states;
+    for (HostBuffer* buffer : touched.others) {
+        if (owner_of(*buffer) == nullptr && holds_states(*buffer, touched)) states.push_back(buffer);
+    }
+    attach_states(*owner, states);
+    return *owner;
+}
+
+void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
+    if (buffers.empty()) return;
+    idle();
+    drop_passes();
+    std::size_t n_added = 0;
+    for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
+    if (n_added > 0 && owner.planned()) renew(owner);
+}
+
+// A context of another shape: planned anew, with the contexts that live now.
+void Engine::renew(PlannedModel& owner) { owner.release(executor_->gpu()); }
+
+Bytes Engine::budget_left() const {
+    Bytes used = loose_ ? loose_->arena_bytes() : 0;
+    for (const auto& planned : models_) used += planned->arena_bytes();
+    return setup_.budget > used ? setup_.budget - used : 0;
+}
+
+Status Engine::ensure_planned(PlannedModel& owner) {
+    if (owner.planned()) return Done{};
+    if (loose_ && loose_.get() != &owner) loose_.reset();
+    const Planner nothing = [](const Inventory&, Bytes) {
+        Orders orders;
+        orders.tiers.emplace_back();
+        orders.arena.tiers.emplace_back();
+        return Result<Orders>(orders);
+    };
+    return owner.plan(&owner == loose_.get() ? nothing : setup_.planner, budget_left());
+}
+
+// ---- graphs ----
+
+void Engine::note(const ggml_cgraph& graph) {
+    const std::lock_guard lock(mutex_);
+    if (touched_by(graph).weights.empty()) return;
+    PlannedModel& owner = model_of(graph);
+    if (owner.planned()) return;
+    owner.model.note(owner.model.read(graph).graph);
+}
+
+Engine::Pass* Engine::cached(const ggml_cgraph& graph) {
+    if (graph.uid == 0) return nullptr;
+    const auto found = std::find_if(passes_.begin(), passes_.end(), [&](const auto& pass) {
+        return pass->uid == graph.uid && pass->first == graph.nodes[0] &&
+               pass->n_nodes == graph.n_nodes;
+    });
+    if (found == passes_.end()) return nullptr;
+    std::rotate(passes_.begin(), found, std::next(found));
+    return passes_.front().get();
+}
+
+void Engine::drop_passes() {
+    passes_.clear();
+    last_pass_ = nullptr;
+}
+
+std::shared_ptr<HostBuffer> Engine::cpu_scratch(Bytes bytes) {
+    if (cpu_scratch_ != nullptr && cpu_scratch_->bytes() >= bytes) return cpu_scratch_;
+    constexpr Bytes kLeast = 64 * kMiB;
+    HostBuffer* memory = HostBuffer::reserve(std::max(kLeast, 2 * bytes));
+    PSHARD_CHECK(memory != nullptr);
+    memory->handle = ggml_backend_cpu_buffer_from_ptr(memory->base(), memory->bytes());
+    cpu_scratch_ = {memory, [](HostBuffer* buffer) {
+                        ggml_backend_buffer_free(buffer->handle);
+                        delete buffer;
+                    }};
+    return cpu_scratch_;
+}
+
+Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const ggml_cgraph& graph,
+                                                       PlannedModel& owner,
+                                                       const ReadGraph& read,
+                                                       Fallback fallback) {
+    const Inventory& inventory = owner.model.inventory();
+    auto pass = std::make_unique<Pass>();
+    pass->tier = owner.tier_for(read.graph.n_tokens);
+    pass->place = owner.place(pass->tier, fallback);
+    const Placement& placement = pass->place.placement;
+    const StageCut cut = cut_stages(inventory, read.graph, placement, pass->place.options);
+    const ScratchLayout scratch =
+        layout_scratch(inventory, read.graph, placement, cut, OpOffload::Never);
+    if (&owner == loose_.get()) {
+        const Bytes left = budget_left() + owner.arena_bytes();
+        if (Status grown = owner.grow_scratch(scratch.gpu.peak, left); !grown) return grown.error();
+    }
+    const Bytes room = owner.scratch_room(pass->place.arena);
+    if (scratch.gpu.peak > room) {
+        return Error{fmt::format("a graph of {} tokens needs {:.1f} MiB of scratch, {:.1f} MiB "
+                                 "more than its plan left",
+                                 read.graph.n_tokens,
+                                 in_mib(scratch.gpu.peak),
+                                 in_mib(scratch.gpu.peak - room)),
+                     {}};
+    }
+    const std::shared_ptr<HostBuffer> host = cpu_scratch(scratch.cpu.peak);
+    const Memories memories{owner.arena(), host->handle, cpu_weights_};
+    Result<std::unique_ptr<Program>> program =
+        compile({owner.model, graph, read, cut, scratch, pass->place.arena}, memories);
+    if (!program) return program.error();
+    pass->program = std::move(program).value();
+    pass->program->cpu_scratch = host;
+    pass->owner = &owner;
+    pass->written_states = written_states(read.graph);
+    return pass;
+}
+
+Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph) {
+    PlannedModel& owner = model_of(graph);
+    ReadGraph read = owner.model.read(graph);
+    keep_lasting(read, graph);
+    if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
+    if (Status planned = ensure_planned(owner); !planned) return planned.error();
+    const bool piecewise = looks_into_state(read, owner.model);
+    Error reason;
+    for (const Fallback fallback :
+         {Fallback::None, Fallback::HostState, Fallback::NoStreams, Fallback::Host}) {
+        if (fallback == Fallback::None && piecewise) continue;
+        if (fallback == Fallback::HostState && !piecewise) continue;
+        Result<std::unique_ptr<Pass>> pass = build_as(graph, owner, read, fallback);
+        if (pass) {
+            if (!reason.message.empty()) {
+                setup_.log(fmt::format("{}: computed {}", reason.text(), reason_of(fallback)));
+            }
+            pass.value()->uid = graph.uid;
+            pass.value()->first = graph.nodes[0];
+            pass.value()->n_nodes = graph.n_nodes;
+            return pass;
+        }
+        reason = pass.error();
+    }
+    return reason;
+}
+
+ggml_status Engine::compute(const ggml_cgraph& graph) {
+    const std::lock_guard lock(mutex_);
+    if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
+    rotate();
+    Pass* pass = cached(graph);
+    if (pass == nullptr) {
+        Result<std::unique_ptr<Pass>> built = build(graph);
+        if (!built) {
+            setup_.log(built.error().text());
+            return GGML_STATUS_FAILED;
+        }
+        passes_.insert(passes_.begin(), std::move(built).value());
+        pass = passes_.front().get();
+    }
+    const ggml_status status = run(*pass);
+    if (passes_.size() > kMaxPasses) passes_.pop_back();
+    return status;
+}
+
+ggml_status Engine::run(Pass& pass) {
+    PlannedModel& owner = *pass.owner;
+    settle_outlets(pass.program.get());
+    bool follows = last_pass_ != nullptr && last_pass_->owner == &owner &&
+                   last_pass_->place == pass.place &&
+                   last_pass_->program->schedule == pass.program->schedule &&
+                   last_pass_->program->cut.groups == pass.program->cut.groups;
+    if (!owner.is_settled(pass.place)) {
+        busy_ = true;
+        idle();
+        owner.settle(pass.place, pass.tier, executor_->gpu());
+        follows = false;
+    }
+    for (const int state : pass.written_states) owner.residency.mark_written(state);
+    busy_ = true;
+    const ggml_status status = executor_->run(*pass.program, follows);
+    last_pass_ = &pass;
+    for (const Outlet& outlet : pass.program->outlets) {
+        if (!outlet.at_once) outlets_.emplace(outlet.root, outlet);
+    }
+    return status;
+}
+
+// For tests: another plan every few graphs.
+void Engine::rotate() {
+    if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
+    busy_ = true;
+    idle();
+    settle_outlets(nullptr);
+    drop_passes();
+    for (const auto& planned : models_) planned->release(executor_->gpu());
+}
+
+}  // namespace pshard

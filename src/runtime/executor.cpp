@@ -1,0 +1,188 @@
+#include "runtime/executor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "runtime/state_rows.h"
+
+namespace pshard {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+void upload_span(Queue& queue, const Span& span) {
+    queue.upload(*span.device, span.host + span.offset, span.offset, span.bytes);
+}
+
+void upload_group(Queue& queue, const GroupWork& group, bool skip) {
+    if (skip) return;
+    for (const Span& span : group.loads) upload_span(queue, span);
+    for (const ExpertLoad& experts : group.expert_loads) upload_experts(queue, experts);
+    for (const Span& span : group.zeros) upload_span(queue, span);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Executor>> Executor::open(ggml_backend_dev_t gpu,
+                                                 ggml_backend_dev_t cpu,
+                                                 Chaos chaos) {
+    std::unique_ptr<Executor> executor(new Executor(gpu, chaos));
+    const std::array<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>, 4> queues = {
+        std::pair{&executor->gpu_, gpu},
+        std::pair{&executor->upload_, gpu},
+        std::pair{&executor->download_, gpu},
+        std::pair{&executor->cpu_, cpu}};
+    for (const auto& [queue, device] : queues) {
+        Result<std::unique_ptr<Queue>> opened = Queue::open(device);
+        if (!opened) return opened.error();
+        *queue = std::move(opened).value();
+    }
+    for (auto& end : executor->ends_) end = std::make_unique<Mark>(gpu);
+    executor->worker_ = std::make_unique<Worker>();
+    return executor;
+}
+
+Executor::~Executor() {
+    if (worker_) synchronize();
+}
+
+Queue& Executor::queue(ScheduleLane lane) {
+    switch (lane) {
+        case ScheduleLane::Upload:
+            return *upload_;
+        case ScheduleLane::Download:
+            return *download_;
+        case ScheduleLane::Cpu:
+            return *cpu_;
+        case ScheduleLane::Gpu:
+            break;
+    }
+    return *gpu_;
+}
+
+void Executor::prepare(Pass& pass, std::size_t n_steps) {
+    while (pass.marks.size() < n_steps) pass.marks.emplace_back(device_);
+    pass.tickets.assign(std::max(n_steps, pass.tickets.size()), 0);
+}
+
+ggml_status Executor::run(Program& program, bool follows) {
+    program_ = &program;
+    follows_ = follows;
+    std::swap(now_, last_);
+    prepare(*now_, program.schedule.steps.size());
+    if (!follows) last_->tickets.assign(now_->tickets.size(), 0);
+    for (std::size_t i = 0; i < program.schedule.steps.size(); ++i) {
+        const ggml_status status = step(static_cast<int>(i));
+        if (status != GGML_STATUS_SUCCESS) return status;
+    }
+    end_pass();
+    return GGML_STATUS_SUCCESS;
+}
+
+ggml_status Executor::step(int index) {
+    const Step& step = program_->schedule.steps[at(index)];
+    if (const auto* waits = std::get_if<Wait>(&step.what)) wait(step.lane, *waits);
+    if (const auto* loads = std::get_if<Load>(&step.what)) load(index, loads->group);
+    if (const auto* stores = std::get_if<Store>(&step.what)) store(index, stores->group);
+    if (const auto* computes = std::get_if<Compute>(&step.what)) {
+        return compute(index, computes->stage);
+    }
+    return GGML_STATUS_SUCCESS;
+}
+
+void Executor::wait(ScheduleLane lane, const Wait& wait) {
+    if (chaos_.no_fence && lane != ScheduleLane::Cpu) return;
+    if (wait.of_last_pass && !follows_) {
+        for (const auto& end : ends_) hold(lane, *end, 0);
+        return;
+    }
+    const Pass& pass = wait.of_last_pass ? *last_ : *now_;
+    const ScheduleLane of = program_->schedule.steps[at(wait.step)].lane;
+    if (of == ScheduleLane::Cpu) return;  // the caller has done it
+    hold(lane, pass.marks[at(wait.step)], pass.tickets[at(wait.step)]);
+}
+
+// A mark may be waited for only once it is issued: else the wait would hold nobody.
+void Executor::hold(ScheduleLane lane, const Mark& mark, Worker::Ticket ticket) {
+    if (lane == ScheduleLane::Upload) {
+        worker_->post([this, &mark] { upload_->wait(mark); });
+        return;
+    }
+    worker_->wait_for(ticket);
+    if (lane == ScheduleLane::Cpu) {
+        gpu_->host_wait(mark);
+    } else {
+        queue(lane).wait(mark);
+    }
+}
+
+void Executor::load(int index, int group) {
+    const GroupWork& work = program_->groups[at(group)];
+    Mark& mark = now_->marks[at(index)];
+    now_->tickets[at(index)] = worker_->post([this, &work, &mark] {
+        upload_group(*upload_, work, chaos_.no_upload);
+        upload_->issue(mark);
+    });
+}
+
+void Executor::store(int index, int group) {
+    for (const StateStore& state : program_->groups[at(group)].stores) {
+        for (const auto& [begin, end] : written_ranges(state.rows)) {
+            download_->download(
+                *state.state.device, state.state.host + begin, begin, end - begin);
+        }
+    }
+    download_->issue(now_->marks[at(index)]);
+}
+
+ggml_status Executor::compute(int index, int stage) {
+    StageWork& work = program_->stages[at(stage)];
+    bring(work);
+    Queue& lane = work.device == Device::Gpu ? *gpu_ : *cpu_;
+    const ggml_status status =
+        work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
+    if (work.device == Device::Gpu) gpu_->issue(now_->marks[at(index)]);
+    return status;
+}
+
+// A CPU stage was held until the GPU had made what it reads.
+void Executor::bring(const StageWork& work) {
+    bool waits = false;
+    for (const Bring& value : work.brings) {
+        const Span& span = value.span;
+        if (value.to_device) {
+            upload_span(*gpu_, span);
+        } else {
+            gpu_->download(*span.device, span.host, 0, span.bytes);
+            waits = true;
+        }
+    }
+    if (waits) gpu_->synchronize();
+}
+
+void Executor::end_pass() {
+    bool waits = false;
+    for (const Outlet& outlet : program_->outlets) {
+        if (!outlet.at_once) continue;
+        const Span& span = outlet.span;
+        if (span.device == nullptr) {
+            std::memmove(span.host, outlet.host_value, span.bytes);
+        } else {
+            gpu_->download(*span.device, span.host, 0, span.bytes);
+            waits = true;
+        }
+    }
+    if (waits) gpu_->synchronize();
+    gpu_->issue(*ends_[0]);
+    download_->issue(*ends_[1]);
+}
+
+void Executor::synchronize() {
+    worker_->drain();
+    upload_->synchronize();
+    gpu_->synchronize();
+    download_->synchronize();
+}
+
+}  // namespace pshard

@@ -1,0 +1,82 @@
+// Walks the schedule of a Program with ggml calls: the runtime's counterpart of sim/simulator.h.
+//
+// Lanes run side by side: the GPU's and the downloads' queue, the uploads' queue with a thread that
+// feeds it, and the CPU, which is the caller. Steps are issued in the schedule's order; only Waits
+// hold a lane. What is issued may still run when run() returns.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "runtime/program.h"
+#include "runtime/queue.h"
+#include "runtime/worker.h"
+
+namespace pshard {
+
+// Faults on purpose: tests must fail with them.
+struct Chaos {
+    bool no_upload = false;
+    bool no_fence = false;
+};
+
+class Executor {
+public:
+    static Result<std::unique_ptr<Executor>> open(ggml_backend_dev_t gpu,
+                                                  ggml_backend_dev_t cpu,
+                                                  Chaos chaos);
+    ~Executor();
+
+    // `follows`: the pass before ran the same schedule on the same addresses, so that this one may
+    // begin while it ends; else all of it is waited for. `program` must live until synchronize().
+    ggml_status run(Program& program, bool follows);
+
+    // Until everything that was issued is done.
+    void synchronize();
+
+    [[nodiscard]] Queue& gpu() { return *gpu_; }
+
+    [[nodiscard]] ggml_backend_t cpu_backend() const { return cpu_->backend(); }
+
+private:
+    Executor(ggml_backend_dev_t device, Chaos chaos) : device_(device), chaos_(chaos) {}
+
+    // One pass: a mark per step, and the ticket of the job that issues it where the worker does.
+    struct Pass {
+        std::deque<Mark> marks;
+        std::vector<Worker::Ticket> tickets;
+    };
+
+    void prepare(Pass& pass, std::size_t n_steps);
+    ggml_status step(int index);
+    void wait(ScheduleLane lane, const Wait& wait);
+    void hold(ScheduleLane lane, const Mark& mark, Worker::Ticket ticket);
+    void load(int index, int group);
+    void store(int index, int group);
+    ggml_status compute(int index, int stage);
+    void bring(const StageWork& work);
+    void end_pass();
+
+    Queue& queue(ScheduleLane lane);
+
+    ggml_backend_dev_t device_;
+    Chaos chaos_;
+    std::unique_ptr<Queue> gpu_;
+    std::unique_ptr<Queue> upload_;
+    std::unique_ptr<Queue> download_;
+    std::unique_ptr<Queue> cpu_;
+    std::array<Pass, 2> passes_;
+    Pass* now_ = &passes_[0];
+    Pass* last_ = &passes_[1];
+    std::array<std::unique_ptr<Mark>, 2> ends_;  // of the last pass: on the GPU, of the downloads
+    Program* program_ = nullptr;
+    bool follows_ = false;
+    std::unique_ptr<Worker> worker_;  // goes first: its jobs use the queues
+};
+
+// Uploads the experts that the ids name. Waits for what `queue` was told before.
+void upload_experts(Queue& queue, const ExpertLoad& load);
+
+}  // namespace pshard

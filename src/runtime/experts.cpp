@@ -1,0 +1,44 @@
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "runtime/executor.h"
+
+namespace pshard {
+namespace {
+
+// Which experts the ids name. An id out of range names none, as for the kernels.
+std::vector<bool> named_experts(const ggml_tensor& ids, const std::byte* data, std::int64_t n) {
+    std::vector<bool> named(static_cast<std::size_t>(n));
+    for (std::int64_t row = 0; row < ids.ne[1]; ++row) {
+        for (std::int64_t column = 0; column < ids.ne[0]; ++column) {
+            std::int32_t id = 0;
+            std::memcpy(&id,
+                        data + static_cast<Bytes>(row) * ids.nb[1] +
+                            static_cast<Bytes>(column) * ids.nb[0],
+                        sizeof(id));
+            if (id >= 0 && id < n) named[static_cast<std::size_t>(id)] = true;
+        }
+    }
+    return named;
+}
+
+}  // namespace
+
+void upload_experts(Queue& queue, const ExpertLoad& load) {
+    std::vector<std::byte> ids(ggml_nbytes(load.ids));
+    queue.download(*load.ids, ids.data(), 0, ids.size());
+    queue.synchronize();
+    const std::vector<bool> named = named_experts(*load.ids, ids.data(), load.n_experts);
+    const Bytes expert = load.weight.bytes / static_cast<Bytes>(load.n_experts);
+    for (auto begin = named.begin(); begin != named.end();) {
+        begin = std::find(begin, named.end(), true);
+        const auto end = std::find(begin, named.end(), false);  // neighbours go as one copy
+        const Bytes offset = static_cast<Bytes>(begin - named.begin()) * expert;
+        const Bytes bytes = static_cast<Bytes>(end - begin) * expert;
+        queue.upload(*load.weight.device, load.weight.host + offset, offset, bytes);
+        begin = end;
+    }
+}
+
+}  // namespace pshard

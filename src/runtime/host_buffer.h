@@ -1,0 +1,52 @@
+// The memory behind a buffer of PSHARD0: host memory at the addresses that llama.cpp sees.
+//
+// Every tensor has its master there. What lies in VRAM is a copy, made by the plan: so nothing has
+// to be decided when llama.cpp allocates, and a plan switch loses nothing. A buffer made from a
+// mapped model file is that mapping itself. Pages take memory when they are first written: of a
+// compute buffer only what the host writes and reads, the graphs' values live in scratch.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <ggml-backend.h>
+
+#include "base/units.h"
+
+namespace pshard {
+
+enum class BufferUse { Weights, Any, Compute };
+
+class HostBuffer {
+public:
+    // nullptr if there is no address space for it.
+    static HostBuffer* reserve(Bytes bytes);
+    // Memory that the caller keeps alive.
+    static HostBuffer* adopt(void* base, Bytes bytes);
+
+    HostBuffer(const HostBuffer&) = delete;
+    HostBuffer& operator=(const HostBuffer&) = delete;
+    ~HostBuffer();
+
+    [[nodiscard]] std::byte* base() const { return base_; }
+
+    [[nodiscard]] Bytes bytes() const { return bytes_; }
+
+    // llama.cpp says late what a buffer is for, and does not tell that it says so (trap 1).
+    [[nodiscard]] BufferUse use() const;
+
+    // Zeroes, without touching pages where the memory is ours.
+    void clear_to_zero();
+
+    ggml_backend_buffer_t handle = nullptr;
+    std::vector<const ggml_tensor*> tensors;  // placed here: no views, no results of operations
+
+private:
+    HostBuffer(void* base, Bytes bytes, bool adopted);
+
+    std::byte* base_;
+    Bytes bytes_;
+    bool adopted_;
+};
+
+}  // namespace pshard

@@ -1,0 +1,143 @@
+#include "runtime/model.h"
+
+#include <ggml.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "capture/tensor_facts.h"
+
+namespace pshard {
+namespace {
+
+Bytes input_bytes(const Graph& graph) {
+    return std::accumulate(
+        graph.inputs.begin(), graph.inputs.end(), Bytes{0}, [](Bytes sum, const Input& input) {
+            return sum + input.bytes;
+        });
+}
+
+std::int64_t weight_rows(const Node& node) {
+    if (node.op == "MUL_MAT_ID") return node.shape[2];
+    if (node.op == "MUL_MAT" || node.op == "MUL") {
+        return node.shape[1] * node.shape[2] * node.shape[3];
+    }
+    return 0;
+}
+
+}  // namespace
+
+Model::Model(const DevicePolicy& policy) : policy_(policy) { inventory_.device = policy.model(); }
+
+bool Model::add_weights(HostBuffer& buffer) {
+    const bool foreign =
+        std::any_of(buffer.tensors.begin(), buffer.tensors.end(), [&](const ggml_tensor* tensor) {
+            return names_.contains(tensor->name);
+        });
+    if (foreign) return false;
+    buffers_.insert(&buffer);
+    for (const ggml_tensor* tensor : buffer.tensors) {
+        names_.insert(tensor->name);
+        // What llama.cpp embeds tokens with stays on the CPU: here it is the tied head.
+        const bool tied_head = std::string_view(tensor->name) == "token_embd.weight";
+        Weight weight = weight_facts(*tensor, tied_head ? "output.weight" : tensor->name, policy_);
+        inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
+        inventory_.n_layers = std::max(inventory_.n_layers, weight.layer + 1);
+        if (weight.routed) {
+            inventory_.n_experts =
+                std::max(inventory_.n_experts, static_cast<int>(weight.shape[2]));
+        }
+        index_.add(tensor, {Ref::Kind::Weight, static_cast<int>(weights_.size())});
+        weights_.push_back(tensor);
+        inventory_.weights.push_back(std::move(weight));
+    }
+    return true;
+}
+
+std::vector<int> Model::add_states(HostBuffer& buffer) {
+    std::vector<int> added;
+    buffers_.insert(&buffer);
+    for (const ggml_tensor* tensor : buffer.tensors) {
+        State state = state_facts(*tensor, policy_);
+        int place = take_place(state);
+        if (place < 0) {
+            place = static_cast<int>(states_.size());
+            states_.push_back(nullptr);
+            inventory_.has_recurrent =
+                inventory_.has_recurrent || state.kind == StateKind::Recurrent;
+            inventory_.states.push_back(std::move(state));
+            added.push_back(place);
+        }
+        states_[static_cast<std::size_t>(place)] = tensor;
+        index_.add(tensor, {Ref::Kind::State, place});
+    }
+    return added;
+}
+
+// The first state without a tensor that is like this one; -1 if there is none.
+int Model::take_place(const State& state) {
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        if (states_[i] == nullptr && inventory_.states[i] == state) return static_cast<int>(i);
+    }
+    return -1;
+}
+
+bool Model::forget(const HostBuffer& buffer) {
+    if (buffers_.erase(&buffer) == 0) return false;
+    const auto held = [&](const ggml_tensor* tensor) {
+        return std::find(buffer.tensors.begin(), buffer.tensors.end(), tensor) !=
+               buffer.tensors.end();
+    };
+    if (std::any_of(weights_.begin(), weights_.end(), held)) return true;
+    std::replace_if(states_.begin(), states_.end(), held, nullptr);
+    rebuild_index();
+    return false;
+}
+
+void Model::rebuild_index() {
+    index_ = TensorIndex(weights_.size() + states_.size());
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+        index_.add(weights_[i], {Ref::Kind::Weight, static_cast<int>(i)});
+    }
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        if (states_[i] != nullptr) index_.add(states_[i], {Ref::Kind::State, static_cast<int>(i)});
+    }
+}
+
+ReadGraph Model::read(const ggml_cgraph& graph) const {
+    ReadGraph read = read_split(graph, {index_, inventory_, policy_});
+    read.graph.n_tokens = tokens_of(read.graph);
+    return read;
+}
+
+void Model::note(Graph graph) {
+    auto& graphs = inventory_.graphs;
+    const auto at = std::lower_bound(
+        graphs.begin(), graphs.end(), graph.n_tokens, [](const Graph& other, std::uint32_t tokens) {
+            return other.n_tokens < tokens;
+        });
+    if (at == graphs.end() || at->n_tokens != graph.n_tokens) {
+        graphs.insert(at, std::move(graph));
+    } else if (input_bytes(*at) < input_bytes(graph)) {
+        *at = std::move(graph);
+    }
+}
+
+std::uint32_t tokens_of(const Graph& graph) {
+    std::int64_t most = 0;
+    for (const Node& node : graph.nodes) {
+        const bool reads_weight =
+            std::any_of(node.sources.begin(), node.sources.end(), [](const Ref& source) {
+                return source.kind == Ref::Kind::Weight;
+            });
+        if (reads_weight) most = std::max(most, weight_rows(node));
+    }
+    return static_cast<std::uint32_t>(most);
+}
+
+bool is_state_name(std::string_view name) {
+    return name.starts_with("cache_") || name.starts_with("dsv4_");
+}
+
+}  // namespace pshard

@@ -1,0 +1,77 @@
+// One model as the device sees it: weights, states and graphs, led back to an Inventory.
+//
+// llama.cpp does not say which tensors are one model's. Buffers of weights that one graph reads
+// belong together, unless a name comes twice (a draft model has its own blk.0). States are tensors
+// outside weight buffers that are named like a cache or that a graph writes into.
+//
+// Indices never change: a context that is freed leaves its states without a tensor, and the next
+// context with equal states takes their place.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "capture/device_policy.h"
+#include "capture/graph_reader.h"
+#include "runtime/host_buffer.h"
+
+struct ggml_cgraph;
+
+namespace pshard {
+
+class Model {
+public:
+    explicit Model(const DevicePolicy& policy);
+
+    // False, and nothing is added, if a name of `buffer` is known already: it is another model's.
+    bool add_weights(HostBuffer& buffer);
+    // Returns the indices of states that are new to the inventory.
+    std::vector<int> add_states(HostBuffer& buffer);
+
+    // `buffer` goes: its states lose their tensors. True if it held weights: the model is gone.
+    bool forget(const HostBuffer& buffer);
+
+    [[nodiscard]] bool owns(const HostBuffer& buffer) const { return buffers_.contains(&buffer); }
+
+    // nullptr for a state whose context is gone.
+    [[nodiscard]] const ggml_tensor* weight(int index) const { return at(weights_, index); }
+
+    [[nodiscard]] const ggml_tensor* state(int index) const { return at(states_, index); }
+
+    // nullptr if the tensor is neither a weight nor a state of this model.
+    [[nodiscard]] const Ref* find(const ggml_tensor* tensor) const { return index_.find(tensor); }
+
+    // Without graphs until some were noted.
+    [[nodiscard]] const Inventory& inventory() const { return inventory_; }
+
+    // The graph that arrived, and the tensors of its inputs in their order.
+    ReadGraph read(const ggml_cgraph& graph) const;
+
+    // Keeps a graph for the planner: of each number of tokens the one with the most inputs' bytes.
+    void note(Graph graph);
+
+private:
+    static const ggml_tensor* at(const std::vector<const ggml_tensor*>& tensors, int index) {
+        return tensors[static_cast<std::size_t>(index)];
+    }
+
+    int take_place(const State& state);
+    void rebuild_index();
+
+    const DevicePolicy& policy_;
+    Inventory inventory_;
+    std::vector<const ggml_tensor*> weights_;
+    std::vector<const ggml_tensor*> states_;
+    std::set<const HostBuffer*> buffers_;
+    std::set<std::string> names_;
+    TensorIndex index_;
+};
+
+// Tokens that a graph works on: the most rows that a weight is applied to. 0: it reads no weights.
+std::uint32_t tokens_of(const Graph& graph);
+
+// Named like a cache or a recurrent state of llama.cpp's.
+bool is_state_name(std::string_view name);
+
+}  // namespace pshard

@@ -1,0 +1,42 @@
+// What the runtime is told to do. It obeys, or refuses with a reason; it never plans.
+//
+// The plugin makes orders out of a registry or of a search (src/plugin/), from the inventory that
+// the runtime has seen: the tensors that llama.cpp placed on PSHARD0 and the graphs that it
+// reserved.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "plan/arena.h"
+
+namespace pshard {
+
+// The plan of one tier. Everything else follows from it and from the graph that arrives.
+struct TierOrder {
+    std::uint32_t n_tokens = 0;  // the largest batch that it is for
+    Placement placement;
+    StageOptions options;
+
+    bool operator==(const TierOrder&) const = default;
+};
+
+struct Orders {
+    ArenaLayout arena;             // tiers as below
+    std::vector<TierOrder> tiers;  // ascending n_tokens, at least one
+
+    bool operator==(const Orders&) const = default;
+};
+
+// Asked once for each model, before its first graph is computed, and again when its contexts
+// change. `budget`: device bytes that are left for this model's arena. An Error is what the user
+// reads: why there is no plan, and what to do.
+using Planner = std::function<Result<Orders>(const Inventory& seen, Bytes budget)>;
+
+// One line for the user, without a line feed.
+using Log = std::function<void(std::string_view line)>;
+
+}  // namespace pshard

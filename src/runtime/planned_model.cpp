@@ -1,0 +1,135 @@
+#include "runtime/planned_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pshard {
+namespace {
+
+Bytes end_of(const ArenaLayout& layout) {
+    Bytes end = 0;
+    for (const TierArena& tier : layout.tiers) end = std::max(end, tier.end);
+    return end;
+}
+
+// A context that came after the plan: its states are the CPU's.
+void pad(TierPlace& place, const Inventory& inventory) {
+    place.placement.weights.resize(inventory.weights.size(), Lane::Cpu);
+    place.placement.states.resize(inventory.states.size(), Lane::Cpu);
+    place.arena.weights.resize(inventory.weights.size(), kNoOffset);
+    place.arena.states.resize(inventory.states.size(), kNoOffset);
+}
+
+void to_host(std::vector<Lane>& lanes, std::vector<Bytes>& offsets) {
+    std::fill(lanes.begin(), lanes.end(), Lane::Cpu);
+    std::fill(offsets.begin(), offsets.end(), kNoOffset);
+}
+
+void stop_streams(TierPlace& place) {
+    const auto stop = [](Lane& lane) { lane = is_streamed(lane) ? Lane::Cpu : lane; };
+    std::for_each(place.placement.weights.begin(), place.placement.weights.end(), stop);
+    std::for_each(place.placement.states.begin(), place.placement.states.end(), stop);
+    place.arena.slots = {};
+    place.arena.scratch_begin = place.arena.slots_begin;
+}
+
+}  // namespace
+
+PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy)
+    : model(policy), gpu_(gpu) {}
+
+Status PlannedModel::plan(const Planner& planner, Bytes budget) {
+    Result<Orders> orders = planner(model.inventory(), budget);
+    if (!orders) return orders.error();
+    PSHARD_CHECK(!orders.value().tiers.empty());
+    const Bytes bytes = end_of(orders.value().arena);
+    if (bytes > budget) {
+        return Error{fmt::format("the plan takes {:.1f} MiB of device memory, {:.1f} MiB more than "
+                                 "the budget leaves; plan again with a smaller -mva",
+                                 in_mib(bytes),
+                                 in_mib(bytes - budget)),
+                     {}};
+    }
+    if (Status allocated = allocate(bytes); !allocated) return allocated;
+    orders_ = std::move(orders).value();
+    settled_ = {};
+    return Done{};
+}
+
+Status PlannedModel::allocate(Bytes bytes) {
+    arena_.reset();
+    if (bytes == 0) return Done{};
+    arena_.reset(ggml_backend_buft_alloc_buffer(ggml_backend_dev_buffer_type(gpu_), bytes));
+    if (arena_ == nullptr) {
+        return Error{fmt::format("{} refuses {:.1f} MiB of device memory; give a smaller budget "
+                                 "(PSHARD_MAX_VRAM_ALLOC), or free some",
+                                 ggml_backend_dev_name(gpu_),
+                                 in_mib(bytes)),
+                     {}};
+    }
+    ggml_backend_buffer_clear(arena_.get(), 0);  // no padding is ever garbage
+    return Done{};
+}
+
+void PlannedModel::release(Queue& queue) {
+    if (!planned()) return;
+    TierPlace nothing;
+    pad(nothing, model.inventory());
+    residency.go_to(nothing.arena, model, arena_.get(), queue);
+    settled_ = {};
+    arena_.reset();
+    orders_.reset();
+}
+
+std::size_t PlannedModel::tier_for(std::uint32_t n_tokens) const {
+    if (n_tokens == 0) return tier_;
+    const auto& tiers = orders_->tiers;
+    const auto found = std::find_if(tiers.begin(), tiers.end(), [&](const TierOrder& tier) {
+        return tier.n_tokens >= n_tokens;
+    });
+    return static_cast<std::size_t>((found == tiers.end() ? std::prev(found) : found) -
+                                    tiers.begin());
+}
+
+TierPlace PlannedModel::place(std::size_t tier, Fallback fallback) const {
+    const TierOrder& order = orders_->tiers[tier];
+    TierPlace place{order.placement, order.options, orders_->arena.tiers[tier]};
+    pad(place, model.inventory());
+    if (fallback == Fallback::HostState || fallback == Fallback::Host) {
+        to_host(place.placement.states, place.arena.states);
+    }
+    if (fallback == Fallback::Host) to_host(place.placement.weights, place.arena.weights);
+    if (fallback != Fallback::None) stop_streams(place);
+    return place;
+}
+
+Bytes PlannedModel::settle(const TierPlace& place, std::size_t tier, Queue& queue) {
+    const Bytes moved = residency.go_to(place.arena, model, arena_.get(), queue);
+    settled_ = place.arena;
+    tier_ = tier;
+    return moved;
+}
+
+Bytes PlannedModel::arena_bytes() const {
+    return arena_ == nullptr ? 0 : ggml_backend_buffer_get_size(arena_.get());
+}
+
+Bytes PlannedModel::scratch_room(const TierArena& arena) const {
+    const Bytes all = arena_bytes();
+    return all > arena.scratch_begin ? all - arena.scratch_begin : 0;
+}
+
+Status PlannedModel::grow_scratch(Bytes bytes, Bytes budget) {
+    if (bytes <= arena_bytes()) return Done{};
+    if (bytes > budget) {
+        return Error{fmt::format("a graph needs {:.1f} MiB of device memory, {:.1f} MiB more than "
+                                 "the budget leaves (PSHARD_MAX_VRAM_ALLOC)",
+                                 in_mib(bytes),
+                                 in_mib(bytes - budget)),
+                     {}};
+    }
+    return allocate(bytes);
+}
+
+}  // namespace pshard

@@ -1,0 +1,79 @@
+// A model with its orders: the arena in VRAM, what lies in it, and where each tier puts things.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/handles.h"
+#include "runtime/orders.h"
+#include "runtime/residency.h"
+
+namespace pshard {
+
+// How far a graph is from what was planned. Each is right; each later one is slower.
+enum class Fallback {
+    None,       // as ordered
+    HostState,  // states at home in host memory: a graph that looks at them piecewise
+    NoStreams,  // what would be streamed is computed on the CPU: a graph that cannot be streamed
+    Host,       // the CPU does it all
+};
+
+// Where a graph's tensors are to lie.
+struct TierPlace {
+    Placement placement;
+    StageOptions options;
+    TierArena arena;
+
+    bool operator==(const TierPlace&) const = default;
+};
+
+class PlannedModel {
+public:
+    PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy);
+
+    Model model;
+    Residency residency;
+
+    [[nodiscard]] bool planned() const { return orders_.has_value(); }
+
+    // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
+    Status plan(const Planner& planner, Bytes budget);
+
+    // Brings all states home and gives the arena back: to be planned anew.
+    void release(Queue& queue);
+
+    // The tier that a batch runs in: the smallest that holds it, else the largest. A graph without
+    // weights (0 tokens) stays where things are.
+    [[nodiscard]] std::size_t tier_for(std::uint32_t n_tokens) const;
+
+    [[nodiscard]] TierPlace place(std::size_t tier, Fallback fallback) const;
+
+    // Makes the arena hold what `place` says; returns the bytes moved. Nothing may be running.
+    Bytes settle(const TierPlace& place, std::size_t tier, Queue& queue);
+
+    [[nodiscard]] bool is_settled(const TierPlace& place) const { return settled_ == place.arena; }
+
+    [[nodiscard]] ggml_backend_buffer_t arena() const { return arena_.get(); }
+
+    [[nodiscard]] Bytes arena_bytes() const;
+
+    [[nodiscard]] const Orders& orders() const { return *orders_; }
+
+    // Device bytes that a pass may use for its values.
+    [[nodiscard]] Bytes scratch_room(const TierArena& arena) const;
+
+    // For graphs without a plan, which keep nothing resident: at least so much scratch.
+    Status grow_scratch(Bytes bytes, Bytes budget);
+
+private:
+    Status allocate(Bytes bytes);
+
+    ggml_backend_dev_t gpu_;
+    std::optional<Orders> orders_;
+    BufferHandle arena_;
+    TierArena settled_;
+    std::size_t tier_ = 0;
+};
+
+}  // namespace pshard

@@ -1,0 +1,100 @@
+// A graph made ready to run by a plan: for each step of the schedule, what ggml is called with.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include <ggml-backend.h>
+#include <ggml-impl.h>
+
+#include "plan/schedule.h"
+#include "runtime/host_buffer.h"
+#include "runtime/shadows.h"
+
+namespace pshard {
+
+// Bytes that lie at one place on the device and at one in host memory.
+struct Span {
+    ggml_tensor* device = nullptr;  // plain bytes
+    std::byte* host = nullptr;
+    Bytes offset = 0;  // of what is moved, on both sides
+    Bytes bytes = 0;
+};
+
+// A value that a stage reads from the other side.
+struct Bring {
+    Span span;
+    bool to_device = true;
+};
+
+struct StageWork {
+    Device device = Device::Gpu;
+    std::vector<Bring> brings;
+    std::vector<ggml_tensor*> nodes;
+    ggml_cgraph graph{};  // of `nodes`; none of them: nothing to compute
+};
+
+// Rows of a state that a node of the pass writes: which ones, the host says in an input.
+struct WrittenRows {
+    const ggml_tensor* indices = nullptr;  // in host memory; nullptr: the whole span is written
+    Bytes first = 0;                       // of row 0, in the state
+    Bytes row_bytes = 0;
+    Bytes stride = 0;
+    std::int64_t n_rows = 0;
+};
+
+struct StateStore {
+    Span state;  // whole
+    WrittenRows rows;
+};
+
+// Experts that are uploaded on demand: those that the ids name.
+struct ExpertLoad {
+    Span weight;  // all experts
+    std::int64_t n_experts = 0;
+    ggml_tensor* ids = nullptr;  // shadow on the device
+};
+
+struct GroupWork {
+    std::vector<Span> loads;
+    std::vector<Span> zeros;  // padding that kernels may read; host: zeroes
+    std::vector<ExpertLoad> expert_loads;
+    std::vector<StateStore> stores;
+};
+
+// A value that outlives the pass, and llama.cpp's address for it.
+struct Outlet {
+    const ggml_tensor* root = nullptr;
+    Span span;  // on the device; device == nullptr: `host_value` has it
+    std::byte* host_value = nullptr;
+    bool at_once = false;  // else when it is asked for
+};
+
+struct HashSetDeleter {
+    void operator()(ggml_hash_set* set) const {
+        ggml_hash_set_free(set);
+        delete set;
+    }
+};
+
+struct Program {
+    StageCut cut;
+    Schedule schedule;
+    std::vector<StageWork> stages;
+    std::vector<GroupWork> groups;  // by cut.groups
+    std::vector<Outlet> outlets;
+
+    // What the above points into.
+    std::deque<ggml_tensor> tensors;
+    std::vector<std::int32_t> use_counts;
+    std::unique_ptr<ggml_hash_set, HashSetDeleter> visited;
+    std::shared_ptr<HostBuffer> cpu_scratch;
+};
+
+// Fails if the plan leaves something out that the graph needs: names it.
+Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph,
+                                         const Memories& memories);
+
+}  // namespace pshard

@@ -1,0 +1,51 @@
+#include "runtime/queue.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace pshard {
+
+Mark::Mark(ggml_backend_dev_t device) : event_(ggml_backend_event_new(device)) {}
+
+Result<std::unique_ptr<Queue>> Queue::open(ggml_backend_dev_t device) {
+    BackendHandle backend(ggml_backend_dev_init(device, nullptr));
+    if (backend == nullptr) {
+        return Error{fmt::format("the device {} cannot be opened", ggml_backend_dev_name(device)),
+                     {}};
+    }
+    return std::unique_ptr<Queue>(new Queue(std::move(backend)));
+}
+
+void Queue::upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes) {
+    if (bytes > 0) ggml_backend_tensor_set_async(backend(), &tensor, host, offset, bytes);
+}
+
+void Queue::download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes) {
+    if (bytes > 0) ggml_backend_tensor_get_async(backend(), &tensor, host, offset, bytes);
+}
+
+ggml_status Queue::compute(ggml_cgraph& graph) {
+    return ggml_backend_graph_compute_async(backend(), &graph);
+}
+
+void Queue::issue(Mark& mark) {
+    if (mark.event_) {
+        ggml_backend_event_record(mark.event_.get(), backend());
+    } else {
+        synchronize();
+    }
+    mark.issued_ = true;
+}
+
+void Queue::wait(const Mark& mark) {
+    if (mark.issued_ && mark.event_) ggml_backend_event_wait(backend(), mark.event_.get());
+}
+
+void Queue::host_wait(const Mark& mark) {
+    if (mark.issued_ && mark.event_) ggml_backend_event_synchronize(mark.event_.get());
+}
+
+void Queue::synchronize() { ggml_backend_synchronize(backend()); }
+
+}  // namespace pshard

@@ -1,0 +1,84 @@
+#include "runtime/residency.h"
+
+#include <ggml-backend-impl.h>
+
+namespace pshard {
+namespace {
+
+Bytes offset_at(const std::vector<Bytes>& offsets, std::size_t index) {
+    return index < offsets.size() ? offsets[index] : kNoOffset;
+}
+
+// The tensor as it lies at `offset` of the arena.
+ggml_tensor placed(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes offset) {
+    ggml_tensor copy = tensor;
+    copy.buffer = arena;
+    copy.data = static_cast<std::byte*>(ggml_backend_buffer_get_base(arena)) + offset;
+    copy.extra = nullptr;
+    return copy;
+}
+
+}  // namespace
+
+Bytes Residency::home(int state) const {
+    return offset_at(states_, static_cast<std::size_t>(state));
+}
+
+Bytes Residency::copy(int weight) const {
+    return offset_at(weights_, static_cast<std::size_t>(weight));
+}
+
+void Residency::forget_weight(int weight) {
+    const auto index = static_cast<std::size_t>(weight);
+    if (index < weights_.size()) weights_[index] = kNoOffset;
+}
+
+void Residency::drop_state(int state) {
+    const auto index = static_cast<std::size_t>(state);
+    if (index < states_.size()) states_[index] = kNoOffset;
+    zero_.erase(state);
+}
+
+Bytes Residency::go_to(const TierArena& to,
+                       const Model& model,
+                       ggml_backend_buffer_t arena,
+                       Queue& queue) {
+    Bytes moved = 0;
+    std::vector<bool> comes(to.states.size());
+    for (std::size_t i = 0; i < to.states.size(); ++i) {
+        const Bytes from = offset_at(states_, i);
+        const ggml_tensor* state = model.state(static_cast<int>(i));
+        comes[i] = to.states[i] != from && to.states[i] != kNoOffset && state != nullptr;
+        const bool leaves = from != to.states[i] && from != kNoOffset && state != nullptr;
+        if (!leaves || zero_.contains(static_cast<int>(i))) continue;
+        const ggml_tensor there = placed(*state, arena, from);
+        queue.download(there, state->data, 0, ggml_nbytes(state));
+        moved += ggml_nbytes(state);
+    }
+    queue.synchronize();
+    for (std::size_t i = 0; i < to.weights.size(); ++i) {
+        if (to.weights[i] == kNoOffset || to.weights[i] == offset_at(weights_, i)) continue;
+        const ggml_tensor* weight = model.weight(static_cast<int>(i));
+        ggml_tensor there = placed(*weight, arena, to.weights[i]);
+        ggml_backend_buffer_init_tensor(arena, &there);  // the device's own padding
+        queue.upload(there, weight->data, 0, ggml_nbytes(weight));
+        moved += ggml_nbytes(weight);
+    }
+    for (std::size_t i = 0; i < to.states.size(); ++i) {
+        if (!comes[i]) continue;
+        const ggml_tensor* state = model.state(static_cast<int>(i));
+        ggml_tensor there = placed(*state, arena, to.states[i]);
+        if (zero_.contains(static_cast<int>(i)) && arena->iface.memset_tensor != nullptr) {
+            ggml_backend_tensor_memset(&there, 0, 0, ggml_nbytes(state));
+        } else {
+            queue.upload(there, state->data, 0, ggml_nbytes(state));
+            moved += ggml_nbytes(state);
+        }
+    }
+    queue.synchronize();
+    weights_ = to.weights;
+    states_ = to.states;
+    return moved;
+}
+
+}  // namespace pshard

@@ -1,0 +1,45 @@
+// What of a model lies in its arena now, and how to change that.
+//
+// Weights are copies of their masters: leaving costs nothing. A state has one home: its place in
+// the arena, or its master in host memory while it is streamed or the CPU works on it.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "plan/arena.h"
+#include "runtime/model.h"
+#include "runtime/queue.h"
+
+namespace pshard {
+
+class Residency {
+public:
+    // Moves what `to` has elsewhere. Everything that was issued before must be done; returns when
+    // all is moved. Returns the bytes that crossed the link.
+    Bytes go_to(const TierArena& to, const Model& model, ggml_backend_buffer_t arena, Queue& queue);
+
+    // Offset of a state in the arena; kNoOffset: its master is its home.
+    [[nodiscard]] Bytes home(int state) const;
+
+    // Offset of a weight's copy; kNoOffset: there is none.
+    [[nodiscard]] Bytes copy(int weight) const;
+
+    // The weight's master was written: its copy is stale.
+    void forget_weight(int weight);
+
+    // The state's context is gone, or its master was written while it is its home.
+    void drop_state(int state);
+
+    // All of the state is zero: it need not be read to be moved.
+    void mark_zero(int state) { zero_.insert(state); }
+
+    void mark_written(int state) { zero_.erase(state); }
+
+private:
+    std::vector<Bytes> weights_;
+    std::vector<Bytes> states_;
+    std::set<int> zero_;
+};
+
+}  // namespace pshard

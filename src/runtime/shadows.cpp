@@ -1,0 +1,192 @@
+#include "runtime/shadows.h"
+
+#include <fmt/format.h>
+#include <ggml-impl.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace pshard {
+namespace {
+
+const ggml_tensor* root_of(const ggml_tensor* tensor) {
+    return tensor->view_src != nullptr ? tensor->view_src : tensor;
+}
+
+ggml_tensor bytes_tensor(ggml_backend_buffer_t buffer, void* data, Bytes bytes) {
+    ggml_tensor tensor{};
+    tensor.type = GGML_TYPE_I8;
+    tensor.ne[0] = static_cast<std::int64_t>(bytes);
+    tensor.ne[1] = tensor.ne[2] = tensor.ne[3] = 1;
+    tensor.nb[0] = 1;
+    tensor.nb[1] = tensor.nb[2] = tensor.nb[3] = bytes;
+    tensor.buffer = buffer;
+    tensor.data = data;
+    std::strncpy(tensor.name, "pshard", sizeof(tensor.name) - 1);
+    return tensor;
+}
+
+}  // namespace
+
+Shadows::Shadows(const PlacedGraph& graph, const Memories& memories)
+    : graph_(graph),
+      memories_(memories),
+      weight_slots_(graph.model.inventory().weights.size(), kNoOffset),
+      state_slots_(graph.model.inventory().states.size(), kNoOffset) {
+    for (int i = 0; i < graph.source.n_nodes; ++i) {
+        refs_.emplace(graph.source.nodes[i], Ref{Ref::Kind::Node, i});
+    }
+    for (std::size_t i = 0; i < graph.read.inputs.size(); ++i) {
+        refs_.emplace(graph.read.inputs[i], Ref{Ref::Kind::Input, static_cast<int>(i)});
+    }
+    place_groups();
+}
+
+void Shadows::place_groups() {
+    const Inventory& inventory = graph_.model.inventory();
+    for (const StreamGroup& group : graph_.cut.groups) {
+        Bytes offset = group_offset(graph_.arena, group, group_bytes(inventory, group));
+        for (const int w : group.weights) {
+            const auto i = static_cast<std::size_t>(w);
+            weight_slots_[i] = offset;
+            offset += inventory.weights[i].alloc_bytes;
+        }
+        for (const int s : group.states) {
+            const auto i = static_cast<std::size_t>(s);
+            state_slots_[i] = offset;
+            offset += inventory.states[i].alloc_bytes;
+        }
+    }
+}
+
+std::optional<Ref> Shadows::ref_of(const ggml_tensor* tensor) const {
+    if (const Ref* known = graph_.model.find(tensor)) return *known;
+    const auto found = refs_.find(tensor);
+    if (found == refs_.end()) return std::nullopt;
+    return found->second;
+}
+
+// A node of the other device is read by a copy of its bytes.
+bool Shadows::is_copy(const ggml_tensor* tensor, Device device) const {
+    const std::optional<Ref> ref = ref_of(tensor);
+    return ref && ref->kind == Ref::Kind::Node &&
+           graph_.cut.devices[static_cast<std::size_t>(ref->index)] != device;
+}
+
+Spot Shadows::in_arena(Bytes offset) const {
+    if (offset == kNoOffset || memories_.arena == nullptr) return {};
+    auto* base = static_cast<std::byte*>(ggml_backend_buffer_get_base(memories_.arena));
+    return {memories_.arena, base + offset};
+}
+
+Spot Shadows::in_scratch(Device device, Bytes offset) const {
+    if (offset == kNoOffset) return {};
+    if (device == Device::Gpu) return in_arena(graph_.arena.scratch_begin + offset);
+    auto* base = static_cast<std::byte*>(ggml_backend_buffer_get_base(memories_.scratch));
+    return {memories_.scratch, base + offset};
+}
+
+Spot Shadows::in_host(const ggml_tensor* tensor) const {
+    return {memories_.scratch, static_cast<std::byte*>(tensor->data)};
+}
+
+Spot Shadows::gpu_spot(const Ref& root) const {
+    const auto i = static_cast<std::size_t>(root.index);
+    switch (root.kind) {
+        case Ref::Kind::Weight:
+            return in_arena(graph_.arena.weights[i] != kNoOffset ? graph_.arena.weights[i]
+                                                                 : weight_slots_[i]);
+        case Ref::Kind::State:
+            return in_arena(graph_.arena.states[i] != kNoOffset ? graph_.arena.states[i]
+                                                                : state_slots_[i]);
+        case Ref::Kind::Input:
+            return in_scratch(Device::Gpu, graph_.scratch.gpu.inputs[i]);
+        case Ref::Kind::Node:
+            break;
+    }
+    return in_scratch(Device::Gpu, graph_.scratch.gpu.nodes[i]);
+}
+
+Spot Shadows::cpu_spot(const Ref& root) const {
+    switch (root.kind) {
+        case Ref::Kind::Weight:
+            return in_host(graph_.model.weight(root.index));
+        case Ref::Kind::State:
+            return in_host(graph_.model.state(root.index));
+        case Ref::Kind::Input:
+            return in_host(graph_.read.inputs[static_cast<std::size_t>(root.index)]);
+        case Ref::Kind::Node:
+            break;
+    }
+    return in_scratch(Device::Cpu, graph_.scratch.cpu.nodes[static_cast<std::size_t>(root.index)]);
+}
+
+Spot Shadows::spot_of(const ggml_tensor* tensor, Device device) const {
+    const bool copied = is_copy(tensor, device);
+    const ggml_tensor* root = copied ? tensor : root_of(tensor);
+    const std::optional<Ref> ref = ref_of(root);
+    if (!ref) return {};
+    Spot spot = device == Device::Gpu ? gpu_spot(*ref) : cpu_spot(*ref);
+    if (spot.data != nullptr && root != tensor) spot.data += tensor->view_offs;
+    return spot;
+}
+
+Result<ggml_tensor*> Shadows::of(const ggml_tensor* tensor, Device device) {
+    auto& made = made_[static_cast<std::size_t>(device)];
+    if (const auto found = made.find(tensor); found != made.end()) return found->second;
+    const Spot spot = spot_of(tensor, device);
+    if (spot.data == nullptr) {
+        return Error{fmt::format("the plan gives '{}' no place on the {}",
+                                 tensor->name,
+                                 device == Device::Gpu ? "GPU" : "CPU"),
+                     {}};
+    }
+    tensors_.push_back(*tensor);
+    ggml_tensor* shadow = &tensors_.back();
+    made.emplace(tensor, shadow);
+    std::fill(std::begin(shadow->src), std::end(shadow->src), nullptr);
+    shadow->extra = nullptr;
+    shadow->buffer = spot.buffer;
+    shadow->data = spot.data;
+    if (is_copy(tensor, device)) {
+        shadow->op = GGML_OP_NONE;
+        shadow->view_src = nullptr;
+        shadow->view_offs = 0;
+    } else if (tensor->view_src != nullptr) {
+        Result<ggml_tensor*> root = of(tensor->view_src, device);
+        if (!root) return root.error();
+        shadow->view_src = root.value();
+    }
+    return shadow;
+}
+
+Result<ggml_tensor*> Shadows::computed(const ggml_tensor* node, Device device) {
+    Result<ggml_tensor*> shadow = of(node, device);
+    if (!shadow) return shadow;
+    for (int i = 0; i < GGML_MAX_SRC; ++i) {
+        const ggml_tensor* source = node->src[i];
+        if (source == nullptr) continue;
+        Result<ggml_tensor*> operand = of(source, device);
+        if (!operand) return operand;
+        shadow.value()->src[i] = operand.value();
+    }
+    const ggml_tensor* weight = node->src[0];
+    const std::optional<Ref> first = weight != nullptr ? ref_of(weight) : std::nullopt;
+    if (device == Device::Cpu && first && first->kind == Ref::Kind::Weight) {
+        const ggml_tensor* better = memories_.cpu_weights.better(weight, *node);
+        if (better != nullptr) shadow.value()->src[0] = const_cast<ggml_tensor*>(better);
+    }
+    return shadow;
+}
+
+ggml_tensor* Shadows::raw(Bytes offset, Bytes bytes) {
+    tensors_.push_back(bytes_tensor(memories_.arena, in_arena(offset).data, bytes));
+    return &tensors_.back();
+}
+
+ggml_tensor* Shadows::raw_of(const ggml_tensor& shadow) {
+    tensors_.push_back(bytes_tensor(shadow.buffer, shadow.data, ggml_nbytes(&shadow)));
+    return &tensors_.back();
+}
+
+}  // namespace pshard

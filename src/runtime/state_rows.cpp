@@ -1,0 +1,108 @@
+#include "runtime/state_rows.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace pshard {
+namespace {
+
+// Rows shorter than this are not worth a copy each: the range that spans them is.
+constexpr Bytes kShortRow = 64;
+
+const ggml_tensor* root_of(const ggml_tensor* tensor) {
+    return tensor->view_src != nullptr ? tensor->view_src : tensor;
+}
+
+Bytes begin_in_state(const ggml_tensor* tensor) {
+    return tensor->view_src != nullptr ? tensor->view_offs : 0;
+}
+
+bool is_view(const ggml_tensor* node) {
+    return node->op == GGML_OP_VIEW || node->op == GGML_OP_RESHAPE || node->op == GGML_OP_PERMUTE ||
+           node->op == GGML_OP_TRANSPOSE;
+}
+
+WrittenRows whole(const ggml_tensor* node) {
+    WrittenRows rows;
+    rows.first = begin_in_state(node);
+    rows.row_bytes = rows.stride = ggml_nbytes(node);
+    rows.n_rows = 1;
+    return rows;
+}
+
+WrittenRows rows_of(const ggml_tensor* node) {
+    const ggml_tensor* indices = node->op == GGML_OP_SET_ROWS ? node->src[1] : nullptr;
+    const bool by_host = indices != nullptr && indices->op == GGML_OP_NONE &&
+                         indices->view_src == nullptr && ggml_is_contiguous(indices);
+    if (!by_host || node->ne[2] != 1 || node->ne[3] != 1) return whole(node);
+    WrittenRows rows;
+    rows.indices = indices;
+    rows.first = begin_in_state(node);
+    rows.row_bytes = ggml_row_size(node->type, node->ne[0]);
+    rows.stride = node->nb[1];
+    rows.n_rows = indices->ne[0];
+    return rows;
+}
+
+// Bytes between those that the node writes are stored with them, and so must be there before.
+bool stores_gaps(const ggml_tensor* node, const WrittenRows& rows) {
+    if (rows.indices != nullptr) return rows.row_bytes < kShortRow;
+    return node->op == GGML_OP_SET_ROWS || !ggml_is_contiguous(node);
+}
+
+void include(StateAccess& access, const ggml_tensor* view) {
+    const Bytes begin = begin_in_state(view);
+    access.read_begin = std::min(access.read_begin, begin);
+    access.read_end = std::max(access.read_end, begin + ggml_nbytes(view));
+}
+
+std::int64_t index_at(const ggml_tensor* indices, std::int64_t i) {
+    if (indices->type == GGML_TYPE_I64) return static_cast<const std::int64_t*>(indices->data)[i];
+    return static_cast<const std::int32_t*>(indices->data)[i];
+}
+
+}  // namespace
+
+StateAccess state_access(const ggml_cgraph& graph, const ggml_tensor* state) {
+    StateAccess access;
+    access.read_begin = ggml_nbytes(state);
+    for (int i = 0; i < graph.n_nodes; ++i) {
+        const ggml_tensor* node = graph.nodes[i];
+        if (is_view(node)) continue;
+        const bool writes = root_of(node) == state;
+        if (writes) {
+            access.writes.push_back(rows_of(node));
+            if (stores_gaps(node, access.writes.back())) include(access, node);
+        }
+        for (const ggml_tensor* source : node->src) {
+            const bool destination = writes && source != nullptr && source->data == node->data;
+            if (source == nullptr || root_of(source) != state || destination) continue;
+            include(access, source);
+        }
+    }
+    access.read_begin = std::min(access.read_begin, access.read_end);
+    return access;
+}
+
+std::vector<std::pair<Bytes, Bytes>> written_ranges(const WrittenRows& rows) {
+    if (rows.indices == nullptr) return {{rows.first, rows.first + rows.row_bytes}};
+    std::vector<Bytes> begins;
+    for (std::int64_t i = 0; i < rows.n_rows; ++i) {
+        begins.push_back(rows.first + static_cast<Bytes>(index_at(rows.indices, i)) * rows.stride);
+    }
+    std::sort(begins.begin(), begins.end());
+    std::vector<std::pair<Bytes, Bytes>> ranges;
+    for (const Bytes begin : begins) {
+        const Bytes end = begin + rows.row_bytes;
+        const Bytes gap = rows.row_bytes < kShortRow ? ~Bytes{0} : 0;
+        const bool joins = !ranges.empty() && begin - ranges.back().second <= gap;
+        if (joins || (!ranges.empty() && begin <= ranges.back().second)) {
+            ranges.back().second = std::max(ranges.back().second, end);
+        } else {
+            ranges.emplace_back(begin, end);
+        }
+    }
+    return ranges;
+}
+
+}  // namespace pshard

@@ -1,0 +1,50 @@
+#include "runtime/worker.h"
+
+#include <utility>
+
+namespace pshard {
+
+Worker::Worker() : thread_([this] { run(); }) {}
+
+Worker::~Worker() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+Worker::Ticket Worker::post(std::function<void()> job) {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+    changed_.notify_all();
+    return ++posted_;
+}
+
+void Worker::wait_for(Ticket ticket) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return done_ >= ticket; });
+}
+
+void Worker::drain() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return done_ == posted_; });
+}
+
+void Worker::run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
+        if (jobs_.empty()) return;
+        const std::function<void()> job = std::move(jobs_.front());
+        jobs_.pop_front();
+        lock.unlock();
+        job();
+        lock.lock();
+        ++done_;
+        changed_.notify_all();
+    }
+}
+
+}  // namespace pshard

@@ -1,0 +1,42 @@
+// A thread that does jobs in the order in which they are posted.
+//
+// The upload lane has one: copies from pageable memory hold the thread that issues them, and must
+// not hold the one that issues the GPU's work.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace pshard {
+
+class Worker {
+public:
+    Worker();
+    ~Worker();  // after the last job
+
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    using Ticket = std::uint64_t;
+
+    Ticket post(std::function<void()> job);
+    void wait_for(Ticket ticket);  // until that job is done
+    void drain();                  // until all are
+
+private:
+    void run();
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<std::function<void()>> jobs_;
+    Ticket posted_ = 0;
+    Ticket done_ = 0;
+    bool stop_ = false;
+    std::thread thread_;
+};
+
+}  // namespace pshard
