@@ -1,0 +1,158 @@
+#include "backend/harness/child_run.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/result.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kShownBytes = 3000;
+
+std::string quoted(const std::string& word) {
+    static const std::string plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+    std::string inner;
+    for (const char c : word) inner += c == '\'' ? "'\\''" : std::string(1, c);
+    return "'" + inner + "'";
+}
+
+// What the child needs, made before the fork: a list of strings that ends with a nullptr.
+class StringList {
+public:
+    explicit StringList(std::vector<std::string> strings) : strings_(std::move(strings)) {
+        for (std::string& string : strings_) pointers_.push_back(string.data());
+        pointers_.push_back(nullptr);
+    }
+
+    [[nodiscard]] char* const* data() const { return pointers_.data(); }
+
+private:
+    std::vector<std::string> strings_;
+    std::vector<char*> pointers_{};
+};
+
+std::vector<std::string> environment_of(const ChildProgram& program) {
+    std::vector<std::string> variables;
+    for (const auto& [name, value] : program.environment) variables.push_back(name + "=" + value);
+    for (const char* name : {"PATH", "HOME"}) {
+        for (char** variable = environ; *variable != nullptr; ++variable) {
+            if (std::string(*variable).starts_with(std::string(name) + "=")) {
+                variables.emplace_back(*variable);
+            }
+        }
+    }
+    return variables;
+}
+
+struct Pipe {
+    std::array<int, 2> ends{};
+
+    Pipe() { PSHARD_CHECK(pipe2(ends.data(), O_CLOEXEC) == 0); }
+};
+
+[[noreturn]] void be_the_child(const ChildProgram& program,
+                               const StringList& command,
+                               const StringList& environment,
+                               const Pipe& out,
+                               const Pipe& err) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+    dup2(out.ends[1], STDOUT_FILENO);
+    dup2(err.ends[1], STDERR_FILENO);
+    if (!program.folder.empty() && chdir(program.folder.c_str()) != 0) _exit(126);
+    execve(command.data()[0], command.data(), environment.data());
+    _exit(127);
+}
+
+// Reads both pipes until the program closes them. False: the time was over.
+bool read_all(const Pipe& out, const Pipe& err, ChildResult& result, int limit_seconds) {
+    const Clock::time_point end = Clock::now() + std::chrono::seconds(limit_seconds);
+    std::array<pollfd, 2> files{pollfd{out.ends[0], POLLIN, 0}, pollfd{err.ends[0], POLLIN, 0}};
+    std::array<std::string*, 2> texts{&result.out, &result.err};
+    std::vector<char> buffer(1U << 16U);
+    while (files[0].fd >= 0 || files[1].fd >= 0) {
+        if (Clock::now() > end) return false;
+        if (poll(files.data(), files.size(), 250) <= 0) continue;
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            if (files[i].fd < 0 || files[i].revents == 0) continue;
+            const ssize_t n = read(files[i].fd, buffer.data(), buffer.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) files[i].fd = -1;  // poll leaves it out
+            if (n > 0) texts[i]->append(buffer.data(), static_cast<std::size_t>(n));
+        }
+    }
+    return true;
+}
+
+int wait_for(pid_t pid) {
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+std::string end_of(const std::string& text) {
+    return text.size() <= kShownBytes ? text : "...\n" + text.substr(text.size() - kShownBytes);
+}
+
+}  // namespace
+
+std::string ChildProgram::shell_line() const {
+    std::string line = folder.empty() ? "" : fmt::format("cd {} && ", quoted(folder));
+    for (const auto& [name, value] : environment)
+        line += fmt::format("{}={} ", name, quoted(value));
+    for (const std::string& word : command) line += quoted(word) + " ";
+    line.pop_back();
+    return line;
+}
+
+std::string ChildResult::text() const {
+    const std::string end = timed_out          ? "it did not end"
+                            : exit_code >= 128 ? fmt::format("signal {}", exit_code - 128)
+                                               : fmt::format("exit code {}", exit_code);
+    return fmt::format("{} after {:.1f} s\n{}{}", end, seconds, end_of(out), end_of(err));
+}
+
+ChildResult run(const ChildProgram& program) {
+    const StringList command(program.command);
+    const StringList environment(environment_of(program));
+    const Pipe out;
+    const Pipe err;
+    const Clock::time_point begin = Clock::now();
+    const pid_t pid = fork();
+    PSHARD_CHECK(pid >= 0);
+    if (pid == 0) be_the_child(program, command, environment, out, err);
+    close(out.ends[1]);
+    close(err.ends[1]);
+    ChildResult result;
+    result.timed_out = !read_all(out, err, result, program.limit_seconds);
+    if (result.timed_out) kill(-pid, SIGKILL);
+    result.exit_code = wait_for(pid);
+    result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    close(out.ends[0]);
+    close(err.ends[0]);
+    return result;
+}
+
+}  // namespace pshard::backend_test

@@ -1,0 +1,142 @@
+#include "backend/harness/grid.h"
+
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "backend/harness/session.h"
+#include "shapes/shapes.h"
+
+namespace pshard::backend_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where other kernels computed a part of the graph: NMSE as llama.cpp's test-llama-archs has it.
+constexpr double kCloseNmse = 1e-4;
+
+fs::path work_folder() { return fs::path(PSHARD_LOGITS_RUN).parent_path() / "backend-runs"; }
+
+// Written anew by each process, so that it is never of another version; the name changes hands in
+// one step, so that tests may run at the same time.
+std::string written_model(const ModelRow& model) {
+    fs::create_directories(work_folder());
+    const fs::path path = work_folder() / (model.name() + ".gguf");
+    const fs::path mine = path.string() + fmt::format(".{}.gguf", getpid());
+    const Result<ModelShape> shape = find_tiny_shape(model.arch);
+    PSHARD_CHECK(shape.ok());
+    PSHARD_CHECK(write_random(shape.value(), model.quant, mine, 1).ok());
+    fs::rename(mine, path);
+    return path.string();
+}
+
+void append(std::vector<std::string>& flags, const std::vector<std::string>& more) {
+    flags.insert(flags.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+const char* outcome_name(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::Identical:
+            return "identical";
+        case Outcome::Close:
+            return "close";
+        case Outcome::Different:
+            return "DIFFERENT";
+        case Outcome::Failed:
+            return "FAILED";
+        case Outcome::Unsupported:
+            return "unsupported";
+    }
+    return "?";
+}
+
+Grid::Grid(const InnerDevice& device) : device_(device) {}
+
+const std::string& Grid::model_file(const ModelRow& model) {
+    std::string& path = models_[model.name()];
+    if (path.empty()) path = written_model(model);
+    return path;
+}
+
+Grid::Run Grid::run_program(const ModelRow& model,
+                            const ScenarioRow& scenario,
+                            const Environment& environment,
+                            const std::vector<std::string>& flags) {
+    const std::string out = work_folder() / fmt::format("{}.records", getpid());
+    Run run;
+    run.program.command = {PSHARD_LOGITS_RUN, "--model", model_file(model), "--out", out};
+    append(run.program.command, scenario.flags);
+    append(run.program.command, device_.common_flags);
+    append(run.program.command, flags);
+    run.program.environment = environment;
+    run.program.limit_seconds = device_.limit_seconds;
+    run.result = backend_test::run(run.program);
+    if (run.result.ok()) {
+        Result<Records> records = read_records(out);
+        if (records) run.records = std::move(records).value();
+    }
+    fs::remove(out);
+    return run;
+}
+
+const Grid::Run& Grid::stock(const ModelRow& model, const ScenarioRow& scenario) {
+    const std::string key = model.name() + " " + scenario.name;
+    const auto known = stock_.find(key);
+    if (known != stock_.end()) return known->second;
+    std::vector<std::string> flags = {"--device", device_.stock_name};
+    append(flags, device_.stock_flags);
+    return stock_.emplace(key, run_program(model, scenario, device_.stock, flags)).first->second;
+}
+
+CellResult Grid::judge(const Run& expected, const Run& actual, bool exact) {
+    CellResult cell;
+    cell.seconds = actual.result.seconds;
+    std::string what;
+    if (expected.result.exit_code == kUnsupported) {
+        cell.outcome = Outcome::Unsupported;
+        cell.good = actual.result.exit_code == kUnsupported;
+        if (!cell.good) what = "stock llama.cpp cannot do this, but: " + actual.result.text();
+    } else if (!expected.result.ok() || expected.records.empty()) {
+        what = "the stock run: " + expected.result.text();
+    } else if (!actual.result.ok()) {
+        what = actual.result.text();
+    } else {
+        const Comparison comparison = compare(expected.records, actual.records);
+        const bool close = comparison.identical || comparison.nmse <= kCloseNmse;
+        cell.outcome = comparison.identical ? Outcome::Identical
+                       : close              ? Outcome::Close
+                                            : Outcome::Different;
+        cell.good = exact ? comparison.identical : close;
+        what = comparison.text;
+    }
+    cell.text = fmt::format("{}\n  stock: {}\n  run:   {}",
+                            what,
+                            expected.program.shell_line(),
+                            actual.program.shell_line());
+    return cell;
+}
+
+CellResult Grid::run(const ModelRow& model, const ScenarioRow& scenario, const PlanRow& plan) {
+    const bool exact = plan.gpu_only || (device_.as_cpu && !model.repacked);
+    const Run& expected = stock(model, scenario);
+    const Run actual =
+        run_program(model, scenario, pshard_environment(device_, plan), {"--device", "PSHARD0"});
+    return judge(expected, actual, exact);
+}
+
+CellResult Grid::run_stock(const ModelRow& model,
+                           const ScenarioRow& scenario,
+                           const std::vector<std::string>& other_flags) {
+    std::vector<std::string> flags = {"--device", device_.stock_name};
+    append(flags, device_.stock_flags);
+    append(flags, other_flags);
+    const Run& expected = stock(model, scenario);
+    return judge(expected, run_program(model, scenario, device_.stock, flags), true);
+}
+
+}  // namespace pshard::backend_test

@@ -1,0 +1,40 @@
+// What logits_run is asked to do. Flags are spelled as llama.cpp's programs spell them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace pshard::backend_test {
+
+struct RunOptions {
+    std::filesystem::path model{};  // --model
+    std::filesystem::path out{};    // --out: where the records go; empty: only a line on stdout
+    std::string scenario = "decode";
+    std::string device = "none";  // "none": the CPU alone
+    std::string cpu_tensors{};    // -ot: weights whose name matches stay on the CPU
+    std::string flash_attn = "auto";
+    std::string type_k = "f16";
+    std::string type_v = "f16";
+    std::string load_mode = "mmap";
+    int n_gpu_layers = 99;
+    int n_ctx = 512;
+    int n_batch = 512;
+    int n_ubatch = 32;
+    int n_seq_max = 0;           // -np; 0: as many as the scenario has
+    int n_threads = 1;           // more only spin where the machine is shared
+    int seed = 1;                // of the prompts
+    bool kv_unified = false;     // -kvu
+    bool swa_full = false;       // --swa-full
+    bool no_repack = false;      // --no-repack
+    bool no_op_offload = false;  // --no-op-offload
+    bool no_kv_offload = false;  // -nkvo
+    bool quick_exit = false;     // --quick-exit: no destructors; lavapipe crashes in its own
+};
+
+Result<RunOptions> parse_options(const std::vector<std::string>& arguments);
+
+}  // namespace pshard::backend_test

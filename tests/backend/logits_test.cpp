@@ -1,0 +1,105 @@
+// What PSHARD0 computes is what stock llama.cpp computes, in a few hundred short runs. The whole
+// grid is in logits_slow_test.cpp.
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+
+namespace pshard::backend_test {
+namespace {
+
+struct DeviceAndRow {
+    std::string device;
+    std::string row;
+
+    friend void PrintTo(const DeviceAndRow& value, std::ostream* out) {
+        *out << value.device << " " << value.row;
+    }
+};
+
+std::vector<DeviceAndRow> on_both_devices(const std::vector<std::string>& rows) {
+    std::vector<DeviceAndRow> all;
+    for (const char* device : {"cpu", "simgpu"}) {
+        for (const std::string& row : rows) all.push_back({device, row});
+    }
+    return all;
+}
+
+std::string name_of(const testing::TestParamInfo<DeviceAndRow>& info) {
+    return test_name(info.param.device + "_" + info.param.row);
+}
+
+class ModelOn : public testing::TestWithParam<DeviceAndRow> {};
+
+TEST_P(ModelOn, EveryPlanIsAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device(GetParam().device);
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    for (const PlanRow& plan : all_plans()) {
+        expect_as_stock(grid, device, model_row(GetParam().row), scenario_row("decode"), plan);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         ModelOn,
+                         testing::ValuesIn(on_both_devices({"llama-Q8_0",
+                                                            "gemma3-Q8_0",
+                                                            "qwen3moe-Q8_0",
+                                                            "gpt-oss-Q8_0",
+                                                            "qwen3next-Q8_0",
+                                                            "deepseek2-Q8_0",
+                                                            "llama-Q4_0"})),
+                         name_of);
+
+class PlanOn : public testing::TestWithParam<DeviceAndRow> {};
+
+TEST_P(PlanOn, EveryScenarioIsAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device(GetParam().device);
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    for (const ScenarioRow& scenario : all_scenarios()) {
+        expect_as_stock(grid, device, model_row("llama-Q8_0"), scenario, plan_row(GetParam().row));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         PlanOn,
+                         testing::ValuesIn(on_both_devices({"stream-all", "rotate"})),
+                         name_of);
+
+// The tests above mean nothing if a plan that streams does not stream.
+class NegativeControl : public testing::TestWithParam<DeviceAndRow> {};
+
+TEST_P(NegativeControl, WithoutUploadsAStreamedRunDiffers) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device(GetParam().device);
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    PlanRow plan = plan_row(GetParam().row);
+    plan.environment["PSHARD_CHAOS"] = "no-upload";
+    for (const char* model : {"llama-Q8_0", "qwen3moe-Q8_0"}) {
+        const CellResult cell = grid.run(model_row(model), scenario_row("brief"), plan);
+        EXPECT_EQ(cell.outcome, Outcome::Different) << model << ": " << cell.text;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         NegativeControl,
+                         testing::ValuesIn(on_both_devices({"stream-all", "layers-1", "attn-1"})),
+                         name_of);
+
+// simgpu sees that a slot is read while it is written, even where the values come out right.
+TEST(FenceControl, WithoutFencesSimgpuSeesARace) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_CHAOS"] = "no-fence";
+    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("decode"), plan);
+    EXPECT_FALSE(cell.good) << cell.text;
+}
+
+}  // namespace
+}  // namespace pshard::backend_test
