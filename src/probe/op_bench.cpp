@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace pshard {
 
@@ -9,10 +10,13 @@ namespace {
 
 constexpr int kMaxNodes = 256;
 constexpr int kMaxGraphs = 32;
+constexpr Seconds kLong = 0.05;  // a computation that needs no warm-up, and may be timed once only
 
 int at_least_one(double n, int most) { return static_cast<int>(std::clamp(n, 1.0, double(most))); }
 
 }  // namespace
+
+OpCase launch_case() { return {.op = "ADD", .type = "f32", .shape = {32, 1, 1, 1}}; }
 
 OpBench::OpBench(ggml_backend_dev_t device, BackendPtr backend, const OpBenchOptions& options)
     : device_(device),
@@ -26,72 +30,75 @@ Result<OpBench> OpBench::open(ggml_backend_dev_t device, const OpBenchOptions& o
     return OpBench(device, std::move(backend).value(), options);
 }
 
-// A first graph of one node tells how many make a graph long enough; and there are as many graphs
-// as it takes to walk through more operands than a cache holds.
-Result<std::vector<OpGraph>> OpBench::graphs_for(const OpCase& op_case) {
-    Result<OpGraph> first = OpGraph::make(op_case, device_, pool_, 1);
-    if (!first) return first.error();
-    const Result<Seconds> warm_up = first.value().compute(backend_.get());
-    if (!warm_up) return warm_up.error();
-    const Result<Seconds> once = first.value().compute(backend_.get());
+// Enough for the walk, and for two operands that take turns.
+Status OpBench::fill_pool(const OpCase& op_case) {
+    const Result<ggml_backend_buffer_type_t> where = operand_buffer_type(device_, op_case);
+    if (!where) return where.error();
+    if (where.value() == nullptr) return Done{};
+    const Bytes operand = cold_bytes(op_case);
+    const Bytes walk = 2 * options_.cache_bytes;
+    const Bytes wanted = operand == 0 ? options_.pool_bytes : std::max(walk, operand) + operand;
+    return pool_.fill(where.value(), *ggml_type_of(op_case.type), wanted);
+}
+
+// A graph of one node tells how many make a graph long enough; and there are as many graphs as it
+// takes to walk through more operands than a cache holds.
+Result<OpSize> OpBench::size_of(const OpCase& op_case) {
+    Result<OpGraph> single = OpGraph::make(op_case, device_, pool_, 1);
+    if (!single) return single.error();
+    Result<Seconds> once = single.value().compute(backend_.get());
+    if (once && once.value() < kLong) once = single.value().compute(backend_.get());
     if (!once) return once.error();
-    const int n_nodes = at_least_one(options_.graph_seconds / once.value(), kMaxNodes);
     const double operands = cold_bytes(op_case) == 0
                                 ? 1
                                 : 2 * double(options_.cache_bytes) / double(cold_bytes(op_case));
-    const int n_graphs = at_least_one(std::ceil(operands / n_nodes), kMaxGraphs);
-    std::vector<OpGraph> graphs;
-    for (int i = 0; i < n_graphs; i++) {
-        Result<OpGraph> graph = OpGraph::make(op_case, device_, pool_, n_nodes);
-        if (!graph) return graph.error();
-        graphs.push_back(std::move(graph).value());
-    }
-    return graphs;
+    OpSize size;
+    size.n_nodes = at_least_one(options_.graph_seconds / once.value(), kMaxNodes);
+    size.n_graphs = at_least_one(std::ceil(operands / size.n_nodes), kMaxGraphs);
+    size.once = once.value();
+    return size;
 }
 
-Result<OpTiming> OpBench::time(const OpCase& op_case, const std::function<Bytes()>& counter) {
-    const Result<ggml_backend_buffer_type_t> where = operand_buffer_type(device_, op_case);
-    if (!where) return where.error();
-    if (where.value() != nullptr) {
-        const auto type = ggml_type_of(op_case.type);
-        if (Status filled = pool_.fill(where.value(), *type); !filled) return filled.error();
+Result<OpGraph> OpBench::graphs_for(const OpCase& op_case, OpSize& size) {
+    if (const Status filled = fill_pool(op_case); !filled) return filled.error();
+    if (size.n_nodes == 0) {
+        const Result<OpSize> found = size_of(op_case);
+        if (!found) return found.error();
+        size = found.value();
     }
-    Result<std::vector<OpGraph>> made = graphs_for(op_case);
-    if (!made) return made.error();
-    std::vector<OpGraph>& graphs = made.value();
+    return OpGraph::make(op_case, device_, pool_, size.n_nodes, size.n_graphs);
+}
+
+// A budget counts whole graphs.
+Result<OpVisit> OpBench::visit(const OpCase& op_case,
+                               OpSize& size,
+                               Seconds budget,
+                               const std::function<Bytes()>& counter) {
+    Result<OpGraph> graphs = graphs_for(op_case, size);
+    if (!graphs) return graphs.error();
     std::optional<Error> failure;
-    std::size_t next = 0;
     Seconds total = 0;
     Bytes counted = 0;
     const auto measure = [&]() -> Seconds {
         const Bytes before = counter ? counter() : 0;
-        OpGraph& graph = graphs[next++ % graphs.size()];
-        const Result<Seconds> seconds = graph.compute(backend_.get());
+        const Result<Seconds> seconds = graphs.value().compute(backend_.get());
         counted += (counter ? counter() : 0) - before;
-        if (!seconds) {
-            failure = seconds.error();
-            return 0;
-        }
-        total += seconds.value() * graph.n_nodes();
-        return seconds.value();
+        if (!seconds) failure = seconds.error();
+        total += seconds ? seconds.value() * size.n_nodes : 0;
+        return seconds ? seconds.value() : 0;
     };
-    SamplePolicy policy = options_.sampling;  // its budget counts whole graphs
-    policy.budget /= graphs.front().n_nodes();
-    const Sample timed = sample(measure, policy);
+    SamplePolicy policy = options_.sampling;
+    policy.budget = budget / size.n_nodes;
+    if (size.once < kLong) {
+        measure();
+    } else {
+        policy.min_samples = 1;
+    }
+    OpVisit visit{.times = times_of(measure, policy)};
     if (failure) return *failure;
-    const Bytes walked = cold_bytes(op_case) * graphs.size() * Bytes(graphs.front().n_nodes());
-    return OpTiming{timed, walked, total > 0 ? double(counted) / total : 0};
-}
-
-Result<Seconds> OpBench::launch_seconds() {
-    if (launch_) return *launch_;
-    // An op that all threads work on: those of one thread alone skip the others' barrier when they
-    // are by themselves, but not in the graph of a model.
-    const OpCase tiny{.op = "ADD", .type = "f32", .shape = {32, 1, 1, 1}};
-    const Result<OpTiming> timing = time(tiny);
-    if (!timing) return timing.error();
-    launch_ = timing.value().sample.median;
-    return *launch_;
+    visit.operands = cold_bytes(op_case) * Bytes(size.n_graphs) * Bytes(size.n_nodes);
+    visit.counted_per_second = total > 0 ? double(counted) / total : 0;
+    return visit;
 }
 
 }  // namespace pshard

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <vector>
 
 #include "probe/op_case.h"
 #include "probe/op_graph.h"
@@ -18,35 +18,52 @@ struct OpBenchOptions {
     Seconds graph_seconds = 4e-3;  // a graph repeats the op until it takes about this long
 };
 
-struct OpTiming {
-    Sample sample{};                // seconds of one computation, its launch included
+struct OpVisit {
+    std::vector<Seconds> times{};   // of one computation each, its launch included; never empty
     Bytes operands = 0;             // cold ones walked through before the first comes again
     double counted_per_second = 0;  // what the counter grew by while graphs were computed
 
-    bool operator==(const OpTiming&) const = default;
+    bool operator==(const OpVisit&) const = default;
 };
+
+// In how many graphs of how many nodes a case is timed; 0: to be found out.
+struct OpSize {
+    int n_nodes = 0;
+    int n_graphs = 0;
+    Seconds once = 0;  // about, of one computation
+
+    bool operator==(const OpSize&) const = default;
+};
+
+// A node that computes next to nothing: its time is what each node takes besides its work. All
+// threads work on it: those of one thread alone skip the others' barrier when they are by
+// themselves, but not in the graph of a model.
+[[nodiscard]] OpCase launch_case();
 
 class OpBench {
 public:
     static Result<OpBench> open(ggml_backend_dev_t device, const OpBenchOptions& options);
 
-    // Fails when the device does not support the case, or memory is short for it.
-    // `counter`: something that grows meanwhile; may be empty.
-    Result<OpTiming> time(const OpCase& op_case, const std::function<Bytes()>& counter = {});
-
-    // Seconds of a node that computes next to nothing. Measured at the first call.
-    Result<Seconds> launch_seconds();
+    // Times the case for one round. A case that is visited several times keeps its size from the
+    // first time on. `budget`: of the round, in place of the policy's; an op that takes long is
+    // timed as often as it allows, at least once. `counter`: something that grows meanwhile; may be
+    // empty. Fails when the device does not support the case, or memory is short for it.
+    Result<OpVisit> visit(const OpCase& op_case,
+                          OpSize& size,
+                          Seconds budget,
+                          const std::function<Bytes()>& counter = {});
 
 private:
     OpBench(ggml_backend_dev_t device, BackendPtr backend, const OpBenchOptions& options);
 
-    Result<std::vector<OpGraph>> graphs_for(const OpCase& op_case);
+    Status fill_pool(const OpCase& op_case);
+    Result<OpSize> size_of(const OpCase& op_case);
+    Result<OpGraph> graphs_for(const OpCase& op_case, OpSize& size);
 
     ggml_backend_dev_t device_;
     BackendPtr backend_;
     OpBenchOptions options_;
     OperandPool pool_;
-    std::optional<Seconds> launch_{};
 };
 
 }  // namespace pshard

@@ -122,23 +122,23 @@ public:
 
     void want_result(ggml_tensor* tensor) { results_.push_back(tensor); }
 
-    Result<BufferPtr> allocate_all() {
+    Status place_all(OperandPool& pool) {
         const Bytes result = results_.empty() ? 0 : size_of(results_.front());
         Bytes total = 2 * result;
         for (const ggml_tensor* tensor : wanted_) total += size_of(tensor);
-        Result<BufferPtr> buffer = allocate(type_, total);
-        if (!buffer) return buffer;
-        auto* base = static_cast<std::uint8_t*>(ggml_backend_buffer_get_base(buffer.value().get()));
+        const Result<ggml_backend_buffer_t> buffer = pool.warm(total);
+        if (!buffer) return buffer.error();
+        auto* base = static_cast<std::uint8_t*>(ggml_backend_buffer_get_base(buffer.value()));
         for (std::size_t i = 0; i < results_.size(); i++) {
             ggml_backend_tensor_alloc(
-                buffer.value().get(), results_[i], base + (i % 2 == 0 ? 0 : result));
+                buffer.value(), results_[i], base + (i % 2 == 0 ? 0 : result));
         }
         Bytes at = 2 * result;
         for (ggml_tensor* tensor : wanted_) {
-            ggml_backend_tensor_alloc(buffer.value().get(), tensor, base + at);
+            ggml_backend_tensor_alloc(buffer.value(), tensor, base + at);
             at += size_of(tensor);
         }
-        return buffer;
+        return Done{};
     }
 
 private:
@@ -159,18 +159,18 @@ Error too_large(const OpCase& op_case) {
 }
 
 // What was asked for while the nodes were made gets memory and content.
-Result<BufferPtr> provide(const OpCase& op_case,
-                          const PoolSource& source,
-                          const std::vector<ggml_tensor*>& nodes,
-                          ggml_backend_dev_t device) {
+Status provide(const OpCase& op_case,
+               const PoolSource& source,
+               const std::vector<ggml_tensor*>& nodes,
+               ggml_backend_dev_t device,
+               OperandPool& pool) {
     WarmMemory memory(ggml_backend_dev_buffer_type(device));
     for (const auto& shared : source.shared()) memory.want(shared.tensor);
     for (ggml_tensor* ids : source.routes()) memory.want(ids);
     for (ggml_tensor* node : nodes) {
         if (node->view_src == nullptr) memory.want_result(node);
     }
-    Result<BufferPtr> buffer = memory.allocate_all();
-    if (!buffer) return buffer;
+    if (Status placed = memory.place_all(pool); !placed) return placed;
     for (const auto& shared : source.shared())
         set(shared.tensor, content_of(shared.kind, shared.tensor));
     std::uint32_t seed = 0;
@@ -178,7 +178,7 @@ Result<BufferPtr> provide(const OpCase& op_case,
         const std::vector<std::int32_t> values = routes(op_case, seed++);
         ggml_backend_tensor_set(ids, values.data(), 0, values.size() * sizeof(values[0]));
     }
-    return buffer;
+    return Done{};
 }
 
 // Views have their memory from where they look into.
@@ -202,35 +202,46 @@ std::optional<ggml_type> ggml_type_of(const std::string& name) {
 Result<OpGraph> OpGraph::make(const OpCase& op_case,
                               ggml_backend_dev_t device,
                               OperandPool& pool,
-                              int n_nodes) {
+                              int n_nodes,
+                              int n_graphs) {
     const auto type = ggml_type_of(op_case.type);
-    const auto n = static_cast<std::size_t>(n_nodes);
+    const auto n = static_cast<std::size_t>(n_nodes) * static_cast<std::size_t>(n_graphs);
     OpGraph made(GgmlContext(n * kTensorsPerNode), n_nodes);
     ggml_context* context = made.context_.get();
-    made.graph_ = ggml_new_graph_custom(context, n * kTensorsPerNode, false);
-    made.graph_->uid = ggml_graph_next_uid();
+    made.whole_ = ggml_new_graph_custom(context, n * kTensorsPerNode, false);
     PoolSource source(context, pool);
     std::vector<ggml_tensor*> nodes;
-    for (int i = 0; i < n_nodes; i++) {
+    for (std::size_t i = 0; i < n; i++) {
         source.begin_node();
         ggml_tensor* node = type ? make_node(context, op_case, *type, source) : nullptr;
         if (node == nullptr) return Error{describe(op_case) + ": no such op or type", {}};
         if (!source.fits()) return too_large(op_case);
         nodes.push_back(node);
-        ggml_build_forward_expand(made.graph_, node);
+        ggml_build_forward_expand(made.whole_, node);
     }
-    Result<BufferPtr> buffer = provide(op_case, source, nodes, device);
-    if (!buffer) return buffer.error();
-    made.activations_ = std::move(buffer).value();
-    settle_views(made.graph_);
+    const Status provided = provide(op_case, source, nodes, device, pool);
+    if (!provided) return provided.error();
+    settle_views(made.whole_);
+    // Views are nodes too: each computation has as many.
+    const int n_all = ggml_graph_n_nodes(made.whole_);
+    for (int i = 0; i < n_graphs; i++) {
+        const int begin = n_all / n_graphs * i;
+        const int end = n_all / n_graphs * (i + 1);
+        made.graphs_.push_back(
+            std::make_shared<ggml_cgraph>(ggml_graph_view(made.whole_, begin, end)));
+        made.graphs_.back()->uid = ggml_graph_next_uid();
+    }
     return made;
 }
 
-const ggml_tensor* OpGraph::result() const { return ggml_graph_node(graph_, -1); }
+const ggml_tensor* OpGraph::result() const { return ggml_graph_node(whole_, -1); }
+
+int OpGraph::n_graphs() const { return static_cast<int>(graphs_.size()); }
 
 Result<Seconds> OpGraph::compute(ggml_backend_t backend) {
+    ggml_cgraph* graph = graphs_[next_++ % graphs_.size()].get();
     ggml_status status = GGML_STATUS_SUCCESS;
-    const Seconds seconds = time_of([&] { status = ggml_backend_graph_compute(backend, graph_); });
+    const Seconds seconds = time_of([&] { status = ggml_backend_graph_compute(backend, graph); });
     if (status != GGML_STATUS_SUCCESS) {
         return Error{fmt::format("{} gave up on a graph: {}",
                                  ggml_backend_name(backend),

@@ -20,29 +20,35 @@ namespace pshard {
 
 class OpGraph {
 public:
-    // `n_nodes` computations of the case. `pool` holds operands of its type and outlives the graph.
-    // Fails when memory is short, or the device does not support the op.
+    // `n_nodes` computations of the case in each of `n_graphs` graphs, which share their warm
+    // operands. `pool` holds operands of its type and outlives the graphs; its warm memory is
+    // theirs until it is asked for again. Fails when memory is short, or the device does not
+    // support the op.
     static Result<OpGraph> make(const OpCase& op_case,
                                 ggml_backend_dev_t device,
                                 OperandPool& pool,
-                                int n_nodes);
+                                int n_nodes,
+                                int n_graphs = 1);
 
-    // Seconds of one computation of the case, after all nodes were computed once.
-    // Fails when the device refuses.
+    // Seconds of one computation of the case, after all nodes of the next graph in turn were
+    // computed once. Fails when the device refuses.
     [[nodiscard]] Result<Seconds> compute(ggml_backend_t backend);
 
-    [[nodiscard]] int n_nodes() const { return n_nodes_; }
+    [[nodiscard]] int n_nodes() const { return n_nodes_; }  // of a graph
 
-    // Of the last node, on the device: after compute().
+    [[nodiscard]] int n_graphs() const;
+
+    // Of the last node of all, on the device: after each graph was computed.
     [[nodiscard]] const ggml_tensor* result() const;
 
 private:
     OpGraph(GgmlContext context, int n_nodes) : context_(std::move(context)), n_nodes_(n_nodes) {}
 
     GgmlContext context_;
-    BufferPtr activations_{};
-    ggml_cgraph* graph_ = nullptr;
+    ggml_cgraph* whole_ = nullptr;
+    std::vector<std::shared_ptr<ggml_cgraph>> graphs_{};  // stretches of the whole
     int n_nodes_ = 0;
+    std::size_t next_ = 0;
 };
 
 // Where the cold operands of the case must lie on that device, as llama.cpp would have them;

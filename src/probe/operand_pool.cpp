@@ -13,9 +13,11 @@ namespace pshard {
 
 namespace {
 
+constexpr Bytes kLeastWarm = 32 * kMiB;
+
 // The template: rows enough for every interleaving, and long enough for every block.
 constexpr std::int64_t kTemplateColumns = 4096;
-constexpr std::int64_t kTemplateRows = 64;
+constexpr std::int64_t kTemplateRows = 32;
 
 bool is_cpu(ggml_backend_dev_t device) {
     return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
@@ -88,29 +90,52 @@ Result<ggml_backend_buffer_t> OperandPool::buffer_of(ggml_backend_buffer_type_t 
     return buffers_.emplace(type, std::move(buffer).value()).first->second.get();
 }
 
-Status OperandPool::fill(ggml_backend_buffer_type_t buffer_type, ggml_type type) {
+const std::vector<std::uint8_t>& OperandPool::template_of(ggml_type type) {
+    const auto found = templates_.find(type);
+    if (found != templates_.end()) return found->second;
+    return templates_.emplace(type, random_template(type)).first->second;
+}
+
+Status OperandPool::fill(ggml_backend_buffer_type_t buffer_type, ggml_type type, Bytes wanted) {
     const Result<ggml_backend_buffer_t> buffer = buffer_of(buffer_type);
     if (!buffer) return buffer.error();
-    if (filled_ == buffer.value() && filled_type_ == type) return Done{};
-    const std::vector<std::uint8_t> piece = random_template(type);
+    const std::vector<std::uint8_t>& piece = template_of(type);
+    const Bytes n_pieces = (wanted + piece.size() - 1) / piece.size();
+    const Bytes bytes = std::min(bytes_, n_pieces * piece.size());
+    if (filled_ == buffer.value() && filled_type_ == type && filled_bytes_ >= bytes) return Done{};
     if (is_cpu(device_)) {
         write_template(buffer.value(), type, piece);
-        repeat_on_cpu(buffer.value(), piece.size(), bytes_);
+        repeat_on_cpu(buffer.value(), piece.size(), bytes);
     } else {
-        repeat_on_device(buffer.value(), piece, bytes_);
+        repeat_on_device(buffer.value(), piece, bytes);
     }
     filled_ = buffer.value();
     filled_type_ = type;
+    filled_bytes_ = bytes;
     step_ = piece.size();
     next_ = 0;
     return Done{};
 }
 
+Result<ggml_backend_buffer_t> OperandPool::warm(Bytes bytes) {
+    const Bytes there = warm_.empty() ? 0 : ggml_backend_buffer_get_size(warm_.back().get());
+    if (!warm_.empty() && there >= bytes) return warm_.back().get();
+    ggml_backend_buffer_type_t type = ggml_backend_dev_buffer_type(device_);
+    Result<BufferPtr> buffer = allocate(type, std::max({bytes, 2 * there, kLeastWarm}));
+    if (!buffer) {
+        warm_.clear();
+        buffer = allocate(type, bytes);
+    }
+    if (!buffer) return buffer.error();
+    ggml_backend_buffer_clear(buffer.value().get(), 0);
+    return warm_.emplace_back(std::move(buffer).value()).get();
+}
+
 bool OperandPool::place(ggml_tensor* tensor) {
     const Bytes needed =
         ggml_backend_buft_get_alloc_size(ggml_backend_buffer_get_type(filled_), tensor);
-    if (needed > bytes_) return false;
-    if (next_ + needed > bytes_) next_ = 0;
+    if (needed > filled_bytes_) return false;
+    if (next_ + needed > filled_bytes_) next_ = 0;
     auto* base = static_cast<std::uint8_t*>(ggml_backend_buffer_get_base(filled_));
     ggml_backend_tensor_alloc(filled_, tensor, base + next_);
     next_ += (needed + step_ - 1) / step_ * step_;
@@ -119,7 +144,7 @@ bool OperandPool::place(ggml_tensor* tensor) {
 
 std::int64_t OperandPool::capacity(Bytes operand) const {
     const Bytes step = (std::max<Bytes>(operand, 1) + step_ - 1) / step_ * step_;
-    return static_cast<std::int64_t>(bytes_ / step);
+    return static_cast<std::int64_t>(filled_bytes_ / step);
 }
 
 ggml_backend_buffer_type_t weight_buffer_type(ggml_backend_dev_t device, ggml_tensor* op) {

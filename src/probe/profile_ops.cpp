@@ -1,6 +1,7 @@
 #include "probe/profile_ops.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,8 +18,18 @@ constexpr double kLeastWorkShare = 0.1;
 
 constexpr double kComputeBound = 10;  // FLOP/byte: GPU_Peak_Compute is the best rate above it
 
+constexpr double kOverheadWeight = 0.1;  // of the latest visit
+
 // Of the time limit, for timing again under copies.
 constexpr double kUnderCopiesShare = 0.3;
+
+// A case and what its visits gave.
+struct Visited {
+    OpCase op_case{};
+    OpSize size{};
+    std::vector<std::vector<Seconds>> rounds{};  // the times of each visit
+    std::optional<Error> failure{};
+};
 
 class Profiling {
 public:
@@ -26,18 +37,17 @@ public:
         : bench_(std::move(bench)), options_(options) {}
 
     Result<MeasuredOps> run(const std::vector<OpCase>& cases) {
-        const Result<Seconds> launch = bench_.launch_seconds();
-        if (!launch) return launch.error();
-        measured_.launch_seconds = launch.value();
+        Visited launch{.op_case = launch_case()};
+        std::vector<Visited> all;
+        for (const OpCase& op_case : cases) all.push_back({.op_case = op_case});
         const double alone = options_.start_copies ? 1 - kUnderCopiesShare : 1;
-        for (std::size_t i = 0; i < cases.size(); i++) {
-            if (ends(alone)) {
-                measured_.n_cases_unreached = cases.size() - i;
-                break;
-            }
-            report(describe(cases[i]), alone * double(i) / double(cases.size()), alone);
-            time_alone(cases[i]);
+        for (int round = 0; round < options_.n_rounds && (round == 0 || !ends(alone)); round++) {
+            visit(launch, options_.bench.sampling.budget);
+            visit_all(all, round, alone);
         }
+        if (launch.failure) return *launch.failure;
+        measured_.launch_seconds = best_of(launch.rounds).median;
+        for (Visited& visited : all) keep(visited);
         if (options_.start_copies && !measured_.stopped) {
             if (Status timed = time_under_copies(alone); !timed) return timed.error();
         }
@@ -65,57 +75,135 @@ private:
         return std::max(whole - measured_.launch_seconds, kLeastWorkShare * whole);
     }
 
-    void time_alone(const OpCase& op_case) {
-        const Result<OpTiming> timing = bench_.time(op_case);
-        if (!timing) {
-            measured_.left_out.push_back(timing.error().text());
+    // Where a round is, and what is left of it.
+    struct RoundPlace {
+        Seconds begin = 0;
+        double share = 1;  // of the time limit, that all rounds may take
+        int n_rounds_left = 1;
+        std::size_t n_cases_left = 1;
+    };
+
+    // The rounds that are left get an equal share of the time that is left, and so do the cases of
+    // a round.
+    [[nodiscard]] Seconds budget_of(const RoundPlace& at) const {
+        const Seconds most = options_.bench.sampling.budget;
+        if (!options_.time_limit) return most;
+        const Seconds left = at.share * *options_.time_limit - at.begin;
+        const Seconds end = at.begin + left / at.n_rounds_left;
+        return std::min(most, (end - elapsed()) / double(at.n_cases_left) - overhead_);
+    }
+
+    void visit_all(std::vector<Visited>& all, int round, double share) {
+        const Seconds begin = elapsed();
+        const int n_left = options_.n_rounds - round;
+        for (std::size_t i = 0; i < all.size() && !ends(share); i++) {
+            const double done =
+                (double(round) + double(i) / double(all.size())) / options_.n_rounds;
+            report(describe(all[i].op_case), share * done, share);
+            visit(all[i], budget_of({begin, share, n_left, all.size() - i}));
+        }
+    }
+
+    void visit(Visited& visited, Seconds budget) {
+        if (visited.failure) return;
+        const Seconds begin = elapsed();
+        const Result<OpVisit> made = bench_.visit(visited.op_case, visited.size, budget);
+        if (!made) {
+            visited.failure = made.error();
             return;
         }
-        const Sample& sample = timing.value().sample;
-        OpRow row = row_of(op_case, work_seconds(sample.median));
+        const std::vector<Seconds>& times = made.value().times;
+        visited.rounds.push_back(times);
+        const Seconds sampled =
+            std::accumulate(times.begin(), times.end(), 0.0) * visited.size.n_nodes;
+        overhead_ += kOverheadWeight * (elapsed() - begin - sampled - overhead_);
+    }
+
+    void keep(Visited& visited) {
+        if (visited.failure) return measured_.left_out.push_back(visited.failure->text());
+        if (visited.rounds.empty()) return measured_.unreached.push_back(visited.op_case);
+        const Sample sample = best_of(visited.rounds);
+        OpRow row = row_of(visited.op_case, work_seconds(sample.median));
         if (sample.spread > options_.bench.sampling.max_spread) {
             row.noisy_percent = 100 * sample.spread;
         }
         measured_.rows.push_back(std::move(row));
-        timed_.push_back(op_case);
+        timed_.push_back(std::move(visited));
     }
 
+    // In as many rounds as alone, lest the faster of more be held against the slower of less.
     Status time_under_copies(double begin_share) {
         Result<std::unique_ptr<CopyLoad>> copies = options_.start_copies();
         if (!copies) return copies.error();
-        const CopyLoad& load = *copies.value();
+        std::vector<LoadedRow> loaded;
+        for (std::size_t i = 0; i < timed_.size(); i++) {
+            if (is_worth_timing_under_copies(timed_[i].op_case)) loaded.push_back({.row = i});
+        }
+        for (int round = 0; round < options_.n_rounds; round++) {
+            const double share =
+                begin_share + (1 - begin_share) * double(round) / options_.n_rounds;
+            Status timed = visit_loaded(loaded, round, share, *copies.value());
+            if (!timed) return timed;
+        }
+        put_loaded(loaded);
+        return Done{};
+    }
+
+    // A row that is timed again, and its rounds under copies.
+    struct LoadedRow {
+        std::size_t row = 0;
+        std::vector<std::vector<Seconds>> rounds{};
+        double copied = 0;  // bytes per second, of all rounds together
+    };
+
+    Status visit_loaded(std::vector<LoadedRow>& rows,
+                        int round,
+                        double share,
+                        const CopyLoad& load) {
+        const Seconds begin = elapsed();
+        const int n_left = options_.n_rounds - round;
+        for (std::size_t i = 0; i < rows.size() && !ends(1); i++) {
+            Visited& timed = timed_[rows[i].row];
+            report(describe(timed.op_case) + " under copies", share, 1);
+            const Seconds budget = budget_of({begin, 1, n_left, rows.size() - i});
+            const Result<OpVisit> made =
+                bench_.visit(timed.op_case, timed.size, budget, [&] { return load.bytes(); });
+            if (!made) return made.error();
+            rows[i].rounds.push_back(made.value().times);
+            rows[i].copied += made.value().counted_per_second;
+        }
+        return Done{};
+    }
+
+    void put_loaded(const std::vector<LoadedRow>& rows) {
         double alone = 0;
         double loaded = 0;
         double copied = 0;
-        for (std::size_t i = 0; i < timed_.size() && !ends(1); i++) {
-            if (!is_worth_timing_under_copies(timed_[i])) continue;
-            report(describe(timed_[i]) + " under copies",
-                   begin_share + (1 - begin_share) * double(i) / double(timed_.size()),
-                   1);
-            const Result<OpTiming> timing = bench_.time(timed_[i], [&] { return load.bytes(); });
-            if (!timing) return timing.error();
-            OpRow& row = measured_.rows[i];
-            const Seconds seconds = work_seconds(timing.value().sample.median);
-            const double gflops = case_flops(timed_[i]) / seconds / 1e9;
+        int n = 0;
+        for (const LoadedRow& timed : rows) {
+            if (timed.rounds.empty()) continue;
+            OpRow& row = measured_.rows[timed.row];
+            const Seconds seconds = work_seconds(best_of(timed.rounds).median);
+            const double gflops = case_flops(timed_[timed.row].op_case) / seconds / 1e9;
+            const double bytes_per_second = timed.copied / double(timed.rounds.size());
             row.gflops_under_copies = gflops;
-            row.link_gb_per_s = timing.value().counted_per_second / 1e9;
+            row.link_gb_per_s = bytes_per_second / 1e9;
             alone += row.gflops;
             loaded += std::min(gflops, row.gflops);
-            copied += timing.value().counted_per_second;
-            n_loaded_++;
+            copied += bytes_per_second;
+            n++;
         }
-        if (n_loaded_ == 0) return Done{};
+        if (n == 0) return;
         measured_.share_under_copies = loaded / alone;
-        measured_.copies_bytes_per_second = copied / n_loaded_;
-        return Done{};
+        measured_.copies_bytes_per_second = copied / n;
     }
 
     OpBench bench_;
     const ProfileOpsOptions& options_;
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     MeasuredOps measured_{};
-    std::vector<OpCase> timed_{};  // one for each row
-    int n_loaded_ = 0;
+    Seconds overhead_ = 0;          // of a visit, besides what is sampled; a running mean
+    std::vector<Visited> timed_{};  // one for each row
 };
 
 }  // namespace

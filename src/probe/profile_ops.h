@@ -1,8 +1,12 @@
 // Times a list of ops on one device and makes profile rows of them.
 //
-// A row holds the op's work alone: what a launch takes (OpBench::launch_seconds) is subtracted,
-// since the planner adds it for every node. Cases that the device does not support, or that do not
-// fit, make no row and are named instead.
+// A machine has slow seconds: other programs, clocks, the neighbours of a virtual machine. So each
+// case is visited in several rounds, spread over the whole run; its fastest round counts, and its
+// noise is the spread of all its times. A second round begins when every case was visited once.
+//
+// A row holds the op's work alone: what a launch takes (launch_case) is subtracted, since the
+// planner adds it for every node. Cases that the device does not support, or that do not fit, make
+// no row and are named instead.
 #pragma once
 
 #include <functional>
@@ -25,7 +29,8 @@ struct OpProgress {
 
 struct ProfileOpsOptions {
     OpBenchOptions bench{};
-    std::optional<Seconds> time_limit{};  // no case is begun after it
+    int n_rounds = 3;
+    std::optional<Seconds> time_limit{};  // no case is begun after it; the rounds share it
     // Starts the copies under which cases are timed again; empty: they are not.
     std::function<Result<std::unique_ptr<CopyLoad>>()> start_copies{};
     std::function<void(const OpProgress&)> on_progress{};
@@ -36,7 +41,7 @@ struct MeasuredOps {
     std::vector<OpRow> rows{};  // ridges are not set
     Seconds launch_seconds = 0;
     std::vector<std::string> left_out{};  // one sentence for each case without a row
-    std::size_t n_cases_unreached = 0;    // by the time limit
+    std::vector<OpCase> unreached{};      // by the time limit
     bool stopped = false;
     // GFLOP/s under copies over GFLOP/s alone, all rows that were timed twice.
     std::optional<double> share_under_copies{};

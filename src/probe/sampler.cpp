@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "base/result.h"
 
@@ -18,6 +19,12 @@ Seconds quantile(const std::vector<Seconds>& sorted, double share) {
 }
 
 Sample round_of(const std::function<Seconds()>& measure, const SamplePolicy& policy) {
+    return summarize(times_of(measure, policy));
+}
+
+}  // namespace
+
+std::vector<Seconds> times_of(const std::function<Seconds()>& measure, const SamplePolicy& policy) {
     std::vector<Seconds> times;
     Seconds total = 0;
     const auto wanted = [&] {
@@ -28,10 +35,8 @@ Sample round_of(const std::function<Seconds()>& measure, const SamplePolicy& pol
         times.push_back(measure());
         total += times.back();
     }
-    return summarize(std::move(times));
+    return times;
 }
-
-}  // namespace
 
 Sample summarize(std::vector<Seconds> times) {
     PSHARD_CHECK(!times.empty());
@@ -39,6 +44,20 @@ Sample summarize(std::vector<Seconds> times) {
     const Seconds median = quantile(times, 0.5);
     const Seconds width = quantile(times, 0.75) - quantile(times, 0.25);
     return {median, median > 0 ? width / median : 0, static_cast<int>(times.size())};
+}
+
+Sample best_of(const std::vector<std::vector<Seconds>>& rounds) {
+    std::vector<Seconds> all;
+    std::optional<Seconds> best;
+    for (const std::vector<Seconds>& times : rounds) {
+        if (times.empty()) continue;
+        const Seconds median = summarize(times).median;
+        best = std::min(best.value_or(median), median);
+        all.insert(all.end(), times.begin(), times.end());
+    }
+    Sample sample = summarize(std::move(all));
+    sample.median = *best;
+    return sample;
 }
 
 Sample sample(const std::function<Seconds()>& measure, const SamplePolicy& policy) {

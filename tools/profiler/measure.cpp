@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ constexpr double kLinkTimeShare = 0.3;  // of the time limit, at most
 constexpr double kHelpersTimeShare = 0.25;
 constexpr double kLeastOpsShare = 0.3;  // is left for the ops, however long the rest took
 constexpr Seconds kLeastOpsSeconds = 1;
+constexpr Seconds kEndSeconds = 0.8;  // what a CPU's memory and graphs take to be probed again
 constexpr Bytes kGpuCacheBytes = 128 * kMiB;  // the largest last level of today's GPUs
 
 // One run of a profiler: what both sides share.
@@ -60,7 +62,7 @@ public:
         if (options_.time_limit) {
             ops.time_limit = std::max({kLeastOpsSeconds,
                                        kLeastOpsShare * *options_.time_limit,
-                                       *options_.time_limit - progress_.elapsed()});
+                                       *options_.time_limit - progress_.elapsed() - kEndSeconds});
         }
         if (gpu != nullptr) ops.start_copies = [gpu] { return CopyLoad::start(gpu, {}); };
         ops.on_progress = [this](const OpProgress& at) { progress_.show(at.what, at.done_share); };
@@ -68,7 +70,7 @@ public:
         Result<MeasuredOps> timed = profile_ops(device, cases, ops);
         if (!timed) return timed;
         measured.left_out = timed.value().left_out;
-        measured.n_unreached = timed.value().n_cases_unreached;
+        for (const OpCase& c : timed.value().unreached) measured.unreached.push_back(describe(c));
         measured.stopped = stop_wanted();
         if (!timed.value().rows.empty() || measured.stopped) return timed;
         return Error{"not one op was measured in the time that was given; give more (--time-limit)",
@@ -123,6 +125,20 @@ Status measure_link(Run& run,
     return Done{};
 }
 
+// Memory bandwidth and what a graph takes, the better of now and of the last time: called at both
+// ends of a run, since whatever else runs can only slow them down.
+Status probe_basics(ggml_backend_dev_t device, CpuProfile& cpu) {
+    const double dram =
+        measure_dram_gb_per_s({.n_threads = cpu.n_threads, .bytes = kGiB / 2, .seconds = 0.4});
+    cpu.dram_gb_per_s = std::max(cpu.dram_gb_per_s.value_or(0), dram);
+    const Result<LaunchCosts> launches = measure_launches(device, cpu.n_threads, {});
+    if (!launches) return launches.error();
+    if (const auto graph = launches.value().graph) {
+        cpu.graph_us = std::min(cpu.graph_us.value_or(HUGE_VAL), *graph * 1e6);
+    }
+    return Done{};
+}
+
 // What the copies did while ops ran.
 void set_loaded(const MeasuredOps& ops, CpuProfile& cpu, LinkProfile& link) {
     if (ops.share_under_copies) cpu.copy_efficiency_percent = 100 * *ops.share_under_copies;
@@ -154,10 +170,7 @@ Result<Measured> measure_cpu(const ProfilerOptions& options,
     cpu.n_threads = options.n_threads;
     progress.begin_part(0, 0.05);
     progress.show("memory bandwidth", 0);
-    cpu.dram_gb_per_s = measure_dram_gb_per_s({.n_threads = options.n_threads});
-    const Result<LaunchCosts> launches = measure_launches(device.value(), options.n_threads, {});
-    if (!launches) return launches.error();
-    if (launches.value().graph) cpu.graph_us = *launches.value().graph * 1e6;
+    if (const Status probed = probe_basics(device.value(), cpu); !probed) return probed.error();
     run.identify(gpu.value());
     progress.begin_part(0.05, 0.3);
     if (gpu.value() != nullptr) {
@@ -167,6 +180,7 @@ Result<Measured> measure_cpu(const ProfilerOptions& options,
     progress.begin_part(gpu.value() != nullptr ? 0.3 : 0.05, 1);
     Result<MeasuredOps> ops = run.time_ops(device.value(), gpu.value(), cases);
     if (!ops) return ops.error();
+    if (const Status again = probe_basics(device.value(), cpu); !again) return again.error();
     put_ops(ops.value(), cpu);
     set_loaded(ops.value(), cpu, run.measured.profile.link);
     run.measured.profile.cpu = std::move(cpu);

@@ -60,9 +60,21 @@ const std::vector<OpRow>& rows_of(const MachineProfile& profile) {
     return profile.cpu ? profile.cpu->rows : profile.gpu->rows;
 }
 
+// A line for each of the first few, and one for the rest.
+std::string listed(const char* word, const std::vector<std::string>& sentences) {
+    std::string text;
+    const std::size_t shown = std::min(kMostLeftOut, sentences.size());
+    for (std::size_t i = 0; i < shown; i++) text += fmt::format("{}: {}\n", word, sentences[i]);
+    if (shown < sentences.size()) {
+        text += fmt::format("{}: {} more\n", word, sentences.size() - shown);
+    }
+    return text;
+}
+
 std::string text_report(const ProfilerOptions& options, const Measured& measured, Seconds took) {
     const MachineProfile& profile = measured.profile;
     const std::vector<OpRow>& rows = rows_of(profile);
+    const std::vector<std::string>& unreached = measured.unreached;
     const auto noisy = std::count_if(
         rows.begin(), rows.end(), [](const OpRow& row) { return row.noisy_percent.has_value(); });
     std::string text = fmt::format(
@@ -71,7 +83,7 @@ std::string text_report(const ProfilerOptions& options, const Measured& measured
         rows.size(),
         took,
         noisy > 0 ? fmt::format(", {} noisy", noisy) : "",
-        measured.n_unreached > 0 ? fmt::format(", no time for {} more", measured.n_unreached) : "");
+        unreached.empty() ? "" : fmt::format(", no time for {} more", unreached.size()));
     const std::string& name = profile.cpu ? profile.cpu_name : profile.gpu_name;
     if (!name.empty()) text += fmt::format("  {}\n", name);
     for (const Figure& figure : figures_of(profile)) {
@@ -79,14 +91,7 @@ std::string text_report(const ProfilerOptions& options, const Measured& measured
         text += fmt::format("  {:<24}{:>10.5g} {}\n", figure.text, *figure.value, figure.unit);
     }
     for (const std::string& note : measured.notes) text += fmt::format("note: {}\n", note);
-    const std::size_t shown = std::min(kMostLeftOut, measured.left_out.size());
-    for (std::size_t i = 0; i < shown; i++) {
-        text += fmt::format("left out: {}\n", measured.left_out[i]);
-    }
-    if (shown < measured.left_out.size()) {
-        text += fmt::format("left out: {} more\n", measured.left_out.size() - shown);
-    }
-    return text;
+    return text + listed("left out", measured.left_out) + listed("no time for", unreached);
 }
 
 Json row_json(const OpRow& row) {
@@ -112,7 +117,7 @@ std::string json_report(const ProfilerOptions& options, const Measured& measured
                  {"seconds", took},
                  {"cpu", measured.profile.cpu_name},
                  {"gpu", measured.profile.gpu_name},
-                 {"unreached", measured.n_unreached},
+                 {"unreached", measured.unreached},
                  {"notes", measured.notes},
                  {"left_out", measured.left_out}};
     Json& figures = json["figures"] = Json::object();
