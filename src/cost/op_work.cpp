@@ -6,6 +6,7 @@
 
 #include "cost/kv_reach.h"
 #include "machine/quant.h"
+#include "machine/row_name.h"
 
 namespace pshard {
 
@@ -229,6 +230,15 @@ OpWork work_of(const Sources& in) {
     return other_work(in);
 }
 
+OpWork named_work(const Sources& in) {
+    OpWork work;
+    if (!computes_nothing(in.node)) work = work_of(in);
+    work.op = in.node.op;
+    if (in.node.op == "MUL" && in.count() >= 2)
+        work.op = row_name(in.node.op, in.at(0).shape, in.at(1).shape);
+    return work;
+}
+
 }  // namespace
 
 TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& inventory) {
@@ -265,11 +275,7 @@ OpWork op_work(const Graph& graph,
                std::size_t index,
                const Inventory& inventory,
                const KvReach& reach) {
-    const Node& node = graph.nodes.at(index);
-    OpWork work;
-    if (!computes_nothing(node)) work = work_of(Sources(graph, node, inventory, reach));
-    work.op = node.op;
-    return work;
+    return named_work(Sources(graph, graph.nodes.at(index), inventory, reach));
 }
 
 OpWork op_work(const Node& node,
@@ -277,10 +283,7 @@ OpWork op_work(const Node& node,
                const Inventory& inventory,
                std::uint32_t depth_tokens) {
     const KvReach reach = kv_reach(graph, inventory, depth_tokens);
-    OpWork work;
-    if (!computes_nothing(node)) work = work_of(Sources(graph, node, inventory, reach));
-    work.op = node.op;
-    return work;
+    return named_work(Sources(graph, node, inventory, reach));
 }
 
 }  // namespace pshard

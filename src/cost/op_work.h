@@ -25,7 +25,7 @@ enum class OpFamily : std::uint8_t {
 
 struct OpWork {
     OpFamily family = OpFamily::View;
-    std::string_view op{};     // the node's own; lives as long as the graph
+    std::string_view op{};     // as profiles name it (machine/row_name.h); lives as the graph does
     std::string_view quant{};  // ggml type of what is streamed: weight, K cache, or the output
     double flops = 0;
     double bytes = 0;  // read and written

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cost/rate_table.h"
+#include "machine/row_name.h"
 
 namespace pshard {
 
@@ -47,9 +48,11 @@ RateQuery memory_rate(const OpWork& work, const ProcessorRates& rates) {
 
 Seconds at_rate(double work, double per_second) { return per_second > 0 ? work / per_second : 0; }
 
-// The whole of an op that has rows of its own name; nullopt: it has none.
+// The whole of an op that has rows of its own name; nullopt: it has none. A profile that knows no
+// multiplication by a column prices it as any other.
 std::optional<OpTime> measured_time(const OpWork& work, const ProcessorRates& rates) {
-    const auto rows = rates.others.find(work.op);
+    auto rows = rates.others.find(work.op);
+    if (rows == rates.others.end() && work.op == kMulByColumn) rows = rates.others.find("MUL");
     if (rows == rates.others.end() || work.size <= 0) return std::nullopt;
     const Seconds seconds = at_rate(work.bytes, rows->second.at(1, work.size) * 1e9);
     return OpTime{seconds + rates.launch_seconds,

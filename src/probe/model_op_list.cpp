@@ -3,6 +3,7 @@
 #include <set>
 #include <string_view>
 
+#include "machine/row_name.h"
 #include "probe/op_lists.h"
 
 namespace pshard {
@@ -99,6 +100,7 @@ std::optional<OpCase> element_case(const Node& node, const Operands& in) {
         if (in[0].type != "f32" || node.shape[0] > shape[0]) return std::nullopt;
         c.shape = {shape[0], shape[1] * shape[2] * shape[3], 1, 1};
         c.n_tokens = c.shape[1];
+        if (in.size() >= 2) c.op = row_name(node.op, shape, in[1].shape);
         return c;
     }
     if (node.op == "ROPE") {

@@ -20,8 +20,9 @@ enum class Routing : std::uint8_t {
 
 // Fields that an op does not have stay as they are.
 struct OpCase {
-    std::string op{};    // as ggml and Node::op name it: "MUL_MAT", "FLASH_ATTN_EXT", "SWIGLU"
-    std::string type{};  // ggml type: of the weight, of K and V, else of the result
+    // As ggml and Node::op name it: "MUL_MAT", "FLASH_ATTN_EXT", "SWIGLU"; or machine/row_name.h.
+    std::string op{};
+    std::string type{};         // ggml type: of the weight, of K and V, else of the result
     std::int64_t n_tokens = 1;  // rows of the batch
 
     // MUL_MAT, MUL_MAT_ID: the weight is [k, n], for each expert

@@ -93,6 +93,7 @@ public:
     void small_ops(const Batches& batches) {
         for (const char* op : {"RMS_NORM", "MUL", "ADD"})
             element(op, "f32", {4096, 1, 1, 1}, batches);
+        element("MUL_COLUMN", "f32", {2048, 8, 1, 1}, batches);
         element("SWIGLU", "f32", {8192, 1, 1, 1}, batches);
         element("ROPE", "f32", {128, 32, 1, 1}, batches);
         element("SET_ROWS", "f16", {1024, 1, 1, 1}, batches);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <map>
 
+#include "machine/row_name.h"
+
 namespace pshard {
 
 namespace {
@@ -64,6 +66,10 @@ ggml_tensor* flash_attention(const Maker& m) {
                                scale,
                                0.0F,
                                0.0F);
+}
+
+ggml_tensor* mul_by_column(const Maker& m) {
+    return ggml_mul(m.context, m.input(), m.activation({1, m.c.shape[1], m.c.shape[2], 1}));
 }
 
 ggml_tensor* rope(const Maker& m) {
@@ -149,6 +155,7 @@ const std::map<std::string_view, Build>& builders() {
         {"NORM", [](const Maker& m) { return ggml_norm(m.context, m.input(), 1e-6F); }},
         {"L2_NORM", [](const Maker& m) { return ggml_l2_norm(m.context, m.input(), 1e-6F); }},
         {"MUL", [](const Maker& m) { return ggml_mul(m.context, m.input(), m.column_weights()); }},
+        {kMulByColumn, mul_by_column},
         {"ADD", [](const Maker& m) { return ggml_add(m.context, m.input(), m.input()); }},
         {"SCALE", [](const Maker& m) { return ggml_scale(m.context, m.input(), 0.5F); }},
         {"SILU", [](const Maker& m) { return ggml_silu(m.context, m.input()); }},

@@ -163,6 +163,16 @@ TEST(OpWork, CountsElementwiseOps) {
     }
 }
 
+// The weights of 4 experts for each of 8 tokens, against a norm's.
+TEST(OpWork, NamesAMulByAColumn) {
+    GraphBuilder b(8);
+    const Ref x = b.input("f32", {64, 4, 8, 1});
+    b.node("MUL", "f32", {64, 4, 8, 1}, {x, b.input("f32", {1, 4, 8, 1})});
+    b.node("MUL", "f32", {64, 4, 8, 1}, {x, b.input("f32", {64, 1, 1, 1})});
+    EXPECT_EQ(op_work(b.graph.nodes[0], b.graph, b.inventory, 0).op, "MUL_COLUMN");
+    EXPECT_EQ(op_work(b.graph.nodes[1], b.graph, b.inventory, 0).op, "MUL");
+}
+
 // 10 tokens, 3 heads of 4 with a 4x4 state each: 8 flops per element and state row, 10 steps.
 TEST(OpWork, CountsTheStepsOfARecurrence) {
     GraphBuilder b(10);

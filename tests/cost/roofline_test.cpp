@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cost/toy_profile.h"
+#include "machine/row_name.h"
 
 namespace pshard {
 namespace {
@@ -163,6 +164,23 @@ TEST(OpTime, TakesRowsOfOtherOpsByTheirName) {
     EXPECT_DOUBLE_EQ(time_of(norm, Processor::Gpu, toy).seconds, 200);
     norm.op = "ADD";
     EXPECT_DOUBLE_EQ(time_of(norm, Processor::Gpu, toy).seconds, 800);
+}
+
+// 4 bytes/s for a MUL by a row, 1 for one by a column; where that is not known, 4 for both.
+TEST(OpTime, TellsAMulByAColumnFromOneByARow) {
+    MachineProfile toy = toy_profile();
+    OpRow row{.op = "MUL", .quant = "f32", .gb_per_s = 4 * kOne, .gflops = kOne};
+    row.n_elements = 100;
+    toy.gpu->rows.push_back(row);
+    OpWork mul{.family = OpFamily::Other, .op = kMulByColumn, .bytes = 800};
+    mul.size = 100;
+    EXPECT_DOUBLE_EQ(time_of(mul, Processor::Gpu, toy).seconds, 200);
+    row.op = kMulByColumn;
+    row.gb_per_s = kOne;
+    toy.gpu->rows.push_back(row);
+    EXPECT_DOUBLE_EQ(time_of(mul, Processor::Gpu, toy).seconds, 800);
+    mul.op = "MUL";
+    EXPECT_DOUBLE_EQ(time_of(mul, Processor::Gpu, toy).seconds, 200);
 }
 
 OpRow random_row(std::mt19937& random) {

@@ -52,6 +52,9 @@ TEST(ModelOpList, HoldsTheShapesTypesAndBatchesOfADenseModel) {
 
 TEST(ModelOpList, HoldsRoutedExpertsAndNamesEachCaseOnce) {
     const std::vector<OpCase> cases = model_op_list(captured("Qwen3-30B-A3B", {16}));
+    // 8 experts of 16 tokens, each by its weight; flat, since the op does not care.
+    EXPECT_TRUE(has(
+        cases, {.op = "MUL_COLUMN", .type = "f32", .n_tokens = 128, .shape = {2048, 128, 1, 1}}));
     EXPECT_TRUE(has(cases,
                     {.op = "MUL_MAT_ID",
                      .type = "q4_K",
