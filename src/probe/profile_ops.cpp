@@ -206,11 +206,34 @@ private:
     std::vector<Visited> timed_{};  // one for each row
 };
 
+// What a recurrence over many tokens reaches.
+struct Recurrence {
+    double gflops = 0;
+    Seconds step_seconds = 0;  // of a token
+};
+
+// Of the row with the most tokens: [d, heads, tokens], 8 d flops for each element, and a state of
+// d x d for each head behind them.
+std::optional<Recurrence> recurrence_of(const std::vector<OpRow>& rows) {
+    const OpRow* longest = nullptr;
+    for (const OpRow& row : rows) {
+        if (row.op != "GATED_DELTA_NET") continue;
+        if (longest == nullptr || row.n_tokens > longest->n_tokens) longest = &row;
+    }
+    if (longest == nullptr) return std::nullopt;
+    const double d = double(longest->head_dim);
+    const double tokens = double(longest->n_tokens);
+    const double heads = double(longest->n_elements) / (d * (tokens + d));
+    const Seconds step = 8 * d * d * heads / (longest->gflops * 1e9);
+    return Recurrence{longest->gflops, step};
+}
+
 }  // namespace
 
 void put_ops(const MeasuredOps& ops, CpuProfile& cpu) {
     cpu.launch_us = ops.launch_seconds * 1e6;
     cpu.rows = ops.rows;
+    if (const auto found = recurrence_of(cpu.rows)) cpu.vector_gflops = found->gflops;
     cpu.dram_gb_per_s = std::max(cpu.dram_gb_per_s.value_or(0), streamed_gb_per_s(cpu.rows));
     finish_ridges(cpu.rows, *cpu.dram_gb_per_s);
 }
@@ -219,6 +242,10 @@ void put_ops(const MeasuredOps& ops, GpuProfile& gpu) {
     gpu.launch_us = ops.launch_seconds * 1e6;
     if (ops.share_under_copies) gpu.copy_efficiency_percent = 100 * *ops.share_under_copies;
     gpu.rows = ops.rows;
+    if (const auto found = recurrence_of(gpu.rows)) {
+        gpu.vector_gflops = found->gflops;
+        gpu.scan_step_us = found->step_seconds * 1e6;
+    }
     for (const OpRow& row : gpu.rows) {
         if (row.intensity <= kComputeBound) continue;
         gpu.peak_gflops = std::max(gpu.peak_gflops.value_or(0), row.gflops);

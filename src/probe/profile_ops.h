@@ -54,8 +54,8 @@ struct MeasuredOps {
                                               const std::vector<OpCase>& cases,
                                               const ProfileOpsOptions& options);
 
-// Rows with their ridges, launch and memory bandwidth of a CPU whose bandwidth was probed: the
-// probe's, or what the rows streamed where that is more.
+// Rows with their ridges, launch, what a recurrence reaches, and memory bandwidth of a CPU whose
+// bandwidth was probed: the probe's, or what the rows streamed where that is more.
 void put_ops(const MeasuredOps& ops, CpuProfile& cpu);
 
 // The same of a GPU: its bandwidth is what matmuls of one token streamed (an op on activations runs

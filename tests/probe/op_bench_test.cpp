@@ -211,6 +211,24 @@ TEST(ProfileOps, TakesAGpusBandwidthFromWhatStreamed) {
     EXPECT_FALSE(unknown.memory_gb_per_s);
 }
 
+// A token of 2 heads of 4 x 4 takes 8*4*4*2 = 256 flops: 0.5 s at 512 a second. Measured over 16
+// tokens; the row of one token does not count.
+TEST(ProfileOps, TakesWhatARecurrenceReachesFromTheLongest) {
+    const OpCase scan{
+        .op = "GATED_DELTA_NET", .type = "f32", .n_tokens = 16, .shape = {4, 2, 16, 1}};
+    OpCase single = scan;
+    single.n_tokens = single.shape[2] = 1;
+    MeasuredOps ops;
+    ops.rows = {row_of(scan, 8), row_of(single, 8)};
+    GpuProfile gpu;
+    put_ops(ops, gpu);
+    EXPECT_DOUBLE_EQ(*gpu.scan_step_us, 0.5e6);
+    EXPECT_DOUBLE_EQ(*gpu.vector_gflops, 512e-9);
+    CpuProfile cpu;
+    put_ops(ops, cpu);
+    EXPECT_DOUBLE_EQ(*cpu.vector_gflops, 512e-9);
+}
+
 TEST(ProfileOps, EndsAtTheTimeLimitAndWhenTheUserWantsTo) {
     ProfileOpsOptions options;
     options.bench = brief();

@@ -25,6 +25,7 @@ std::vector<Figure> cpu_figures(const MachineProfile& profile) {
     return {{"dram_gb_per_s", "memory bandwidth", cpu.dram_gb_per_s, "GB/s"},
             {"launch_us", "per node", cpu.launch_us, "us"},
             {"graph_us", "per graph", cpu.graph_us, "us"},
+            {"vector_gflops", "recurrences", cpu.vector_gflops, "GFLOP/s"},
             {"copy_efficiency_percent", "CPU under copies", cpu.copy_efficiency_percent, "%"},
             {"h2d_gb_per_s", "host to device", link.standalone_gb_per_s, "GB/s"},
             {"d2h_gb_per_s", "device to host", link.d2h_gb_per_s, "GB/s"},
@@ -43,6 +44,8 @@ std::vector<Figure> cpu_figures(const MachineProfile& profile) {
 std::vector<Figure> gpu_figures(const GpuProfile& gpu) {
     return {{"memory_gb_per_s", "memory bandwidth", gpu.memory_gb_per_s, "GB/s"},
             {"peak_gflops", "peak", gpu.peak_gflops, "GFLOP/s"},
+            {"vector_gflops", "recurrences", gpu.vector_gflops, "GFLOP/s"},
+            {"scan_step_us", "per step of those", gpu.scan_step_us, "us"},
             {"memory_mib", "memory", gpu.memory_mib, "MiB"},
             {"overhead_mib", "outside of allocations", gpu.overhead_mib, "MiB"},
             {"launch_us", "per kernel", gpu.launch_us, "us"},
