@@ -7,6 +7,7 @@
 #include <ggml-impl.h>
 
 #include "simgpu/gpu.h"
+#include "simgpu/indexed_reads.h"
 #include "simgpu/kernels.h"
 #include "simgpu/recorder.h"
 #include "simgpu/tensor_access.h"
@@ -159,21 +160,33 @@ bool cpy_tensor_async(ggml_backend_t backend_source,
     return true;
 }
 
+// Tells the checker of all nodes; returns the checks that must wait for their node's turn.
+std::vector<Kernels::Stop> announce(Stream& stream, const GraphCopy& graph) {
+    std::vector<Kernels::Stop> stops;
+    Watch& watch = stream.gpu.watch;
+    const std::vector<const ggml_tensor*> nodes = graph.nodes();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const ggml_tensor* node = nodes[i];
+        if (touches_nothing(node)) continue;
+        ++stream.gpu.n_kernels;
+        if (!watch.on()) continue;
+        if (auto read = indexed_read(node, static_cast<int>(i), watch)) {
+            stops.push_back({read->node, [&watch, node, read = *read, actor = stream.actor] {
+                                 check_indices(node, read, actor, watch);
+                             }});
+        }
+        watch.run(stream.actor, operation_name(node), accesses_of(node));
+    }
+    return stops;
+}
+
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     if (graph->n_nodes == 0) return GGML_STATUS_SUCCESS;
     Stream& stream = stream_of(backend);
-    Gpu& gpu = stream.gpu;
     const std::shared_ptr<const GraphCopy> copy = stream.recorder.graph_for(*graph);
-    for (const ggml_tensor* node : copy->nodes()) {
-        if (touches_nothing(node)) continue;
-        ++gpu.n_kernels;
-        if (gpu.watch.on()) {
-            gpu.watch.run(stream.actor, operation_name(node), accesses_of(node));
-        }
-    }
-    stream.queue.push([&stream, copy] {
+    stream.queue.push([&stream, copy, stops = announce(stream, *copy)] {
         if (!stream.kernels) stream.kernels.emplace(stream.gpu.settings);
-        stream.kernels->run(copy->graph());
+        stream.kernels->run(copy->graph(), stops);
     });
     return GGML_STATUS_SUCCESS;
 }
@@ -215,6 +228,8 @@ ggml_guid_t guid() {
 }
 
 }  // namespace
+
+WorkQueue& queue_of(ggml_backend_t backend) { return stream_of(backend).queue; }
 
 ggml_backend_event_t event_new(ggml_backend_dev_t device) {
     return new ggml_backend_event{device, new Event};

@@ -174,11 +174,17 @@ std::vector<Fault> Checker::run(Actor actor,
     std::vector<Fault> faults;
     for (const Access& access : accesses) {
         if (access.range.begin >= access.range.end) continue;
+        const std::size_t n_before = faults.size();
         if (access.writes) {
             write(now, access, faults);
         } else {
             read(now, access, faults);
         }
+        const auto said = [&](const Fault& fault) {
+            return fault.kind == faults.back().kind && fault.tensor == access.tensor;
+        };
+        if (faults.size() == n_before || n_before == 0) continue;
+        if (std::any_of(faults.begin(), faults.end() - 1, said)) faults.pop_back();
     }
     const auto is_past = [this](const Mark& mark) { return ordered(mark, kHost); };
     device_.tidy(is_past);

@@ -74,8 +74,9 @@ public:
     void allocate(Range range);
     void release(Range range);
 
-    // One operation and all that it touches. Its own accesses are in order. One fault at most for
-    // each access; what it says is noted nevertheless, so that one fault does not make the next.
+    // One operation and all that it touches. Its own accesses are in order. One fault of a kind at
+    // most for each tensor; what it says is noted nevertheless, so that one fault does not make the
+    // next.
     std::vector<Fault> run(Actor actor,
                            std::string_view operation,
                            std::span<const Access> accesses);

@@ -64,6 +64,9 @@ void make_reg(Gpu& gpu);
 // A stream of the device.
 [[nodiscard]] ggml_backend_t make_backend(Gpu& gpu);
 
+// What such a stream works off.
+[[nodiscard]] WorkQueue& queue_of(ggml_backend_t backend);
+
 // Whether the tensor's values lie in this device's memory.
 [[nodiscard]] bool is_on(const Gpu& gpu, const ggml_tensor* tensor);
 

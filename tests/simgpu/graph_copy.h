@@ -17,7 +17,7 @@ class GraphCopy {
 public:
     explicit GraphCopy(const ggml_cgraph& original);
 
-    [[nodiscard]] ggml_cgraph* graph() const { return graph_; }
+    [[nodiscard]] const ggml_cgraph* graph() const { return graph_; }
 
     [[nodiscard]] std::vector<const ggml_tensor*> nodes() const;
 

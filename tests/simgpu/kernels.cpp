@@ -81,13 +81,27 @@ Kernels::Kernels(const Settings& settings) : settings_(settings) {
     if (set_n_threads != nullptr) set_n_threads(cpu_.get(), settings.n_threads);
 }
 
-void Kernels::run(ggml_cgraph* graph) {
+void Kernels::run_nodes(const ggml_cgraph* graph, int first, int last) {
+    if (first == last) return;
+    ggml_cgraph part = *graph;
+    part.nodes += first;
+    part.n_nodes = last - first;
+    if (ggml_backend_graph_compute(cpu_.get(), &part) != GGML_STATUS_SUCCESS) {
+        GGML_ABORT("simgpu: the CPU backend could not compute a graph");
+    }
+}
+
+void Kernels::run(const ggml_cgraph* graph, const std::vector<Stop>& stops) {
     const Clock::time_point start = Clock::now();
     double least = 0;
     for (int i = 0; i < graph->n_nodes; ++i) least += node_seconds(graph->nodes[i], settings_);
-    if (ggml_backend_graph_compute(cpu_.get(), graph) != GGML_STATUS_SUCCESS) {
-        GGML_ABORT("simgpu: the CPU backend could not compute a graph");
+    int done = 0;
+    for (const Stop& stop : stops) {
+        run_nodes(graph, done, stop.node);
+        stop.before();
+        done = stop.node;
     }
+    run_nodes(graph, done, graph->n_nodes);
     std::this_thread::sleep_until(start + seconds(least));
 }
 

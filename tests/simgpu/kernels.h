@@ -2,7 +2,9 @@
 // to be.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include <ggml-backend.h>
 
@@ -28,10 +30,18 @@ class Kernels {
 public:
     explicit Kernels(const Settings& settings);
 
-    // Returns when all is computed; ends the program where the CPU backend fails.
-    void run(ggml_cgraph* graph);
+    struct Stop {
+        int node = 0;
+        std::function<void()> before{};  // called when all nodes before it are computed
+    };
+
+    // Returns when all is computed; ends the program where the CPU backend fails. `stops`: in the
+    // order of their nodes.
+    void run(const ggml_cgraph* graph, const std::vector<Stop>& stops = {});
 
 private:
+    void run_nodes(const ggml_cgraph* graph, int first, int last);
+
     struct BackendFree {
         void operator()(ggml_backend_t backend) const { ggml_backend_free(backend); }
     };

@@ -23,11 +23,6 @@ void add_accesses(const ggml_tensor* tensor, bool writes, std::vector<Access>& a
     }
 }
 
-// The values of the operand may be used in part: what the node's indices name.
-bool reads_by_index(const ggml_tensor* node, int source) {
-    return source == 0 && (node->op == GGML_OP_MUL_MAT_ID || node->op == GGML_OP_GET_ROWS);
-}
-
 }  // namespace
 
 Range range_of(const void* data, std::size_t bytes) {
@@ -57,6 +52,10 @@ std::vector<Range> extents_of(const ggml_tensor* tensor) {
     return rows;
 }
 
+bool reads_by_index(const ggml_tensor* node) {
+    return node->op == GGML_OP_MUL_MAT_ID || node->op == GGML_OP_GET_ROWS;
+}
+
 bool touches_nothing(const ggml_tensor* node) {
     if (ggml_is_empty(node)) return true;
     switch (node->op) {
@@ -81,7 +80,7 @@ std::vector<Access> accesses_of(const ggml_tensor* node) {
         if (node->op == GGML_OP_CPY && i == 1) continue;
         if (node->op == GGML_OP_SET_ROWS && i == 2) continue;
         add_accesses(source, false, accesses);
-        if (!reads_by_index(node, i)) continue;
+        if (i != 0 || !reads_by_index(node)) continue;
         for (std::size_t k = first; k < accesses.size(); ++k) accesses[k].needs_all = false;
     }
     add_accesses(node, true, accesses);

@@ -19,6 +19,9 @@ namespace pshard::simgpu {
 // Whether a node computes nothing: views, and nodes without values.
 [[nodiscard]] bool touches_nothing(const ggml_tensor* node);
 
+// Whether a node's first source is used in part: the experts or rows that its indices name.
+[[nodiscard]] bool reads_by_index(const ggml_tensor* node);
+
 // What a node reads and writes, reads first.
 [[nodiscard]] std::vector<Access> accesses_of(const ggml_tensor* node);
 
