@@ -201,7 +201,8 @@ private:
         node.contiguous = ggml_is_contiguous(tensor);
         node.device_supports = around_.device.supports(*tensor);
         for (const ggml_tensor* source : tensor->src) {
-            if (source != nullptr) node.sources.push_back(ref_of(source));
+            const bool reads = source != nullptr && source != tensor;  // a cast names itself
+            if (reads) node.sources.push_back(ref_of(source));
         }
         if (tensor->view_src != nullptr) {
             node.has_storage = true;

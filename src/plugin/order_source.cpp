@@ -12,14 +12,57 @@
 namespace pshard {
 namespace {
 
-TierDemand demand_of(const Inventory& seen, const TierChoice& tier, const Placement& placement) {
+// One group for each layer that streams anything: what a graph in pieces may stream, too.
+std::vector<StreamGroup> groups_by_layer(const Inventory& seen, const Placement& placement) {
+    std::vector<StreamGroup> groups;
+    for (int layer = -1; layer < seen.n_layers; ++layer) {
+        StreamGroup group;
+        group.layer = layer;
+        for (std::size_t i = 0; i < seen.weights.size(); ++i) {
+            const bool member = seen.weights[i].layer == layer && is_streamed(placement.weights[i]);
+            if (member) group.weights.push_back(static_cast<int>(i));
+        }
+        for (std::size_t i = 0; i < seen.states.size(); ++i) {
+            const bool member = seen.states[i].layer == layer && is_streamed(placement.states[i]);
+            if (member) group.states.push_back(static_cast<int>(i));
+        }
+        if (!group.weights.empty() || !group.states.empty()) groups.push_back(group);
+    }
+    return groups;
+}
+
+TierDemand demand_of(const Inventory& seen,
+                     const TierChoice& tier,
+                     const Placement& placement,
+                     bool by_layers) {
     const StageCut cut = cut_stages(seen, *tier.graph, placement, tier.options);
     TierDemand demand;
     demand.placement = placement;
     demand.slots = slot_sizes(seen, cut.groups);
+    if (by_layers && !tier.options.slice_experts) {
+        const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, placement));
+        demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
+    }
     demand.scratch =
         layout_scratch(seen, *tier.graph, placement, cut, tier.options.offload).gpu.peak;
     return demand;
+}
+
+Result<Orders> packed_orders(const Inventory& seen,
+                             const std::vector<TierChoice>& choices,
+                             Bytes budget,
+                             bool by_layers) {
+    Orders orders;
+    std::vector<TierDemand> demands;
+    for (const TierChoice& tier : choices) {
+        Placement placement = expand(seen, tier.choice);
+        demands.push_back(demand_of(seen, tier, placement, by_layers));
+        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options});
+    }
+    Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
+    if (!arena) return arena.error();
+    orders.arena = std::move(arena).value();
+    return orders;
 }
 
 // Stock's op-offload is stock's: here a weight that stays in host memory is the CPU's.
@@ -117,17 +160,8 @@ private:
 Result<Orders> orders_of(const Inventory& seen,
                          const std::vector<TierChoice>& choices,
                          Bytes budget) {
-    Orders orders;
-    std::vector<TierDemand> demands;
-    for (const TierChoice& tier : choices) {
-        Placement placement = expand(seen, tier.choice);
-        demands.push_back(demand_of(seen, tier, placement));
-        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options});
-    }
-    Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
-    if (!arena) return arena.error();
-    orders.arena = std::move(arena).value();
-    return orders;
+    Result<Orders> roomy = packed_orders(seen, choices, budget, /*by_layers=*/true);
+    return roomy ? roomy : packed_orders(seen, choices, budget, /*by_layers=*/false);
 }
 
 Planner make_planner(PluginSettings settings, Log log) {

@@ -57,8 +57,8 @@ PlannedModel* Engine::owner_of(const HostBuffer& buffer) {
 void Engine::forget(HostBuffer& buffer) {
     const std::lock_guard lock(mutex_);
     idle();
-    drop_passes();
     drop_outlets(buffer.base(), buffer.bytes());
+    drop_passes();
     PlannedModel* owner = owner_of(buffer);
     if (owner == nullptr) return;
     for (const ggml_tensor* tensor : buffer.tensors) {

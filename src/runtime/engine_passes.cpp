@@ -143,7 +143,11 @@ Bytes Engine::budget_left() const {
 
 Status Engine::ensure_planned(PlannedModel& owner) {
     if (owner.planned()) return Done{};
-    if (loose_ && loose_.get() != &owner) loose_.reset();
+    if (loose_ && loose_.get() != &owner) {  // a model may have all of the budget
+        idle();
+        drop_passes();
+        loose_.reset();
+    }
     const Planner nothing = [](const Inventory&, Bytes) {
         Orders orders;
         orders.tiers.emplace_back();
@@ -175,6 +179,7 @@ Engine::Pass* Engine::cached(const ggml_cgraph& graph) {
 }
 
 void Engine::drop_passes() {
+    settle_outlets(nullptr);  // they lie where a pass has put them
     passes_.clear();
     last_pass_ = nullptr;
 }
@@ -202,10 +207,24 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const ggml_cgraph& graph,
     pass->place = owner.place(pass->tier, fallback);
     const Placement& placement = pass->place.placement;
     const StageCut cut = cut_stages(inventory, read.graph, placement, pass->place.options);
+    const SlotSizes slots = slot_sizes(inventory, cut.groups);
+    const SlotSizes& planned = pass->place.arena.slots;
+    if (slots.pair > planned.pair || slots.experts > planned.experts) {
+        return Error{fmt::format("a graph of {} tokens streams {:.1f} MiB at once, its plan has "
+                                 "slots for {:.1f} MiB",
+                                 read.graph.n_tokens,
+                                 in_mib(slots.total()),
+                                 in_mib(planned.total())),
+                     {}};
+    }
     const ScratchLayout scratch =
         layout_scratch(inventory, read.graph, placement, cut, OpOffload::Never);
     if (&owner == loose_.get()) {
         const Bytes left = budget_left() + owner.arena_bytes();
+        if (scratch.gpu.peak > owner.arena_bytes()) {
+            idle();
+            drop_passes();  // their addresses go
+        }
         if (Status grown = owner.grow_scratch(scratch.gpu.peak, left); !grown) return grown.error();
     }
     const Bytes room = owner.scratch_room(pass->place.arena);
@@ -303,7 +322,6 @@ void Engine::rotate() {
     if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
     busy_ = true;
     idle();
-    settle_outlets(nullptr);
     drop_passes();
     for (const auto& planned : models_) planned->release(executor_->gpu());
 }

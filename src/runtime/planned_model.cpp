@@ -7,10 +7,19 @@
 namespace pshard {
 namespace {
 
-Bytes end_of(const ArenaLayout& layout) {
+// Graphs that are computed in pieces keep more values alive than the whole that was planned.
+constexpr Bytes kSpareScratch = 8 * kMiB;
+
+// Of the arena: all that a tier uses, and some spare where the budget has it.
+Bytes size_of(const ArenaLayout& layout, Bytes budget) {
     Bytes end = 0;
-    for (const TierArena& tier : layout.tiers) end = std::max(end, tier.end);
-    return end;
+    Bytes scratch = 0;
+    for (const TierArena& tier : layout.tiers) {
+        end = std::max(end, tier.end);
+        scratch = std::max(scratch, tier.scratch);
+    }
+    const Bytes spare = kSpareScratch + scratch / 8;
+    return scratch == 0 ? end : std::max(end, std::min(budget, end + spare));
 }
 
 // A context that came after the plan: its states are the CPU's.
@@ -43,7 +52,7 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     Result<Orders> orders = planner(model.inventory(), budget);
     if (!orders) return orders.error();
     PSHARD_CHECK(!orders.value().tiers.empty());
-    const Bytes bytes = end_of(orders.value().arena);
+    const Bytes bytes = size_of(orders.value().arena, budget);
     if (bytes > budget) {
         return Error{fmt::format("the plan takes {:.1f} MiB of device memory, {:.1f} MiB more than "
                                  "the budget leaves; plan again with a smaller -mva",

@@ -66,11 +66,15 @@ std::optional<Ref> Shadows::ref_of(const ggml_tensor* tensor) const {
     return found->second;
 }
 
-// A node of the other device is read by a copy of its bytes.
-bool Shadows::is_copy(const ggml_tensor* tensor, Device device) const {
+// Bytes of their own: a node of the other device is read by a copy, and so is an input, which may
+// be a view of what an earlier graph made.
+bool Shadows::stands_alone(const ggml_tensor* tensor, Device device) const {
     const std::optional<Ref> ref = ref_of(tensor);
-    return ref && ref->kind == Ref::Kind::Node &&
-           graph_.cut.devices[static_cast<std::size_t>(ref->index)] != device;
+    if (!ref) return false;
+    const bool crosses =
+        ref->kind == Ref::Kind::Node &&
+        graph_.cut.devices[static_cast<std::size_t>(ref->index)] != device;
+    return crosses || ref->kind == Ref::Kind::Input;
 }
 
 Spot Shadows::in_arena(Bytes offset) const {
@@ -122,8 +126,7 @@ Spot Shadows::cpu_spot(const Ref& root) const {
 }
 
 Spot Shadows::spot_of(const ggml_tensor* tensor, Device device) const {
-    const bool copied = is_copy(tensor, device);
-    const ggml_tensor* root = copied ? tensor : root_of(tensor);
+    const ggml_tensor* root = stands_alone(tensor, device) ? tensor : root_of(tensor);
     const std::optional<Ref> ref = ref_of(root);
     if (!ref) return {};
     Spot spot = device == Device::Gpu ? gpu_spot(*ref) : cpu_spot(*ref);
@@ -148,7 +151,7 @@ Result<ggml_tensor*> Shadows::of(const ggml_tensor* tensor, Device device) {
     shadow->extra = nullptr;
     shadow->buffer = spot.buffer;
     shadow->data = spot.data;
-    if (is_copy(tensor, device)) {
+    if (stands_alone(tensor, device)) {
         shadow->op = GGML_OP_NONE;
         shadow->view_src = nullptr;
         shadow->view_offs = 0;

@@ -75,7 +75,7 @@ private:
     }
 
     void place_groups();
-    [[nodiscard]] bool is_copy(const ggml_tensor* tensor, Device device) const;
+    [[nodiscard]] bool stands_alone(const ggml_tensor* tensor, Device device) const;
     Spot spot_of(const ggml_tensor* tensor, Device device) const;
     Spot gpu_spot(const Ref& root) const;
     Spot cpu_spot(const Ref& root) const;
