@@ -6,10 +6,10 @@ set(PSHARD_TOOL_NAME_make_model pshard-make-model)
 set(PSHARD_TOOL_NAME_profiler_cpu llama-profiler-cpu)
 set(PSHARD_TOOL_NAME_profiler_gpu llama-profiler-gpu)
 
-# Folders of tools/ that several tools share, each a library.
-set(PSHARD_TOOL_SHARED_profiler_cpu profiler)
-set(PSHARD_TOOL_SHARED_profiler_gpu profiler)
-set(PSHARD_TOOL_SHARED_SOURCES_profiler "${PROJECT_SOURCE_DIR}/tools/plan_params/child.cpp")
+# Folders of tools/ that several tools share, each a library, before those that it needs itself.
+set(PSHARD_TOOL_SHARED_plan_params common)
+set(PSHARD_TOOL_SHARED_profiler_cpu profiler common)
+set(PSHARD_TOOL_SHARED_profiler_gpu profiler common)
 
 # The tools' programs all lie in one folder, as an installed package would have them.
 set(PSHARD_TOOL_DIR "${PROJECT_BINARY_DIR}/bin")
@@ -34,7 +34,7 @@ function(pshard_add_shared_folder folder)
         return()
     endif()
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/${folder}/*.cpp")
-    add_library(pshard_tools_${folder} STATIC ${sources} ${PSHARD_TOOL_SHARED_SOURCES_${folder}})
+    add_library(pshard_tools_${folder} STATIC ${sources})
     pshard_as_tool(pshard_tools_${folder})
     target_link_libraries(pshard_tools_${folder} PRIVATE nlohmann_json::nlohmann_json)
 endfunction()

@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "plan_params/log.h"
+#include "common/log.h"
 #include "plan_params/options.h"
 #include "plan_params/planner.h"
 

@@ -1,5 +1,5 @@
 // Work in a child process: whatever becomes of it is one Error, in time.
-#include "plan_params/child.h"
+#include "common/child.h"
 
 #include <chrono>
 #include <csignal>
@@ -12,8 +12,8 @@
 #include <gmock/gmock.h>
 
 // A tool's sources are part of its program only.
-#include "plan_params/child.cpp"
-#include "plan_params/log.cpp"
+#include "common/child.cpp"
+#include "common/log.cpp"
 
 namespace pshard::tool {
 namespace {

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "common/child.h"
+#include "common/log.h"
 #include "cost/transfer.h"
 #include "machine/identity.h"
 #include "machine/profile_text.h"
-#include "plan_params/child.h"
-#include "plan_params/log.h"
 #include "probe/devices.h"
 #include "probe/stand_in_profile.h"
 

@@ -11,9 +11,9 @@
 #include "base/atomic_file.h"
 #include "capture/capture.h"
 #include "capture/gguf_header.h"
+#include "common/child.h"
+#include "common/log.h"
 #include "inventory/inventory_text.h"
-#include "plan_params/child.h"
-#include "plan_params/log.h"
 #include "probe/devices.h"
 
 namespace pshard::tool {

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "common/log.h"
 #include "plan_params/budget.h"
 #include "plan_params/jobs.h"
-#include "plan_params/log.h"
 #include "plan_params/machine.h"
 #include "plan_params/model_source.h"
 #include "plan_params/static_args.h"

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "common/log.h"
 #include "plan_params/budget.h"
 #include "plan_params/jobs.h"
-#include "plan_params/log.h"
 #include "plan_params/machine.h"
 #include "plan_params/model_source.h"
 #include "search/evaluator.h"

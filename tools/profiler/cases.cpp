@@ -5,8 +5,8 @@
 
 #include "base/atomic_file.h"
 #include "capture/capture.h"
+#include "common/child.h"
 #include "inventory/inventory_text.h"
-#include "plan_params/child.h"
 #include "probe/op_lists.h"
 #include "profiler/measure.h"
 

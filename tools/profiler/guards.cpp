@@ -17,7 +17,7 @@
 #include <ggml.h>
 
 #include "base/units.h"
-#include "plan_params/log.h"
+#include "common/log.h"
 
 namespace pshard::tool {
 namespace {

@@ -8,8 +8,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "common/log.h"
 #include "machine/profile_text.h"
-#include "plan_params/log.h"
 #include "profiler/backends.h"
 #include "profiler/guards.h"
 #include "profiler/helper.h"

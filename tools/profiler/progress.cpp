@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "plan_params/log.h"
+#include "common/log.h"
 
 namespace pshard::tool {
 namespace {

@@ -1,5 +1,6 @@
-#include "plan_params/log.h"
+#include "common/log.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <utility>
 
@@ -22,7 +23,7 @@ std::string visible(const std::string& text) {
 }
 
 void log_line(const std::string& text) {
-    fmt::print(stderr, "llama-pshard-plan-params: {}\n", visible(text));
+    fmt::print(stderr, "{}: {}\n", program_invocation_short_name, visible(text));
 }
 
 SlowNotice::SlowNotice(std::string what) {

@@ -1,4 +1,4 @@
-#include "plan_params/child.h"
+#include "common/child.h"
 
 #include <cerrno>
 #include <chrono>
@@ -18,7 +18,7 @@
 
 #include <fmt/format.h>
 
-#include "plan_params/log.h"
+#include "common/log.h"
 
 namespace pshard::tool {
 namespace {

@@ -12,7 +12,7 @@ namespace pshard::tool {
 // One line: control bytes stand as \xNN.
 std::string visible(const std::string& text);
 
-// "llama-pshard-plan-params: TEXT", visible.
+// "PROGRAM: TEXT", visible.
 void log_line(const std::string& text);
 
 // Says what is going on if it is still going on after a second.
