@@ -46,7 +46,7 @@ public:
             visit_all(all, round, alone);
         }
         if (launch.failure) return *launch.failure;
-        measured_.launch_seconds = best_of(launch.rounds).median;
+        measured_.launch_seconds = pooled(launch.rounds).median;
         for (Visited& visited : all) keep(visited);
         if (options_.start_copies && !measured_.stopped) {
             if (Status timed = time_under_copies(alone); !timed) return timed.error();
@@ -122,7 +122,7 @@ private:
     void keep(Visited& visited) {
         if (visited.failure) return measured_.left_out.push_back(visited.failure->text());
         if (visited.rounds.empty()) return measured_.unreached.push_back(visited.op_case);
-        const Sample sample = best_of(visited.rounds);
+        const Sample sample = pooled(visited.rounds);
         OpRow row = row_of(visited.op_case, work_seconds(sample.median));
         if (sample.spread > options_.bench.sampling.max_spread) {
             row.noisy_percent = 100 * sample.spread;
@@ -183,7 +183,7 @@ private:
         for (const LoadedRow& timed : rows) {
             if (timed.rounds.empty()) continue;
             OpRow& row = measured_.rows[timed.row];
-            const Seconds seconds = work_seconds(best_of(timed.rounds).median);
+            const Seconds seconds = work_seconds(pooled(timed.rounds).median);
             const double gflops = case_flops(timed_[timed.row].op_case) / seconds / 1e9;
             const double bytes_per_second = timed.copied / double(timed.rounds.size());
             row.gflops_under_copies = gflops;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 
 #include "base/result.h"
 
@@ -46,18 +45,12 @@ Sample summarize(std::vector<Seconds> times) {
     return {median, median > 0 ? width / median : 0, static_cast<int>(times.size())};
 }
 
-Sample best_of(const std::vector<std::vector<Seconds>>& rounds) {
+Sample pooled(const std::vector<std::vector<Seconds>>& rounds) {
     std::vector<Seconds> all;
-    std::optional<Seconds> best;
     for (const std::vector<Seconds>& times : rounds) {
-        if (times.empty()) continue;
-        const Seconds median = summarize(times).median;
-        best = std::min(best.value_or(median), median);
         all.insert(all.end(), times.begin(), times.end());
     }
-    Sample sample = summarize(std::move(all));
-    sample.median = *best;
-    return sample;
+    return summarize(std::move(all));
 }
 
 Sample sample(const std::function<Seconds()>& measure, const SamplePolicy& policy) {

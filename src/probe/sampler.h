@@ -30,9 +30,8 @@ struct Sample {
 // Of at least one time.
 [[nodiscard]] Sample summarize(std::vector<Seconds> times);
 
-// Of several rounds: the median of the fastest, since whatever else runs can only slow one down;
-// the spread of all their times together. Rounds without times do not count; at least one has some.
-[[nodiscard]] Sample best_of(const std::vector<std::vector<Seconds>>& rounds);
+// The same of the times of several rounds, together.
+[[nodiscard]] Sample pooled(const std::vector<std::vector<Seconds>>& rounds);
 
 // One round: as many times as the policy wants, without a warm-up.
 [[nodiscard]] std::vector<Seconds> times_of(const std::function<Seconds()>& measure,
