@@ -32,11 +32,10 @@ Result<ggml_backend_dev_t> device_of(ggml_backend_reg_t registry,
         ggml_backend_dev_t device = ggml_backend_reg_dev_get(registry, i);
         if (name.empty() || name == ggml_backend_dev_name(device)) return device;
     }
-    return Error{fmt::format("PSHARD_DEVICE: {} has no device '{}' (it has: {})",
-                             path,
-                             name,
-                             names_of(registry)),
-                 {}};
+    return Error{
+        fmt::format(
+            "PSHARD_DEVICE: {} has no device '{}' (it has: {})", path, name, names_of(registry)),
+        {}};
 }
 
 // A backend that llama.cpp never sees: it is in no registry.
@@ -60,15 +59,14 @@ Result<ggml_backend_dev_t> load_privately(const std::string& wanted) {
     return device_of(registry, path, name);
 }
 
-Result<ggml_backend_dev_t> find_gpu_or_stand_in(const std::string& wanted,
-                                                ggml_backend_dev_t cpu) {
+Result<ggml_backend_dev_t> find_gpu_or_stand_in(const std::string& wanted, ggml_backend_dev_t cpu) {
     if (wanted.find('/') != std::string::npos) return load_privately(wanted);
     if (!wanted.empty()) {
         if (ggml_backend_dev_t named = ggml_backend_dev_by_name(wanted.c_str())) return named;
-        return Error{fmt::format("PSHARD_DEVICE: there is no device '{}' (there are: {})",
-                                 wanted,
-                                 known_names()),
-                     {}};
+        return Error{
+            fmt::format(
+                "PSHARD_DEVICE: there is no device '{}' (there are: {})", wanted, known_names()),
+            {}};
     }
     for (const auto type : {GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU}) {
         if (ggml_backend_dev_t gpu = ggml_backend_dev_by_type(type)) return gpu;

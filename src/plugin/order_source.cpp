@@ -3,13 +3,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "plugin/registry_source.h"
+#include "registry/registry_file.h"
 #include "search/search.h"
 #include "strategy/expand.h"
 
 namespace pshard {
+
+PlanChoice everything_resident(const Inventory& seen) {
+    PlanChoice choice;
+    choice.n_pinned = seen.n_layers;
+    choice.output_on_gpu = true;
+    return choice;
+}
+
+std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoice& choice) {
+    std::vector<TierChoice> choices;
+    for (const Graph& graph : seen.graphs) choices.push_back({graph.n_tokens, choice, {}, &graph});
+    return choices;
+}
+
 namespace {
 
 // One group for each layer that streams anything: what a graph in pieces may stream, too.
@@ -43,8 +60,10 @@ TierDemand demand_of(const Inventory& seen,
         const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, placement));
         demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
     }
-    demand.scratch =
+    const Bytes scratch =
         layout_scratch(seen, *tier.graph, placement, cut, tier.options.offload).gpu.peak;
+    const bool exact = tier.graph->n_tokens == tier.n_tokens || !tier.scratch;
+    demand.scratch = exact ? std::max(scratch, tier.scratch.value_or(0)) : *tier.scratch;
     return demand;
 }
 
@@ -78,19 +97,6 @@ std::string text_of(const PlanChoice& choice) {
                        choice.output_on_gpu ? "GPU" : "CPU");
 }
 
-PlanChoice everything_resident(const Inventory& seen) {
-    PlanChoice choice;
-    choice.n_pinned = seen.n_layers;
-    choice.output_on_gpu = true;
-    return choice;
-}
-
-std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoice& choice) {
-    std::vector<TierChoice> choices;
-    for (const Graph& graph : seen.graphs) choices.push_back({graph.n_tokens, choice, {}, &graph});
-    return choices;
-}
-
 // By memory alone: no profile is asked for here.
 std::vector<TierChoice> searched(const Inventory& seen,
                                  Bytes budget,
@@ -114,7 +120,9 @@ public:
         : settings_(std::move(settings)), log_(std::move(log)) {}
 
     Result<Orders> operator()(const Inventory& seen, Bytes budget) {
-        std::vector<TierChoice> choices = choose(seen, budget);
+        Result<std::vector<TierChoice>> chosen = choose(seen, budget);
+        if (!chosen) return chosen.error();
+        const std::vector<TierChoice>& choices = chosen.value();
         if (choices.empty()) {
             return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
                                      "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
@@ -127,8 +135,8 @@ public:
     }
 
 private:
-    std::vector<TierChoice> choose(const Inventory& seen, Bytes budget) {
-        if (settings_.forced.empty()) return searched(seen, budget, std::nullopt);
+    Result<std::vector<TierChoice>> choose(const Inventory& seen, Bytes budget) {
+        if (settings_.forced.empty()) return planned(seen, budget);
         const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
         if (!forced.n_pinned) return searched(seen, budget, forced.strategy);
         PlanChoice choice;
@@ -137,6 +145,41 @@ private:
         choice.n_attn_pinned = choice.n_pinned;
         choice.output_on_gpu = true;
         return same_in_all_tiers(seen, choice);
+    }
+
+    Result<std::vector<TierChoice>> planned(const Inventory& seen, Bytes budget) const {
+        Result<RegistryMatch> match = from_registry(seen, budget);
+        if (!match) return match.error();
+        if (!match.value().choices.empty()) {
+            log_(fmt::format("plan from {}", match.value().text));
+            return match.value().choices;
+        }
+        if (!settings_.plan_here) {
+            return Error{fmt::format("{}, and PSHARD_PLAN is off; run llama-pshard-plan-params "
+                                     "with this run's flags",
+                                     match.value().text),
+                         {}};
+        }
+        log_(
+            fmt::format("{}: planning here, by memory alone; llama-pshard-plan-params plans by "
+                        "speed",
+                        match.value().text));
+        return searched(seen, budget, std::nullopt);
+    }
+
+    // Fails if a registry is there and cannot be read.
+    Result<RegistryMatch> from_registry(const Inventory& seen, Bytes budget) const {
+        const std::optional<std::string> path = find_registry(settings_.registry);
+        if (!path) return RegistryMatch{{}, "no registry lies beside the model"};
+        if (!std::filesystem::exists(*path)) {
+            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", *path), {}};
+        }
+        const Result<RegistryReading> reading = load_registry(*path);
+        if (!reading) return reading.error();
+        for (const Error& warning : reading.value().warnings) log_(warning.text());
+        RegistryMatch match = match_registry(reading.value().registry, seen, budget);
+        match.text = fmt::format("{}: {}", *path, match.text);
+        return match;
     }
 
     void tell(const std::vector<TierChoice>& choices, const Orders& orders, Bytes budget) const {

@@ -1,5 +1,8 @@
-// Where the runtime's orders come from: forced by the environment, or searched for here.
+// Where the runtime's orders come from: the registry, a search here, or forced for tests.
 #pragma once
+
+#include <optional>
+#include <vector>
 
 #include "plugin/settings.h"
 #include "runtime/orders.h"
@@ -12,7 +15,12 @@ struct TierChoice {
     PlanChoice choice;
     StageOptions options;
     const Graph* graph = nullptr;
+    std::optional<Bytes> scratch{};  // what a planner has found that the tier needs
 };
+
+// Everything in VRAM; the same plan for each graph that was seen.
+PlanChoice everything_resident(const Inventory& seen);
+std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoice& choice);
 
 // Everything that follows from the choices, packed into one arena of at most `budget`.
 Result<Orders> orders_of(const Inventory& seen,

@@ -133,6 +133,7 @@ std::string lines_of(std::string_view word, std::span<const Field<Own>> table, c
 Hash64 weights_hash(const std::vector<Weight>& weights) {
     std::vector<std::string> lines;
     for (const Weight& weight : weights) {
+        if (weight.side == Side::Input) continue;
         lines.push_back(
             fmt::format("{} {} {}\n", weight.name, weight.type, fmt::join(weight.shape, " ")));
     }

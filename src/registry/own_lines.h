@@ -74,7 +74,8 @@ struct OwnTier {
     bool operator==(const OwnTier&) const = default;
 };
 
-// Hash of name, type and shape of each weight, in any order of `weights`.
+// Hash of name, type and shape of each weight that a device can hold, in any order of `weights`: a
+// backend never sees the others (Side::Input).
 Hash64 weights_hash(const std::vector<Weight>& weights);
 
 // Hash of the bytes of KV cache and recurrent state of each layer, in any order of `states`.

@@ -111,19 +111,13 @@ void backend_free(ggml_backend_t backend) {
     delete backend;
 }
 
-void backend_set_tensor_async(ggml_backend_t,
-                              ggml_tensor* tensor,
-                              const void* data,
-                              std::size_t offset,
-                              std::size_t size) {
+void backend_set_tensor_async(
+    ggml_backend_t, ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t size) {
     the_engine->write(*tensor, data, offset, size);
 }
 
-void backend_get_tensor_async(ggml_backend_t,
-                              const ggml_tensor* tensor,
-                              void* data,
-                              std::size_t offset,
-                              std::size_t size) {
+void backend_get_tensor_async(
+    ggml_backend_t, const ggml_tensor* tensor, void* data, std::size_t offset, std::size_t size) {
     the_engine->read(*tensor, data, offset, size);
 }
 
@@ -159,8 +153,22 @@ const ggml_backend_i kBackendInterface = {
 };
 
 ggml_guid_t backend_guid() {
-    static ggml_guid guid = {
-        0x70, 0x73, 0x68, 0x61, 0x72, 0x64, 0x2d, 0x30, 0x9a, 0x41, 0x5c, 0x0e, 0xb7, 0x33, 0x12, 0x01};
+    static ggml_guid guid = {0x70,
+                             0x73,
+                             0x68,
+                             0x61,
+                             0x72,
+                             0x64,
+                             0x2d,
+                             0x30,
+                             0x9a,
+                             0x41,
+                             0x5c,
+                             0x0e,
+                             0xb7,
+                             0x33,
+                             0x12,
+                             0x01};
     return &guid;
 }
 
@@ -177,7 +185,9 @@ void device_get_memory(ggml_backend_dev_t, std::size_t* free, std::size_t* total
     *total = kClaimedMemory;
 }
 
-enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) { return GGML_BACKEND_DEVICE_TYPE_GPU; }
+enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) {
+    return GGML_BACKEND_DEVICE_TYPE_GPU;
+}
 
 void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
     *props = {};

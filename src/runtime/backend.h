@@ -1,6 +1,7 @@
 // ggml's view of the runtime: the backend "PSHARD" with its one device, PSHARD0.
 //
-// One per process. Source: ggml/src/ggml-backend-impl.h of ggml v0.5.0 (GGML_BACKEND_API_VERSION 2).
+// One per process. Source: ggml/src/ggml-backend-impl.h of ggml v0.5.0 (GGML_BACKEND_API_VERSION
+// 2).
 #pragma once
 
 #include <ggml-backend.h>

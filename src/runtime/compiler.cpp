@@ -21,10 +21,7 @@ const std::array<std::byte, kMaxPadding> kZeroes{};
 class Compiler {
 public:
     Compiler(const PlacedGraph& graph, const Memories& memories)
-        : graph_(graph),
-          memories_(memories),
-          shadows_(graph, memories),
-          program_(std::make_unique<Program>()) {}
+        : graph_(graph), shadows_(graph, memories), program_(std::make_unique<Program>()) {}
 
     Status run() {
         begin_hash();
@@ -267,7 +264,6 @@ private:
     }
 
     const PlacedGraph& graph_;
-    const Memories& memories_;
     Shadows shadows_;
     std::unique_ptr<Program> program_;
     std::unordered_set<const ggml_tensor*> brought_;
@@ -276,8 +272,7 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph,
-                                         const Memories& memories) {
+Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph, const Memories& memories) {
     Compiler compiler(graph, memories);
     if (Status compiled = compiler.run(); !compiled) return compiled.error();
     return compiler.take();

@@ -22,8 +22,7 @@ Engine::~Engine() {
 Result<std::unique_ptr<Engine>> Engine::open(EngineSetup setup) {
     std::unique_ptr<Engine> engine(new Engine(std::move(setup)));
     const EngineSetup& given = engine->setup_;
-    Result<std::unique_ptr<Executor>> executor =
-        Executor::open(given.gpu, given.cpu, given.chaos);
+    Result<std::unique_ptr<Executor>> executor = Executor::open(given.gpu, given.cpu, given.chaos);
     if (!executor) return executor.error();
     engine->executor_ = std::move(executor).value();
     return engine;
@@ -63,7 +62,8 @@ void Engine::forget(HostBuffer& buffer) {
     if (owner == nullptr) return;
     for (const ggml_tensor* tensor : buffer.tensors) {
         const Ref* ref = owner->model.find(tensor);
-        if (ref != nullptr && ref->kind == Ref::Kind::State) owner->residency.drop_state(ref->index);
+        if (ref != nullptr && ref->kind == Ref::Kind::State)
+            owner->residency.drop_state(ref->index);
         cpu_weights_.forget(tensor);
     }
     if (!owner->model.forget(buffer)) return;

@@ -73,6 +73,9 @@ private:
 
     Pass* cached(const ggml_cgraph& graph);
     Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph);
+    Result<std::unique_ptr<Pass>> build_somehow(const ggml_cgraph& graph,
+                                                PlannedModel& owner,
+                                                const ReadGraph& read);
     Result<std::unique_ptr<Pass>> build_as(const ggml_cgraph& graph,
                                            PlannedModel& owner,
                                            const ReadGraph& read,
@@ -94,7 +97,7 @@ private:
     std::unique_ptr<Executor> executor_;
     CpuWeights cpu_weights_;
     std::vector<std::unique_ptr<PlannedModel>> models_;
-    std::unique_ptr<PlannedModel> loose_;  // for graphs of no model
+    std::unique_ptr<PlannedModel> loose_;        // for graphs of no model
     std::vector<std::unique_ptr<Pass>> passes_;  // most recent first
     Pass* last_pass_ = nullptr;
     std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched

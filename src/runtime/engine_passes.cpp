@@ -79,12 +79,11 @@ std::vector<int> written_states(const Graph& graph) {
 
 std::string_view reason_of(Fallback fallback) {
     switch (fallback) {
-        case Fallback::HostState:
-            return "with KV cache and states in host memory";
         case Fallback::NoStreams:
             return "with the CPU computing what would be streamed";
         case Fallback::Host:
             return "on the CPU";
+        case Fallback::HostState:
         case Fallback::None:
             break;
     }
@@ -117,7 +116,8 @@ PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
     }
     std::vector<HostBuffer*> states;
     for (HostBuffer* buffer : touched.others) {
-        if (owner_of(*buffer) == nullptr && holds_states(*buffer, touched)) states.push_back(buffer);
+        if (owner_of(*buffer) == nullptr && holds_states(*buffer, touched))
+            states.push_back(buffer);
     }
     attach_states(*owner, states);
     return *owner;
@@ -248,31 +248,35 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const ggml_cgraph& graph,
     return pass;
 }
 
+// As ordered; where that cannot be, in the fastest way that can, and says so.
+Result<std::unique_ptr<Engine::Pass>> Engine::build_somehow(const ggml_cgraph& graph,
+                                                            PlannedModel& owner,
+                                                            const ReadGraph& read) {
+    const bool piecewise = looks_into_state(read, owner.model);
+    const Fallback first = piecewise ? Fallback::HostState : Fallback::None;
+    Result<std::unique_ptr<Pass>> pass = build_as(graph, owner, read, first);
+    for (const Fallback fallback : {Fallback::NoStreams, Fallback::Host}) {
+        const bool keeps_state = fallback == Fallback::NoStreams;
+        if (pass || (piecewise && keeps_state)) continue;
+        const std::string reason = pass.error().text();
+        pass = build_as(graph, owner, read, fallback);
+        if (pass) setup_.log(fmt::format("{}: computed {}", reason, reason_of(fallback)));
+    }
+    return pass;
+}
+
 Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph) {
     PlannedModel& owner = model_of(graph);
     ReadGraph read = owner.model.read(graph);
     keep_lasting(read, graph);
     if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
     if (Status planned = ensure_planned(owner); !planned) return planned.error();
-    const bool piecewise = looks_into_state(read, owner.model);
-    Error reason;
-    for (const Fallback fallback :
-         {Fallback::None, Fallback::HostState, Fallback::NoStreams, Fallback::Host}) {
-        if (fallback == Fallback::None && piecewise) continue;
-        if (fallback == Fallback::HostState && !piecewise) continue;
-        Result<std::unique_ptr<Pass>> pass = build_as(graph, owner, read, fallback);
-        if (pass) {
-            if (!reason.message.empty()) {
-                setup_.log(fmt::format("{}: computed {}", reason.text(), reason_of(fallback)));
-            }
-            pass.value()->uid = graph.uid;
-            pass.value()->first = graph.nodes[0];
-            pass.value()->n_nodes = graph.n_nodes;
-            return pass;
-        }
-        reason = pass.error();
-    }
-    return reason;
+    Result<std::unique_ptr<Pass>> pass = build_somehow(graph, owner, read);
+    if (!pass) return pass;
+    pass.value()->uid = graph.uid;
+    pass.value()->first = graph.nodes[0];
+    pass.value()->n_nodes = graph.n_nodes;
+    return pass;
 }
 
 ggml_status Engine::compute(const ggml_cgraph& graph) {

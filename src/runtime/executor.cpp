@@ -129,8 +129,7 @@ void Executor::load(int index, int group) {
 void Executor::store(int index, int group) {
     for (const StateStore& state : program_->groups[at(group)].stores) {
         for (const auto& [begin, end] : written_ranges(state.rows)) {
-            download_->download(
-                *state.state.device, state.state.host + begin, begin, end - begin);
+            download_->download(*state.state.device, state.state.host + begin, begin, end - begin);
         }
     }
     download_->issue(now_->marks[at(index)]);
@@ -140,8 +139,7 @@ ggml_status Executor::compute(int index, int stage) {
     StageWork& work = program_->stages[at(stage)];
     bring(work);
     Queue& lane = work.device == Device::Gpu ? *gpu_ : *cpu_;
-    const ggml_status status =
-        work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
+    const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
     if (work.device == Device::Gpu) gpu_->issue(now_->marks[at(index)]);
     return status;
 }

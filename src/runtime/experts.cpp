@@ -13,10 +13,10 @@ std::vector<bool> named_experts(const ggml_tensor& ids, const std::byte* data, s
     for (std::int64_t row = 0; row < ids.ne[1]; ++row) {
         for (std::int64_t column = 0; column < ids.ne[0]; ++column) {
             std::int32_t id = 0;
-            std::memcpy(&id,
-                        data + static_cast<Bytes>(row) * ids.nb[1] +
-                            static_cast<Bytes>(column) * ids.nb[0],
-                        sizeof(id));
+            std::memcpy(
+                &id,
+                data + static_cast<Bytes>(row) * ids.nb[1] + static_cast<Bytes>(column) * ids.nb[0],
+                sizeof(id));
             if (id >= 0 && id < n) named[static_cast<std::size_t>(id)] = true;
         }
     }

@@ -94,7 +94,6 @@ struct Program {
 };
 
 // Fails if the plan leaves something out that the graph needs: names it.
-Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph,
-                                         const Memories& memories);
+Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph, const Memories& memories);
 
 }  // namespace pshard

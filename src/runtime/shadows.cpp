@@ -71,9 +71,8 @@ std::optional<Ref> Shadows::ref_of(const ggml_tensor* tensor) const {
 bool Shadows::stands_alone(const ggml_tensor* tensor, Device device) const {
     const std::optional<Ref> ref = ref_of(tensor);
     if (!ref) return false;
-    const bool crosses =
-        ref->kind == Ref::Kind::Node &&
-        graph_.cut.devices[static_cast<std::size_t>(ref->index)] != device;
+    const bool crosses = ref->kind == Ref::Kind::Node &&
+                         graph_.cut.devices[static_cast<std::size_t>(ref->index)] != device;
     return crosses || ref->kind == Ref::Kind::Input;
 }
 

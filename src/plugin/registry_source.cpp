@@ -1,0 +1,100 @@
+#include "plugin/registry_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "strategy/expand.h"
+
+namespace pshard {
+namespace {
+
+std::uint32_t largest_batch(const Inventory& seen) {
+    return seen.graphs.empty() ? 0 : seen.graphs.back().n_tokens;
+}
+
+// Empty: the variant's plans are for this model in this context.
+std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
+    const OwnVariant& own = variant.own;
+    if (!own.weights || !own.states) return "its plans do not say which model they are for";
+    if (*own.weights != weights_hash(seen.weights)) return "its plans are for another model";
+    if (*own.states != states_hash(seen.states)) {
+        return "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full)";
+    }
+    if (own.n_ubatch.value_or(0) < largest_batch(seen)) {
+        return fmt::format("its plans are for -ub {}, this run reserves {} tokens",
+                           own.n_ubatch.value_or(0),
+                           largest_batch(seen));
+    }
+    if (variant.budget_mib * kMiB > budget) {
+        return fmt::format("its plans need a budget of {} MiB, {:.0f} are left",
+                           variant.budget_mib,
+                           in_mib(budget));
+    }
+    return "";
+}
+
+// The graph of the tier, else one that is no smaller, else the largest.
+const Graph* sizing_graph(const Inventory& seen, std::uint32_t n_tokens) {
+    for (const Graph& graph : seen.graphs) {
+        if (graph.n_tokens >= n_tokens) return &graph;
+    }
+    return seen.graphs.empty() ? nullptr : &seen.graphs.back();
+}
+
+std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Inventory& seen) {
+    std::vector<TierChoice> choices;
+    for (const RegistryTier& tier : variant.tiers) {
+        const bool planned = tier.viable || tier.own.plan.has_value();
+        const Graph* graph = sizing_graph(seen, tier.bs);
+        if (!planned || graph == nullptr) continue;
+        TierChoice choice;
+        choice.n_tokens = tier.bs;
+        choice.choice = tier.own.plan.value_or(tier.choice);
+        choice.options.slice_experts = tier.own.slice_experts.value_or(false);
+        choice.graph = graph;
+        choice.scratch = tier.own.scratch;
+        choices.push_back(choice);
+    }
+    return choices;
+}
+
+}  // namespace
+
+RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget) {
+    const RegistryVariant* best = nullptr;
+    std::string reason = "it holds no plan";
+    for (const RegistrySection& section : registry.sections) {
+        for (const RegistryVariant& variant : section.variants) {
+            const std::string fault = mismatch(variant, seen, budget);
+            if (!fault.empty()) {
+                reason = fault;
+            } else if (best == nullptr || variant.budget_mib >= best->budget_mib) {
+                best = &variant;
+            }
+        }
+    }
+    if (best == nullptr) return {{}, reason};
+    if (best->baseline_vram_mib) {
+        return {same_in_all_tiers(seen, everything_resident(seen)),
+                fmt::format("the variant of {} MiB: the whole model fits", best->budget_mib)};
+    }
+    return {choices_of(*best, seen), fmt::format("the variant of {} MiB", best->budget_mib)};
+}
+
+std::optional<std::string> find_registry(const std::string& given) {
+    if (!given.empty()) return given;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        const std::size_t path = line.find('/');
+        if (path == std::string::npos || !line.ends_with(".gguf")) continue;
+        std::string beside = line.substr(path) + std::string(kRegistrySuffix);
+        std::error_code ignored;
+        if (std::filesystem::exists(beside, ignored)) return beside;
+    }
+    return std::nullopt;
+}
+
+}  // namespace pshard

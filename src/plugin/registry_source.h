@@ -1,0 +1,28 @@
+// Plans that llama-pshard-plan-params has left in a registry, matched by what the device sees.
+//
+// The published fingerprint has inputs that a device never sees (-c, -t, the file's size). So a
+// variant is taken if its own lines name these weights and these states, and a ubatch that holds
+// what llama.cpp reserved; of several, the largest budget that the device's budget holds.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/order_source.h"
+#include "registry/registry.h"
+
+namespace pshard {
+
+struct RegistryMatch {
+    std::vector<TierChoice> choices;  // empty: none matches
+    std::string text;                 // which plan, or why none
+};
+
+RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);
+
+// The registry to look into: `given`, else the one beside a model file that is mapped into this
+// process. nullopt: there is none.
+std::optional<std::string> find_registry(const std::string& given);
+
+}  // namespace pshard
