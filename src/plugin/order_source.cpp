@@ -60,10 +60,12 @@ TierDemand demand_of(const Inventory& seen,
         const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, placement));
         demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
     }
-    const Bytes scratch =
-        layout_scratch(seen, *tier.graph, placement, cut, tier.options.offload).gpu.peak;
-    const bool exact = tier.graph->n_tokens == tier.n_tokens || !tier.scratch;
-    demand.scratch = exact ? std::max(scratch, tier.scratch.value_or(0)) : *tier.scratch;
+    // llama.cpp reserves a row of logits for every token, which few runs ever ask for: the planner
+    // knows better.
+    demand.scratch =
+        tier.scratch
+            ? *tier.scratch
+            : layout_scratch(seen, *tier.graph, placement, cut, tier.options.offload).gpu.peak;
     return demand;
 }
 

@@ -61,6 +61,26 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
     return choices;
 }
 
+// The path of a line of /proc/self/maps, which begins with its first slash; an argument as it is.
+std::string name_in(const std::string& line, bool is_mapping) {
+    return is_mapping ? line.substr(std::min(line.find('/'), line.size())) : line;
+}
+
+// Model files that this process has mapped, and those that its command line names: llama.cpp may
+// have read and closed its file.
+std::vector<std::string> model_files() {
+    std::vector<std::string> files;
+    const auto read = [&](const char* path, char separator) {
+        std::ifstream text(path);
+        for (std::string line; std::getline(text, line, separator);) {
+            if (line.ends_with(".gguf")) files.push_back(name_in(line, separator == '\n'));
+        }
+    };
+    read("/proc/self/cmdline", '\0');
+    read("/proc/self/maps", '\n');
+    return files;
+}
+
 }  // namespace
 
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget) {
@@ -86,11 +106,8 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
 
 std::optional<std::string> find_registry(const std::string& given) {
     if (!given.empty()) return given;
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-        const std::size_t path = line.find('/');
-        if (path == std::string::npos || !line.ends_with(".gguf")) continue;
-        std::string beside = line.substr(path) + std::string(kRegistrySuffix);
+    for (const std::string& model : model_files()) {
+        std::string beside = model + std::string(kRegistrySuffix);
         std::error_code ignored;
         if (std::filesystem::exists(beside, ignored)) return beside;
     }

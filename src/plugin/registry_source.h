@@ -21,8 +21,8 @@ struct RegistryMatch {
 
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);
 
-// The registry to look into: `given`, else the one beside a model file that is mapped into this
-// process. nullopt: there is none.
+// The registry to look into: `given`, else the one beside a model file that this process was
+// started with or has mapped. nullopt: there is none.
 std::optional<std::string> find_registry(const std::string& given);
 
 }  // namespace pshard
