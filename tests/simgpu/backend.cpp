@@ -160,22 +160,25 @@ bool cpy_tensor_async(ggml_backend_t backend_source,
     return true;
 }
 
+// The check of a node's indices, for when its turn has come.
+Kernels::Stop stop_at(Stream& stream, const ggml_tensor* node, const IndexedRead& read) {
+    Watch& watch = stream.gpu.watch;
+    const Actor actor = stream.actor;
+    return {read.node, [&watch, actor, node, read] { check_indices(node, read, actor, watch); }};
+}
+
 // Tells the checker of all nodes; returns the checks that must wait for their node's turn.
 std::vector<Kernels::Stop> announce(Stream& stream, const GraphCopy& graph) {
     std::vector<Kernels::Stop> stops;
     Watch& watch = stream.gpu.watch;
     const std::vector<const ggml_tensor*> nodes = graph.nodes();
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-        const ggml_tensor* node = nodes[i];
-        if (touches_nothing(node)) continue;
+        if (touches_nothing(nodes[i])) continue;
         ++stream.gpu.n_kernels;
         if (!watch.on()) continue;
-        if (auto read = indexed_read(node, static_cast<int>(i), watch)) {
-            stops.push_back({read->node, [&watch, node, read = *read, actor = stream.actor] {
-                                 check_indices(node, read, actor, watch);
-                             }});
-        }
-        watch.run(stream.actor, operation_name(node), accesses_of(node));
+        const auto read = indexed_read(nodes[i], static_cast<int>(i), watch);
+        if (read) stops.push_back(stop_at(stream, nodes[i], *read));
+        watch.run(stream.actor, operation_name(nodes[i]), accesses_of(nodes[i]));
     }
     return stops;
 }

@@ -86,6 +86,8 @@ TEST(Copies, ADownloadToPageableMemoryIsThereWhenTheCallReturns) {
     const BackendPtr queue = device.queue();
     const ggml_tensor* x = device.filled("x", kN, 3);
     std::vector<float> host(kN, 1);
+    Hold hold(queue);
+    const LetGoLater later(hold);
     ggml_backend_tensor_get_async(queue.get(), x, host.data(), 0, kBytes);
     EXPECT_EQ(host[0], 3);
     EXPECT_EQ(host[kN - 1], 3);
@@ -154,7 +156,7 @@ TEST(Copies, FromQueueToQueueTheOtherWaits) {
     ggml_backend_tensor_copy_async(a.get(), b.get(), x, y);
     ggml_backend_tensor_get_async(b.get(), y, host, 0, kBytes);
     EXPECT_TRUE(is_poison(host));
-    hold.let_go();
+    const LetGoLater later(hold);
     ggml_backend_synchronize(b.get());
     EXPECT_EQ(host[0], 3);
     EXPECT_EQ(device.faults(), 0u);

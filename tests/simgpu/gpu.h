@@ -72,8 +72,8 @@ void make_reg(Gpu& gpu);
 
 // Events.
 [[nodiscard]] ggml_backend_event_t event_new(ggml_backend_dev_t device);
-void event_free(ggml_backend_dev_t device, ggml_backend_event_t event);
-void event_synchronize(ggml_backend_dev_t device, ggml_backend_event_t event);
+void event_free(ggml_backend_dev_t device, ggml_backend_event_t handle);
+void event_synchronize(ggml_backend_dev_t device, ggml_backend_event_t handle);
 
 // The device that the environment describes; null, and a line that says why, where it cannot be
 // read. Lasts as long as the process.

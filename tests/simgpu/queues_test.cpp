@@ -70,6 +70,8 @@ TEST(Events, TheHostCanWaitForOne) {
     const EventPtr event = new_event(device);
     ggml_tensor* x = device.tensor("x", kN);
     const float* host = device.pinned(kN, 5);
+    Hold hold(queue);
+    const LetGoLater later(hold);
     ggml_backend_tensor_set_async(queue.get(), x, host, 0, ggml_nbytes(x));
     ggml_backend_event_record(event.get(), queue.get());
     ggml_backend_event_synchronize(event.get());

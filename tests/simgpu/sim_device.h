@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -110,6 +111,27 @@ public:
 
 private:
     std::shared_ptr<Flag> flag_;
+};
+
+// Lets a queue go after a while, for a test that the queue holds up. What is seen before that time
+// should have waited; on a slow machine a test may see less, and never fails for it.
+class LetGoLater {
+public:
+    explicit LetGoLater(Hold& hold)
+        : thread_([&hold] {
+              std::this_thread::sleep_for(std::chrono::milliseconds(50));
+              hold.let_go();
+          }) {}
+
+    LetGoLater(const LetGoLater&) = delete;
+    LetGoLater& operator=(const LetGoLater&) = delete;
+    LetGoLater(LetGoLater&&) = delete;
+    LetGoLater& operator=(LetGoLater&&) = delete;
+
+    ~LetGoLater() { thread_.join(); }
+
+private:
+    std::thread thread_;
 };
 
 }  // namespace pshard::simgpu
