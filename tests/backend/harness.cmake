@@ -1,6 +1,7 @@
 # tests/backend/harness/*.cpp -> pshard_backend_harness: runs llama.cpp with and without PSHARD0
 #                                and compares; linked into test_backend and test_backend_slow
 # tests/backend/logits_run.cpp -> logits_run: one run of a model, for the harness to start
+# tests/backend/preload/*.cpp  -> load_backends, preloaded into a program of llama.cpp
 #
 # Where libggml-pshard.so (PSHARD_PLUGIN_PATH) is not built, the tests that need it are skipped.
 
@@ -13,15 +14,25 @@ target_link_libraries(pshard_backend_harness
 
 add_executable(logits_run "${CMAKE_CURRENT_LIST_DIR}/logits_run.cpp")
 target_link_libraries(logits_run PRIVATE pshard_warnings pshard_backend_harness)
+# No sanitizer is in it, as it goes into programs of llama.cpp.
+add_library(load_backends MODULE "${CMAKE_CURRENT_LIST_DIR}/preload/load_backends.cpp")
+target_link_libraries(load_backends PRIVATE pshard_warnings pshard::ggml)
+target_compile_definitions(load_backends PRIVATE ${PSHARD_PATH_DEFINITIONS})
+if(PSHARD_SANITIZE)
+    target_compile_options(load_backends PRIVATE -fno-sanitize=all)
+    target_link_options(load_backends PRIVATE -fno-sanitize=all)
+endif()
+
 target_compile_definitions(pshard_backend_harness PUBLIC
     ${definitions}
     PSHARD_PLUGIN_PATH="${PSHARD_PLUGIN_PATH}"
-    PSHARD_LOGITS_RUN="${CMAKE_CURRENT_BINARY_DIR}/logits_run")
+    PSHARD_LOGITS_RUN="${CMAKE_CURRENT_BINARY_DIR}/logits_run"
+    PSHARD_LOAD_BACKENDS="${CMAKE_CURRENT_BINARY_DIR}/libload_backends.so")
 
 foreach(program test_backend test_backend_slow)
     if(TARGET ${program})
         target_link_libraries(${program} PRIVATE pshard_backend_harness)
-        add_dependencies(${program} logits_run)
+        add_dependencies(${program} logits_run load_backends)
         foreach(backend pshard_plugin_library ggml-simgpu)
             if(TARGET ${backend})
                 add_dependencies(${program} ${backend})

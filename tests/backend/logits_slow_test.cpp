@@ -44,9 +44,9 @@ TEST_P(Cells, AreAsStock) {
 INSTANTIATE_TEST_SUITE_P(Grid,
                          Cells,
                          Combine(ValuesIn(inner_device_names()), ValuesIn(plan_names())),
-                         [](const auto& info) {
-                             return test_name(std::get<0>(info.param) + "_" +
-                                              std::get<1>(info.param));
+                         [](const auto& test) {
+                             return test_name(std::get<0>(test.param) + "_" +
+                                              std::get<1>(test.param));
                          });
 
 }  // namespace

@@ -49,15 +49,19 @@ private:
     std::vector<char*> pointers_{};
 };
 
+// "NAME=VALUE" of this process, or nothing.
+std::vector<std::string> own_variable(const std::string& name) {
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        if (std::string(*variable).starts_with(name + "=")) return {*variable};
+    }
+    return {};
+}
+
 std::vector<std::string> environment_of(const ChildProgram& program) {
-    std::vector<std::string> variables;
-    for (const auto& [name, value] : program.environment) variables.push_back(name + "=" + value);
-    for (const char* name : {"PATH", "HOME"}) {
-        for (char** variable = environ; *variable != nullptr; ++variable) {
-            if (std::string(*variable).starts_with(std::string(name) + "=")) {
-                variables.emplace_back(*variable);
-            }
-        }
+    std::vector<std::string> variables = own_variable("PATH");
+    for (std::string& home : own_variable("HOME")) variables.push_back(std::move(home));
+    for (const auto& [name, value] : program.environment) {
+        variables.push_back(fmt::format("{}={}", name, value));
     }
     return variables;
 }

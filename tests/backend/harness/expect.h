@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/harness/grid.h"
+#include "backend/harness/programs.h"
 
 namespace pshard::backend_test {
 
@@ -38,4 +39,28 @@ inline void expect_as_stock(Grid& grid,
                            << cell.text;
 }
 
+// The same for a program of llama.cpp.
+inline void expect_suite_passes(const Suite& suite,
+                                const InnerDevice& device,
+                                const PlanRow& plan) {
+    const SuiteResult result = run_suite(suite, device, plan);
+    const char* outcome = !result.missing.empty() ? "missing" : result.good ? "passed" : "FAILED";
+    fmt::print("[suite] {} {} {} {} {:.2f}\n",
+               device.name,
+               plan.name,
+               suite.name,
+               outcome,
+               result.seconds);
+    if (!result.missing.empty()) return;
+    EXPECT_TRUE(result.good) << suite.name << ", " << plan.name << " on " << device.name << ": "
+                             << result.text;
+}
+
 }  // namespace pshard::backend_test
+
+// A plugin with a sanitizer in it cannot be loaded by a program without.
+#if defined(__SANITIZE_ADDRESS__)
+#define PSHARD_NO_SANITIZER() GTEST_SKIP() << "llama.cpp's programs load no sanitized library"
+#else
+#define PSHARD_NO_SANITIZER() static_cast<void>(0)
+#endif

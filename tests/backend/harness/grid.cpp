@@ -15,8 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where other kernels computed a part of the graph: NMSE as llama.cpp's test-llama-archs has it.
-constexpr double kCloseNmse = 1e-4;
+// Where other kernels computed a part of the graph. Loose, as random weights amplify rounding: how
+// flash attention is split among threads alone gives up to 6e-3. A wrong weight gives about 1.
+constexpr double kCloseNmse = 2e-2;
 
 fs::path work_folder() { return fs::path(PSHARD_LOGITS_RUN).parent_path() / "backend-runs"; }
 
@@ -74,6 +75,7 @@ Grid::Run Grid::run_program(const ModelRow& model,
     append(run.program.command, device_.common_flags);
     append(run.program.command, flags);
     run.program.environment = environment;
+    run.program.environment["GGML_NO_BACKTRACE"] = "1";  // a second, and it hides the message
     run.program.limit_seconds = device_.limit_seconds;
     run.result = backend_test::run(run.program);
     if (run.result.ok()) {

@@ -1,8 +1,8 @@
 #include "backend/harness/records.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <limits>
 
@@ -32,9 +32,10 @@ bool get(std::istream& in, Container& container) {
     return bool(in);
 }
 
+std::uint32_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
+
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-    return a.size() == b.size() &&
-           (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+    return std::ranges::equal(a, b, {}, bits_of, bits_of);
 }
 
 bool same(const Record& a, const Record& b) {
@@ -73,7 +74,7 @@ std::string first_value_that_differs(const Record& expected, const Record& actua
         return fmt::format("has {} values, not {}", actual.values.size(), expected.values.size());
     }
     for (std::size_t i = 0; i < expected.values.size(); ++i) {
-        if (std::memcmp(&expected.values[i], &actual.values[i], sizeof(float)) == 0) continue;
+        if (bits_of(expected.values[i]) == bits_of(actual.values[i])) continue;
         return fmt::format(
             "value {} is {:.9g}, not {:.9g}", i, actual.values[i], expected.values[i]);
     }

@@ -98,7 +98,6 @@ void seq_cp(const RunOptions& options, Records& records) {
     llama_memory_seq_cp(decoder.memory(), 0, 1, -1, -1);
     Sequence second = first;
     second.id = 1;
-    second.next = (first.next + 1) % 100;
     decoder.generate({&first, &second}, 6);
     decoder.prompt_beside(second, 20, {&first});
     decoder.generate({&second, &first}, 6);

@@ -1,6 +1,5 @@
 #include "backend/harness/session.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -108,79 +107,58 @@ Decoder::Decoder(llama_context* context, Records& records, int seed, std::string
 
 Decoder::~Decoder() { llama_batch_free(batch_); }
 
-void Decoder::add(const Sequence& sequence, llama_token token, bool output) {
+void Decoder::add(Sequence& sequence, bool output) {
     require(batch_.n_tokens < kLargestBatch, "the batch is full");
+    std::minstd_rand random(
+        static_cast<unsigned>(seed_ + sequence.id * 7919 + sequence.position * 104729));
+    random.discard(3);
     const int i = batch_.n_tokens++;
-    batch_.token[i] = token;
-    batch_.pos[i] = sequence.position;
+    batch_.token[i] = llama_token(random() % static_cast<unsigned>(n_vocab_));
+    batch_.pos[i] = sequence.position++;
     batch_.n_seq_id[i] = 1;
     batch_.seq_id[i][0] = sequence.id;
     batch_.logits[i] = output ? 1 : 0;
-}
-
-void Decoder::add_prompt(Sequence& sequence, int n_tokens, Outputs outputs) {
-    std::minstd_rand random(
-        static_cast<unsigned>(seed_ + sequence.id * 7919 + sequence.position * 104729));
-    for (int i = 0; i < n_tokens; ++i) {
-        const auto token = llama_token(random() % static_cast<unsigned>(n_vocab_));
-        add(sequence, token, outputs == Outputs::All || i + 1 == n_tokens);
-        ++sequence.position;
-    }
 }
 
 void Decoder::decode() {
     const int status = llama_decode(context_, batch_);
     require(status == 0, fmt::format("llama_decode returned {}", status));
     ++n_decoded_;
+    for (int i = 0; i < batch_.n_tokens; ++i) {
+        if (batch_.logits[i] != 0) note_output(i);
+    }
+    batch_.n_tokens = 0;
 }
 
-llama_token Decoder::note_output(int index) {
-    const auto n_vocab = static_cast<std::size_t>(n_vocab_);
+void Decoder::note_output(int index) {
     const float* logits = llama_get_logits_ith(context_, index);
     require(logits != nullptr, "there are no logits");
     const std::string name = fmt::format("{}decode {} token {}", label_, n_decoded_, index);
-    records_.push_back({name, {logits, logits + n_vocab}});
+    records_.push_back({name, {logits, logits + n_vocab_}});
     if (llama_get_embeddings(context_) != nullptr) {
         const float* embedding = llama_get_embeddings_ith(context_, index);
         require(embedding != nullptr, "there is no embedding");
         records_.push_back({name + " embedding", {embedding, embedding + n_embd_}});
     }
-    return llama_token(std::max_element(logits, logits + n_vocab) - logits);
 }
 
 void Decoder::prompt(Sequence& sequence, int n_tokens, Outputs outputs) {
-    batch_.n_tokens = 0;
-    add_prompt(sequence, n_tokens, outputs);
+    for (int i = 1; i <= n_tokens; ++i) add(sequence, outputs == Outputs::All || i == n_tokens);
     decode();
-    const int first = outputs == Outputs::All ? 0 : n_tokens - 1;
-    for (int i = first; i < n_tokens; ++i) sequence.next = note_output(i);
 }
 
-void Decoder::prompt_beside(Sequence& sequence, int n_tokens, std::vector<Sequence*> others) {
-    batch_.n_tokens = 0;
-    add_prompt(sequence, n_tokens, Outputs::Last);
-    for (Sequence* other : others) {
-        add(*other, other->next, true);
-        ++other->position;
-    }
+void Decoder::prompt_beside(Sequence& sequence,
+                            int n_tokens,
+                            const std::vector<Sequence*>& others) {
+    for (int i = 1; i <= n_tokens; ++i) add(sequence, i == n_tokens);
+    for (Sequence* other : others) add(*other, true);
     decode();
-    sequence.next = note_output(n_tokens - 1);
-    for (std::size_t i = 0; i < others.size(); ++i) {
-        others[i]->next = note_output(n_tokens + int(i));
-    }
 }
 
-void Decoder::generate(std::vector<Sequence*> sequences, int n_steps) {
+void Decoder::generate(const std::vector<Sequence*>& sequences, int n_steps) {
     for (int step = 0; step < n_steps; ++step) {
-        batch_.n_tokens = 0;
-        for (Sequence* sequence : sequences) {
-            add(*sequence, sequence->next, true);
-            ++sequence->position;
-        }
+        for (Sequence* sequence : sequences) add(*sequence, true);
         decode();
-        for (std::size_t i = 0; i < sequences.size(); ++i) {
-            sequences[i]->next = note_output(int(i));
-        }
     }
 }
 

@@ -37,11 +37,11 @@ ModelPtr load_model(const RunOptions& options);
 llama_context_params context_params(const RunOptions& options);
 ContextPtr make_context(const ModelPtr& model, const llama_context_params& params);
 
-// A text under way.
+// A text under way. Its tokens follow from the seed, the sequence's number and the position, never
+// from the model's own choice: so runs that differ a little do not go different ways.
 struct Sequence {
     llama_seq_id id = 0;
     llama_pos position = 0;  // of the next token
-    llama_token next = 0;    // the model's own choice after the last token
 };
 
 // Decodes in one context and notes every output down.
@@ -54,25 +54,24 @@ public:
 
     enum class Outputs { Last, All };  // of the tokens of a prompt
 
-    // `n_tokens` of a text that the seed, the sequence's number and its position decide.
+    // `n_tokens` in one batch.
     void prompt(Sequence& sequence, int n_tokens, Outputs outputs = Outputs::Last);
 
-    // `n_steps` tokens of each sequence, all sequences in one batch; the model's own choice.
-    void generate(std::vector<Sequence*> sequences, int n_steps);
+    // `n_steps` times one token of each sequence, all sequences in one batch.
+    void generate(const std::vector<Sequence*>& sequences, int n_steps);
     void generate(Sequence& sequence, int n_steps);
 
     // A prompt of one sequence in one batch with a token of each of the others.
-    void prompt_beside(Sequence& sequence, int n_tokens, std::vector<Sequence*> others);
+    void prompt_beside(Sequence& sequence, int n_tokens, const std::vector<Sequence*>& others);
 
     [[nodiscard]] llama_context* context() const { return context_; }
 
     [[nodiscard]] llama_memory_t memory() const { return llama_get_memory(context_); }
 
 private:
-    void add_prompt(Sequence& sequence, int n_tokens, Outputs outputs);
-    void add(const Sequence& sequence, llama_token token, bool output);
-    void decode();
-    llama_token note_output(int index);
+    void add(Sequence& sequence, bool output);
+    void decode();  // the batch, notes its outputs down, and empties it
+    void note_output(int index);
 
     llama_context* context_;
     Records& records_;

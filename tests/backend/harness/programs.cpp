@@ -1,0 +1,262 @@
+#include "backend/harness/programs.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace pshard::backend_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// By the first letters of their names, in shares of about 20.
+constexpr std::array kArchShares = {
+    "^(a|b|c)", "^(d|e|f)", "^g", "^(h|i|j|k|la|lf|ll)", "^m", "^(n|o|p)", "^(q|r|s|t|x|w)"};
+
+fs::path work_folder() { return fs::path(PSHARD_LOGITS_RUN).parent_path() / "backend-runs"; }
+
+std::string text_file() {
+    fs::create_directories(work_folder());
+    const fs::path path = work_folder() / "text.txt";
+    const fs::path mine = path.string() + fmt::format(".{}", getpid());
+    std::ofstream out(mine);
+    for (int i = 0; i < 60; ++i) {
+        out << "the quick brown fox number " << i << " jumps over the lazy dog and runs away.\n";
+    }
+    out.close();
+    fs::rename(mine, path);
+    return path.string();
+}
+
+// The lines of `text` that hold one of `words`; without the clock that llama.cpp's log begins with.
+std::vector<std::string> lines_with(const std::string& text,
+                                    const std::vector<std::string>& words) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+        for (const std::string& word : words) {
+            const std::size_t at = line.find(word);
+            if (at != std::string::npos) lines.push_back(line.substr(at));
+        }
+    }
+    return lines;
+}
+
+// One of the program's two runs, in a folder of its own, as some write files.
+ChildProgram program_of(const Suite& suite, const InnerDevice& device, bool stock) {
+    Grid grid(device);
+    ChildProgram program;
+    program.command = {fmt::format("{}/{}", PSHARD_LLAMA_BIN_DIR, suite.program)};
+    for (std::string flag : suite.flags) {
+        if (flag == "MODEL") flag = grid.model_file(model_row(suite.model));
+        if (flag == "TEXT") flag = text_file();
+        program.command.push_back(flag);
+    }
+    if (suite.names_device) {
+        program.command.emplace_back("--device");
+        program.command.push_back(stock ? device.stock_name : "PSHARD0");
+        if (stock && device.name == "cpu") program.command.emplace_back("--no-repack");
+    }
+    program.folder = work_folder() / fmt::format("{}.folder", getpid());
+    program.limit_seconds = suite.limit_seconds * (device.name == "vulkan" ? 4 : 1);
+    return program;
+}
+
+ChildResult run_in_folder(ChildProgram& program, const Environment& environment) {
+    program.environment.insert(environment.begin(), environment.end());
+    program.environment["GGML_NO_BACKTRACE"] = "1";
+    fs::create_directories(program.folder);
+    ChildResult result = run(program);
+    fs::remove_all(program.folder);
+    return result;
+}
+
+std::string what_differs(const Suite& suite,
+                         const ChildResult& expected,
+                         const ChildResult& actual) {
+    if (!expected.ok()) return "the stock run: " + expected.text();
+    const auto wanted = lines_with(expected.out + expected.err, suite.same_lines);
+    const auto found = lines_with(actual.out + actual.err, suite.same_lines);
+    if (suite.same_lines == std::vector<std::string>{""}) {
+        return expected.out == actual.out
+                   ? ""
+                   : fmt::format("stock printed\n{}\nbut this run\n{}", expected.out, actual.out);
+    }
+    if (!wanted.empty() && wanted == found) return "";
+    return fmt::format("stock says {}, this run {}", wanted, found);
+}
+
+}  // namespace
+
+std::string archs_of_today() {
+    const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+    const auto day = static_cast<std::size_t>(today.time_since_epoch().count());
+    return kArchShares[day % kArchShares.size()];
+}
+
+SuiteResult run_suite(const Suite& suite, const InnerDevice& device, const PlanRow& plan) {
+    SuiteResult result;
+    ChildProgram program = program_of(suite, device, false);
+    if (!fs::exists(program.command[0])) {
+        result.missing = suite.program + " was not built";
+        return result;
+    }
+    Environment environment = pshard_environment(device, plan);
+    if (suite.all_ggml_backends) environment["LD_PRELOAD"] = PSHARD_LOAD_BACKENDS;
+    const ChildResult actual = run_in_folder(program, environment);
+    result.seconds = actual.seconds;
+    std::string fault = actual.ok() ? "" : actual.text();
+    for (const std::string& words : suite.must_say) {
+        if (!fault.empty() || (actual.out + actual.err).find(words) != std::string::npos) continue;
+        fault = fmt::format("it does not say '{}': {}", words, actual.text());
+    }
+    ChildProgram stock = program_of(suite, device, true);
+    if (fault.empty() && !suite.same_lines.empty()) {
+        fault = what_differs(suite, run_in_folder(stock, device.stock), actual);
+    }
+    result.good = fault.empty();
+    result.text = fmt::format(
+        "{}\n  stock: {}\n  run:   {}", fault, stock.shell_line(), program.shell_line());
+    return result;
+}
+
+namespace {
+
+std::vector<Suite> plain_programs() {
+    return {
+        {.name = "completion",
+         .program = "llama-completion",
+         .flags = {"-m",
+                   "MODEL",
+                   "-p",
+                   "hello the world",
+                   "-n",
+                   "40",
+                   "--temp",
+                   "0",
+                   "-no-cnv",
+                   "--ignore-eos",
+                   "-s",
+                   "1",
+                   "-t",
+                   "1",
+                   "-c",
+                   "256"},
+         .same_lines = {""}},
+        {.name = "perplexity",
+         .program = "llama-perplexity",
+         .flags = {"-m", "MODEL", "-f", "TEXT", "-c", "128", "-t", "1"},
+         .same_lines = {"Final estimate"}},
+        {.name = "bench",
+         .program = "llama-bench",
+         .flags = {"-m", "MODEL", "-dev", "PSHARD0", "-p", "32", "-n", "8", "-r", "1", "-t", "1"},
+         .names_device = false,
+         .must_say = {"pp32", "tg8"}},
+    };
+}
+
+// Tests of llama.cpp's, but for those of a backend.
+std::vector<Suite> model_tests() {
+    return {
+        {.name = "save-load-state",
+         .program = "test-save-load-state",
+         .flags = {"-m", "MODEL", "-t", "1", "-c", "256"}},
+        {.name = "state-restore-fragmented",
+         .program = "test-state-restore-fragmented",
+         .flags = {"-m", "MODEL", "-t", "1"}},
+        {.name = "recurrent-state-rollback",
+         .program = "test-recurrent-state-rollback",
+         .flags = {"-m", "MODEL", "-t", "1"},
+         .model = "qwen3next-Q8_0"},
+        {.name = "thread-safety",
+         .program = "test-thread-safety",
+         .flags = {"-m",
+                   "MODEL",
+                   "-ngl",
+                   "99",
+                   "-p",
+                   "The meaning of life is",
+                   "-n",
+                   "32",
+                   "-c",
+                   "256",
+                   "-ub",
+                   "32",
+                   "-np",
+                   "2",
+                   "-t",
+                   "1"},
+         .names_device = false},
+    };
+}
+
+std::vector<Suite> backend_tests() {
+    return {
+        {.name = "archs-of-today",
+         .program = "test-llama-archs",
+         .flags = {"-s", "1", "-a", archs_of_today()},
+         .names_device = false,
+         .all_ggml_backends = true,
+         .must_say = {"OK"}},
+        {.name = "backend-ops",
+         .program = "test-backend-ops",
+         .flags = {"-b",
+                   "PSHARD0",
+                   "-o",
+                   "ADD,RMS_NORM,SOFT_MAX,ROPE",
+                   "-p",
+                   R"(ne(_a)?=\[[0-9]{1,3},[0-9]{1,2},[0-9],[0-9]\])"},
+         .names_device = false,
+         .pass_only = true,
+         .must_say = {"Backend PSHARD0: "}},
+    };
+}
+
+}  // namespace
+
+const std::vector<Suite>& quick_suites() {
+    static const std::vector<Suite> suites = [] {
+        std::vector<Suite> all = plain_programs();
+        for (Suite& suite : model_tests()) all.push_back(std::move(suite));
+        for (Suite& suite : backend_tests()) all.push_back(std::move(suite));
+        return all;
+    }();
+    return suites;
+}
+
+const std::vector<Suite>& slow_suites() {
+    static const std::vector<Suite> suites = {
+        {.name = "archs",
+         .program = "test-llama-archs",
+         .flags = {"-s", "2"},
+         .names_device = false,
+         .all_ggml_backends = true,
+         .must_say = {"OK"}},
+        {.name = "perplexity-qwen3next",
+         .program = "llama-perplexity",
+         .flags = {"-m", "MODEL", "-f", "TEXT", "-c", "128", "-t", "1"},
+         .model = "qwen3next-Q8_0",
+         .same_lines = {"Final estimate"}},
+        {.name = "backend-ops-more",
+         .program = "test-backend-ops",
+         .flags = {"-b",
+                   "PSHARD0",
+                   "-o",
+                   "ADD,MUL,MUL_MAT,CPY,CONT,SET_ROWS,ROPE,FLASH_ATTN_EXT,SSM_SCAN,SSM_CONV,NORM"},
+         .names_device = false,
+         .pass_only = true,
+         .must_say = {"Backend PSHARD0: "},
+         .limit_seconds = 540},
+    };
+    return suites;
+}
+
+}  // namespace pshard::backend_test

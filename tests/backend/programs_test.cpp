@@ -1,0 +1,43 @@
+// llama.cpp's own programs and tests run through PSHARD0.
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+#include "backend/harness/programs.h"
+
+namespace pshard::backend_test {
+namespace {
+
+struct SuiteOn {
+    Suite suite;
+    std::string plan;
+
+    friend void PrintTo(const SuiteOn& value, std::ostream* out) {
+        *out << value.suite.name << " " << value.plan;
+    }
+};
+
+std::vector<SuiteOn> cases() {
+    std::vector<SuiteOn> all;
+    for (const Suite& suite : quick_suites()) {
+        if (!suite.all_ggml_backends) all.push_back({suite, "resident"});  // those take seconds
+        if (!suite.pass_only) all.push_back({suite, "rotate"});
+    }
+    return all;
+}
+
+class Programs : public testing::TestWithParam<SuiteOn> {};
+
+TEST_P(Programs, RunThroughPshard) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    expect_suite_passes(GetParam().suite, device, plan_row(GetParam().plan));
+}
+
+INSTANTIATE_TEST_SUITE_P(Quick, Programs, testing::ValuesIn(cases()), [](const auto& test) {
+    return test_name(test.param.suite.name + "_" + test.param.plan);
+});
+
+}  // namespace
+}  // namespace pshard::backend_test
