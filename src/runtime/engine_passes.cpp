@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "plan/verify.h"
 #include "runtime/engine.h"
 #include "runtime/roots.h"
 
