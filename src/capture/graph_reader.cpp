@@ -204,7 +204,11 @@ private:
             const bool reads = source != nullptr && source != tensor;  // a cast names itself
             if (reads) node.sources.push_back(ref_of(source));
         }
-        if (tensor->view_src != nullptr) {
+        if (tensor->op == GGML_OP_NONE && tensor->view_src == nullptr) {
+            // Written by the host, though it stands among the nodes.
+            node.is_view = node.has_storage = true;
+            node.storage = ref_of(tensor);
+        } else if (tensor->view_src != nullptr) {
             node.has_storage = true;
             node.storage = ref_of(tensor->view_src);
         } else {

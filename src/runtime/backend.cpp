@@ -98,10 +98,6 @@ std::size_t type_get_alignment(ggml_backend_buffer_type_t) {
     return std::max(kLeast, ggml_backend_buft_get_alignment(inner_type()));
 }
 
-std::size_t type_get_alloc_size(ggml_backend_buffer_type_t, const ggml_tensor* tensor) {
-    return ggml_backend_buft_get_alloc_size(inner_type(), tensor);
-}
-
 // ---- backend: one per llama_context ----
 
 const char* backend_get_name(ggml_backend_t) { return "PSHARD0"; }
@@ -208,7 +204,7 @@ ggml_backend_buffer_type_t device_get_buffer_type(ggml_backend_dev_t device) {
                                              .alloc_buffer = type_alloc_buffer,
                                              .get_alignment = type_get_alignment,
                                              .get_max_size = nullptr,
-                                             .get_alloc_size = type_get_alloc_size,
+                                             .get_alloc_size = nullptr,  // masters have no padding
                                              .is_host = nullptr},
                                             device,
                                             nullptr};

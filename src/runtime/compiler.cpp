@@ -208,7 +208,9 @@ private:
             const Node& made = node(i);
             const bool fills_input =
                 made.has_storage && !made.is_view && made.storage.kind == Ref::Kind::Input;
-            if (!made.is_output && !fills_input) continue;
+            const bool elsewhere =
+                made.is_view && made.has_storage && made.storage.kind != Ref::Kind::Node;
+            if (elsewhere || (!made.is_output && !fills_input)) continue;
             const ggml_tensor* tensor = source_node(i);
             const ggml_tensor* root = tensor->view_src != nullptr ? tensor->view_src : tensor;
             if (Status added = add_outlet(root, tensor); !added) return added;

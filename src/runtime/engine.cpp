@@ -43,7 +43,9 @@ void Engine::set_threads(int n_threads) {
     ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(setup_.cpu);
     const auto set = reinterpret_cast<ggml_backend_set_n_threads_t>(
         ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"));
-    if (set != nullptr) set(executor_->cpu_backend(), n_threads);
+    if (set == nullptr) return;
+    set(executor_->cpu_backend(), n_threads);
+    if (setup_.gpu == setup_.cpu) set(executor_->gpu().backend(), n_threads);  // it stands in
 }
 
 PlannedModel* Engine::owner_of(const HostBuffer& buffer) {
@@ -60,6 +62,7 @@ void Engine::forget(HostBuffer& buffer) {
     drop_passes();
     PlannedModel* owner = owner_of(buffer);
     if (owner == nullptr) return;
+    owner->unsettle();
     for (const ggml_tensor* tensor : buffer.tensors) {
         const Ref* ref = owner->model.find(tensor);
         if (ref != nullptr && ref->kind == Ref::Kind::State)

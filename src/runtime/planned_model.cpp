@@ -62,7 +62,7 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     }
     if (Status allocated = allocate(bytes); !allocated) return allocated;
     orders_ = std::move(orders).value();
-    settled_ = {};
+    settled_.reset();
     return Done{};
 }
 
@@ -86,7 +86,7 @@ void PlannedModel::release(Queue& queue) {
     TierPlace nothing;
     pad(nothing, model.inventory());
     residency.go_to(nothing.arena, model, arena_.get(), queue);
-    settled_ = {};
+    settled_.reset();
     arena_.reset();
     orders_.reset();
 }

@@ -54,6 +54,9 @@ public:
 
     [[nodiscard]] bool is_settled(const TierPlace& place) const { return settled_ == place.arena; }
 
+    // A state has changed hands: its place in the arena is to be filled anew.
+    void unsettle() { settled_.reset(); }
+
     [[nodiscard]] ggml_backend_buffer_t arena() const { return arena_.get(); }
 
     [[nodiscard]] Bytes arena_bytes() const;
@@ -72,7 +75,7 @@ private:
     ggml_backend_dev_t gpu_;
     std::optional<Orders> orders_;
     BufferHandle arena_;
-    TierArena settled_;
+    std::optional<TierArena> settled_;  // nullopt: what lies there is not what a tier wants
     std::size_t tier_ = 0;
 };
 

@@ -33,11 +33,11 @@ Shadows::Shadows(const PlacedGraph& graph, const Memories& memories)
       memories_(memories),
       weight_slots_(graph.model.inventory().weights.size(), kNoOffset),
       state_slots_(graph.model.inventory().states.size(), kNoOffset) {
-    for (int i = 0; i < graph.source.n_nodes; ++i) {
-        refs_.emplace(graph.source.nodes[i], Ref{Ref::Kind::Node, i});
-    }
     for (std::size_t i = 0; i < graph.read.inputs.size(); ++i) {
         refs_.emplace(graph.read.inputs[i], Ref{Ref::Kind::Input, static_cast<int>(i)});
+    }
+    for (int i = 0; i < graph.source.n_nodes; ++i) {
+        refs_.emplace(graph.source.nodes[i], Ref{Ref::Kind::Node, i});
     }
     place_groups();
 }

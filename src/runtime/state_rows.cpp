@@ -75,7 +75,8 @@ StateAccess state_access(const ggml_cgraph& graph, const ggml_tensor* state) {
             if (stores_gaps(node, access.writes.back())) include(access, node);
         }
         for (const ggml_tensor* source : node->src) {
-            const bool destination = writes && source != nullptr && source->data == node->data;
+            const bool destination = (node->op == GGML_OP_SET_ROWS && source == node->src[2]) ||
+                                     (node->op == GGML_OP_CPY && source == node->src[1]);
             if (source == nullptr || root_of(source) != state || destination) continue;
             include(access, source);
         }
