@@ -61,6 +61,14 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
     return choices;
 }
 
+std::vector<const RegistryVariant*> variants_of(const Registry& registry) {
+    std::vector<const RegistryVariant*> variants;
+    for (const RegistrySection& section : registry.sections) {
+        for (const RegistryVariant& variant : section.variants) variants.push_back(&variant);
+    }
+    return variants;
+}
+
 // The path of a line of /proc/self/maps, which begins with its first slash; an argument as it is.
 std::string name_in(const std::string& line, bool is_mapping) {
     return is_mapping ? line.substr(std::min(line.find('/'), line.size())) : line;
@@ -86,15 +94,11 @@ std::vector<std::string> model_files() {
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget) {
     const RegistryVariant* best = nullptr;
     std::string reason = "it holds no plan";
-    for (const RegistrySection& section : registry.sections) {
-        for (const RegistryVariant& variant : section.variants) {
-            const std::string fault = mismatch(variant, seen, budget);
-            if (!fault.empty()) {
-                reason = fault;
-            } else if (best == nullptr || variant.budget_mib >= best->budget_mib) {
-                best = &variant;
-            }
-        }
+    for (const RegistryVariant* variant : variants_of(registry)) {
+        const std::string fault = mismatch(*variant, seen, budget);
+        const bool larger = best == nullptr || variant->budget_mib >= best->budget_mib;
+        if (!fault.empty()) reason = fault;
+        if (fault.empty() && larger) best = variant;
     }
     if (best == nullptr) return {{}, reason};
     if (best->baseline_vram_mib) {
