@@ -48,6 +48,8 @@ private:
     ggml_backend_buffer_type_t buffer_type_;
 };
 
+}  // namespace
+
 std::string registered_devices() {
     std::string names;
     for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
@@ -56,8 +58,6 @@ std::string registered_devices() {
     }
     return names.empty() ? "none" : names;
 }
-
-}  // namespace
 
 std::unique_ptr<DevicePolicy> make_inner_device_policy(ggml_backend_dev_t device) {
     return std::make_unique<InnerDevicePolicy>(device);

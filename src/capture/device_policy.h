@@ -37,6 +37,9 @@ public:
 // ("CUDA0", "CPU"). Fails if there is no such device, naming those that there are.
 Result<std::unique_ptr<DevicePolicy>> make_device_policy(const std::string& name);
 
+// "CPU, CUDA0": the devices registered with ggml, for messages; "none".
+std::string registered_devices();
+
 // Asks `device`, which must outlive the policy.
 std::unique_ptr<DevicePolicy> make_inner_device_policy(ggml_backend_device* device);
 

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <ggml-backend-impl.h>
 
+#include "capture/device_policy.h"
+
 namespace pshard {
 namespace {
 
@@ -12,15 +14,6 @@ std::string names_of(ggml_backend_reg_t registry) {
     for (std::size_t i = 0; i < ggml_backend_reg_dev_count(registry); ++i) {
         names += names.empty() ? "" : ", ";
         names += ggml_backend_dev_name(ggml_backend_reg_dev_get(registry, i));
-    }
-    return names.empty() ? "none" : names;
-}
-
-std::string known_names() {
-    std::string names;
-    for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
-        names += names.empty() ? "" : ", ";
-        names += ggml_backend_dev_name(ggml_backend_dev_get(i));
     }
     return names.empty() ? "none" : names;
 }
@@ -63,10 +56,10 @@ Result<ggml_backend_dev_t> find_gpu_or_stand_in(const std::string& wanted, ggml_
     if (wanted.find('/') != std::string::npos) return load_privately(wanted);
     if (!wanted.empty()) {
         if (ggml_backend_dev_t named = ggml_backend_dev_by_name(wanted.c_str())) return named;
-        return Error{
-            fmt::format(
-                "PSHARD_DEVICE: there is no device '{}' (there are: {})", wanted, known_names()),
-            {}};
+        return Error{fmt::format("PSHARD_DEVICE: there is no device '{}' (there are: {})",
+                                 wanted,
+                                 registered_devices()),
+                     {}};
     }
     for (const auto type : {GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU}) {
         if (ggml_backend_dev_t gpu = ggml_backend_dev_by_type(type)) return gpu;

@@ -67,7 +67,6 @@ private:
     PlannedModel& model_of(const ggml_cgraph& graph);
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     PlannedModel* owner_of(const HostBuffer& buffer);
-    void renew(PlannedModel& owner);
     Status ensure_planned(PlannedModel& owner);
     [[nodiscard]] Bytes budget_left() const;
 

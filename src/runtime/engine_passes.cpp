@@ -128,11 +128,9 @@ void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& 
     drop_passes();
     std::size_t n_added = 0;
     for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
-    if (n_added > 0 && owner.planned()) renew(owner);
+    // A context of another shape: planned anew, with the contexts that live now.
+    if (n_added > 0) owner.release(executor_->gpu());
 }
-
-// A context of another shape: planned anew, with the contexts that live now.
-void Engine::renew(PlannedModel& owner) { owner.release(executor_->gpu()); }
 
 Bytes Engine::budget_left() const {
     Bytes used = loose_ ? loose_->arena_bytes() : 0;

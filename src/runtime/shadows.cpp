@@ -6,12 +6,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/roots.h"
+
 namespace pshard {
 namespace {
-
-const ggml_tensor* root_of(const ggml_tensor* tensor) {
-    return tensor->view_src != nullptr ? tensor->view_src : tensor;
-}
 
 ggml_tensor bytes_tensor(ggml_backend_buffer_t buffer, void* data, Bytes bytes) {
     ggml_tensor tensor{};
@@ -125,7 +123,7 @@ Spot Shadows::cpu_spot(const Ref& root) const {
 }
 
 Spot Shadows::spot_of(const ggml_tensor* tensor, Device device) const {
-    const ggml_tensor* root = stands_alone(tensor, device) ? tensor : root_of(tensor);
+    const ggml_tensor* root = stands_alone(tensor, device) ? tensor : &root_of(*tensor);
     const std::optional<Ref> ref = ref_of(root);
     if (!ref) return {};
     Spot spot = device == Device::Gpu ? gpu_spot(*ref) : cpu_spot(*ref);

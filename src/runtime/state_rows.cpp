@@ -3,23 +3,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "runtime/roots.h"
+
 namespace pshard {
 namespace {
 
 // Rows shorter than this are not worth a copy each: the range that spans them is.
 constexpr Bytes kShortRow = 64;
 
-const ggml_tensor* root_of(const ggml_tensor* tensor) {
-    return tensor->view_src != nullptr ? tensor->view_src : tensor;
-}
-
 Bytes begin_in_state(const ggml_tensor* tensor) {
     return tensor->view_src != nullptr ? tensor->view_offs : 0;
-}
-
-bool is_view(const ggml_tensor* node) {
-    return node->op == GGML_OP_VIEW || node->op == GGML_OP_RESHAPE || node->op == GGML_OP_PERMUTE ||
-           node->op == GGML_OP_TRANSPOSE;
 }
 
 WrittenRows whole(const ggml_tensor* node) {
@@ -68,8 +61,8 @@ StateAccess state_access(const ggml_cgraph& graph, const ggml_tensor* state) {
     access.read_begin = ggml_nbytes(state);
     for (int i = 0; i < graph.n_nodes; ++i) {
         const ggml_tensor* node = graph.nodes[i];
-        if (is_view(node)) continue;
-        const bool writes = root_of(node) == state;
+        if (ggml_op_is_empty(node->op)) continue;
+        const bool writes = &root_of(*node) == state;
         if (writes) {
             access.writes.push_back(rows_of(node));
             if (stores_gaps(node, access.writes.back())) include(access, node);
@@ -77,7 +70,7 @@ StateAccess state_access(const ggml_cgraph& graph, const ggml_tensor* state) {
         for (const ggml_tensor* source : node->src) {
             const bool destination = (node->op == GGML_OP_SET_ROWS && source == node->src[2]) ||
                                      (node->op == GGML_OP_CPY && source == node->src[1]);
-            if (source == nullptr || root_of(source) != state || destination) continue;
+            if (source == nullptr || &root_of(*source) != state || destination) continue;
             include(access, source);
         }
     }
