@@ -7,6 +7,7 @@
 
 #include "plugin/inner_device.h"
 #include "plugin/order_source.h"
+#include "plugin/trace_file.h"
 #include "runtime/backend.h"
 
 namespace pshard {
@@ -50,6 +51,11 @@ Result<Engine*> open_engine() {
     setup.log = log_line;
     setup.chaos = settings.value().chaos;
     setup.replan_every = settings.value().replan_every;
+    if (const std::string& path = settings.value().trace; !path.empty()) {
+        auto trace = open_trace(path, ggml_backend_dev_description(setup.gpu), log_line);
+        if (!trace) return trace.error();
+        setup.on_pass = std::move(trace).value();
+    }
     Result<std::unique_ptr<Engine>> engine = Engine::open(std::move(setup));
     if (!engine) return engine.error();
     log_line(fmt::format("PSHARD0 computes on {} ({}), budget {:.0f} MiB",
