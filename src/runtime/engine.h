@@ -30,7 +30,8 @@ struct PassRecord {
 struct EngineSetup {
     ggml_backend_dev_t gpu = nullptr;  // inner devices
     ggml_backend_dev_t cpu = nullptr;
-    Bytes budget = 0;  // device bytes for all arenas
+    Bytes budget = 0;           // device bytes for all arenas
+    Bytes page_lock_limit = 0;  // host bytes that may be locked for uploads
     Planner planner;
     Log log;
     Chaos chaos;
@@ -84,6 +85,7 @@ private:
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     PlannedModel* owner_of(const HostBuffer& buffer);
     Status ensure_planned(PlannedModel& owner);
+    void lock_pages(PlannedModel& owner);
     [[nodiscard]] Bytes budget_left() const;
 
     // A graph on its way to become a Pass.

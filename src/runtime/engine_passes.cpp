@@ -76,6 +76,15 @@ std::vector<int> written_states(const Graph& graph) {
     return {written.begin(), written.end()};
 }
 
+// Host memory that the device's copies need not stage; nullptr where it has none, or none left.
+std::shared_ptr<ggml_backend_buffer> pinned_memory(ggml_backend_dev_t gpu, Bytes bytes) {
+    ggml_backend_buffer_type_t type = ggml_backend_dev_host_buffer_type(gpu);
+    ggml_backend_buffer_t buffer =
+        type == nullptr ? nullptr : ggml_backend_buft_alloc_buffer(type, bytes);
+    if (buffer == nullptr) return nullptr;
+    return {buffer, ggml_backend_buffer_free};
+}
+
 std::string_view reason_of(Fallback fallback) {
     switch (fallback) {
         case Fallback::NoStreams:
@@ -149,7 +158,20 @@ Status Engine::ensure_planned(PlannedModel& owner) {
         orders.arena.tiers.emplace_back();
         return Result<Orders>(orders);
     };
-    return owner.plan(&owner == loose_.get() ? nothing : setup_.planner, budget_left());
+    const Planner& planner = &owner == loose_.get() ? nothing : setup_.planner;
+    if (Status planned = owner.plan(planner, budget_left()); !planned) return planned;
+    lock_pages(owner);
+    return Done{};
+}
+
+void Engine::lock_pages(PlannedModel& owner) {
+    const PlannedModel::LockedPages pages = owner.lock_pages(setup_.page_lock_limit);
+    if (pages.wanted == 0 || setup_.replan_every > 0) return;
+    const bool all = pages.locked >= pages.wanted;
+    setup_.log(fmt::format("{:.0f} of {:.0f} MiB of streamed weights are page-locked{}",
+                           in_mib(std::min(pages.locked, pages.wanted)),
+                           in_mib(pages.wanted),
+                           all ? "" : "; the rest is uploaded from pageable memory, slower"));
 }
 
 // ---- graphs ----
@@ -181,10 +203,14 @@ void Engine::drop_passes() {
 std::shared_ptr<HostBuffer> Engine::cpu_scratch(Bytes bytes) {
     if (cpu_scratch_ != nullptr && cpu_scratch_->bytes() >= bytes) return cpu_scratch_;
     constexpr Bytes kLeast = 64 * kMiB;
-    HostBuffer* memory = HostBuffer::reserve(std::max(kLeast, 2 * bytes));
+    const Bytes roomy = std::max(kLeast, 2 * bytes);
+    std::shared_ptr<ggml_backend_buffer> pinned = pinned_memory(setup_.gpu, roomy);
+    HostBuffer* memory = pinned == nullptr
+                             ? HostBuffer::reserve(roomy)
+                             : HostBuffer::adopt(ggml_backend_buffer_get_base(pinned.get()), roomy);
     PSHARD_CHECK(memory != nullptr);
     memory->handle = ggml_backend_cpu_buffer_from_ptr(memory->base(), memory->bytes());
-    cpu_scratch_ = {memory, [](HostBuffer* buffer) {
+    cpu_scratch_ = {memory, [pinned](HostBuffer* buffer) {
                         ggml_backend_buffer_free(buffer->handle);
                         delete buffer;
                     }};

@@ -60,12 +60,14 @@ Result<std::unique_ptr<Executor>> Executor::open(ggml_backend_dev_t gpu,
     }
     for (auto& end : executor->ends_) end = std::make_unique<Mark>(gpu);
     if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
-    executor->worker_ = std::make_unique<Worker>();
+    executor->brought_ = std::make_unique<Mark>(gpu);
+    executor->upload_worker_ = std::make_unique<Worker>();
+    executor->download_worker_ = std::make_unique<Worker>();
     return executor;
 }
 
 Executor::~Executor() {
-    if (worker_) synchronize();
+    if (download_worker_) synchronize();
 }
 
 Queue& Executor::queue(ScheduleLane lane) {
@@ -147,57 +149,84 @@ ggml_status Executor::step(int index) {
     return GGML_STATUS_SUCCESS;
 }
 
+Worker* Executor::worker(ScheduleLane lane) {
+    if (lane == ScheduleLane::Upload) return upload_worker_.get();
+    return lane == ScheduleLane::Download ? download_worker_.get() : nullptr;
+}
+
 void Executor::wait(ScheduleLane lane, const Wait& wait) {
     if (chaos_.no_fence && lane != ScheduleLane::Cpu) return;
     if (wait.of_last_pass && !follows_) {
-        for (const auto& end : ends_) hold(lane, *end, 0);
+        hold(lane, {*ends_[0]});
+        hold(lane, {*ends_[1], download_worker_.get(), stored_});
         return;
     }
     const Pass& pass = wait.of_last_pass ? *last_ : *now_;
     const ScheduleLane of = program_->schedule.steps[at(wait.step)].lane;
     if (of == ScheduleLane::Cpu) return;  // the caller has done it
-    hold(lane, pass.marks[at(wait.step)], pass.tickets[at(wait.step)]);
+    hold(lane, {pass.marks[at(wait.step)], worker(of), pass.tickets[at(wait.step)]});
 }
 
 // A mark may be waited for only once it is issued: else the wait would hold nobody.
-void Executor::hold(ScheduleLane lane, const Mark& mark, Worker::Ticket ticket) {
-    if (lane == ScheduleLane::Upload) {
-        worker_->post([this, &mark] { upload_->wait(mark); });
-        return;
+void Executor::hold(ScheduleLane lane, const Point& point) {
+    const auto wait_until_issued = [point] {
+        if (point.worker != nullptr) point.worker->wait_for(point.ticket);
+    };
+    Worker* holder = worker(lane);
+    if (holder == nullptr || holder == point.worker) {
+        if (holder == nullptr) wait_until_issued();
+        if (lane == ScheduleLane::Cpu) {
+            gpu_->host_wait(point.mark);
+        } else if (lane == ScheduleLane::Gpu) {
+            gpu_->wait(point.mark);
+        }
+        return;  // a queue is in order with itself
     }
-    worker_->wait_for(ticket);
-    if (lane == ScheduleLane::Cpu) {
-        gpu_->host_wait(mark);
-    } else {
-        queue(lane).wait(mark);
-    }
+    Queue& held = queue(lane);
+    holder->post([&held, &mark = point.mark, wait_until_issued] {
+        wait_until_issued();
+        held.wait(mark);
+    });
+}
+
+// The lane's worker issues the copies, then the step's mark.
+void Executor::hand_over(int index, ScheduleLane lane, std::function<void(Queue&)> copies) {
+    Queue& held = queue(lane);
+    Mark& mark = now_->marks[at(index)];
+    note_issued(index);
+    now_->tickets[at(index)] = worker(lane)->post([&held, &mark, copies = std::move(copies)] {
+        copies(held);
+        held.issue(mark);
+    });
+    watch(index, lane);
 }
 
 void Executor::load(int index, int group) {
     const GroupWork& work = program_->groups[at(group)];
-    Mark& mark = now_->marks[at(index)];
-    note_issued(index);
-    now_->tickets[at(index)] = worker_->post([this, &work, &mark] {
-        upload_group(*upload_, work, chaos_.no_upload);
-        upload_->issue(mark);
+    hand_over(index, ScheduleLane::Upload, [&work, skip = chaos_.no_upload](Queue& queue) {
+        upload_group(queue, work, skip);
     });
-    watch(index, ScheduleLane::Upload);
 }
 
+// The rows' indices are read now: they are inputs, which the host may overwrite.
 void Executor::store(int index, int group) {
-    note_issued(index);
+    std::vector<Span> spans;
     for (const StateStore& state : program_->groups[at(group)].stores) {
         for (const auto& [begin, end] : written_ranges(state.rows)) {
-            download_->download(*state.state.device, state.state.host + begin, begin, end - begin);
+            spans.push_back({state.state.device, state.state.host, begin, end - begin});
         }
     }
-    download_->issue(now_->marks[at(index)]);
-    watch(index, ScheduleLane::Download);
+    hand_over(index, ScheduleLane::Download, [spans = std::move(spans)](Queue& queue) {
+        for (const Span& span : spans) {
+            queue.download(*span.device, span.host + span.offset, span.offset, span.bytes);
+        }
+    });
 }
 
 ggml_status Executor::compute(int index, int stage) {
     StageWork& work = program_->stages[at(stage)];
     note_issued(index);
+    if (work.device == Device::Cpu) gpu_->host_wait(*brought_);  // its scratch may be used anew
     bring(work);
     Queue& lane = work.device == Device::Gpu ? *gpu_ : *cpu_;
     const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
@@ -219,6 +248,7 @@ void Executor::bring(const StageWork& work) {
         }
     }
     if (waits) gpu_->synchronize();
+    if (work.device == Device::Gpu && !work.brings.empty()) gpu_->issue(*brought_);
 }
 
 void Executor::end_pass() {
@@ -235,16 +265,17 @@ void Executor::end_pass() {
     }
     if (waits) gpu_->synchronize();
     gpu_->issue(*ends_[0]);
-    download_->issue(*ends_[1]);
+    stored_ = download_worker_->post([this] { download_->issue(*ends_[1]); });
 }
 
 void Executor::finish() {
     gpu_->synchronize();
+    download_worker_->drain();
     download_->synchronize();
 }
 
 void Executor::synchronize() {
-    worker_->drain();
+    upload_worker_->drain();
     upload_->synchronize();
     finish();
     n_ahead_ = 0;
@@ -263,11 +294,10 @@ void Executor::watch(int index, ScheduleLane lane) {
         time.ended = stopwatch_->now();
         return;
     }
-    const Worker::Ticket ticket = now_->tickets[at(index)];
-    const Mark& mark = now_->marks[at(index)];
-    const auto wait = [this, ticket, &mark] {
-        worker_->wait_for(ticket);
-        gpu_->host_wait(mark);
+    const Point point{now_->marks[at(index)], worker(lane), now_->tickets[at(index)]};
+    const auto wait = [this, point] {
+        if (point.worker != nullptr) point.worker->wait_for(point.ticket);
+        gpu_->host_wait(point.mark);
     };
     stopwatch_->watch(lane, wait, time.ended, now_->watched);
 }

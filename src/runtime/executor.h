@@ -1,8 +1,9 @@
 // Walks the schedule of a Program with ggml calls: the runtime's counterpart of sim/simulator.h.
 //
-// Lanes run side by side: the GPU's and the downloads' queue, the uploads' queue with a thread that
-// feeds it, and the CPU, which is the caller. Steps are issued in the schedule's order; only Waits
-// hold a lane. What is issued may still run when run() returns.
+// Lanes run side by side: the GPU's queue, the uploads' and the downloads' queue with a thread each
+// that feeds it (copies with pageable memory hold who issues them), and the CPU, which is the
+// caller. Steps are issued in the schedule's order; only Waits hold a lane. What is issued may
+// still run when run() returns.
 //
 // Most passes are followed by one like them, so the uploads with which the next would begin are
 // issued at the end of each: while this one still computes, and while llama.cpp samples.
@@ -10,6 +11,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -65,9 +67,18 @@ private:
     };
 
     void prepare(Pass& pass, std::size_t n_steps);
+
+    // A mark, and what issues it: a lane's worker, or nobody that must be waited for.
+    struct Point {
+        const Mark& mark;
+        Worker* worker = nullptr;
+        Worker::Ticket ticket = 0;
+    };
+
     ggml_status step(int index);
     void wait(ScheduleLane lane, const Wait& wait);
-    void hold(ScheduleLane lane, const Mark& mark, Worker::Ticket ticket);
+    void hold(ScheduleLane lane, const Point& point);
+    void hand_over(int index, ScheduleLane lane, std::function<void(Queue&)> copies);
     void load(int index, int group);
     void store(int index, int group);
     ggml_status compute(int index, int stage);
@@ -79,6 +90,7 @@ private:
     void watch(int index, ScheduleLane lane);
 
     Queue& queue(ScheduleLane lane);
+    Worker* worker(ScheduleLane lane);  // nullptr: the caller issues it
 
     ggml_backend_dev_t device_;
     Chaos chaos_;
@@ -90,12 +102,15 @@ private:
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
     std::array<std::unique_ptr<Mark>, 2> ends_;  // of the last pass: on the GPU, of the downloads
+    std::unique_ptr<Mark> brought_;              // the last upload of what the CPU made
     Program* program_ = nullptr;
     bool follows_ = false;
     int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
     StepTimes before_;  // of the pass before the one that is measured
-    std::unique_ptr<Stopwatch> stopwatch_;  // nullptr unless timed
-    std::unique_ptr<Worker> worker_;        // goes first: its jobs use the queues
+    std::unique_ptr<Stopwatch> stopwatch_;   // nullptr unless timed
+    Worker::Ticket stored_ = 0;              // issues ends_[1]
+    std::unique_ptr<Worker> upload_worker_;  // workers go first: their jobs use the queues
+    std::unique_ptr<Worker> download_worker_;
 };
 
 // Uploads the experts that the ids name. Waits for what `queue` was told before.

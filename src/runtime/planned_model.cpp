@@ -71,7 +71,7 @@ TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
 }  // namespace
 
 PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy)
-    : model(policy), gpu_(gpu) {}
+    : model(policy), gpu_(gpu), page_locks_(gpu) {}
 
 Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     Result<Orders> orders = planner(model.inventory(), budget);
@@ -91,6 +91,23 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     tier_ = 0;
     settled_.reset();
     return Done{};
+}
+
+PlannedModel::LockedPages PlannedModel::lock_pages(Bytes limit) {
+    LockedPages pages;
+    std::vector<HostRange> ranges;
+    for (std::size_t i = 0; i < model.inventory().weights.size(); ++i) {
+        const bool streamed =
+            std::any_of(orders_->tiers.begin(), orders_->tiers.end(), [&](const TierOrder& tier) {
+                return is_streamed(tier.placement.weights[i]);
+            });
+        if (!streamed) continue;
+        const ggml_tensor* master = model.weight(static_cast<int>(i));
+        ranges.push_back({static_cast<const std::byte*>(master->data), ggml_nbytes(master)});
+        pages.wanted += ranges.back().bytes;
+    }
+    pages.locked = page_locks_.lock(std::move(ranges), limit);
+    return pages;
 }
 
 Status PlannedModel::allocate(Bytes bytes) {
@@ -114,6 +131,7 @@ void PlannedModel::release(Queue& queue) {
     pad(nothing, model.inventory());
     residency.go_to(nothing.arena, model, arena_.get(), queue);
     settled_.reset();
+    page_locks_.release();
     arena_.reset();
     orders_.reset();
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/handles.h"
 #include "runtime/orders.h"
+#include "runtime/page_locks.h"
 #include "runtime/residency.h"
 #include "runtime/tier_picker.h"
 
@@ -40,6 +41,14 @@ public:
 
     // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
     Status plan(const Planner& planner, Bytes budget);
+
+    // Page-locks the weights that a tier streams, at most `limit` bytes.
+    struct LockedPages {
+        Bytes wanted = 0;
+        Bytes locked = 0;
+    };
+
+    LockedPages lock_pages(Bytes limit);
 
     // Brings all states home and gives the arena back: to be planned anew.
     void release(Queue& queue);
@@ -77,6 +86,7 @@ private:
     std::optional<Orders> orders_;
     std::optional<TierPicker> picker_;  // of the orders' tiers
     BufferHandle arena_;
+    PageLocks page_locks_;
     std::optional<TierArena> settled_;  // nullopt: what lies there is not what a tier wants
     std::size_t tier_ = 0;
 };
