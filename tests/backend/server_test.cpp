@@ -1,0 +1,102 @@
+// llama-server answers through PSHARD0 as it answers without.
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+#include "backend/harness/server.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using testing::Combine;
+using testing::HasSubstr;
+using testing::Values;
+
+struct Setting {
+    std::string name;
+    Result<Talk> (*talk)(Server&);
+    std::string model = "llama-Q8_0";
+    std::vector<std::string> flags{};
+
+    friend void PrintTo(const Setting& value, std::ostream* out) { *out << value.name; }
+};
+
+ChildProgram server_of(const Setting& setting, const InnerDevice& device) {
+    Grid grid(device);
+    ChildProgram program;
+    program.command = {fmt::format("{}/llama-server", PSHARD_LLAMA_BIN_DIR),
+                       "-m",
+                       grid.model_file(model_row(setting.model)),
+                       "-c",
+                       "2048",
+                       "-np",
+                       "4",
+                       "-b",
+                       "128",
+                       "-ub",
+                       "32",
+                       "-t",
+                       "1"};
+    for (const std::string& flag : setting.flags) program.command.push_back(flag);
+    program.environment["GGML_NO_BACKTRACE"] = "1";
+    return program;
+}
+
+ChildProgram stock_server(const Setting& setting, const InnerDevice& device) {
+    ChildProgram program = server_of(setting, device);
+    program.command.emplace_back("--device");
+    program.command.push_back(device.stock_name);
+    if (device.name == "cpu") program.command.emplace_back("--no-repack");
+    program.environment.insert(device.stock.begin(), device.stock.end());
+    return program;
+}
+
+ChildProgram pshard_server(const Setting& setting, const InnerDevice& device, const PlanRow& plan) {
+    ChildProgram program = server_of(setting, device);
+    program.command.emplace_back("--device");
+    program.command.emplace_back("PSHARD0");
+    const Environment environment = pshard_environment(device, plan);
+    program.environment.insert(environment.begin(), environment.end());
+    return program;
+}
+
+// What a server said, and that it then ended well.
+Talk told(const Setting& setting, ChildProgram program) {
+    Server server(std::move(program));
+    SCOPED_TRACE(server.program().shell_line());
+    const Status ready = server.wait_until_ready();
+    EXPECT_TRUE(ready.ok()) << ready.error().text();
+    if (!ready) return {};
+    const Result<Talk> talk = setting.talk(server);
+    EXPECT_TRUE(talk.ok()) << talk.error().text();
+    const ChildResult& end = server.stop();
+    EXPECT_EQ(end.exit_code, 0) << end.text();
+    return talk ? talk.value() : Talk{};
+}
+
+class Servers : public testing::TestWithParam<std::tuple<Setting, std::string, std::string>> {};
+
+TEST_P(Servers, AnswerAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const auto& [setting, device_name, plan_name] = GetParam();
+    const InnerDevice device = inner_device(device_name);
+    PSHARD_NEEDS_DEVICE(device);
+    const Talk stock = told(setting, stock_server(setting, device));
+    const Talk ours = told(setting, pshard_server(setting, device, plan_row(plan_name)));
+    EXPECT_GE(stock.size(), 4);
+    EXPECT_EQ(ours, stock);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         Servers,
+                         Combine(Values(Setting{"Slots", talk}, Setting{"Crowd", crowded_talk}),
+                                 Values("cpu", "simgpu"),
+                                 Values("resident", "stream-all", "rotate")),
+                         [](const auto& test) {
+                             return test_name(std::get<0>(test.param).name + "_" +
+                                              std::get<1>(test.param) + "_" +
+                                              std::get<2>(test.param));
+                         });
+
+}  // namespace
+}  // namespace pshard::backend_test
