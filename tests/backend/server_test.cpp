@@ -8,52 +8,54 @@ namespace pshard::backend_test {
 namespace {
 
 using testing::Combine;
+using testing::Contains;
+using testing::ContainsRegex;
+using testing::Each;
 using testing::HasSubstr;
+using testing::Not;
 using testing::Values;
+using testing::ValuesIn;
 
 struct Setting {
     std::string name;
     Result<Talk> (*talk)(Server&);
     std::string model = "llama-Q8_0";
+    std::string draft_model{};  // a row of the grid, too: both lie on the device
     std::vector<std::string> flags{};
 
     friend void PrintTo(const Setting& value, std::ostream* out) { *out << value.name; }
 };
 
-ChildProgram server_of(const Setting& setting, const InnerDevice& device) {
+ChildProgram server_of(const Setting& setting,
+                       const InnerDevice& device,
+                       const std::string& device_name) {
     Grid grid(device);
     ChildProgram program;
     program.command = {fmt::format("{}/llama-server", PSHARD_LLAMA_BIN_DIR),
                        "-m",
-                       grid.model_file(model_row(setting.model)),
-                       "-c",
-                       "2048",
-                       "-np",
-                       "4",
-                       "-b",
-                       "128",
-                       "-ub",
-                       "32",
-                       "-t",
-                       "1"};
-    for (const std::string& flag : setting.flags) program.command.push_back(flag);
+                       grid.model_file(model_row(setting.model))};
+    std::vector<std::string>& words = program.command;
+    words.insert(words.end(), {"--device", device_name, "-c", "2048", "-np", "4"});
+    words.insert(words.end(), {"-b", "128", "-ub", "32", "-t", "1"});
+    words.insert(words.end(), setting.flags.begin(), setting.flags.end());
+    if (!setting.draft_model.empty()) {
+        const std::string draft = grid.model_file(model_row(setting.draft_model));
+        words.insert(words.end(), {"-md", draft, "-devd", device_name});
+        words.insert(words.end(), {"--spec-type", "draft-simple", "--spec-draft-n-max", "4"});
+    }
     program.environment["GGML_NO_BACKTRACE"] = "1";
     return program;
 }
 
 ChildProgram stock_server(const Setting& setting, const InnerDevice& device) {
-    ChildProgram program = server_of(setting, device);
-    program.command.emplace_back("--device");
-    program.command.push_back(device.stock_name);
+    ChildProgram program = server_of(setting, device, device.stock_name);
     if (device.name == "cpu") program.command.emplace_back("--no-repack");
     program.environment.insert(device.stock.begin(), device.stock.end());
     return program;
 }
 
 ChildProgram pshard_server(const Setting& setting, const InnerDevice& device, const PlanRow& plan) {
-    ChildProgram program = server_of(setting, device);
-    program.command.emplace_back("--device");
-    program.command.emplace_back("PSHARD0");
+    ChildProgram program = server_of(setting, device, "PSHARD0");
     const Environment environment = pshard_environment(device, plan);
     program.environment.insert(environment.begin(), environment.end());
     return program;
@@ -87,9 +89,18 @@ TEST_P(Servers, AnswerAsStock) {
     EXPECT_EQ(ours, stock);
 }
 
+std::vector<Setting> settings() {
+    return {{"Slots", talk},
+            {"SlotsUnified", talk, "llama-Q8_0", "", {"-kvu"}},
+            {"Crowd", crowded_talk},
+            {"RecurrentSlots", talk, "qwen3next-Q8_0"},
+            {"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"},
+            {"DraftedCrowd", crowded_talk, "llama-Q8_0", "llama-F16"}};
+}
+
 INSTANTIATE_TEST_SUITE_P(Backend,
                          Servers,
-                         Combine(Values(Setting{"Slots", talk}, Setting{"Crowd", crowded_talk}),
+                         Combine(ValuesIn(settings()),
                                  Values("cpu", "simgpu"),
                                  Values("resident", "stream-all", "rotate")),
                          [](const auto& test) {
@@ -97,6 +108,27 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                                               std::get<1>(test.param) + "_" +
                                               std::get<2>(test.param));
                          });
+
+// The tests above mean nothing if a server's plan does not stream.
+TEST(ServersControl, WithoutUploadsAnswersDiffer) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const InnerDevice device = inner_device("cpu");
+    const Setting setting{"Slots", talk};
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_CHAOS"] = "no-upload";
+    EXPECT_NE(told(setting, pshard_server(setting, device, plan)),
+              told(setting, stock_server(setting, device)));
+}
+
+// A draft of the same model in another type is believed often: both ways of a draft are taken.
+TEST(ServersControl, DraftsAreAcceptedAndRefused) {
+    const Setting setting{"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"};
+    const Talk stock = told(setting, stock_server(setting, inner_device("cpu")));
+    ASSERT_FALSE(stock.empty());
+    EXPECT_THAT(stock, Each(Not(HasSubstr(" 0 of "))));
+    EXPECT_THAT(stock, Contains(ContainsRegex(", ([0-9]+) of ([0-9]+) drafted")));
+}
 
 }  // namespace
 }  // namespace pshard::backend_test

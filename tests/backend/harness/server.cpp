@@ -6,7 +6,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "backend/harness/http.h"
@@ -27,9 +26,10 @@ ChildProgram listening(ChildProgram program, const test::TempFolder& folder) {
     return program;
 }
 
+// Words that do not repeat: on repeated ones a random model soon says the same whatever went wrong.
 std::string words(int n) {
     std::string text = "once";
-    for (int i = 1; i < n; ++i) text += fmt::format(" {} the fox {}", i % 7, i);
+    for (int i = 1; i < n; ++i) text += fmt::format(" {}", i * 7919 % 1009);
     return text;
 }
 
@@ -39,7 +39,8 @@ json question(const json& prompt, int n_predict) {
             {"temperature", 0},
             {"cache_prompt", true},
             {"ignore_eos", true},
-            {"return_tokens", true}};
+            {"return_tokens", true},
+            {"n_probs", 1}};
 }
 
 json at_slot(json body, int slot) {
@@ -47,15 +48,19 @@ json at_slot(json body, int slot) {
     return body;
 }
 
+// Of each answer the tokens, and the logarithms of the probabilities of those that are text.
 std::string line_of(const std::string& name, const json& answer) {
-    const auto tokens = answer.at("tokens").get<std::vector<int>>();
     const json& timings = answer.at("timings");
-    return fmt::format("{}: {} cached, {} of {} drafted, {}",
-                       name,
-                       timings.at("cache_n").get<int>(),
-                       timings.value("draft_n_accepted", 0),
-                       timings.value("draft_n", 0),
-                       fmt::join(tokens, " "));
+    std::string line = fmt::format("{}: {} cached, {} of {} drafted,",
+                                   name,
+                                   timings.at("cache_n").get<int>(),
+                                   timings.value("draft_n_accepted", 0),
+                                   timings.value("draft_n", 0));
+    for (const json& token : answer.at("tokens")) line += fmt::format(" {}", token.get<int>());
+    for (const json& token : answer.at("completion_probabilities")) {
+        line += fmt::format(" {}", token.at("logprob").get<double>());
+    }
+    return line;
 }
 
 // Asks one thing after another; remembers the first failure and asks no more.

@@ -35,8 +35,8 @@ private:
     RunningChild child_;
 };
 
-// One line for each answer: what was asked, tokens, how many of the prompt were cached. Two servers
-// that compute the same say the same lines.
+// One line for each answer: what was asked, tokens and their probabilities, how many of the prompt
+// were cached and how many tokens were drafted. Servers that compute the same say the same lines.
 using Talk = std::vector<std::string>;
 
 // At temperature 0: a short and a long prompt, a cached prefix, four prompts as one batch, a slot
@@ -44,7 +44,7 @@ using Talk = std::vector<std::string>;
 Result<Talk> talk(Server& server);
 
 // Four clients at a time, twice, with prompts of different lengths: what is computed together is
-// chance, so two servers say the same only if a batch's make-up changes no token.
+// chance. Two servers say the same where a batch's make-up changes no token, as on the CPU.
 Result<Talk> crowded_talk(Server& server);
 
 // Long answers to few prompts, for a server with a draft model.
