@@ -170,18 +170,29 @@ private:
         return searched(seen, budget, std::nullopt);
     }
 
-    // Fails if a registry is there and cannot be read.
+    // The first registry with plans for this model; else why none has. Fails if one cannot be read.
     Result<RegistryMatch> from_registry(const Inventory& seen, Bytes budget) const {
-        const std::optional<std::string> path = find_registry(settings_.registry);
-        if (!path) return RegistryMatch{{}, "no registry lies beside the model"};
-        if (!std::filesystem::exists(*path)) {
-            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", *path), {}};
+        RegistryMatch none;
+        for (const std::string& path : find_registries(settings_.registry)) {
+            Result<RegistryMatch> match = look_into(path, seen, budget);
+            if (!match || !match.value().choices.empty()) return match;
+            none.text += (none.text.empty() ? "" : "; ") + match.value().text;
         }
-        const Result<RegistryReading> reading = load_registry(*path);
+        if (none.text.empty()) none.text = "no registry lies beside the model";
+        return none;
+    }
+
+    Result<RegistryMatch> look_into(const std::string& path,
+                                    const Inventory& seen,
+                                    Bytes budget) const {
+        if (!std::filesystem::exists(path)) {
+            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", path), {}};
+        }
+        const Result<RegistryReading> reading = load_registry(path);
         if (!reading) return reading.error();
         for (const Error& warning : reading.value().warnings) log_(warning.text());
         RegistryMatch match = match_registry(reading.value().registry, seen, budget);
-        match.text = fmt::format("{}: {}", *path, match.text);
+        match.text = fmt::format("{}: {}", path, match.text);
         return match;
     }
 

@@ -108,14 +108,17 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
     return {choices_of(*best, seen), fmt::format("the variant of {} MiB", best->budget_mib)};
 }
 
-std::optional<std::string> find_registry(const std::string& given) {
-    if (!given.empty()) return given;
+std::vector<std::string> find_registries(const std::string& given) {
+    if (!given.empty()) return {given};
+    std::vector<std::string> found;
     for (const std::string& model : model_files()) {
-        std::string beside = model + std::string(kRegistrySuffix);
-        std::error_code ignored;
-        if (std::filesystem::exists(beside, ignored)) return beside;
+        std::error_code missing;
+        const auto beside =
+            std::filesystem::canonical(model + std::string(kRegistrySuffix), missing);
+        if (missing || std::ranges::count(found, beside.string()) > 0) continue;
+        found.push_back(beside);
     }
-    return std::nullopt;
+    return found;
 }
 
 }  // namespace pshard

@@ -128,8 +128,8 @@ Result<json> Server::post(const std::string& path, const json& body) {
     return json::parse(reply.value().body);
 }
 
-// llama-server v0.5.0 takes a lock in its signal handler that its main thread holds at times while it
-// is not idle, and then never ends: seen once, right behind an answer.
+// llama-server v0.5.0 takes a lock in its signal handler that its main thread holds at times while
+// it is not idle, and then never ends: seen once, right behind an answer.
 const ChildResult& Server::stop() {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     return child_.end(SIGTERM);
