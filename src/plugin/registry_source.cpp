@@ -101,11 +101,16 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
         if (fault.empty() && larger) best = variant;
     }
     if (best == nullptr) return {{}, reason};
+    RegistryMatch match;
+    match.budget = best->budget_mib * kMiB;
+    match.text = fmt::format("the variant of {} MiB", best->budget_mib);
     if (best->baseline_vram_mib) {
-        return {same_in_all_tiers(seen, everything_resident(seen)),
-                fmt::format("the variant of {} MiB: the whole model fits", best->budget_mib)};
+        match.choices = same_in_all_tiers(seen, everything_resident(seen));
+        match.text += ": the whole model fits";
+        return match;
     }
-    return {choices_of(*best, seen), fmt::format("the variant of {} MiB", best->budget_mib)};
+    match.choices = choices_of(*best, seen);
+    return match;
 }
 
 std::vector<std::string> find_registries(const std::string& given) {

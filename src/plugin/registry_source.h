@@ -16,6 +16,7 @@ namespace pshard {
 struct RegistryMatch {
     std::vector<TierChoice> choices;  // empty: none matches
     std::string text;                 // which plan, or why none
+    Bytes budget = 0;                 // of the plan that was taken
 };
 
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);
