@@ -93,6 +93,7 @@ std::vector<Setting> settings() {
     return {{"Slots", talk},
             {"SlotsUnified", talk, "llama-Q8_0", "", {"-kvu"}},
             {"Crowd", crowded_talk},
+            {"Endless", endless_talk, "llama-Q8_0", "", {"--context-shift"}},
             {"RecurrentSlots", talk, "qwen3next-Q8_0"},
             {"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"},
             {"DraftedCrowd", crowded_talk, "llama-Q8_0", "llama-F16"}};
@@ -108,6 +109,21 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                                               std::get<1>(test.param) + "_" +
                                               std::get<2>(test.param));
                          });
+
+// llama-server frees its model and context when it is idle, and loads both anew when it is asked.
+TEST(SleepingServer, AnswersAsStockWhenItWakes) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    const Setting setting{"Slots", broken_talk, "llama-Q8_0", "", {"--sleep-idle-seconds", "1"}};
+    Server server(pshard_server(setting, device, plan_row("layers-1")));
+    ASSERT_TRUE(server.wait_until_ready().ok());
+    const Result<Talk> ours = setting.talk(server);
+    ASSERT_TRUE(ours.ok()) << ours.error().text();
+    EXPECT_EQ(ours.value(), told(setting, stock_server(setting, device)));
+    EXPECT_THAT(server.stop().err, HasSubstr("exiting sleeping state"));
+}
 
 // The tests above mean nothing if a server's plan does not stream.
 TEST(ServersControl, WithoutUploadsAnswersDiffer) {

@@ -172,6 +172,23 @@ Result<Talk> crowded_talk(Server& server) {
     return all;
 }
 
+Result<Talk> endless_talk(Server& server) {
+    Asking asking(server);
+    asking.ask("four", question({words(3), words(40), "a dog", words(11)}, 560));
+    return asking.told();
+}
+
+Result<Talk> broken_talk(Server& server) {
+    Result<Talk> before = talk(server);
+    if (!before) return before;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    Result<Talk> after = talk(server);
+    if (!after) return after;
+    Talk both = before.value();
+    both.insert(both.end(), after.value().begin(), after.value().end());
+    return both;
+}
+
 Result<Talk> drafted_talk(Server& server) {
     Asking asking(server);
     asking.ask("short", at_slot(question("hello the world", 32), 0));

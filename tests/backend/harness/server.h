@@ -50,4 +50,10 @@ Result<Talk> crowded_talk(Server& server);
 // Long answers to few prompts, for a server with a draft model.
 Result<Talk> drafted_talk(Server& server);
 
+// Four answers that are longer than a slot's context, for a server that shifts it.
+Result<Talk> endless_talk(Server& server);
+
+// A talk, a silence of seconds, and the talk again, for a server that frees its model meanwhile.
+Result<Talk> broken_talk(Server& server);
+
 }  // namespace pshard::backend_test
