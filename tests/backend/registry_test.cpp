@@ -91,9 +91,9 @@ TEST(Registry, MayBeChangedAndDeletedUnderAServer) {
     Server ours(planned(llama("llama-server", model, "PSHARD0"), 4));
     EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
     std::ofstream(Models::registry(model)) << "not a registry\n";
-    EXPECT_EQ(talk_with(ours, crowded_talk), talk_with(stock, crowded_talk));
-    fs::remove(Models::registry(model));
     EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
+    fs::remove(Models::registry(model));
+    EXPECT_EQ(talk_with(ours, crowded_talk), talk_with(stock, crowded_talk));
     EXPECT_EQ(stock.stop().exit_code, 0);
     EXPECT_EQ(ours.stop().exit_code, 0);
     EXPECT_THAT(ours.stop().err, HasSubstr(": the variant of 4 MiB\n"));
