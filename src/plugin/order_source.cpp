@@ -161,7 +161,9 @@ private:
         choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
         choice.n_attn_pinned = choice.n_pinned;
         choice.output_on_gpu = true;
-        return Chosen{same_in_all_tiers(seen, choice), budget};
+        std::vector<TierChoice> choices = same_in_all_tiers(seen, choice);
+        for (TierChoice& tier : choices) tier.options.slice_experts = forced.slice_experts;
+        return Chosen{std::move(choices), budget};
     }
 
     Result<Chosen> planned(const Inventory& seen, Bytes budget) const {

@@ -32,10 +32,13 @@ std::vector<std::string> split(const std::string& text, char separator) {
     return parts;
 }
 
-Result<ForcedStrategy> forced_strategy(const std::string& text) {
+Result<ForcedStrategy> forced_strategy(std::string text) {
+    constexpr std::string_view kSlices = "+slices";
+    ForcedStrategy forced;
+    forced.slice_experts = text.ends_with(kSlices);
+    if (forced.slice_experts) text.resize(text.size() - kSlices.size());
     const std::size_t colon = text.find(':');
     const std::optional<Strategy> strategy = strategy_of(text.substr(0, colon));
-    ForcedStrategy forced;
     if (colon != std::string::npos) {
         const std::optional<std::uint32_t> pinned = number_of(text.substr(colon + 1));
         if (pinned) forced.n_pinned = static_cast<int>(*pinned);

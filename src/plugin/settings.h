@@ -8,7 +8,9 @@
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
 //                          profiles to plan here with; else those in the working directory
 //   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
-//   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED]", separated by ";"
+//   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED[+slices]]",
+//   separated
+//                          by ";"; "+slices": experts are uploaded once their ids are known
 //   PSHARD_ROTATE          for tests: after so many graphs, plan again with the next of them
 //   PSHARD_CHAOS           for tests: "no-upload", "no-fence"
 #pragma once
@@ -28,6 +30,7 @@ namespace pshard {
 struct ForcedStrategy {
     Strategy strategy = Strategy::GpuOnlyLayerPinLayerStream;
     std::optional<int> n_pinned{};  // nullopt: as many as the budget holds
+    bool slice_experts = false;
 
     bool operator==(const ForcedStrategy&) const = default;
 };

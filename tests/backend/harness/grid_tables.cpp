@@ -127,6 +127,7 @@ const std::vector<PlanRow>& all_plans() {
     static const std::vector<PlanRow> rows = {
         {"resident", {}, true},
         {"stream-all", forced("0:0"), true},
+        {"slices", forced("0:0+slices"), true},
         {"layers-1", forced("0:1"), true},
         {"attn-1", forced("1:1"), true},
         {"ffn-cpu-1", forced("2:1")},
