@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "plan/tiers.h"
-#include "plan_params/bench_contexts.h"
+#include "plan_flags/bench_contexts.h"
 
 namespace pshard::tool {
 namespace {

@@ -11,8 +11,8 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
-#include "plan_params/arguments.h"
-#include "plan_params/options.h"
+#include "plan_flags/arguments.h"
+#include "plan_flags/options.h"
 #include "registry/settings.h"
 
 namespace pshard::tool {
@@ -353,7 +353,15 @@ private:
         if (options_.model.empty() && options_.inventory.empty()) {
             return "no model: name one with -m (or LLAMA_ARG_MODEL); --help lists the flags";
         }
-        if (bench_flags && !bench.wanted) return "-p, -n, -pg and -d go with --bench-plan only";
+        const bool lists = !bench.depths.empty() || !bench.prompt_generations.empty();
+        if (lists && !bench.wanted) return "-pg and -d go with --bench-plan only";
+        if (bench_flags && !bench.wanted && !options_.emit_args) {
+            return "-p and -n go with --bench-plan or --emit-args only";
+        }
+        if (options_.emit_args && options_.format != OutputFormat::Json &&
+            options_.format != OutputFormat::Markdown) {
+            return "--emit-args prints the flags, or with -o json what they come to";
+        }
         if (bench.wanted && options_.context.n_ctx) return "--bench-plan sets -c itself";
         if (bench.wanted && (!options_.inventory.empty() || !options_.save_inventory.empty())) {
             return "--bench-plan makes several inventories: it goes with neither --inventory nor "
