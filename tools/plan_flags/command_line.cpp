@@ -263,8 +263,13 @@ private:
         BenchOptions& bench = options_.bench;
         app_.add_flag(
             "--bench-plan", bench.wanted, "plan every context that llama-bench would use");
-        app_.add_option("-p,--n-prompt", bench.prompts, "with --bench-plan: prompts (512)");
-        app_.add_option("-n,--n-gen", bench.generations, "with --bench-plan: generations (128)");
+        app_.add_option(
+            "-p,--n-prompt",
+            bench.prompts,
+            "with --bench-plan: prompts (512); with --emit-args: prompt tokens to weigh");
+        app_.add_option("-n,--n-gen",
+                        bench.generations,
+                        "with --bench-plan: generations (128); with --emit-args: answer tokens");
         app_.add_option("-d,--n-depth", bench.depths, "with --bench-plan: depths (0)");
         app_.add_option("--pg", bench.prompt_generations, "with --bench-plan: prompt,generation")
             ->allow_extra_args(false)

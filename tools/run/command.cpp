@@ -40,10 +40,11 @@ Error cannot_start(const Command& command, int code) {
 }
 
 [[noreturn]] void be_the_child(const Command& command, int out, Catch caught) {
-    const int nowhere = open("/dev/null", O_RDONLY);
+    const int nowhere = open("/dev/null", O_RDWR);
     dup2(nowhere, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     if (caught == Catch::OutAndErr) dup2(out, STDERR_FILENO);
+    if (caught == Catch::OutAlone) dup2(nowhere, STDERR_FILENO);
     execute(command);
     _exit(127);
 }

@@ -28,7 +28,8 @@ struct Finished {
     std::string out;
 };
 
-enum class Catch { Out, OutAndErr };  // what goes to `Finished::out`; the rest goes where ours does
+// What goes to `Finished::out`. stderr goes where ours does (Out), there too, or nowhere.
+enum class Catch { Out, OutAndErr, OutAlone };
 
 // stdin is empty. Fails if the program cannot be started.
 Result<Finished> run_command(const Command& command, Catch caught);

@@ -17,28 +17,38 @@ using nlohmann::json;
 // A plan that gains less than this on stock is not worth a backend of its own.
 constexpr double kWorthwhile = 1.02;
 
+std::string planner_of(const PlanRequest& request) {
+    return request.here.folder + "/llama-pshard-plan-params";
+}
+
 struct Answer {
     int exit_code = 0;
     json document;
 };
 
-Result<Answer> ask_planner(const PlanRequest& request, std::vector<std::string> output) {
+Result<Finished> run_planner(const PlanRequest& request,
+                             const std::vector<std::string>& output,
+                             Catch caught) {
     Result<std::vector<std::string>> arguments = planner_arguments(request);
     if (!arguments) return arguments.error();
-    Command command{{request.here.folder + "/llama-pshard-plan-params"}, request.here.environment};
-    const auto append = [&](const std::vector<std::string>& words) {
+    Command command{{planner_of(request)}, request.here.environment};
+    for (const auto& words : {arguments.value(), output}) {
         command.words.insert(command.words.end(), words.begin(), words.end());
-    };
-    append(arguments.value());
-    append(output);
-    const Result<Finished> finished = run_command(command, Catch::Out);  // notes go to stderr
+    }
+    return run_command(command, caught);
+}
+
+Result<Answer> ask_planner(const PlanRequest& request,
+                           const std::vector<std::string>& output,
+                           Catch caught) {
+    const Result<Finished> finished = run_planner(request, output, caught);
     if (!finished) return finished.error();
     Answer answer{finished.value().exit_code, {}};
     if (answer.exit_code != 0) return answer;
     answer.document = json::parse(finished.value().out, nullptr, false);
     if (answer.document.is_object() && answer.document.value("version", 0) == 1) return answer;
     return Error{"its JSON is not of version 1: take it and llama-pshard-run of one pshard",
-                 {command.words.front()}};
+                 {planner_of(request)}};
 }
 
 std::uint32_t count(const json& value) { return value.get<std::uint32_t>(); }
@@ -121,7 +131,8 @@ Result<bool> prefer_stock(const PlanRequest& request, const json& planned, RunPl
                                               "-p",
                                               std::to_string(work.prompt),
                                               "-n",
-                                              std::to_string(work.answer)});
+                                              std::to_string(work.answer)},
+                                             Catch::OutAlone);
     if (!asked) return asked.error();
     if (asked.value().exit_code != 0) return false;  // stock cannot at all
     const json& stock = asked.value().document;
@@ -144,12 +155,13 @@ Result<bool> prefer_stock(const PlanRequest& request, const json& planned, RunPl
     return true;
 }
 
-// The plan itself, in the registry where it will be read.
+// The plan once more, into the registry where it will be read. The notes have been told.
 Result<Planned> plan_and_write(const PlanRequest& request, Planned planned) {
     if (request.options.dry_run) return planned;
-    const Result<Answer> written = ask_planner(request, {"-o", "json"});
+    const Result<Finished> written = run_planner(request, {"-o", "csv"}, Catch::OutAndErr);
     if (!written) return written.error();
     planned.exit_code = written.value().exit_code;
+    if (planned.exit_code != 0) fmt::print(stderr, "{}", written.value().out);
     return planned;
 }
 
@@ -157,7 +169,7 @@ Result<Planned> plan_and_write(const PlanRequest& request, Planned planned) {
 
 Result<Planned> plan_anew(const PlanRequest& request) {
     const bool bench = request.program.kind == ProgramKind::Bench;
-    const Result<Answer> asked = ask_planner(request, {"-o", "json", "--no-registry"});
+    const Result<Answer> asked = ask_planner(request, {"-o", "json", "--no-registry"}, Catch::Out);
     if (!asked) return asked.error();
     if (asked.value().exit_code != 0) return Planned{asked.value().exit_code, {}};
     const json& plans = asked.value().document["plans"];

@@ -120,6 +120,9 @@ Status settle_for(const Program& program, RunOptions& options) {
         context.tier_max = context.n_ubatch;
         options.plan_arguments.push_back(fmt::format("--pshard-tier-max={}", *context.n_ubatch));
     }
+    if (bench && !context.flash_attention) {
+        options.plan_arguments.emplace_back("--flash-attn=auto");  // llama-bench's own default
+    }
     if (program.kind == ProgramKind::Perplexity && !context.n_ctx) {
         context.n_ctx = kPerplexityContext;
         options.plan_arguments.push_back(fmt::format("--ctx-size={}", kPerplexityContext));
