@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "common/folders.h"
+
 namespace pshard::tool {
 namespace {
 
@@ -21,11 +23,10 @@ bool is_file(const fs::path& path) {
     return fs::is_regular_file(path, code);
 }
 
-// Beside this program in a build, in PSHARD_LIBRARY_FOLDER where it is installed.
+// Beside this program in a build, among the libraries where it is installed.
 std::string find_plugin(const fs::path& folder) {
-    const std::array places = {folder / kPlugin, folder / PSHARD_LIBRARY_FOLDER / kPlugin};
-    for (const fs::path& place : places) {
-        if (is_file(place)) return place.lexically_normal();
+    for (const fs::path& place : {folder / kPlugin, library_folder() / kPlugin}) {
+        if (is_file(place)) return place;
     }
     return "";
 }
@@ -40,18 +41,16 @@ std::string cache_folder(const Variables& environment) {
 }  // namespace
 
 Result<Surroundings> look_around(const char* const* environment) {
-    std::error_code code;
-    const fs::path self = fs::read_symlink("/proc/self/exe", code);
     Surroundings here;
     here.environment = variables_of(environment);
-    here.folder = self.parent_path();
+    here.folder = program_folder();
     here.plugin = find_plugin(here.folder);
     here.profile_cache = cache_folder(here.environment);
     if (!here.plugin.empty()) return here;
     return Error{fmt::format("{} lies neither in {} nor in {}: install pshard as a whole",
                              kPlugin,
                              here.folder,
-                             (fs::path(here.folder) / PSHARD_LIBRARY_FOLDER).string()),
+                             library_folder().string()),
                  {}};
 }
 
