@@ -49,6 +49,7 @@ case $1 in
     --list-devices) printf 'Available devices:\n  PSHARD0: stand-in\n'; exit ;;
 esac
 [ -n "$*" ] || exit 1
+[ -z "$GGML_BACKEND_PATH" ] || [ -f "$GGML_BACKEND_PATH" ] || { echo "no $GGML_BACKEND_PATH"; exit 1; }
 echo "started: $*"
 END
     chmod +x "$folder/bin/$1"

@@ -17,15 +17,15 @@ alone() { # command...
 check_programs() {
     local program
     for program in llama-pshard-run llama-pshard-plan-params llama-profiler-cpu llama-profiler-gpu; do
-        alone "$program" --help | grep -q '^SYNOPSIS' || fail "$program --help"
-        ! ldd "$prefix/bin/$program" | grep 'libllama\|libggml' | grep -v "$prefix/lib/pshard/" ||
+        alone "$program" --help | grep '^SYNOPSIS' >/dev/null || fail "$program --help"
+        ! ldd "$prefix/bin/$program" | grep 'libllama\|libggml' | grep -v "$prefix/bin/../lib/pshard/" ||
             fail "$program takes libraries from elsewhere"
         ! ldd "$prefix/bin/$program" | grep 'not found' || fail "$program lacks libraries"
     done
     alone pshard-make-model --random llama --quant Q4_0 -o model.gguf >/dev/null
     alone llama-pshard-plan-params -m model.gguf -c 512 -mva 1 >/dev/null 2>&1 || fail "planning"
     [[ -s $folder/model.gguf.tensor_overrides.pshard_registry ]] || fail "no registry"
-    alone llama-profiler-cpu --list-devices | grep -q '^CPU' || fail "no CPU backend is installed"
+    alone llama-profiler-cpu --list-devices | grep '^CPU' >/dev/null || fail "no CPU backend is installed"
 }
 
 # The installed plugin in llama.cpp's own program.
@@ -89,17 +89,17 @@ check_pages() {
         program=${program##*/}
         grep -q '^\.SH OPTIONS' "$prefix/share/man/man1/$program.1" || fail "man page of $program"
         bash -n "$prefix/share/bash-completion/completions/$program" || fail "bash completion of $program"
-        head -n 1 "$prefix/share/zsh/vendor-completions/_$program" | grep -qx "#compdef $program" ||
+        [[ $(head -n 1 "$prefix/share/zsh/vendor-completions/_$program") == "#compdef $program" ]] ||
             fail "zsh completion of $program"
     done
     # Every flag of the help is a word that completes.
     names=$(alone llama-pshard-run --help | awk '/^[A-Z]/ { on = $0 == "OPTIONS" } on && /^    -/' |
         grep -oE '(^| )--?[a-z][a-z-]*' | tr -d ' ' | sort -u)
     for program in $names; do
-        completes "llama-pshard-run $program" | grep -qx -- "$program" || fail "$program does not complete"
+        completes "llama-pshard-run $program" | grep -x -- "$program" >/dev/null || fail "$program does not complete"
     done
     [[ $(completes "llama-pshard-run --for ag") == agent ]] || fail "goals do not complete"
-    completes "llama-pshard-run -m x -- bas" | grep -qx bash || fail "programs behind -- do not complete"
+    completes "llama-pshard-run -m x -- bas" | grep -x bash >/dev/null || fail "programs behind -- do not complete"
 }
 
 # What bash offers at the end of a line.

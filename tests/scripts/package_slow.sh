@@ -22,7 +22,7 @@ main() {
         usr/share/bash-completion/completions/llama-pshard-run usr/share/doc/pshard/copyright; do
         grep -q " \./$path$" <<<"$content" || fail "$path is not in it"
     done
-    dpkg-deb -f "$package" Depends | grep -q libfmt || fail "it does not depend on libfmt"
+    [[ $(dpkg-deb -f "$package" Depends) == *libfmt* ]] || fail "it does not depend on libfmt"
     dpkg-deb -x "$package" "$folder/root"
     (cd "$folder" && env -i "$folder/root/usr/bin/llama-pshard-plan-params" --version) || fail "it does not run"
     echo "$(basename "$package"): $(wc -l <<<"$content") files, $(stat -c %s "$package") bytes"

@@ -57,7 +57,9 @@ std::vector<std::string> goal_arguments(Goal goal, const Options& given) {
     const ContextOptions& context = given.context;
     std::vector<std::string> arguments;
     if (!context.n_parallel) arguments.push_back(fmt::format("--parallel={}", row.n_parallel));
-    if (!context.tier_max) arguments.push_back(fmt::format("--pshard-tier-max={}", row.tier_max));
+    if (!context.tier_max && !context.n_ubatch) {
+        arguments.push_back(fmt::format("--pshard-tier-max={}", row.tier_max));
+    }
     const std::uint32_t n_ctx = context.n_ctx.value_or(0);
     if (given.depth || n_ctx == 0) return arguments;
     const bool shared = context.kv_unified.value_or(false) || context.n_parallel.value_or(0) < 0;
