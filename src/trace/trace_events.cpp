@@ -1,0 +1,79 @@
+#include "trace/trace_events.h"
+
+#include <algorithm>
+
+namespace pshard {
+namespace {
+
+// Behind the brace that closes the object at text[0]; npos: it is cut off.
+std::size_t end_of_object(std::string_view text) {
+    int depth = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted) {
+            if (c == '\\') ++i;
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{') {
+            ++depth;
+        } else if (c == '}' && --depth == 0) {
+            return i + 1;
+        }
+    }
+    return std::string_view::npos;
+}
+
+}  // namespace
+
+Place TraceEvents::place_of(const char* at) const {
+    const std::string_view before = text_.substr(0, static_cast<std::size_t>(at - text_.data()));
+    const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+    return {file_,
+            1 + static_cast<int>(std::count(before.begin(), before.end(), '\n')),
+            1 + static_cast<int>(before.size() - line_begin)};
+}
+
+Error TraceEvents::error_here(std::string message) const {
+    return {std::move(message), place_of(text_.data() + at_)};
+}
+
+void TraceEvents::skip_blanks() {
+    at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size());
+}
+
+bool TraceEvents::take(char wanted) {
+    skip_blanks();
+    if (at_ == text_.size() || text_[at_] != wanted) return false;
+    ++at_;
+    return true;
+}
+
+Result<std::optional<std::string_view>> TraceEvents::next() {
+    constexpr std::optional<std::string_view> kNone;
+    if (!opened_) {
+        if (!take('[')) return error_here("is no trace: an array of events begins with '['");
+        opened_ = true;
+    } else if (!take(',')) {
+        closed_ = take(']');
+        skip_blanks();
+        if (at_ == text_.size()) return kNone;
+        return error_here("expected ',' or ']' behind an event, and nothing behind ']'");
+    }
+    skip_blanks();
+    if (at_ == text_.size()) return kNone;
+    if (text_[at_] != '{') return error_here("expected an event, which begins with '{'");
+    const std::string_view rest = text_.substr(at_);
+    const std::size_t end = end_of_object(rest);
+    if (end == std::string_view::npos) {
+        // We write an event on one line, so that only the last line can be cut off.
+        if (rest.find('\n') != std::string_view::npos) return error_here("this event has no end");
+        at_ = text_.size();
+        return kNone;
+    }
+    at_ += end;
+    return std::optional(rest.substr(0, end));
+}
+
+}  // namespace pshard

@@ -1,0 +1,186 @@
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "trace/trace.h"
+#include "trace/trace_events.h"
+
+namespace pshard {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kEventEnd = ",\n";
+
+std::string line_of(const Json& event) {
+    return event.dump(-1, ' ', false, Json::error_handler_t::replace).append(kEventEnd);
+}
+
+std::int64_t nanoseconds(Seconds seconds) { return std::llround(seconds * 1e9); }
+
+double microseconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
+
+int thread_of(ScheduleLane lane) { return kPassThread + 1 + static_cast<int>(lane); }
+
+std::string name_event(std::string_view what, int thread, Json args) {
+    return line_of({{"name", what},
+                    {"ph", "M"},
+                    {"pid", kTraceProcess},
+                    {"tid", thread},
+                    {"args", std::move(args)}});
+}
+
+std::string thread_events(int thread, std::string_view name) {
+    return name_event("thread_name", thread, {{"name", name}}) +
+           name_event("thread_sort_index", thread, {{"sort_index", thread}});
+}
+
+std::string_view category(const Step& step) {
+    static constexpr std::array<std::string_view, 4> kNames = {"load", "compute", "store", "wait"};
+    return kNames[step.what.index()];
+}
+
+Json args_of(const Step& step) {
+    if (const auto* load = std::get_if<Load>(&step.what)) return {{"group", load->group}};
+    if (const auto* store = std::get_if<Store>(&step.what)) return {{"group", store->group}};
+    if (const auto* compute = std::get_if<Compute>(&step.what)) return {{"stage", compute->stage}};
+    const Wait& wait = std::get<Wait>(step.what);
+    return {{"for", wait.step}, {"of_last_pass", wait.of_last_pass}};
+}
+
+// One pass as lines: itself, then its steps. A step that ran carries the Waits before it on its
+// lane; the pass carries what no event of a step does.
+class PassWriter {
+public:
+    PassWriter(const TracedPass& pass, int index)
+        : pass_(pass),
+          index_(index),
+          ran_(pass.schedule.steps.size()),
+          waits_(pass.schedule.steps.size(), Json::array()) {
+        PSHARD_CHECK(pass.names.size() == ran_.size() && pass.bytes.size() == ran_.size());
+        for (const Interval& interval : pass.timeline.intervals) ran_[of(interval)] = true;
+        hand_out_waits();
+    }
+
+    std::string run() const {
+        std::string text = pass_line();
+        for (const Interval& interval : pass_.timeline.intervals) text += step_line(interval);
+        return text;
+    }
+
+private:
+    static std::size_t of(const Interval& interval) {
+        return static_cast<std::size_t>(interval.step);
+    }
+
+    const Step& step(std::size_t i) const { return pass_.schedule.steps[i]; }
+
+    void hand_out_waits() {
+        std::array<std::vector<std::size_t>, kScheduleLanes> held;
+        for (std::size_t i = 0; i < ran_.size(); ++i) {
+            std::vector<std::size_t>& before = held[static_cast<std::size_t>(step(i).lane)];
+            before.push_back(i);
+            if (ran_[i]) give(before, i);
+        }
+        for (const auto& before : held) {
+            for (const std::size_t i : before) rest_.push_back(whole(i));
+        }
+    }
+
+    // Of the steps of a lane up to `i`, those that did not run: Waits to the event of `i`.
+    void give(std::vector<std::size_t>& before, std::size_t i) {
+        before.pop_back();
+        for (const std::size_t b : before) {
+            const auto* wait = std::get_if<Wait>(&step(b).what);
+            if (wait == nullptr) {
+                rest_.push_back(whole(b));
+            } else {
+                waits_[i].push_back({b, wait->step, wait->of_last_pass});
+            }
+        }
+        before.clear();
+    }
+
+    // A step that no event shows.
+    Json whole(std::size_t i) const {
+        Json json = {{"step", i},
+                     {"tid", thread_of(step(i).lane)},
+                     {"cat", category(step(i))},
+                     {"name", pass_.names[i]},
+                     {"bytes", pass_.bytes[i]}};
+        json.update(args_of(step(i)));
+        return json;
+    }
+
+    std::string pass_line() const {
+        return line_of({{"name", fmt::format("{} tokens", pass_.n_tokens)},
+                        {"cat", "pass"},
+                        {"ph", "X"},
+                        {"ts", microseconds(nanoseconds(pass_.begin))},
+                        {"dur", microseconds(nanoseconds(pass_.timeline.end))},
+                        {"pid", kTraceProcess},
+                        {"tid", kPassThread},
+                        {"args",
+                         {{"pass", index_},
+                          {"tokens", pass_.n_tokens},
+                          {"tier", pass_.tier_tokens},
+                          {"plan", pass_.plan},
+                          {"steps", ran_.size()},
+                          {"events", pass_.timeline.intervals.size()},
+                          {"rest", rest_}}}});
+    }
+
+    std::string step_line(const Interval& interval) const {
+        const std::size_t i = of(interval);
+        const std::int64_t begin = nanoseconds(interval.begin);
+        Json args = {{"pass", index_}, {"step", i}, {"bytes", pass_.bytes[i]}};
+        args.update(args_of(step(i)));
+        args["waits"] = waits_[i];
+        return line_of({{"name", pass_.names[i]},
+                        {"cat", category(step(i))},
+                        {"ph", "X"},
+                        {"ts", microseconds(nanoseconds(pass_.begin) + begin)},
+                        {"dur", microseconds(nanoseconds(interval.end) - begin)},
+                        {"pid", kTraceProcess},
+                        {"tid", thread_of(step(i).lane)},
+                        {"args", std::move(args)}});
+    }
+
+    const TracedPass& pass_;
+    int index_;
+    std::vector<bool> ran_;    // by step
+    std::vector<Json> waits_;  // by step that ran
+    Json rest_ = Json::array();
+};
+
+}  // namespace
+
+std::string trace_begin(const Trace& header) {
+    std::string text = "[\n" + name_event("process_name",
+                                          kPassThread,
+                                          {{"name", header.program},
+                                           {"format", kTraceFormat},
+                                           {"version", kTraceVersion},
+                                           {"device", header.device},
+                                           {"model", header.model}});
+    text += thread_events(kPassThread, "passes");
+    for (int i = 0; i < kScheduleLanes; ++i) {
+        const auto lane = static_cast<ScheduleLane>(i);
+        text += thread_events(thread_of(lane), lane_name(lane));
+    }
+    return text;
+}
+
+std::string trace_pass(const TracedPass& pass, int index) { return PassWriter(pass, index).run(); }
+
+std::string to_chrome_trace(const Trace& trace) {
+    std::string text = trace_begin(trace);
+    int index = 0;
+    for (const TracedPass& pass : trace.passes) text += trace_pass(pass, index++);
+    text.resize(text.size() - kEventEnd.size());
+    return text + "\n]\n";
+}
+
+}  // namespace pshard
