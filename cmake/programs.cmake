@@ -7,7 +7,7 @@ set(PSHARD_TOOL_NAME_profiler_cpu llama-profiler-cpu)
 set(PSHARD_TOOL_NAME_profiler_gpu llama-profiler-gpu)
 
 # Folders of tools/ that several tools share, each a library, before those that it needs itself.
-set(PSHARD_TOOL_SHARED_plan_params common)
+set(PSHARD_TOOL_SHARED_plan_params planning plan_flags common)
 set(PSHARD_TOOL_SHARED_profiler_cpu profiler common)
 set(PSHARD_TOOL_SHARED_profiler_gpu profiler common)
 

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 #include "plan_params/planner.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 
 namespace pshard::tool {
 

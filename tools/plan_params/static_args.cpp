@@ -8,10 +8,10 @@
 #include <fmt/ranges.h>
 
 #include "common/log.h"
-#include "plan_params/budget.h"
-#include "plan_params/jobs.h"
-#include "plan_params/machine.h"
-#include "plan_params/model_source.h"
+#include "planning/budget.h"
+#include "planning/jobs.h"
+#include "planning/machine.h"
+#include "planning/model_source.h"
 #include "search/evaluator.h"
 #include "strategy/propose.h"
 #include "strategy/stock_args.h"

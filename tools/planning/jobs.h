@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "inventory/context_spec.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 
 namespace pshard::tool {
 

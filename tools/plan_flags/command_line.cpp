@@ -11,8 +11,8 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
-#include "plan_params/arguments.h"
-#include "plan_params/options.h"
+#include "plan_flags/arguments.h"
+#include "plan_flags/options.h"
 #include "registry/settings.h"
 
 namespace pshard::tool {
@@ -77,15 +77,24 @@ bool is_same_file(const std::string& a, const std::string& b) {
 
 class CommandLine {
 public:
-    CommandLine() : app_("Plans a model for a VRAM budget and writes its pshard registry.") {
+    explicit CommandLine(const PlanningProgram* program)
+        : app_(program != nullptr
+                   ? program->summary
+                   : "Plans a model for a VRAM budget and writes its pshard registry."),
+          name_(program != nullptr ? program->name : "llama-pshard-plan-params") {
         app_.set_version_flag("--version", PSHARD_VERSION);
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         add_model_options();
         add_context_options();
         add_budget_options();
         add_machine_options();
-        add_bench_options();
-        add_output_options();
+        if (program != nullptr) {
+            app_.footer(program->manual);
+            program->add_flags(app_);
+        } else {
+            add_bench_options();
+            add_output_options();
+        }
         add_refused_options();
     }
 
@@ -99,7 +108,7 @@ public:
         try {
             app_.parse(std::move(arguments));
         } catch (const CLI::CallForVersion&) {
-            return EarlyExit{0, fmt::format("llama-pshard-plan-params {}\n", PSHARD_VERSION)};
+            return EarlyExit{0, fmt::format("{} {}\n", name_, PSHARD_VERSION)};
         } catch (const CLI::CallForHelp&) {
             return EarlyExit{0, app_.help()};
         } catch (const CLI::ExtrasError&) {
@@ -399,6 +408,7 @@ private:
     }
 
     CLI::App app_;
+    std::string name_;
     Options options_;
     std::string flash_attention_;
     std::string output_use_;
@@ -428,12 +438,14 @@ std::optional<EarlyExit> read_forced_strategy(Options& options) {
 
 }  // namespace
 
-std::variant<Options, EarlyExit> read_command_line(int argc, const char* const* argv) {
+std::variant<Options, EarlyExit> read_command_line(int argc,
+                                                   const char* const* argv,
+                                                   const PlanningProgram* program) {
     Result<std::vector<std::string>> arguments =
         arguments_of_environment([](const char* name) { return std::getenv(name); });
     if (!arguments) return EarlyExit{1, arguments.error().text()};
     for (int i = 1; i < argc; ++i) arguments.value().push_back(normal_name(argv[i]));
-    std::variant<Options, EarlyExit> read = CommandLine().read(std::move(arguments).value());
+    std::variant<Options, EarlyExit> read = CommandLine(program).read(std::move(arguments).value());
     if (Options* options = std::get_if<Options>(&read)) {
         if (const auto fault = read_forced_strategy(*options)) return *fault;
     }

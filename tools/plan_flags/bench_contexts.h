@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 
 namespace pshard::tool {
 

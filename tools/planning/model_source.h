@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "inventory/inventory.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 
 namespace pshard::tool {
 

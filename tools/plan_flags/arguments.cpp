@@ -1,4 +1,4 @@
-#include "plan_params/arguments.h"
+#include "plan_flags/arguments.h"
 
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "machine/machine_profile.h"
 #include "memory/memory_use.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 
 namespace pshard::tool {
 

@@ -1,4 +1,4 @@
-#include "plan_params/bench_contexts.h"
+#include "plan_flags/bench_contexts.h"
 
 #include <algorithm>
 #include <charconv>

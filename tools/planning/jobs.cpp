@@ -1,9 +1,9 @@
-#include "plan_params/jobs.h"
+#include "planning/jobs.h"
 
 #include <fmt/format.h>
 
 #include "plan/tiers.h"
-#include "plan_params/bench_contexts.h"
+#include "plan_flags/bench_contexts.h"
 
 namespace pshard::tool {
 namespace {

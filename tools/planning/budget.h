@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "base/result.h"
-#include "plan_params/machine.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
+#include "planning/machine.h"
 #include "report/report.h"
 
 namespace pshard::tool {
