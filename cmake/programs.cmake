@@ -8,7 +8,7 @@ set(PSHARD_TOOL_NAME_profiler_gpu llama-profiler-gpu)
 set(PSHARD_TOOL_NAME_run llama-pshard-run)
 
 # Folders of tools/ that several tools share, each a library, before those that it needs itself.
-set(PSHARD_TOOL_SHARED_plan_params plan_flags common)
+set(PSHARD_TOOL_SHARED_plan_params planning plan_flags common)
 set(PSHARD_TOOL_SHARED_run plan_flags common)
 set(PSHARD_TOOL_SHARED_make_model common)
 set(PSHARD_TOOL_SHARED_profiler_cpu profiler common)

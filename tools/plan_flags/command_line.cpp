@@ -79,15 +79,21 @@ bool is_same_file(const std::string& a, const std::string& b) {
 
 class CommandLine {
 public:
-    CommandLine() : app_("Plans a model for a VRAM budget and writes its pshard registry.") {
+    explicit CommandLine(const PlanningProgram* program)
+        : page_(program != nullptr ? program->page : plan_page()) {
         app_.set_version_flag("--version", PSHARD_VERSION);
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         in_group("Model", &CommandLine::add_model_options);
         in_group("Context", &CommandLine::add_context_options);
         in_group("Budget", &CommandLine::add_budget_options);
         in_group("Machine", &CommandLine::add_machine_options);
-        in_group("What llama-bench would run", &CommandLine::add_bench_options);
-        in_group("Output", &CommandLine::add_output_options);
+        if (program != nullptr) {
+            app_.option_defaults()->group("Output");
+            program->add_flags(app_);
+        } else {
+            in_group("What llama-bench would run", &CommandLine::add_bench_options);
+            in_group("Output", &CommandLine::add_output_options);
+        }
         add_refused_options();
     }
 
@@ -105,9 +111,10 @@ public:
         try {
             app_.parse(std::move(arguments));
         } catch (const CLI::CallForVersion&) {
-            return EarlyExit{0, fmt::format("llama-pshard-plan-params {}\n", PSHARD_VERSION)};
+            return EarlyExit{0, fmt::format("{} {}\n", page_.name, PSHARD_VERSION)};
         } catch (const CLI::CallForHelp&) {
-            return EarlyExit{0, plan_manual(groups())};
+            page_.options = groups();
+            return EarlyExit{0, manual_text(page_)};
         } catch (const CLI::ExtrasError&) {
             return EarlyExit{1,
                              fmt::format("unknown argument '{}'; --help lists the flags",
@@ -438,6 +445,7 @@ private:
     }
 
     CLI::App app_;
+    Manual page_;
     Options options_;
     std::string flash_attention_;
     std::string output_use_;
@@ -467,14 +475,16 @@ std::optional<EarlyExit> read_forced_strategy(Options& options) {
 
 }  // namespace
 
-std::vector<ManualGroup> plan_flag_groups() { return CommandLine().groups(); }
+std::vector<ManualGroup> plan_flag_groups() { return CommandLine(nullptr).groups(); }
 
-std::variant<Options, EarlyExit> read_command_line(int argc, const char* const* argv) {
+std::variant<Options, EarlyExit> read_command_line(int argc,
+                                                   const char* const* argv,
+                                                   const PlanningProgram* program) {
     Result<std::vector<std::string>> arguments =
         arguments_of_environment([](const char* name) { return std::getenv(name); });
     if (!arguments) return EarlyExit{1, arguments.error().text()};
     for (int i = 1; i < argc; ++i) arguments.value().push_back(normal_name(argv[i]));
-    std::variant<Options, EarlyExit> read = CommandLine().read(std::move(arguments).value());
+    std::variant<Options, EarlyExit> read = CommandLine(program).read(std::move(arguments).value());
     if (Options* options = std::get_if<Options>(&read)) {
         if (const auto fault = read_forced_strategy(*options)) return *fault;
     }

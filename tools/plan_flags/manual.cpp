@@ -2,7 +2,7 @@
 
 namespace pshard::tool {
 
-std::string plan_manual(std::vector<ManualGroup> options) {
+Manual plan_page() {
     Manual manual;
     manual.name = "llama-pshard-plan-params";
     manual.purpose = "plans a model for a VRAM budget and writes its pshard registry";
@@ -13,7 +13,6 @@ std::string plan_manual(std::vector<ManualGroup> options) {
         "writes the plan beside the model. No GPU is needed, and no weight is read.",
         "Flags are spelled as llama.cpp's. An argument wins over the environment, and of several "
         "the last wins."};
-    manual.options = std::move(options);
     manual.environment = {
         {"LLAMA_ARG_...", "llama.cpp's variables of the flags that it has"},
         {"PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE", "as --cpu-profile and --gpu-profile"},
@@ -29,7 +28,7 @@ std::string plan_manual(std::vector<ManualGroup> options) {
                        {"llama-pshard-plan-params -m model.gguf -c 8192 -mva 12000 --explain",
                         "tells why, too: the rivals, the memory, the lanes of a pass"}};
     manual.see_also = "llama-pshard-run(1), llama-profiler-cpu(1), llama-profiler-gpu(1)";
-    return manual_text(manual);
+    return manual;
 }
 
 }  // namespace pshard::tool

@@ -2,13 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "common/manual.h"
 #include "inventory/context_spec.h"
 #include "plan/choice.h"
+
+namespace CLI {
+class App;
+}
 
 namespace pshard::tool {
 
@@ -82,8 +88,17 @@ struct EarlyExit {
     std::string text;  // help for stdout (code 0), or one sentence for stderr (code 1)
 };
 
+// Another program that plans: its own flags instead of those that write, print and list plans.
+struct PlanningProgram {
+    Manual page;  // what --help prints, without the flags
+    std::function<void(CLI::App&)> add_flags;
+};
+
 // The environment is read as if its values stood before the arguments, so these win. Both are
 // brought to "--long-name" first: llama.cpp writes "-mva", CLI11 reads only "--mva".
-std::variant<Options, EarlyExit> read_command_line(int argc, const char* const* argv);
+// `program`: nullptr for llama-pshard-plan-params.
+std::variant<Options, EarlyExit> read_command_line(int argc,
+                                                   const char* const* argv,
+                                                   const PlanningProgram* program = nullptr);
 
 }  // namespace pshard::tool

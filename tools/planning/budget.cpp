@@ -1,11 +1,11 @@
-#include "plan_params/budget.h"
+#include "planning/budget.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
 
-#include "plan_params/model_source.h"
+#include "planning/model_source.h"
 #include "search/search.h"
 
 namespace pshard::tool {

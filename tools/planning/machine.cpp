@@ -1,4 +1,4 @@
-#include "plan_params/machine.h"
+#include "planning/machine.h"
 
 #include <algorithm>
 #include <filesystem>

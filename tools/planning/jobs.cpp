@@ -1,4 +1,4 @@
-#include "plan_params/jobs.h"
+#include "planning/jobs.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "plan_params/model_source.h"
+#include "planning/model_source.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "plan_flags/options.h"
-#include "plan_params/machine.h"
+#include "planning/machine.h"
 #include "report/report.h"
 
 namespace pshard::tool {
