@@ -23,6 +23,7 @@ struct Need {
 struct Item {
     Seconds gpu = 0;  // below 0: the GPU cannot
     Seconds cpu = 0;
+    Seconds held = 0;  // what of it the link loses: h of the header
     std::vector<Need> needs;
 
     auto operator<=>(const Item&) const = default;
@@ -30,13 +31,38 @@ struct Item {
 
 using Items = std::map<Item, double>;  // and how many of each
 
+// Of its pace alone, while the link copies: a of the header.
+double cpu_pace(const GraphCost& cost, std::size_t node) {
+    const Seconds alone = cost.cpu.seconds[node];
+    if (!cost.cpu_under_copies.known() || alone <= 0) return 1;
+    return alone / std::max(alone, cost.cpu_under_copies.seconds[node]);
+}
+
+// Of its best rate, while the CPU computes: l of the header.
+double link_pace(const LinkRates& link) {
+    return link.h2d_under_cpu_load / link.h2d_bytes_per_second;
+}
+
+// k of the header.
+double cpu_share_of_uploads(const Graph& graph, const GraphCost& cost, const LinkRates& link) {
+    double pace = 0;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        if (!graph.nodes[i].is_view) pace = std::max(pace, cpu_pace(cost, i));
+    }
+    return std::min(1.0, (1 - pace) / link_pace(link));
+}
+
 class ItemMaker {
 public:
     ItemMaker(const Problem& problem,
               const Graph& graph,
               const GraphCost& cost,
               const LinkRates& link)
-        : inventory_(problem.inventory), graph_(graph), cost_(cost), link_(link) {
+        : inventory_(problem.inventory),
+          graph_(graph),
+          cost_(cost),
+          link_(link),
+          link_share_(link_pace(link)) {
         weight_readers_.resize(inventory_.weights.size());
         state_users_.resize(inventory_.states.size());
         for (const Node& node : graph.nodes) {
@@ -92,7 +118,9 @@ private:
     }
 
     Item item_of(const Node& node, std::size_t i) const {
-        Item item{node.device_supports ? cost_.gpu.seconds[i] : -1, cost_.cpu.seconds[i], {}};
+        const Seconds cpu = cost_.cpu.seconds[i];
+        const double held = std::min(1.0, (1 - link_share_) / cpu_pace(cost_, i));
+        Item item{node.device_supports ? cost_.gpu.seconds[i] : -1, cpu, cpu * held, {}};
         for (const int w : weights_of(node)) {
             const auto index = static_cast<std::size_t>(w);
             const Weight& weight = inventory_.weights[index];
@@ -122,6 +150,7 @@ private:
     const Graph& graph_;
     const GraphCost& cost_;
     const LinkRates& link_;
+    double link_share_;
     std::vector<int> weight_readers_;
     std::vector<int> state_users_;
 };
@@ -129,31 +158,59 @@ private:
 struct Work {
     Items items;
     double budget = 0;
+    double uploads_of_cpu = 0;  // k of the header
+    Overlap overlap = Overlap::Any;
 };
 
-std::optional<Work> work_of(const Problem& problem, const Graph& graph) {
+std::optional<Work> work_of(const Problem& problem, const Graph& graph, Overlap overlap) {
     if (problem.profile == nullptr) return std::nullopt;
     const auto link = link_rates(*problem.profile);
     const std::uint32_t depth =
         std::min(problem.depth_tokens, full_depth(problem.inventory, graph));
     const GraphCost cost = price_graph(graph, problem.inventory, *problem.profile, depth);
     if (!link || !cost.gpu.known() || !cost.cpu.known()) return std::nullopt;
-    return Work{ItemMaker(problem, graph, cost, *link).run(), static_cast<double>(problem.budget)};
+    return Work{ItemMaker(problem, graph, cost, *link).run(),
+                static_cast<double>(problem.budget),
+                cpu_share_of_uploads(graph, cost, *link),
+                overlap};
+}
+
+// Prices of a second of each kind of work.
+struct Rates {
+    double gpu = 0;
+    double cpu = 0;
+    double upload = 0;
+    double held = 0;
+    double vram = 0;
+};
+
+Rates rates_of(const Work& work, const Prices& prices) {
+    const double k = work.uploads_of_cpu;
+    const double upload = prices.link + k * prices.second;
+    if (work.overlap == Overlap::Any) {
+        return {prices.first, prices.second, upload, prices.link, prices.vram};
+    }
+    return {prices.first + (1 - k) * prices.second,
+            prices.first + prices.second,
+            upload,
+            prices.link,
+            prices.vram};
 }
 
 // A state that stays with the CPU can be read across, which holds the GPU up instead of the link.
-Seconds cheapest(const Need& need, const Prices& prices) {
-    const double moved = need.state ? std::min(prices.link, prices.gpu) : prices.link;
-    return std::min(prices.vram * need.bytes, moved * need.upload);
+Seconds cheapest(const Need& need, const Rates& rates) {
+    const double moved = need.state ? std::min(rates.upload, rates.gpu) : rates.upload;
+    return std::min(rates.vram * need.bytes, moved * need.upload);
 }
 
 Seconds proven(const Work& work, const Prices& prices) {
-    Seconds seconds = -prices.vram * work.budget;
+    const Rates rates = rates_of(work, prices);
+    Seconds seconds = -rates.vram * work.budget;
     for (const auto& [item, count] : work.items) {
-        Seconds least = prices.cpu * item.cpu;
+        Seconds least = rates.cpu * item.cpu + rates.held * item.held;
         if (item.gpu >= 0) {
-            Seconds on_gpu = prices.gpu * item.gpu;
-            for (const Need& need : item.needs) on_gpu += cheapest(need, prices);
+            Seconds on_gpu = rates.gpu * item.gpu;
+            for (const Need& need : item.needs) on_gpu += cheapest(need, rates);
             least = std::min(least, on_gpu);
         }
         seconds += count * least;
@@ -201,53 +258,46 @@ double dearest_byte(const Work& work) {
     return most;
 }
 
-// With the best price of a byte for these prices of lanes.
+// With the best price of a byte for these prices of work.
 LowerBound priced(const Work& work, Prices prices, double dearest) {
     const auto with = [&](double vram) {
         prices.vram = vram;
         return proven(work, prices);
     };
-    const Best best = maximum(0, prices.link * dearest, with);
+    const Best best = maximum(0, rates_of(work, prices).upload * dearest, with);
     const Seconds free = with(0);
     prices.vram = free >= best.value ? 0 : best.at;
     return {std::max(best.value, free), prices};
 }
 
-LowerBound in_order(const Work& work, double dearest) {
-    const auto at = [&](double compute) {
-        return priced(work, {compute, compute, 1 - compute, 0}, dearest);
+// The sum is concave in the prices, and so is its maximum over some of them.
+LowerBound best_prices(const Work& work, double dearest) {
+    const auto at = [&](double first, double share) {
+        const double rest = 1 - first;
+        return priced(work, {first, rest * share, rest * (1 - share), 0}, dearest);
     };
-    return at(maximum(0, 1, [&](double compute) { return at(compute).seconds; }).at);
-}
-
-LowerBound any_order(const Work& work, double dearest) {
-    const auto at = [&](double gpu, double share) {
-        const double rest = 1 - gpu;
-        return priced(work, {gpu, rest * share, rest * (1 - share), 0}, dearest);
+    const auto share_of = [&](double first) {
+        return maximum(0, 1, [&](double share) { return at(first, share).seconds; });
     };
-    const auto share_of = [&](double gpu) {
-        return maximum(0, 1, [&](double share) { return at(gpu, share).seconds; });
-    };
-    const double gpu = maximum(0, 1, [&](double p) { return share_of(p).value; }).at;
-    return at(gpu, share_of(gpu).at);
+    const double first = maximum(0, 1, [&](double p) { return share_of(p).value; }).at;
+    return at(first, share_of(first).at);
 }
 
 }  // namespace
 
 std::optional<LowerBound> lower_bound(const Problem& problem, const Graph& graph, Overlap overlap) {
-    const std::optional<Work> work = work_of(problem, graph);
+    const std::optional<Work> work = work_of(problem, graph, overlap);
     if (!work) return std::nullopt;
-    const double dearest = dearest_byte(*work);
-    LowerBound bound =
-        overlap == Overlap::InOrder ? in_order(*work, dearest) : any_order(*work, dearest);
+    const LowerBound bound = best_prices(*work, dearest_byte(*work));
     // All prices 0 prove 0.
     return bound.seconds > 0 ? bound : LowerBound{};
 }
 
 std::optional<Seconds> proven_seconds(const Problem& problem,
                                       const Graph& graph,
+                                      Overlap overlap,
                                       const Prices& prices) {
-    const std::optional<Work> work = work_of(problem, graph);
+    const std::optional<Work> work = work_of(problem, graph, overlap);
     if (!work) return std::nullopt;
     return proven(*work, prices);
 }

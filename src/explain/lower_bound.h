@@ -2,17 +2,27 @@
 //
 // Each node runs on the GPU (g seconds) or on the CPU (c). What it reads, if it runs on the GPU, is
 // resident (b bytes of the budget B) or comes over the link in this pass (u seconds, at the link's
-// best rate). Give each lane a price p >= 0, the three adding up to 1, and each byte of VRAM a
-// price m >= 0. A pass of T seconds has at most T seconds of each lane and B bytes, so
+// best rate). CPU and link share the host's memory: while both work, the CPU goes at a share `a` of
+// its pace and the link at a share `l`. Of sums G, C, U of such work a pass of T seconds has at
+// most
 //
-//   T >= p_gpu * GPU work + p_cpu * CPU work + p_link * link work + m * (bytes resident - B)
-//     >= sum over nodes of min(p_gpu g + sum of min(m b, p_link u), p_cpu c) - m B
+//   any order   G <= T        C + k U <= T                   U + sum of h <= T
+//   in order    G + C <= T    (1 - k) G + C + k U <= T       U + sum of h <= T
+//   k = min(1, (1 - a) / l) with the largest a of any node,  h = c min(1, (1 - l) / a) with its own
 //
-// whatever was placed where and in whichever order: each node has paid its cheapest way. So any
-// prices prove a bound; lower_bound() searches for those that prove the most. It is the optimum of
-// the placement problem with fractions of nodes allowed and without launches of stages, hand-overs,
-// scratch, slots and order. Where nodes run in the graph's order (ours, and llama.cpp's, do), CPU
-// and GPU take turns and their work adds up: p_cpu = p_gpu, and p_gpu + p_link = 1.
+// In order: nodes are computed one after the other, as ours and llama.cpp's graphs are, so that GPU
+// and CPU take turns. (k and h: in x seconds of both, CPU and link do a x and l x of their work, in
+// the others one of them works at full pace; x is chosen so that T is least.)
+//
+// Give each of the three a price, adding up to 1, and each byte of VRAM a price m. Adding up what
+// was said, with P_gpu, P_cpu and P_link the prices of a second of each kind of work,
+//
+//   T >= P_gpu G + P_cpu C + P_link U + m (bytes resident - B)
+//     >= sum over nodes of min(P_gpu g + sum of min(m b, P_link u), P_cpu c) - m B
+//
+// whatever was placed where: each node has paid its cheapest way. So any prices prove a bound;
+// lower_bound() searches for those that prove the most. It is the optimum of the placement problem
+// with fractions of nodes allowed and without launches of stages, hand-overs, scratch and slots.
 #pragma once
 
 #include <optional>
@@ -26,9 +36,10 @@ enum class Overlap {
     InOrder,  // GPU and CPU take turns, the link beside them
 };
 
+// Of the three sums above, by their places in the row.
 struct Prices {
-    double gpu = 0;
-    double cpu = 0;
+    double first = 0;
+    double second = 0;
     double link = 0;
     double vram = 0;  // seconds per byte
 
@@ -37,7 +48,7 @@ struct Prices {
 
 struct LowerBound {
     Seconds seconds = 0;  // of a pass
-    Prices prices;        // that prove it; the lane with the highest price is what binds
+    Prices prices;        // that prove it; the sum with the highest price is what binds
 
     bool operator==(const LowerBound&) const = default;
 };
@@ -49,6 +60,7 @@ std::optional<LowerBound> lower_bound(const Problem& problem, const Graph& graph
 // What the given prices prove: the sum above. For whoever doubts the search.
 std::optional<Seconds> proven_seconds(const Problem& problem,
                                       const Graph& graph,
+                                      Overlap overlap,
                                       const Prices& prices);
 
 }  // namespace pshard
