@@ -2,12 +2,14 @@
 
 # Names that are not simply pshard-<file>: the planner keeps the name its users know.
 set(PSHARD_TOOL_NAME_plan_params llama-pshard-plan-params)
+set(PSHARD_TOOL_NAME_explain llama-pshard-explain)
 set(PSHARD_TOOL_NAME_make_model pshard-make-model)
 set(PSHARD_TOOL_NAME_profiler_cpu llama-profiler-cpu)
 set(PSHARD_TOOL_NAME_profiler_gpu llama-profiler-gpu)
 set(PSHARD_TOOL_NAME_run llama-pshard-run)
 
 # Folders of tools/ that several tools share, each a library, before those that it needs itself.
+set(PSHARD_TOOL_SHARED_explain planning plan_flags common)
 set(PSHARD_TOOL_SHARED_plan_params planning plan_flags common)
 set(PSHARD_TOOL_SHARED_run plan_flags common)
 set(PSHARD_TOOL_SHARED_make_model common)

@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "explain/options.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr const char* kSummary =
+    "llama-pshard-explain - tell why a plan is what it is, how good it can get, and what would "
+    "make "
+    "it better";
+
+constexpr const char* kManual = R"(DESCRIPTION
+  Plans the model as llama-pshard-plan-params does, writes no registry, and explains the plan: the
+  winner of each tier and why the others lost, where the memory goes, what each lane does, two lower
+  bounds that no plan can beat, and what a GiB of VRAM, a faster link or more threads would bring,
+  each really planned again.
+
+EXAMPLES
+  llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000
+  llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000 --html report.html
+  llama-pshard-explain --inventory model.inv -mva 12000 --trace run.json -o json
+  llama-pshard-explain -m model.gguf -mva 12000 --what-if gpu=other.txt,link=32GB/s,vram=24000
+
+EXIT STATUS
+  0  explained
+  1  bad input; nothing was written
+  2  refused by name, or no tier has a plan at this budget (what there is, is explained)
+
+ENVIRONMENT
+  LLAMA_ARG_*, PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE, PSHARD_STRATEGY: as llama-pshard-plan-params
+
+SEE ALSO
+  docs/cli/llama-pshard-explain.md, docs/formats/trace.md)";
+
+// The words as given; what they mean is settled once all were read.
+struct Words {
+    ExplainOptions options;
+    std::vector<std::string> what_ifs;
+    std::string format = "md";
+};
+
+// "" if `text` is one of them.
+std::string check_format(const std::string& text) {
+    static constexpr std::array<std::string_view, 3> kFormats = {"md", "json", "csv"};
+    const bool known = std::find(kFormats.begin(), kFormats.end(), text) != kFormats.end();
+    return known ? "" : fmt::format("'{}' is none of md, json, csv", text);
+}
+
+void add_flags(CLI::App& app, Words& words) {
+    app.add_option("--trace", words.options.trace, "compare with what a run did: its trace");
+    app.add_option("--html", words.options.html, "write a report for the browser to this file");
+    app.add_option("--what-if",
+                   words.what_ifs,
+                   "another machine: gpu=FILE,cpu=FILE,link=32GB/s,vram=MIB,threads=N; may be "
+                   "given more than once")
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_flag("--sweep", words.options.sweep, "plan a dozen budgets too (--html always does)");
+    app.add_option("-o,--output", words.format, "md, json or csv (default: md)")
+        ->check(CLI::Validator([](std::string& text) { return check_format(text); }, ""));
+}
+
+std::variant<ExplainOptions, EarlyExit> settled(Words words) {
+    for (const std::string& text : words.what_ifs) {
+        Result<WhatIf> change = what_if_from_text(text);
+        if (!change) return EarlyExit{1, change.error().text()};
+        words.options.what_ifs.push_back(std::move(change).value());
+    }
+    if (words.format == "json") words.options.format = ExplainFormat::Json;
+    if (words.format == "csv") words.options.format = ExplainFormat::Csv;
+    words.options.planning.no_registry = true;
+    return std::move(words.options);
+}
+
+}  // namespace
+
+std::variant<ExplainOptions, EarlyExit> read_explain_command_line(int argc,
+                                                                  const char* const* argv) {
+    Words words;
+    const PlanningProgram program{
+        "llama-pshard-explain", kSummary, kManual, [&](CLI::App& app) { add_flags(app, words); }};
+    std::variant<Options, EarlyExit> planning = read_command_line(argc, argv, &program);
+    if (const auto* early = std::get_if<EarlyExit>(&planning)) return *early;
+    words.options.planning = std::move(std::get<Options>(planning));
+    return settled(std::move(words));
+}
+
+}  // namespace pshard::tool
