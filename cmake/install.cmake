@@ -36,7 +36,11 @@ endforeach()
 # Programs and libraries find each other by where they lie.
 set_target_properties(${PSHARD_TOOLS} PROPERTIES INSTALL_RPATH "$ORIGIN/${PSHARD_LIBRARY_FOLDER}")
 install(TARGETS ${PSHARD_TOOLS} RUNTIME DESTINATION bin)
-install(TARGETS pshard_plugin_library LIBRARY DESTINATION lib/pshard)
+foreach(library pshard_plugin_library pshard_core_library)
+    if(TARGET ${library})
+        install(TARGETS ${library} LIBRARY DESTINATION lib/pshard)
+    endif()
+endforeach()
 foreach(library llama ggml ggml-base)  # under the names that the programs ask for
     file(REAL_PATH "${PSHARD_LLAMA_BIN_DIR}/lib${library}.so" _pshard_real)
     install(FILES "${_pshard_real}" DESTINATION lib/pshard RENAME lib${library}.so.0)

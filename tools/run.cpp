@@ -41,10 +41,10 @@ int print(const std::string& text) {
 }
 
 // The plan of the registry, else a new one.
-Result<Planned> plan(const PlanRequest& request) {
+Result<RunDecision> plan(const PlanRequest& request) {
     Result<std::optional<RunPlan>> found = plan_in_registry(request);
     if (!found) return found.error();
-    if (found.value()) return Planned{0, *found.value()};
+    if (found.value()) return RunDecision{0, *found.value()};
     return plan_anew(request);
 }
 
@@ -66,7 +66,7 @@ int run_program(const RunOptions& options, const Surroundings& here, const Progr
     const Result<int> n_threads = threads_of(options, profiles.value());
     if (!n_threads) return fail(n_threads.error().text());
     const PlanRequest request{options, here, program, profiles.value(), n_threads.value()};
-    const Result<Planned> planned = plan(request);
+    const Result<RunDecision> planned = plan(request);
     if (!planned) return fail(planned.error().text());
     if (planned.value().exit_code != 0) return planned.value().exit_code;  // the planner said why
     return start(request, planned.value().plan);

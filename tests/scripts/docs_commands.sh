@@ -19,6 +19,7 @@ failed=0
 reason_to_leave_out() { # command
     case $1 in
         scripts/plan-demo*) echo "builds pshard once more, installs packages" ;;
+        scripts/run-demo*) echo "builds llama.cpp's programs; scripts.run_demo runs it with what is built" ;;
         scripts/run-tests*) echo "runs this test" ;;
         *llama-profiler-gpu*) [[ -n $PSHARD_VULKAN_BACKEND ]] || echo "needs a GPU, or the Vulkan backend" ;;
     esac

@@ -33,7 +33,7 @@ protected:
     // A script that answers --version and --list-devices, and else prints its variables, arguments
     // and input, and ends with exit code 7.
     std::filesystem::path stand_in(const std::string& name,
-                                   const std::string& version = "0.5.0",
+                                   const std::string& version = PSHARD_LLAMA_VERSION,
                                    const std::string& devices = "  PSHARD0: streams\n") const {
         const std::filesystem::path path = folder_ / name;
         std::ofstream file(path);

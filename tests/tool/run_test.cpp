@@ -237,6 +237,28 @@ TEST_F(Run, SaysHowThePlanComparesWithStock) {
     EXPECT_THAT(tool.err, HasSubstr(" s by the best that stock llama.cpp can do alone"));
 }
 
+// Over a link that carries next to nothing no plan streams, and stock can do what is left.
+TEST_F(Run, StartsStockWithTheBestStaticPlan) {
+    give_profiles();
+    std::string profile = read_text(environment_["PSHARD_CPU_PROFILE"]);
+    const std::string rate = "PCIe_Standalone=";
+    const std::size_t at = profile.find(rate);
+    ASSERT_NE(at, std::string::npos);
+    profile.replace(at + rate.size(), profile.find(' ', at) - at - rate.size(), "0.01");
+    std::ofstream(folder_ / "slow.txt") << profile;
+    environment_["PSHARD_CPU_PROFILE"] = folder_ / "slow.txt";
+    for (int start = 0; start < 2; ++start) {
+        const ToolRun tool = run(with(planning(), {stand_in("llama-completion"), "-p", "x"}));
+        EXPECT_EQ(tool.exit_code, 7) << tool.err;
+        EXPECT_THAT(tool.err, HasSubstr("stock llama.cpp alone is as good: 2048 prompt and 128"));
+        EXPECT_THAT(tool.out, Not(HasSubstr("--device PSHARD0")));
+        EXPECT_THAT(tool.out, Not(HasSubstr("GGML_BACKEND_PATH")));
+        EXPECT_THAT(tool.out, testing::ContainsRegex("-ngl [0-9]+ -ot [^ ]+=CPU .*-b 2048 -ub "));
+        EXPECT_THAT(tool.out, Not(HasSubstr("kvu")));  // not a flag of this program's
+        EXPECT_FALSE(std::filesystem::exists(registry()));
+    }
+}
+
 TEST_F(Run, ForgetsVariablesThatItsFlagsSay) {
     environment_["LLAMA_ARG_CTX_SIZE"] = "2048";
     environment_["LLAMA_ARG_N_PREDICT"] = "5";
@@ -262,8 +284,8 @@ TEST_F(Run, RefusesWhatItCannotStart) {
     expect_sentence(refused({"llama-server"}), "there is no program llama-server in $PATH");
     expect_sentence(refused({"./llama-cli"}), "there is no program ./llama-cli");
     expect_sentence(refused({stand_in("llama-cli", "0.4.1")}),
-                    "is of llama.cpp 0.4.1; libggml-pshard.so is built for v0.5.0");
-    expect_sentence(refused({stand_in("llama-cli", "0.5.0", "")}),
+                    "is of llama.cpp 0.4.1; libggml-pshard.so is built for v" PSHARD_LLAMA_VERSION);
+    expect_sentence(refused({stand_in("llama-cli", PSHARD_LLAMA_VERSION "-dev", "")}),
                     "it loads no backends (GGML_BACKEND_PATH)");
     expect_sentence(refused({stand_in("llama-cli"), "-ngl", "5"}), "-ngl stands behind --");
     expect_sentence(refused({stand_in("llama-cli"), "--ctx_size", "5"}),

@@ -156,7 +156,7 @@ Result<bool> prefer_stock(const PlanRequest& request, const json& planned, RunPl
 }
 
 // The plan once more, into the registry where it will be read. The notes have been told.
-Result<Planned> plan_and_write(const PlanRequest& request, Planned planned) {
+Result<RunDecision> plan_and_write(const PlanRequest& request, RunDecision planned) {
     if (request.options.dry_run) return planned;
     const Result<Finished> written = run_planner(request, {"-o", "csv"}, Catch::OutAndErr);
     if (!written) return written.error();
@@ -167,13 +167,13 @@ Result<Planned> plan_and_write(const PlanRequest& request, Planned planned) {
 
 }  // namespace
 
-Result<Planned> plan_anew(const PlanRequest& request) {
+Result<RunDecision> plan_anew(const PlanRequest& request) {
     const bool bench = request.program.kind == ProgramKind::Bench;
     const Result<Answer> asked = ask_planner(request, {"-o", "json", "--no-registry"}, Catch::Out);
     if (!asked) return asked.error();
-    if (asked.value().exit_code != 0) return Planned{asked.value().exit_code, {}};
+    if (asked.value().exit_code != 0) return RunDecision{asked.value().exit_code, {}};
     const json& plans = asked.value().document["plans"];
-    Planned planned{0, plan_of(plans, request)};
+    RunDecision planned{0, plan_of(plans, request)};
     if (bench) planned.plan.n_ctx = 0;
     if (stock_holds(plans)) {
         leave_batches_to_stock(request, planned.plan);

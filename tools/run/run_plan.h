@@ -63,12 +63,12 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request);
 
 // What llama-pshard-plan-params finds, or what its exit code was if it found nothing: it has told
 // why. It writes the registry, but in a dry run, and where stock is as good.
-struct Planned {
+struct RunDecision {
     int exit_code = 0;
     RunPlan plan;
 };
 
-Result<Planned> plan_anew(const PlanRequest& request);
+Result<RunDecision> plan_anew(const PlanRequest& request);
 
 // The model's registry: --registry, else beside the model.
 std::string registry_of(const RunOptions& options);
