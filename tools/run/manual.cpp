@@ -84,6 +84,7 @@ std::string run_manual() {
     manual.environment = {
         {"GGML_BACKEND_PATH", "the GPU's backend, where llama.cpp does not find it by itself"},
         {"PSHARD_DEVICE", "the device to compute on (default: the first GPU)"},
+        {"PSHARD_MAX_VRAM_ALLOC, PSHARD_REGISTRY", "as -mva and --registry"},
         {"XDG_CACHE_HOME", "where profiles are kept, in pshard/ (default: ~/.cache)"}};
     manual.files = {{"~/.cache/pshard/cpu_profile.txt, gpu_profile.txt", "this machine"},
                     {"MODEL.gguf.tensor_overrides.pshard_registry", "the plans of a model"}};
