@@ -20,13 +20,25 @@ Seconds end_of(const Wait& wait, const StepTimes& times, const StepTimes& before
     return at(wait.step) < pass.size() ? pass[at(wait.step)].ended : 0;
 }
 
+using LaneTimes = std::array<Seconds, kScheduleLanes>;
+
+// When each lane was done with the pass.
+LaneTimes ends_of(const Schedule& schedule, const StepTimes& times) {
+    LaneTimes ends{};
+    for (std::size_t i = 0; i < times.size() && i < schedule.steps.size(); ++i) {
+        Seconds& end = ends.at(static_cast<std::size_t>(schedule.steps[i].lane));
+        end = std::max(end, times[i].ended);
+    }
+    return ends;
+}
+
 }  // namespace
 
 MeasuredPass measured_pass(const Schedule& schedule,
                            const StepTimes& times,
                            const StepTimes& before) {
     MeasuredPass measured;
-    std::array<Seconds, kScheduleLanes> lane_free{};
+    LaneTimes lane_free = ends_of(schedule, before);
     for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
         const Step& step = schedule.steps[i];
         Seconds& free = lane_free.at(static_cast<std::size_t>(step.lane));

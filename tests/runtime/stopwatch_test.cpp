@@ -39,6 +39,13 @@ TEST(MeasuredPass, WaitsForThePassBefore) {
     EXPECT_EQ(pass.timeline.intervals[2], (Interval{2, 3, 5}));
 }
 
+TEST(MeasuredPass, BeginsAfterTheLanesOfThePassBefore) {
+    StepTimes before(kSchedule.steps.size());
+    before[2].ended = 11;
+    const MeasuredPass pass = measured_pass(kSchedule, kTimes, before);
+    EXPECT_EQ(pass.begin, 11);
+}
+
 TEST(MeasuredPass, NeverBeginsBeforeTheStepIsIssued) {
     StepTimes times = kTimes;
     times[6] = {17, 18};
