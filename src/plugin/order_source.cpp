@@ -81,6 +81,7 @@ Result<Orders> packed_orders(const Inventory& seen,
                              Bytes budget,
                              bool by_layers) {
     Orders orders;
+    orders.budget = budget;
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
         Placement placement = expand(seen, tier.choice);
@@ -123,39 +124,45 @@ public:
         : settings_(std::move(settings)), log_(std::move(log)) {}
 
     Result<Orders> operator()(const Inventory& seen, Bytes budget) {
-        Result<std::vector<TierChoice>> chosen = choose(seen, budget);
+        Result<Chosen> chosen = choose(seen, budget);
         if (!chosen) return chosen.error();
-        const std::vector<TierChoice>& choices = chosen.value();
+        const auto& [choices, own_budget] = chosen.value();
         if (choices.empty()) {
             return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
                                      "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
                                      in_mib(budget)),
                          {}};
         }
-        Result<Orders> orders = orders_of(seen, choices, budget);
-        if (orders) tell(orders.value(), budget);
+        Result<Orders> orders = orders_of(seen, choices, own_budget);
+        if (!orders && own_budget < budget) orders = orders_of(seen, choices, budget);
+        if (orders) tell(orders.value(), orders.value().budget);
         return orders;
     }
 
 private:
-    Result<std::vector<TierChoice>> choose(const Inventory& seen, Bytes budget) {
+    struct Chosen {
+        std::vector<TierChoice> choices;
+        Bytes budget = 0;
+    };
+
+    Result<Chosen> choose(const Inventory& seen, Bytes budget) {
         if (settings_.forced.empty()) return planned(seen, budget);
         const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
-        if (!forced.n_pinned) return searched(seen, budget, forced.strategy);
+        if (!forced.n_pinned) return Chosen{searched(seen, budget, forced.strategy), budget};
         PlanChoice choice;
         choice.strategy = forced.strategy;
         choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
         choice.n_attn_pinned = choice.n_pinned;
         choice.output_on_gpu = true;
-        return same_in_all_tiers(seen, choice);
+        return Chosen{same_in_all_tiers(seen, choice), budget};
     }
 
-    Result<std::vector<TierChoice>> planned(const Inventory& seen, Bytes budget) const {
+    Result<Chosen> planned(const Inventory& seen, Bytes budget) const {
         Result<RegistryMatch> match = from_registry(seen, budget);
         if (!match) return match.error();
         if (!match.value().choices.empty()) {
             log_(fmt::format("plan from {}", match.value().text));
-            return match.value().choices;
+            return Chosen{match.value().choices, match.value().budget};
         }
         if (!settings_.plan_here) {
             return Error{fmt::format("{}, and PSHARD_PLAN is off; run llama-pshard-plan-params "
@@ -167,21 +174,32 @@ private:
             fmt::format("{}: planning here, by memory alone; llama-pshard-plan-params plans by "
                         "speed",
                         match.value().text));
-        return searched(seen, budget, std::nullopt);
+        return Chosen{searched(seen, budget, std::nullopt), budget};
     }
 
-    // Fails if a registry is there and cannot be read.
+    // The first registry with plans for this model; else why none has. Fails if one cannot be read.
     Result<RegistryMatch> from_registry(const Inventory& seen, Bytes budget) const {
-        const std::optional<std::string> path = find_registry(settings_.registry);
-        if (!path) return RegistryMatch{{}, "no registry lies beside the model"};
-        if (!std::filesystem::exists(*path)) {
-            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", *path), {}};
+        RegistryMatch none;
+        for (const std::string& path : find_registries(settings_.registry)) {
+            Result<RegistryMatch> match = look_into(path, seen, budget);
+            if (!match || !match.value().choices.empty()) return match;
+            none.text += (none.text.empty() ? "" : "; ") + match.value().text;
         }
-        const Result<RegistryReading> reading = load_registry(*path);
+        if (none.text.empty()) none.text = "no registry lies beside the model";
+        return none;
+    }
+
+    Result<RegistryMatch> look_into(const std::string& path,
+                                    const Inventory& seen,
+                                    Bytes budget) const {
+        if (!std::filesystem::exists(path)) {
+            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", path), {}};
+        }
+        const Result<RegistryReading> reading = load_registry(path);
         if (!reading) return reading.error();
         for (const Error& warning : reading.value().warnings) log_(warning.text());
         RegistryMatch match = match_registry(reading.value().registry, seen, budget);
-        match.text = fmt::format("{}: {}", *path, match.text);
+        match.text = fmt::format("{}: {}", path, match.text);
         return match;
     }
 
