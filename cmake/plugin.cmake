@@ -10,8 +10,8 @@ set_target_properties(pshard_plugin_library PROPERTIES
     LINKER_LANGUAGE CXX PREFIX "lib" OUTPUT_NAME "ggml-pshard"
     LIBRARY_OUTPUT_DIRECTORY "${PSHARD_TOOL_DIR}")
 set(_pshard_archives "")
-foreach(module base inventory capture machine plan memory cost strategy sim search registry report
-               runtime)
+foreach(module base inventory capture machine plan memory cost strategy sim trace search registry
+               report runtime)
     if(TARGET pshard_${module})
         get_target_property(_pshard_type pshard_${module} TYPE)
         if(_pshard_type STREQUAL "STATIC_LIBRARY")

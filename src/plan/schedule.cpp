@@ -21,7 +21,6 @@ public:
         for (std::size_t g = 0; g < cut.groups.size(); ++g) {
             int& last = last_in_slot_[slot_index(static_cast<int>(g))];
             previous_[g] = std::exchange(last, static_cast<int>(g));
-            any_states_ = any_states_ || !cut.groups[g].states.empty();
         }
     }
 
@@ -39,6 +38,12 @@ private:
     const StreamGroup& group(int g) const { return cut_.groups[static_cast<std::size_t>(g)]; }
 
     std::size_t slot_index(int g) const { return static_cast<std::size_t>(group(g).slot); }
+
+    // The last group up to g that is written back.
+    int last_stored(int g) const {
+        while (g >= 0 && group(g).states.empty()) --g;
+        return g;
+    }
 
     int& load_step(int g) { return load_step_[static_cast<std::size_t>(g)]; }
 
@@ -70,7 +75,10 @@ private:
             wait(ScheduleLane::Upload, store_step_[static_cast<std::size_t>(before)]);
         } else {
             first_in_slot_.emplace_back(g, add(ScheduleLane::Upload, Wait{kNone, true}));
-            if (any_states_) after_stores_.push_back(add(ScheduleLane::Upload, Wait{kNone, true}));
+            const int stored = last_stored(last_in_slot_[slot_index(g)]);
+            if (stored != kNone) {
+                after_stores_.emplace_back(stored, add(ScheduleLane::Upload, Wait{kNone, true}));
+            }
         }
         if (group(g).on_demand && group(g).first_stage > 0) {
             wait(ScheduleLane::Upload,
@@ -97,19 +105,20 @@ private:
         const int g = cut_.stages[static_cast<std::size_t>(s)].group;
         if (g == kNone || group(g).last_stage != s || group(g).states.empty()) return;
         wait(ScheduleLane::Download, compute_step_[static_cast<std::size_t>(s)]);
-        last_store_ = add(ScheduleLane::Download, Store{g});
-        store_step_[static_cast<std::size_t>(g)] = last_store_;
+        store_step_[static_cast<std::size_t>(g)] = add(ScheduleLane::Download, Store{g});
     }
 
-    // The first upload into each slot waits for the slot's last user in the pass before; a state
-    // that was written back must have arrived before it is uploaded again; and a pass begins to
-    // compute when the one before has ended.
+    // The first upload into each slot waits for the slot's last user in the pass before, and until
+    // all states up to that one were written back: those that go through this slot are among them.
+    // A pass begins to compute when the one before has ended.
     void close_pass() {
         for (const auto& [g, step] : first_in_slot_) {
             const int last = last_in_slot_[slot_index(g)];
             aim(step, compute_step_[static_cast<std::size_t>(group(last).last_stage)]);
         }
-        for (const int step : after_stores_) aim(step, last_store_);
+        for (const auto& [g, step] : after_stores_) {
+            aim(step, store_step_[static_cast<std::size_t>(g)]);
+        }
         if (first_compute_wait_ != kNone) aim(first_compute_wait_, compute_step_.back());
     }
 
@@ -125,11 +134,10 @@ private:
     std::vector<int> previous_;      // by group: the group before it in the same slot
     std::array<int, 3> last_in_slot_{kNone, kNone, kNone};
     std::vector<std::pair<int, int>> first_in_slot_;  // group, its Wait on the pass before
-    std::vector<int> after_stores_;                   // Waits on the last Store of the pass before
-    int last_store_ = kNone;
+    std::vector<std::pair<int, int>>
+        after_stores_;  // group, the Wait on its Store in the pass before
     int first_compute_wait_ = kNone;
     int next_load_ = 0;
-    bool any_states_ = false;
 };
 
 // A group whose slot is handed on before its last stage would deadlock the upload lane.

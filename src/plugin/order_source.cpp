@@ -69,6 +69,13 @@ TierDemand demand_of(const Inventory& seen,
     return demand;
 }
 
+std::string text_of(const PlanChoice& choice) {
+    return fmt::format("{} with {} layers pinned, head on the {}",
+                       strategy_name(choice.strategy),
+                       choice.n_pinned,
+                       choice.output_on_gpu ? "GPU" : "CPU");
+}
+
 Result<Orders> packed_orders(const Inventory& seen,
                              const std::vector<TierChoice>& choices,
                              Bytes budget,
@@ -78,7 +85,8 @@ Result<Orders> packed_orders(const Inventory& seen,
     for (const TierChoice& tier : choices) {
         Placement placement = expand(seen, tier.choice);
         demands.push_back(demand_of(seen, tier, placement, by_layers));
-        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options});
+        orders.tiers.push_back(
+            {tier.n_tokens, std::move(placement), tier.options, text_of(tier.choice)});
     }
     Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
     if (!arena) return arena.error();
@@ -90,13 +98,6 @@ Result<Orders> packed_orders(const Inventory& seen,
 StageOptions obeyed(StageOptions options) {
     options.offload = OpOffload::Never;
     return options;
-}
-
-std::string text_of(const PlanChoice& choice) {
-    return fmt::format("{} with {} layers pinned, head on the {}",
-                       strategy_name(choice.strategy),
-                       choice.n_pinned,
-                       choice.output_on_gpu ? "GPU" : "CPU");
 }
 
 // By memory alone: no profile is asked for here.
@@ -132,7 +133,7 @@ public:
                          {}};
         }
         Result<Orders> orders = orders_of(seen, choices, budget);
-        if (orders) tell(choices, orders.value(), budget);
+        if (orders) tell(orders.value(), budget);
         return orders;
     }
 
@@ -184,12 +185,12 @@ private:
         return match;
     }
 
-    void tell(const std::vector<TierChoice>& choices, const Orders& orders, Bytes budget) const {
+    void tell(const Orders& orders, Bytes budget) const {
         if (settings_.replan_every > 0) return;
-        for (std::size_t i = 0; i < choices.size(); ++i) {
+        for (std::size_t i = 0; i < orders.tiers.size(); ++i) {
             log_(fmt::format("plan up to {} tokens: {}; {:.1f} of {:.0f} MiB",
-                             choices[i].n_tokens,
-                             text_of(choices[i].choice),
+                             orders.tiers[i].n_tokens,
+                             orders.tiers[i].text,
                              in_mib(orders.arena.tiers[i].end),
                              in_mib(budget)));
         }

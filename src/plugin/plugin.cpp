@@ -3,10 +3,13 @@
 #include <ggml.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 
+#include "machine/host_memory.h"
 #include "plugin/inner_device.h"
 #include "plugin/order_source.h"
+#include "plugin/trace_file.h"
 #include "runtime/backend.h"
 
 namespace pshard {
@@ -36,20 +39,30 @@ Status check_release() {
                  {}};
 }
 
+// CUDA's backend page-locks memory in place only for those who ask for it.
+void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*/0); }
+
 Result<Engine*> open_engine() {
     if (Status release = check_release(); !release) return release.error();
     Result<PluginSettings> settings = read_settings();
     if (!settings) return settings.error();
+    ask_for_page_locks();
     Result<InnerDevices> devices = find_inner_devices(settings.value().device);
     if (!devices) return devices.error();
     EngineSetup setup;
     setup.gpu = devices.value().gpu;
     setup.cpu = devices.value().cpu;
     setup.budget = budget_of(settings.value(), setup.gpu);
+    setup.page_lock_limit = available_host_memory() / 10 * 8;
     setup.planner = make_planner(settings.value(), log_line);
     setup.log = log_line;
     setup.chaos = settings.value().chaos;
     setup.replan_every = settings.value().replan_every;
+    if (const std::string& path = settings.value().trace; !path.empty()) {
+        auto trace = open_trace(path, ggml_backend_dev_description(setup.gpu), log_line);
+        if (!trace) return trace.error();
+        setup.on_pass = std::move(trace).value();
+    }
     Result<std::unique_ptr<Engine>> engine = Engine::open(std::move(setup));
     if (!engine) return engine.error();
     log_line(fmt::format("PSHARD0 computes on {} ({}), budget {:.0f} MiB",

@@ -101,6 +101,7 @@ Result<PluginSettings> read_settings() {
     PluginSettings settings;
     settings.device = variable("PSHARD_DEVICE");
     settings.registry = variable("PSHARD_REGISTRY");
+    settings.trace = variable("PSHARD_TRACE");
     for (const auto& read : {read_budget, read_plan, read_forced, read_tests}) {
         if (Status status = read(settings); !status) return status.error();
     }

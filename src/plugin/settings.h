@@ -5,6 +5,7 @@
 //   PSHARD_MAX_VRAM_ALLOC  budget, MiB; else what is free, less a margin
 //   PSHARD_REGISTRY        registry file; else the one beside the model file
 //   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
+//   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
 //   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED]", separated by ";"
 //   PSHARD_ROTATE          for tests: after so many graphs, plan again with the next of them
 //   PSHARD_CHAOS           for tests: "no-upload", "no-fence"
@@ -33,6 +34,7 @@ struct PluginSettings {
     std::optional<Bytes> budget{};
     std::string registry;
     bool plan_here = true;
+    std::string trace;
     std::vector<ForcedStrategy> forced;
     int replan_every = 0;
     Chaos chaos;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "machine/host_memory.h"
 #include "probe/compute_load.h"
 #include "probe/copy_load.h"
 #include "probe/copy_timing.h"

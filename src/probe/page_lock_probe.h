@@ -7,10 +7,6 @@
 
 namespace pshard {
 
-// What the host can give without swapping or being stopped: MemAvailable, and what the control
-// group of the process has left. 0: the system does not say.
-[[nodiscard]] Bytes available_host_memory();
-
 struct PageLockCosts {
     Seconds seconds_per_gib = 0;
     // Locked when the system refused, or where it was left at: `most`.

@@ -22,20 +22,40 @@ Engine::~Engine() {
 Result<std::unique_ptr<Engine>> Engine::open(EngineSetup setup) {
     std::unique_ptr<Engine> engine(new Engine(std::move(setup)));
     const EngineSetup& given = engine->setup_;
-    Result<std::unique_ptr<Executor>> executor = Executor::open(given.gpu, given.cpu, given.chaos);
+    Result<std::unique_ptr<Executor>> executor =
+        Executor::open(given.gpu, given.cpu, given.chaos, given.on_pass != nullptr);
     if (!executor) return executor.error();
     engine->executor_ = std::move(executor).value();
     return engine;
 }
 
+void Engine::finish() {
+    if (!computing_) return;
+    executor_->finish();
+    computing_ = false;
+    if (last_pass_ != nullptr) report(*last_pass_);
+}
+
 void Engine::idle() {
-    if (busy_) executor_->synchronize();
-    busy_ = false;
+    finish();
+    executor_->synchronize();
+}
+
+void Engine::report(const Pass& pass) {
+    const std::optional<MeasuredPass> measured = executor_->measured();
+    if (!measured) return;
+    const TierOrder& order = pass.owner->orders().tiers[pass.tier];
+    setup_.on_pass({pass.n_tokens,
+                    order.n_tokens,
+                    order.text,
+                    pass.program->schedule,
+                    pass.labels,
+                    *measured});
 }
 
 void Engine::synchronize() {
     const std::lock_guard lock(mutex_);
-    idle();
+    finish();
 }
 
 void Engine::set_threads(int n_threads) {
@@ -92,7 +112,7 @@ void Engine::settle_outlets(const Program* next) {
     const bool again = last_pass_ != nullptr && last_pass_->program.get() == next;
     for (const auto& [root, outlet] : outlets_) {
         if (again) break;
-        idle();
+        finish();
         if (outlet.span.device == nullptr) {
             std::memmove(outlet.span.host, outlet.host_value, outlet.span.bytes);
         } else {
@@ -138,6 +158,7 @@ void Engine::touch(const ggml_tensor& tensor) {
     if (owner == nullptr) return;
     const Ref* ref = owner->model.find(&root_of(tensor));
     if (ref == nullptr) return;
+    idle();
     if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
     if (ref->kind != Ref::Kind::Weight) return;
     owner->release(executor_->gpu());  // all of it: nobody does this while a model runs
@@ -147,7 +168,7 @@ void Engine::touch(const ggml_tensor& tensor) {
 
 void Engine::write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    idle();
+    finish();
     drop_outlets(static_cast<const std::byte*>(tensor.data) + offset, bytes);
     touch(tensor);
     if (std::optional<ggml_tensor> there = elsewhere(tensor)) {
@@ -165,7 +186,7 @@ void Engine::fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, B
 
 void Engine::read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    idle();
+    finish();
     const Bytes begin = (tensor.view_src != nullptr ? tensor.view_offs : 0) + offset;
     if (const Outlet* outlet = pending(tensor)) {
         if (outlet->span.device == nullptr) {

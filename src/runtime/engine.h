@@ -3,25 +3,40 @@
 // src/runtime/backend.cpp is ggml's view of it. One lock: contexts of several threads take turns.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "plan/step_labels.h"
 #include "runtime/executor.h"
 #include "runtime/planned_model.h"
 
 namespace pshard {
 
+// What a pass did and when, for those who asked for it.
+struct PassRecord {
+    std::uint32_t n_tokens = 0;
+    std::uint32_t tier_tokens = 0;
+    const std::string& plan;  // TierOrder::text
+    const Schedule& schedule;
+    const std::vector<StepLabel>& labels;
+    const MeasuredPass& measured;
+};
+
 struct EngineSetup {
     ggml_backend_dev_t gpu = nullptr;  // inner devices
     ggml_backend_dev_t cpu = nullptr;
-    Bytes budget = 0;  // device bytes for all arenas
+    Bytes budget = 0;           // device bytes for all arenas
+    Bytes page_lock_limit = 0;  // host bytes that may be locked for uploads
     Planner planner;
     Log log;
     Chaos chaos;
     int replan_every = 0;  // graphs; 0: never. For tests of plan switches.
+    std::function<void(const PassRecord&)> on_pass{};  // none: passes are not timed
 };
 
 class Engine {
@@ -58,7 +73,9 @@ private:
         PlannedModel* owner = nullptr;
         std::size_t tier = 0;
         TierPlace place;
+        std::uint32_t n_tokens = 0;
         std::vector<int> written_states;
+        std::vector<StepLabel> labels;  // if timed
         std::unique_ptr<Program> program;
     };
 
@@ -68,18 +85,25 @@ private:
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     PlannedModel* owner_of(const HostBuffer& buffer);
     Status ensure_planned(PlannedModel& owner);
+    void lock_pages(PlannedModel& owner);
     [[nodiscard]] Bytes budget_left() const;
 
-    Pass* cached(const ggml_cgraph& graph);
-    Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph);
-    Result<std::unique_ptr<Pass>> build_somehow(const ggml_cgraph& graph,
-                                                PlannedModel& owner,
-                                                const ReadGraph& read);
-    Result<std::unique_ptr<Pass>> build_as(const ggml_cgraph& graph,
-                                           PlannedModel& owner,
-                                           const ReadGraph& read,
-                                           Fallback fallback);
+    // A graph on its way to become a Pass.
+    struct Arrival {
+        const ggml_cgraph& graph;
+        PlannedModel& owner;
+        const ReadGraph& read;
+        std::size_t tier;
+    };
+
+    Result<Pass*> pass_of(const ggml_cgraph& graph);
+    Pass* cached(const ggml_cgraph& graph, std::optional<std::size_t> tier);
+    Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph, std::optional<std::size_t> tier);
+    Result<std::unique_ptr<Pass>> build_somehow(const Arrival& arrival);
+    Result<std::unique_ptr<Pass>> build_as(const Arrival& arrival, Fallback fallback);
+    Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
     ggml_status run(Pass& pass);
+    void report(const Pass& pass);
     void drop_passes();
     void rotate();
 
@@ -89,7 +113,8 @@ private:
     void settle_outlets(const Program* next);
     const Outlet* pending(const ggml_tensor& tensor) const;
     std::shared_ptr<HostBuffer> cpu_scratch(Bytes bytes);
-    void idle();  // everything issued is done
+    void finish();  // what was computed is there
+    void idle();    // everything issued is done
 
     EngineSetup setup_;
     std::unique_ptr<DevicePolicy> policy_;
@@ -101,7 +126,7 @@ private:
     Pass* last_pass_ = nullptr;
     std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched
     std::shared_ptr<HostBuffer> cpu_scratch_;
-    bool busy_ = false;
+    bool computing_ = false;
     int computed_ = 0;
     std::recursive_mutex mutex_;
 };

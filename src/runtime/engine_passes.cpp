@@ -76,6 +76,15 @@ std::vector<int> written_states(const Graph& graph) {
     return {written.begin(), written.end()};
 }
 
+// Host memory that the device's copies need not stage; nullptr where it has none, or none left.
+std::shared_ptr<ggml_backend_buffer> pinned_memory(ggml_backend_dev_t gpu, Bytes bytes) {
+    ggml_backend_buffer_type_t type = ggml_backend_dev_host_buffer_type(gpu);
+    ggml_backend_buffer_t buffer =
+        type == nullptr ? nullptr : ggml_backend_buft_alloc_buffer(type, bytes);
+    if (buffer == nullptr) return nullptr;
+    return {buffer, ggml_backend_buffer_free};
+}
+
 std::string_view reason_of(Fallback fallback) {
     switch (fallback) {
         case Fallback::NoStreams:
@@ -124,7 +133,6 @@ PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
 
 void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
     if (buffers.empty()) return;
-    idle();
     drop_passes();
     std::size_t n_added = 0;
     for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
@@ -141,7 +149,6 @@ Bytes Engine::budget_left() const {
 Status Engine::ensure_planned(PlannedModel& owner) {
     if (owner.planned()) return Done{};
     if (loose_ && loose_.get() != &owner) {  // a model may have all of the budget
-        idle();
         drop_passes();
         loose_.reset();
     }
@@ -151,7 +158,20 @@ Status Engine::ensure_planned(PlannedModel& owner) {
         orders.arena.tiers.emplace_back();
         return Result<Orders>(orders);
     };
-    return owner.plan(&owner == loose_.get() ? nothing : setup_.planner, budget_left());
+    const Planner& planner = &owner == loose_.get() ? nothing : setup_.planner;
+    if (Status planned = owner.plan(planner, budget_left()); !planned) return planned;
+    lock_pages(owner);
+    return Done{};
+}
+
+void Engine::lock_pages(PlannedModel& owner) {
+    const PlannedModel::LockedPages pages = owner.lock_pages(setup_.page_lock_limit);
+    if (pages.wanted == 0 || setup_.replan_every > 0) return;
+    const bool all = pages.locked >= pages.wanted;
+    setup_.log(fmt::format("{:.0f} of {:.0f} MiB of streamed weights are page-locked{}",
+                           in_mib(std::min(pages.locked, pages.wanted)),
+                           in_mib(pages.wanted),
+                           all ? "" : "; the rest is uploaded from pageable memory, slower"));
 }
 
 // ---- graphs ----
@@ -164,18 +184,17 @@ void Engine::note(const ggml_cgraph& graph) {
     owner.model.note(owner.model.read(graph).graph);
 }
 
-Engine::Pass* Engine::cached(const ggml_cgraph& graph) {
+Engine::Pass* Engine::cached(const ggml_cgraph& graph, std::optional<std::size_t> tier) {
     if (graph.uid == 0) return nullptr;
     const auto found = std::find_if(passes_.begin(), passes_.end(), [&](const auto& pass) {
         return pass->uid == graph.uid && pass->first == graph.nodes[0] &&
-               pass->n_nodes == graph.n_nodes;
+               pass->n_nodes == graph.n_nodes && (!tier || pass->tier == *tier);
     });
-    if (found == passes_.end()) return nullptr;
-    std::rotate(passes_.begin(), found, std::next(found));
-    return passes_.front().get();
+    return found == passes_.end() ? nullptr : found->get();
 }
 
 void Engine::drop_passes() {
+    idle();
     settle_outlets(nullptr);  // they lie where a pass has put them
     passes_.clear();
     last_pass_ = nullptr;
@@ -184,91 +203,112 @@ void Engine::drop_passes() {
 std::shared_ptr<HostBuffer> Engine::cpu_scratch(Bytes bytes) {
     if (cpu_scratch_ != nullptr && cpu_scratch_->bytes() >= bytes) return cpu_scratch_;
     constexpr Bytes kLeast = 64 * kMiB;
-    HostBuffer* memory = HostBuffer::reserve(std::max(kLeast, 2 * bytes));
+    const Bytes roomy = std::max(kLeast, 2 * bytes);
+    std::shared_ptr<ggml_backend_buffer> pinned = pinned_memory(setup_.gpu, roomy);
+    HostBuffer* memory = pinned == nullptr
+                             ? HostBuffer::reserve(roomy)
+                             : HostBuffer::adopt(ggml_backend_buffer_get_base(pinned.get()), roomy);
     PSHARD_CHECK(memory != nullptr);
     memory->handle = ggml_backend_cpu_buffer_from_ptr(memory->base(), memory->bytes());
-    cpu_scratch_ = {memory, [](HostBuffer* buffer) {
+    cpu_scratch_ = {memory, [pinned](HostBuffer* buffer) {
                         ggml_backend_buffer_free(buffer->handle);
                         delete buffer;
                     }};
     return cpu_scratch_;
 }
 
-Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const ggml_cgraph& graph,
-                                                       PlannedModel& owner,
-                                                       const ReadGraph& read,
-                                                       Fallback fallback) {
-    const Inventory& inventory = owner.model.inventory();
-    auto pass = std::make_unique<Pass>();
-    pass->tier = owner.tier_for(read.graph.n_tokens);
-    pass->place = owner.place(pass->tier, fallback);
-    const Placement& placement = pass->place.placement;
-    const StageCut cut = cut_stages(inventory, read.graph, placement, pass->place.options);
-    const SlotSizes slots = slot_sizes(inventory, cut.groups);
-    const SlotSizes& planned = pass->place.arena.slots;
-    if (slots.pair > planned.pair || slots.experts > planned.experts) {
-        return Error{fmt::format("a graph of {} tokens streams {:.1f} MiB at once, its plan has "
-                                 "slots for {:.1f} MiB",
-                                 read.graph.n_tokens,
-                                 in_mib(slots.total()),
-                                 in_mib(planned.total())),
-                     {}};
-    }
-    const ScratchLayout scratch =
-        layout_scratch(inventory, read.graph, placement, cut, OpOffload::Never);
+// Memory for a pass's values on the GPU: what the plan left, or, where there is none, some more.
+Status Engine::fit_scratch(PlannedModel& owner,
+                           const TierArena& arena,
+                           Bytes bytes,
+                           std::uint32_t n_tokens) {
     if (&owner == loose_.get()) {
         const Bytes left = budget_left() + owner.arena_bytes();
-        if (scratch.gpu.peak > owner.arena_bytes()) {
-            idle();
-            drop_passes();  // their addresses go
-        }
-        if (Status grown = owner.grow_scratch(scratch.gpu.peak, left); !grown) return grown.error();
+        if (bytes > owner.arena_bytes()) drop_passes();  // their addresses go
+        if (Status grown = owner.grow_scratch(bytes, left); !grown) return grown;
     }
-    const Bytes room = owner.scratch_room(pass->place.arena);
-    if (scratch.gpu.peak > room) {
-        return Error{fmt::format("a graph of {} tokens needs {:.1f} MiB of scratch, {:.1f} MiB "
-                                 "more than its plan left",
-                                 read.graph.n_tokens,
-                                 in_mib(scratch.gpu.peak),
-                                 in_mib(scratch.gpu.peak - room)),
-                     {}};
+    const Bytes room = owner.scratch_room(arena);
+    if (bytes <= room) return Done{};
+    return Error{fmt::format("a graph of {} tokens needs {:.1f} MiB of scratch, {:.1f} MiB more "
+                             "than its plan left",
+                             n_tokens,
+                             in_mib(bytes),
+                             in_mib(bytes - room)),
+                 {}};
+}
+
+namespace {
+
+Status fit_slots(const SlotSizes& needed, const SlotSizes& planned, std::uint32_t n_tokens) {
+    if (needed.pair <= planned.pair && needed.experts <= planned.experts) return Done{};
+    return Error{fmt::format("a graph of {} tokens streams {:.1f} MiB at once, its plan has slots "
+                             "for {:.1f} MiB",
+                             n_tokens,
+                             in_mib(needed.total()),
+                             in_mib(planned.total())),
+                 {}};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const Arrival& arrival, Fallback fallback) {
+    const auto& [source, owner, read, tier] = arrival;
+    const Graph& graph = read.graph;
+    const Inventory& inventory = owner.model.inventory();
+    auto pass = std::make_unique<Pass>();
+    pass->owner = &owner;
+    pass->tier = tier;
+    pass->n_tokens = graph.n_tokens;
+    pass->written_states = written_states(graph);
+    pass->place = owner.place(tier, fallback);
+    const Placement& placement = pass->place.placement;
+    const TierArena& arena = pass->place.arena;
+    const StageCut cut = cut_stages(inventory, graph, placement, pass->place.options);
+    const SlotSizes slots = slot_sizes(inventory, cut.groups);
+    if (Status fits = fit_slots(slots, arena.slots, graph.n_tokens); !fits) return fits.error();
+    const ScratchLayout scratch =
+        layout_scratch(inventory, graph, placement, cut, OpOffload::Never);
+    if (Status fits = fit_scratch(owner, arena, scratch.gpu.peak, graph.n_tokens); !fits) {
+        return fits.error();
     }
     const std::shared_ptr<HostBuffer> host = cpu_scratch(scratch.cpu.peak);
     const Memories memories{owner.arena(), host->handle, cpu_weights_};
     Result<std::unique_ptr<Program>> program =
-        compile({owner.model, graph, read, cut, scratch, pass->place.arena}, memories);
+        compile({owner.model, source, read, cut, scratch, arena}, memories);
     if (!program) return program.error();
     pass->program = std::move(program).value();
     pass->program->cpu_scratch = host;
-    pass->owner = &owner;
-    pass->written_states = written_states(read.graph);
+    if (setup_.on_pass) {
+        pass->labels = label_steps(inventory, graph, cut, pass->program->schedule);
+    }
     return pass;
 }
 
 // As ordered; where that cannot be, in the fastest way that can, and says so.
-Result<std::unique_ptr<Engine::Pass>> Engine::build_somehow(const ggml_cgraph& graph,
-                                                            PlannedModel& owner,
-                                                            const ReadGraph& read) {
-    const bool piecewise = looks_into_state(read, owner.model);
-    const Fallback first = piecewise ? Fallback::HostState : Fallback::None;
-    Result<std::unique_ptr<Pass>> pass = build_as(graph, owner, read, first);
+Result<std::unique_ptr<Engine::Pass>> Engine::build_somehow(const Arrival& arrival) {
+    const bool piecewise = looks_into_state(arrival.read, arrival.owner.model);
+    Result<std::unique_ptr<Pass>> pass =
+        build_as(arrival, piecewise ? Fallback::HostState : Fallback::None);
     for (const Fallback fallback : {Fallback::NoStreams, Fallback::Host}) {
         const bool keeps_state = fallback == Fallback::NoStreams;
         if (pass || (piecewise && keeps_state)) continue;
         const std::string reason = pass.error().text();
-        pass = build_as(graph, owner, read, fallback);
+        pass = build_as(arrival, fallback);
         if (pass) setup_.log(fmt::format("{}: computed {}", reason, reason_of(fallback)));
     }
     return pass;
 }
 
-Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph) {
+// `tier`: of a graph that is known; else it is chosen once the graph is read.
+Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph,
+                                                    std::optional<std::size_t> tier) {
     PlannedModel& owner = model_of(graph);
     ReadGraph read = owner.model.read(graph);
     keep_lasting(read, graph);
     if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
     if (Status planned = ensure_planned(owner); !planned) return planned.error();
-    Result<std::unique_ptr<Pass>> pass = build_somehow(graph, owner, read);
+    if (!tier) tier = owner.next_tier(read.graph.n_tokens);
+    Result<std::unique_ptr<Pass>> pass = build_somehow({graph, owner, read, *tier});
     if (!pass) return pass;
     pass.value()->uid = graph.uid;
     pass.value()->first = graph.nodes[0];
@@ -276,21 +316,36 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph) {
     return pass;
 }
 
+// Compiled before, or now. It becomes the first of passes_.
+Result<Engine::Pass*> Engine::pass_of(const ggml_cgraph& graph) {
+    std::optional<std::size_t> tier;
+    Pass* pass = cached(graph, tier);
+    if (pass != nullptr) {
+        tier = pass->owner->next_tier(pass->n_tokens);
+        pass = cached(graph, tier);
+    }
+    if (pass == nullptr) {
+        Result<std::unique_ptr<Pass>> built = build(graph, tier);
+        if (!built) return built.error();
+        passes_.insert(passes_.begin(), std::move(built).value());
+        return passes_.front().get();
+    }
+    const auto at = std::find_if(
+        passes_.begin(), passes_.end(), [&](const auto& known) { return known.get() == pass; });
+    std::rotate(passes_.begin(), at, std::next(at));
+    return pass;
+}
+
 ggml_status Engine::compute(const ggml_cgraph& graph) {
     const std::lock_guard lock(mutex_);
     if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
     rotate();
-    Pass* pass = cached(graph);
-    if (pass == nullptr) {
-        Result<std::unique_ptr<Pass>> built = build(graph);
-        if (!built) {
-            setup_.log(built.error().text());
-            return GGML_STATUS_FAILED;
-        }
-        passes_.insert(passes_.begin(), std::move(built).value());
-        pass = passes_.front().get();
+    Result<Pass*> pass = pass_of(graph);
+    if (!pass) {
+        setup_.log(pass.error().text());
+        return GGML_STATUS_FAILED;
     }
-    const ggml_status status = run(*pass);
+    const ggml_status status = run(*pass.value());
     if (passes_.size() > kMaxPasses) passes_.pop_back();
     return status;
 }
@@ -303,14 +358,14 @@ ggml_status Engine::run(Pass& pass) {
                    last_pass_->program->schedule == pass.program->schedule &&
                    last_pass_->program->cut.groups == pass.program->cut.groups;
     if (!owner.is_settled(pass.place)) {
-        busy_ = true;
         idle();
         owner.settle(pass.place, pass.tier, executor_->gpu());
         follows = false;
     }
     for (const int state : pass.written_states) owner.residency.mark_written(state);
-    busy_ = true;
+    if (setup_.on_pass) finish();  // what was measured is reported once
     const ggml_status status = executor_->run(*pass.program, follows);
+    computing_ = true;
     last_pass_ = &pass;
     for (const Outlet& outlet : pass.program->outlets) {
         if (!outlet.at_once) outlets_.emplace(outlet.root, outlet);
@@ -321,8 +376,6 @@ ggml_status Engine::run(Pass& pass) {
 // For tests: another plan every few graphs.
 void Engine::rotate() {
     if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
-    busy_ = true;
-    idle();
     drop_passes();
     for (const auto& planned : models_) planned->release(executor_->gpu());
 }

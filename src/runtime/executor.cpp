@@ -22,11 +22,31 @@ void upload_group(Queue& queue, const GroupWork& group, bool skip) {
     for (const Span& span : group.zeros) upload_span(queue, span);
 }
 
+bool same_span(const Span& a, const Span& b) {
+    return a.device->data == b.device->data && a.host == b.host && a.offset == b.offset &&
+           a.bytes == b.bytes;
+}
+
+// Whether both bring the same bytes to the same places; of a cache, a longer run reads more.
+bool uploads_as(const Program& program, const Program& other) {
+    if (&program == &other) return true;
+    const auto same = [](const GroupWork& a, const GroupWork& b) {
+        return std::equal(
+            a.loads.begin(), a.loads.end(), b.loads.begin(), b.loads.end(), same_span);
+    };
+    return std::equal(program.groups.begin(),
+                      program.groups.end(),
+                      other.groups.begin(),
+                      other.groups.end(),
+                      same);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Executor>> Executor::open(ggml_backend_dev_t gpu,
                                                  ggml_backend_dev_t cpu,
-                                                 Chaos chaos) {
+                                                 Chaos chaos,
+                                                 bool timed) {
     std::unique_ptr<Executor> executor(new Executor(gpu, chaos));
     const std::array<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>, 4> queues = {
         std::pair{&executor->gpu_, gpu},
@@ -39,12 +59,15 @@ Result<std::unique_ptr<Executor>> Executor::open(ggml_backend_dev_t gpu,
         *queue = std::move(opened).value();
     }
     for (auto& end : executor->ends_) end = std::make_unique<Mark>(gpu);
-    executor->worker_ = std::make_unique<Worker>();
+    if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
+    executor->brought_ = std::make_unique<Mark>(gpu);
+    executor->upload_worker_ = std::make_unique<Worker>();
+    executor->download_worker_ = std::make_unique<Worker>();
     return executor;
 }
 
 Executor::~Executor() {
-    if (worker_) synchronize();
+    if (download_worker_) synchronize();
 }
 
 Queue& Executor::queue(ScheduleLane lane) {
@@ -62,22 +85,57 @@ Queue& Executor::queue(ScheduleLane lane) {
 }
 
 void Executor::prepare(Pass& pass, std::size_t n_steps) {
+    if (stopwatch_) {
+        stopwatch_->wait_for(pass.watched);  // they look at the marks that are used anew
+        pass.times.assign(n_steps, {});
+    }
     while (pass.marks.size() < n_steps) pass.marks.emplace_back(device_);
     pass.tickets.assign(std::max(n_steps, pass.tickets.size()), 0);
 }
 
-ggml_status Executor::run(Program& program, bool follows) {
+// The page of the next pass becomes this one's, with what was issued ahead for it.
+void Executor::turn_page(Program& program, bool follows) {
+    const bool same_loads = n_ahead_ > 0 && follows && uploads_as(program, *program_);
+    if (!same_loads) n_ahead_ = 0;
+    if (!follows) before_.clear();
     program_ = &program;
     follows_ = follows;
     std::swap(now_, last_);
-    prepare(*now_, program.schedule.steps.size());
+    if (n_ahead_ == 0) prepare(*now_, program.schedule.steps.size());
     if (!follows) last_->tickets.assign(now_->tickets.size(), 0);
+}
+
+ggml_status Executor::run(Program& program, bool follows) {
+    turn_page(program, follows);
+    int n_done_ahead = std::exchange(n_ahead_, 0);
     for (std::size_t i = 0; i < program.schedule.steps.size(); ++i) {
+        const bool upload = program.schedule.steps[i].lane == ScheduleLane::Upload;
+        if (upload && n_done_ahead-- > 0) continue;
         const ggml_status status = step(static_cast<int>(i));
         if (status != GGML_STATUS_SUCCESS) return status;
     }
     end_pass();
+    run_ahead();
     return GGML_STATUS_SUCCESS;
+}
+
+// Uploads that wait for nothing but this pass.
+void Executor::run_ahead() {
+    const std::vector<Step>& steps = program_->schedule.steps;
+    const auto needs_next = [](const Step& step) {
+        const auto* waits = std::get_if<Wait>(&step.what);
+        return waits != nullptr && !waits->of_last_pass;
+    };
+    std::swap(now_, last_);
+    prepare(*now_, steps.size());
+    follows_ = true;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i].lane != ScheduleLane::Upload) continue;
+        if (needs_next(steps[i])) break;  // also what comes after it: a lane is in order
+        step(static_cast<int>(i));
+        ++n_ahead_;
+    }
+    std::swap(now_, last_);
 }
 
 ggml_status Executor::step(int index) {
@@ -91,56 +149,89 @@ ggml_status Executor::step(int index) {
     return GGML_STATUS_SUCCESS;
 }
 
+Worker* Executor::worker(ScheduleLane lane) {
+    if (lane == ScheduleLane::Upload) return upload_worker_.get();
+    return lane == ScheduleLane::Download ? download_worker_.get() : nullptr;
+}
+
 void Executor::wait(ScheduleLane lane, const Wait& wait) {
     if (chaos_.no_fence && lane != ScheduleLane::Cpu) return;
     if (wait.of_last_pass && !follows_) {
-        for (const auto& end : ends_) hold(lane, *end, 0);
+        hold(lane, {*ends_[0]});
+        hold(lane, {*ends_[1], download_worker_.get(), stored_});
         return;
     }
     const Pass& pass = wait.of_last_pass ? *last_ : *now_;
     const ScheduleLane of = program_->schedule.steps[at(wait.step)].lane;
     if (of == ScheduleLane::Cpu) return;  // the caller has done it
-    hold(lane, pass.marks[at(wait.step)], pass.tickets[at(wait.step)]);
+    hold(lane, {pass.marks[at(wait.step)], worker(of), pass.tickets[at(wait.step)]});
 }
 
 // A mark may be waited for only once it is issued: else the wait would hold nobody.
-void Executor::hold(ScheduleLane lane, const Mark& mark, Worker::Ticket ticket) {
-    if (lane == ScheduleLane::Upload) {
-        worker_->post([this, &mark] { upload_->wait(mark); });
-        return;
+void Executor::hold(ScheduleLane lane, const Point& point) {
+    const auto wait_until_issued = [point] {
+        if (point.worker != nullptr) point.worker->wait_for(point.ticket);
+    };
+    Worker* holder = worker(lane);
+    if (holder == nullptr || holder == point.worker) {
+        if (holder == nullptr) wait_until_issued();
+        if (lane == ScheduleLane::Cpu) {
+            gpu_->host_wait(point.mark);
+        } else if (lane == ScheduleLane::Gpu) {
+            gpu_->wait(point.mark);
+        }
+        return;  // a queue is in order with itself
     }
-    worker_->wait_for(ticket);
-    if (lane == ScheduleLane::Cpu) {
-        gpu_->host_wait(mark);
-    } else {
-        queue(lane).wait(mark);
-    }
+    Queue& held = queue(lane);
+    holder->post([&held, &mark = point.mark, wait_until_issued] {
+        wait_until_issued();
+        held.wait(mark);
+    });
+}
+
+// The lane's worker issues the copies, then the step's mark.
+void Executor::hand_over(int index, ScheduleLane lane, std::function<void(Queue&)> copies) {
+    Queue& held = queue(lane);
+    Mark& mark = now_->marks[at(index)];
+    note_issued(index);
+    now_->tickets[at(index)] = worker(lane)->post([&held, &mark, copies = std::move(copies)] {
+        copies(held);
+        held.issue(mark);
+    });
+    watch(index, lane);
 }
 
 void Executor::load(int index, int group) {
     const GroupWork& work = program_->groups[at(group)];
-    Mark& mark = now_->marks[at(index)];
-    now_->tickets[at(index)] = worker_->post([this, &work, &mark] {
-        upload_group(*upload_, work, chaos_.no_upload);
-        upload_->issue(mark);
+    hand_over(index, ScheduleLane::Upload, [&work, skip = chaos_.no_upload](Queue& queue) {
+        upload_group(queue, work, skip);
     });
 }
 
+// The rows' indices are read now: they are inputs, which the host may overwrite.
 void Executor::store(int index, int group) {
+    std::vector<Span> spans;
     for (const StateStore& state : program_->groups[at(group)].stores) {
         for (const auto& [begin, end] : written_ranges(state.rows)) {
-            download_->download(*state.state.device, state.state.host + begin, begin, end - begin);
+            spans.push_back({state.state.device, state.state.host, begin, end - begin});
         }
     }
-    download_->issue(now_->marks[at(index)]);
+    hand_over(index, ScheduleLane::Download, [spans = std::move(spans)](Queue& queue) {
+        for (const Span& span : spans) {
+            queue.download(*span.device, span.host + span.offset, span.offset, span.bytes);
+        }
+    });
 }
 
 ggml_status Executor::compute(int index, int stage) {
     StageWork& work = program_->stages[at(stage)];
+    note_issued(index);
+    if (work.device == Device::Cpu) gpu_->host_wait(*brought_);  // its scratch may be used anew
     bring(work);
     Queue& lane = work.device == Device::Gpu ? *gpu_ : *cpu_;
     const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
     if (work.device == Device::Gpu) gpu_->issue(now_->marks[at(index)]);
+    watch(index, work.device == Device::Gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu);
     return status;
 }
 
@@ -157,6 +248,7 @@ void Executor::bring(const StageWork& work) {
         }
     }
     if (waits) gpu_->synchronize();
+    if (work.device == Device::Gpu && !work.brings.empty()) gpu_->issue(*brought_);
 }
 
 void Executor::end_pass() {
@@ -173,14 +265,49 @@ void Executor::end_pass() {
     }
     if (waits) gpu_->synchronize();
     gpu_->issue(*ends_[0]);
-    download_->issue(*ends_[1]);
+    stored_ = download_worker_->post([this] { download_->issue(*ends_[1]); });
+}
+
+void Executor::finish() {
+    gpu_->synchronize();
+    download_worker_->drain();
+    download_->synchronize();
 }
 
 void Executor::synchronize() {
-    worker_->drain();
+    upload_worker_->drain();
     upload_->synchronize();
-    gpu_->synchronize();
-    download_->synchronize();
+    finish();
+    n_ahead_ = 0;
+}
+
+// ---- time ----
+
+void Executor::note_issued(int index) {
+    if (stopwatch_) now_->times[at(index)].issued = stopwatch_->now();
+}
+
+void Executor::watch(int index, ScheduleLane lane) {
+    if (!stopwatch_) return;
+    StepTime& time = now_->times[at(index)];
+    if (lane == ScheduleLane::Cpu) {  // the caller has just done it
+        time.ended = stopwatch_->now();
+        return;
+    }
+    const Point point{now_->marks[at(index)], worker(lane), now_->tickets[at(index)]};
+    const auto wait = [this, point] {
+        if (point.worker != nullptr) point.worker->wait_for(point.ticket);
+        gpu_->host_wait(point.mark);
+    };
+    stopwatch_->watch(lane, wait, time.ended, now_->watched);
+}
+
+std::optional<MeasuredPass> Executor::measured() {
+    if (!stopwatch_ || program_ == nullptr) return std::nullopt;
+    stopwatch_->wait_for(now_->watched);
+    MeasuredPass pass = measured_pass(program_->schedule, now_->times, before_);
+    before_ = now_->times;
+    return pass;
 }
 
 }  // namespace pshard

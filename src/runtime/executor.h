@@ -1,17 +1,24 @@
 // Walks the schedule of a Program with ggml calls: the runtime's counterpart of sim/simulator.h.
 //
-// Lanes run side by side: the GPU's and the downloads' queue, the uploads' queue with a thread that
-// feeds it, and the CPU, which is the caller. Steps are issued in the schedule's order; only Waits
-// hold a lane. What is issued may still run when run() returns.
+// Lanes run side by side: the GPU's queue, the uploads' and the downloads' queue with a thread each
+// that feeds it (copies with pageable memory hold who issues them), and the CPU, which is the
+// caller. Steps are issued in the schedule's order; only Waits hold a lane. What is issued may
+// still run when run() returns.
+//
+// Most passes are followed by one like them, so the uploads with which the next would begin are
+// issued at the end of each: while this one still computes, and while llama.cpp samples.
 #pragma once
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "runtime/program.h"
 #include "runtime/queue.h"
+#include "runtime/stopwatch.h"
 #include "runtime/worker.h"
 
 namespace pshard {
@@ -24,17 +31,25 @@ struct Chaos {
 
 class Executor {
 public:
+    // `timed`: passes are measured, which costs a little.
     static Result<std::unique_ptr<Executor>> open(ggml_backend_dev_t gpu,
                                                   ggml_backend_dev_t cpu,
-                                                  Chaos chaos);
+                                                  Chaos chaos,
+                                                  bool timed);
     ~Executor();
 
     // `follows`: the pass before ran the same schedule on the same addresses, so that this one may
     // begin while it ends; else all of it is waited for. `program` must live until synchronize().
     ggml_status run(Program& program, bool follows);
 
-    // Until everything that was issued is done.
+    // Until the pass is done; uploads for the next may still run.
+    void finish();
+
+    // Until everything that was issued is done. The next pass uploads anew: host memory may change.
     void synchronize();
+
+    // Of the pass that run() was last called for; it must be finished. nullopt unless timed.
+    std::optional<MeasuredPass> measured();
 
     [[nodiscard]] Queue& gpu() { return *gpu_; }
 
@@ -47,19 +62,35 @@ private:
     struct Pass {
         std::deque<Mark> marks;
         std::vector<Worker::Ticket> tickets;
+        StepTimes times;  // if timed, as all below
+        Stopwatch::Tickets watched{};
     };
 
     void prepare(Pass& pass, std::size_t n_steps);
+
+    // A mark, and what issues it: a lane's worker, or nobody that must be waited for.
+    struct Point {
+        const Mark& mark;
+        Worker* worker = nullptr;
+        Worker::Ticket ticket = 0;
+    };
+
     ggml_status step(int index);
     void wait(ScheduleLane lane, const Wait& wait);
-    void hold(ScheduleLane lane, const Mark& mark, Worker::Ticket ticket);
+    void hold(ScheduleLane lane, const Point& point);
+    void hand_over(int index, ScheduleLane lane, std::function<void(Queue&)> copies);
     void load(int index, int group);
     void store(int index, int group);
     ggml_status compute(int index, int stage);
     void bring(const StageWork& work);
     void end_pass();
+    void run_ahead();
+    void turn_page(Program& program, bool follows);
+    void note_issued(int index);
+    void watch(int index, ScheduleLane lane);
 
     Queue& queue(ScheduleLane lane);
+    Worker* worker(ScheduleLane lane);  // nullptr: the caller issues it
 
     ggml_backend_dev_t device_;
     Chaos chaos_;
@@ -71,9 +102,15 @@ private:
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
     std::array<std::unique_ptr<Mark>, 2> ends_;  // of the last pass: on the GPU, of the downloads
+    std::unique_ptr<Mark> brought_;              // the last upload of what the CPU made
     Program* program_ = nullptr;
     bool follows_ = false;
-    std::unique_ptr<Worker> worker_;  // goes first: its jobs use the queues
+    int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
+    StepTimes before_;  // of the pass before the one that is measured
+    std::unique_ptr<Stopwatch> stopwatch_;   // nullptr unless timed
+    Worker::Ticket stored_ = 0;              // issues ends_[1]
+    std::unique_ptr<Worker> upload_worker_;  // workers go first: their jobs use the queues
+    std::unique_ptr<Worker> download_worker_;
 };
 
 // Uploads the experts that the ids name. Waits for what `queue` was told before.

@@ -3,6 +3,7 @@
 #include <ggml.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -107,7 +108,7 @@ void Model::rebuild_index() {
 
 ReadGraph Model::read(const ggml_cgraph& graph) const {
     ReadGraph read = read_split(graph, {index_, inventory_, policy_});
-    read.graph.n_tokens = tokens_of(read.graph);
+    read.graph.n_tokens = tokens_of(read.graph, inventory_);
     return read;
 }
 
@@ -124,16 +125,25 @@ void Model::note(Graph graph) {
     }
 }
 
-std::uint32_t tokens_of(const Graph& graph) {
+// Matrices decide: a head's norm is applied to every head of a token. A matrix for each head, or
+// one that only some rows go through, is outvoted by those of the layers.
+std::uint32_t tokens_of(const Graph& graph, const Inventory& inventory) {
+    std::map<std::int64_t, int> votes;
     std::int64_t most = 0;
     for (const Node& node : graph.nodes) {
-        const bool reads_weight =
-            std::any_of(node.sources.begin(), node.sources.end(), [](const Ref& source) {
-                return source.kind == Ref::Kind::Weight;
-            });
-        if (reads_weight) most = std::max(most, weight_rows(node));
+        for (const Ref& source : node.sources) {
+            if (source.kind != Ref::Kind::Weight) continue;
+            const Weight& weight = inventory.weights[static_cast<std::size_t>(source.index)];
+            most = std::max(most, weight_rows(node));
+            const bool matrix = node.op == "MUL_MAT" && weight.shape[2] == 1;
+            if (matrix || node.op == "MUL_MAT_ID") ++votes[weight_rows(node)];
+        }
     }
-    return static_cast<std::uint32_t>(most);
+    const auto winner =
+        std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) {
+            return a.second < b.second || (a.second == b.second && a.first < b.first);
+        });
+    return static_cast<std::uint32_t>(winner == votes.end() ? most : winner->first);
 }
 
 bool is_state_name(std::string_view name) {

@@ -68,8 +68,9 @@ private:
     TensorIndex index_;
 };
 
-// Tokens that a graph works on: the most rows that a weight is applied to. 0: it reads no weights.
-std::uint32_t tokens_of(const Graph& graph);
+// Tokens that a graph works on: the rows that most of its weight matrices are applied to, and where
+// it has none, the most rows of any weight. 0: it reads no weights.
+std::uint32_t tokens_of(const Graph& graph, const Inventory& inventory);
 
 // Named like a cache or a recurrent state of llama.cpp's.
 bool is_state_name(std::string_view name);

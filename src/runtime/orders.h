@@ -20,6 +20,7 @@ struct TierOrder {
     std::uint32_t n_tokens = 0;  // the largest batch that it is for
     Placement placement;
     StageOptions options;
+    std::string text{};  // in words, for people
 
     bool operator==(const TierOrder&) const = default;
 };

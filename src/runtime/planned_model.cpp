@@ -43,10 +43,35 @@ void stop_streams(TierPlace& place) {
     place.arena.scratch_begin = place.arena.slots_begin;
 }
 
+Bytes streamed_bytes(const Inventory& inventory, const Placement& placement) {
+    Bytes bytes = 0;
+    for (std::size_t i = 0; i < placement.weights.size(); ++i) {
+        if (is_streamed(placement.weights[i])) bytes += inventory.weights[i].bytes;
+    }
+    for (std::size_t i = 0; i < placement.states.size(); ++i) {
+        if (is_streamed(placement.states[i])) bytes += inventory.states[i].bytes;
+    }
+    return bytes;
+}
+
+TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
+    TierTraffic traffic;
+    for (std::size_t from = 0; from < orders.tiers.size(); ++from) {
+        const TierOrder& tier = orders.tiers[from];
+        traffic.n_tokens.push_back(tier.n_tokens);
+        traffic.streamed.push_back(streamed_bytes(inventory, tier.placement));
+        std::vector<Bytes>& moves = traffic.moves.emplace_back();
+        for (const TierArena& to : orders.arena.tiers) {
+            moves.push_back(switch_bytes(inventory, orders.arena.tiers[from], to).total());
+        }
+    }
+    return traffic;
+}
+
 }  // namespace
 
 PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy)
-    : model(policy), gpu_(gpu) {}
+    : model(policy), gpu_(gpu), page_locks_(gpu) {}
 
 Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     Result<Orders> orders = planner(model.inventory(), budget);
@@ -62,8 +87,27 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     }
     if (Status allocated = allocate(bytes); !allocated) return allocated;
     orders_ = std::move(orders).value();
+    picker_.emplace(traffic_of(model.inventory(), *orders_));
+    tier_ = 0;
     settled_.reset();
     return Done{};
+}
+
+PlannedModel::LockedPages PlannedModel::lock_pages(Bytes limit) {
+    LockedPages pages;
+    std::vector<HostRange> ranges;
+    for (std::size_t i = 0; i < model.inventory().weights.size(); ++i) {
+        const bool streamed =
+            std::any_of(orders_->tiers.begin(), orders_->tiers.end(), [&](const TierOrder& tier) {
+                return is_streamed(tier.placement.weights[i]);
+            });
+        if (!streamed) continue;
+        const ggml_tensor* master = model.weight(static_cast<int>(i));
+        ranges.push_back({static_cast<const std::byte*>(master->data), ggml_nbytes(master)});
+        pages.wanted += ranges.back().bytes;
+    }
+    pages.locked = page_locks_.lock(std::move(ranges), limit);
+    return pages;
 }
 
 Status PlannedModel::allocate(Bytes bytes) {
@@ -87,18 +131,13 @@ void PlannedModel::release(Queue& queue) {
     pad(nothing, model.inventory());
     residency.go_to(nothing.arena, model, arena_.get(), queue);
     settled_.reset();
+    page_locks_.release();
     arena_.reset();
     orders_.reset();
 }
 
-std::size_t PlannedModel::tier_for(std::uint32_t n_tokens) const {
-    if (n_tokens == 0) return tier_;
-    const auto& tiers = orders_->tiers;
-    const auto found = std::find_if(tiers.begin(), tiers.end(), [&](const TierOrder& tier) {
-        return tier.n_tokens >= n_tokens;
-    });
-    return static_cast<std::size_t>((found == tiers.end() ? std::prev(found) : found) -
-                                    tiers.begin());
+std::size_t PlannedModel::next_tier(std::uint32_t n_tokens) {
+    return n_tokens == 0 ? tier_ : picker_->next(n_tokens, tier_);
 }
 
 TierPlace PlannedModel::place(std::size_t tier, Fallback fallback) const {

@@ -7,7 +7,9 @@
 
 #include "runtime/handles.h"
 #include "runtime/orders.h"
+#include "runtime/page_locks.h"
 #include "runtime/residency.h"
+#include "runtime/tier_picker.h"
 
 namespace pshard {
 
@@ -40,12 +42,20 @@ public:
     // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
     Status plan(const Planner& planner, Bytes budget);
 
+    // Page-locks the weights that a tier streams, at most `limit` bytes.
+    struct LockedPages {
+        Bytes wanted = 0;
+        Bytes locked = 0;
+    };
+
+    LockedPages lock_pages(Bytes limit);
+
     // Brings all states home and gives the arena back: to be planned anew.
     void release(Queue& queue);
 
-    // The tier that a batch runs in: the smallest that holds it, else the largest. A graph without
-    // weights (0 tokens) stays where things are.
-    [[nodiscard]] std::size_t tier_for(std::uint32_t n_tokens) const;
+    // The tier that the next pass runs in, of a batch of `n_tokens`. A graph without weights (0
+    // tokens) stays where things are.
+    std::size_t next_tier(std::uint32_t n_tokens);
 
     [[nodiscard]] TierPlace place(std::size_t tier, Fallback fallback) const;
 
@@ -74,7 +84,9 @@ private:
 
     ggml_backend_dev_t gpu_;
     std::optional<Orders> orders_;
+    std::optional<TierPicker> picker_;  // of the orders' tiers
     BufferHandle arena_;
+    PageLocks page_locks_;
     std::optional<TierArena> settled_;  // nullopt: what lies there is not what a tier wants
     std::size_t tier_ = 0;
 };

@@ -1,4 +1,5 @@
 #include "probe/link_probe.h"
+#include "machine/host_memory.h"
 
 #include <algorithm>
 #include <string>
@@ -6,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "machine/host_memory.h"
 #include "probe/copy_timing.h"
 #include "probe/launch_probe.h"
 #include "probe/page_lock_probe.h"

@@ -1,0 +1,18 @@
+// PSHARD_TRACE: each pass is written to a file as soon as it is done.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "runtime/engine.h"
+
+namespace pshard {
+
+// Makes the file anew. `device`: what the passes run on. Fails if the file cannot be written; a
+// write that fails later is told once, and ends the trace.
+Result<std::function<void(const PassRecord&)>> open_trace(const std::string& path,
+                                                          const std::string& device,
+                                                          Log log);
+
+}  // namespace pshard

@@ -1,0 +1,23 @@
+#include "runtime/tier_picker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pshard {
+
+TierPicker::TierPicker(TierTraffic traffic) : traffic_(std::move(traffic)) {}
+
+std::size_t TierPicker::next(std::uint32_t n_tokens, std::size_t now) {
+    const std::vector<std::uint32_t>& tiers = traffic_.n_tokens;
+    const auto found = std::lower_bound(tiers.begin(), std::prev(tiers.end()), n_tokens);
+    const auto own = static_cast<std::size_t>(found - tiers.begin());
+    const bool may_stay = now > own && traffic_.streamed[now] > traffic_.streamed[own];
+    if (may_stay) {
+        waited_ += traffic_.streamed[now] - traffic_.streamed[own];
+        if (waited_ < traffic_.moves[now][own] + traffic_.moves[own][now]) return now;
+    }
+    waited_ = 0;
+    return own;
+}
+
+}  // namespace pshard

@@ -1,0 +1,37 @@
+// Which tier's plan a batch runs by.
+//
+// The smallest tier that holds the batch has the fastest plan for it, but going there moves weights
+// and caches, and going back moves them again. So a small batch stays with the plan of a larger
+// tier until what that has uploaded too much adds up to the way there and back: then it has paid as
+// much for waiting as for going, and never twice what the best choice would have cost. All in bytes
+// over the link, which both sides of the scales move over.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/units.h"
+
+namespace pshard {
+
+// What the choice depends on; tiers in ascending order of their tokens.
+struct TierTraffic {
+    std::vector<std::uint32_t> n_tokens;    // the largest batch of each tier
+    std::vector<Bytes> streamed;            // uploads of one pass, by tier
+    std::vector<std::vector<Bytes>> moves;  // [from][to]: bytes of a plan switch
+};
+
+class TierPicker {
+public:
+    explicit TierPicker(TierTraffic traffic);
+
+    // For the next pass, which has `n_tokens`; `now`: the tier whose plan lies in the arena. A
+    // batch larger than all tiers gets the largest.
+    std::size_t next(std::uint32_t n_tokens, std::size_t now);
+
+private:
+    TierTraffic traffic_;
+    Bytes waited_ = 0;  // uploaded too much since the last batch that belongs to its tier
+};
+
+}  // namespace pshard

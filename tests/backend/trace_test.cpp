@@ -1,0 +1,115 @@
+// PSHARD_TRACE: what a run writes is a Timeline of its Schedule, and shows that uploads run ahead.
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+#include "trace/trace.h"
+
+namespace pshard::backend_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// With a slow GPU and a slow link, so that what overlaps overlaps by milliseconds.
+InnerDevice slow_simgpu() {
+    InnerDevice device = inner_device("simgpu");
+    device.inner["SIMGPU_LAUNCH_US"] = "300";
+    device.inner["SIMGPU_H2D_GBPS"] = "0.5";
+    return device;
+}
+
+std::string content_of(const fs::path& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+}
+
+// The trace of a short run in which every layer is streamed.
+Trace traced_run() {
+    const fs::path path = fs::path(testing::TempDir()) / fmt::format("trace.{}.json", getpid());
+    const InnerDevice device = slow_simgpu();
+    Grid grid(device);
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_TRACE"] = path;
+    expect_as_stock(grid, device, model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    const Result<Trace> trace = from_chrome_trace(content_of(path), path);
+    fs::remove(path);
+    EXPECT_TRUE(trace.ok()) << trace.error().text();
+    return trace ? trace.value() : Trace{};
+}
+
+Seconds begin_of(const TracedPass& pass, int step) {
+    for (const Interval& interval : pass.timeline.intervals) {
+        if (interval.step == step) return interval.begin;
+    }
+    return -1;
+}
+
+Seconds end_of(const TracedPass& pass, int step) {
+    for (const Interval& interval : pass.timeline.intervals) {
+        if (interval.step == step) return interval.end;
+    }
+    return -1;
+}
+
+// The pass's own waits.
+void expect_in_order(const TracedPass& pass) {
+    constexpr Seconds kTick = 2e-9;  // times are written in nanoseconds
+    std::vector<std::vector<int>> waits_of(kScheduleLanes);
+    for (std::size_t i = 0; i < pass.schedule.steps.size(); ++i) {
+        const Step& step = pass.schedule.steps[i];
+        std::vector<int>& waited = waits_of.at(static_cast<std::size_t>(step.lane));
+        const auto* wait = std::get_if<Wait>(&step.what);
+        if (wait != nullptr && !wait->of_last_pass) waited.push_back(wait->step);
+        if (wait != nullptr) continue;
+        ASSERT_GE(begin_of(pass, static_cast<int>(i)), 0) << "step " << i << " was not seen";
+        for (const int earlier : waited) {
+            EXPECT_GE(begin_of(pass, static_cast<int>(i)) + kTick, end_of(pass, earlier));
+        }
+    }
+}
+
+TEST(TraceOfARun, KeepsTheOrderOfTheSchedule) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NEEDS_DEVICE(slow_simgpu());
+    const Trace trace = traced_run();
+    ASSERT_GE(trace.passes.size(), 3U);
+    for (const TracedPass& pass : trace.passes) {
+        EXPECT_GE(pass.tier_tokens, pass.n_tokens);
+        EXPECT_THAT(pass.plan, testing::HasSubstr("LAYERSTREAM"));
+        expect_in_order(pass);
+    }
+}
+
+TEST(TraceOfARun, ShowsUploadsThatBeginBeforeThePassBeforeEnds) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NEEDS_DEVICE(slow_simgpu());
+    const Trace trace = traced_run();
+    int n_ahead = 0;
+    for (std::size_t i = 1; i < trace.passes.size(); ++i) {
+        const TracedPass& before = trace.passes[i - 1];
+        const TracedPass& pass = trace.passes[i];
+        if (!(pass.schedule == before.schedule)) continue;
+        n_ahead += pass.begin < before.begin + before.timeline.end ? 1 : 0;
+    }
+    EXPECT_GT(n_ahead, 0);
+}
+
+TEST(TraceOfARun, ThatCannotBeWrittenIsRefused) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device("cpu");
+    Grid grid(device);
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_TRACE"] = "/no/such/folder/trace.json";
+    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    EXPECT_FALSE(cell.good);
+    EXPECT_THAT(cell.text,
+                testing::HasSubstr("PSHARD_TRACE: /no/such/folder/trace.json cannot be "
+                                   "written"));
+}
+
+}  // namespace
+}  // namespace pshard::backend_test
