@@ -25,3 +25,6 @@ target_link_libraries(pshard_plugin_library PRIVATE
     -Wl,--exclude-libs,ALL fmt::fmt pshard::xxhash Threads::Threads)
 target_compile_definitions(pshard_plugin PRIVATE
     PSHARD_GGML_VERSION="${PSHARD_GGML_VERSION}" PSHARD_LLAMA_VERSION="${PSHARD_LLAMA_VERSION}")
+
+# The launcher hands it to llama.cpp's programs.
+add_dependencies(llama-pshard-run pshard_plugin_library)

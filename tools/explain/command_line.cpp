@@ -9,33 +9,36 @@
 namespace pshard::tool {
 namespace {
 
-constexpr const char* kSummary =
-    "llama-pshard-explain - tell why a plan is what it is, how good it can get, and what would "
-    "make "
-    "it better";
-
-constexpr const char* kManual = R"(DESCRIPTION
-  Plans the model as llama-pshard-plan-params does, writes no registry, and explains the plan: the
-  winner of each tier and why the others lost, where the memory goes, what each lane does, two lower
-  bounds that no plan can beat, and what a GiB of VRAM, a faster link or more threads would bring,
-  each really planned again.
-
-EXAMPLES
-  llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000
-  llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000 --html report.html
-  llama-pshard-explain --inventory model.inv -mva 12000 --trace run.json -o json
-  llama-pshard-explain -m model.gguf -mva 12000 --what-if gpu=other.txt,link=32GB/s,vram=24000
-
-EXIT STATUS
-  0  explained
-  1  bad input; nothing was written
-  2  refused by name, or no tier has a plan at this budget (what there is, is explained)
-
-ENVIRONMENT
-  LLAMA_ARG_*, PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE, PSHARD_STRATEGY: as llama-pshard-plan-params
-
-SEE ALSO
-  docs/cli/llama-pshard-explain.md, docs/formats/trace.md)";
+Manual page() {
+    Manual page;
+    page.name = "llama-pshard-explain";
+    page.purpose =
+        "tells why a plan is what it is, how good it can get, and what would make it better";
+    page.synopsis = {"llama-pshard-explain -m MODEL.gguf [-c N] [-mva MiB] [FLAG]..."};
+    page.description = {
+        "Plans the model as llama-pshard-plan-params does, writes no registry, and explains the "
+        "plan: the winner of each tier and why the others lost, where the memory goes, what each "
+        "lane does, two lower bounds that no plan can beat, and what a GiB of VRAM, a faster link "
+        "or more threads would bring, each really planned again."};
+    page.environment = {{"LLAMA_ARG_*, PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE, PSHARD_STRATEGY",
+                         "as llama-pshard-plan-params"}};
+    page.exit_status = {{"0", "explained"},
+                        {"1", "bad input; nothing was written"},
+                        {"2",
+                         "refused by name, or no tier has a plan at this budget (what there is, is "
+                         "explained)"}};
+    page.examples = {
+        {"llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000", "on the terminal"},
+        {"llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000 --html report.html",
+         "in the browser"},
+        {"llama-pshard-explain --inventory model.inv -mva 12000 --trace run.json -o json",
+         "holds the plan against a run"},
+        {"llama-pshard-explain -m model.gguf -mva 12000 --what-if "
+         "gpu=other.txt,link=32GB/s,vram=24000",
+         "on another machine"}};
+    page.see_also = "llama-pshard-plan-params(1), llama-pshard-run(1)";
+    return page;
+}
 
 // The words as given; what they mean is settled once all were read.
 struct Words {
@@ -82,8 +85,7 @@ std::variant<ExplainOptions, EarlyExit> settled(Words words) {
 std::variant<ExplainOptions, EarlyExit> read_explain_command_line(int argc,
                                                                   const char* const* argv) {
     Words words;
-    const PlanningProgram program{
-        "llama-pshard-explain", kSummary, kManual, [&](CLI::App& app) { add_flags(app, words); }};
+    const PlanningProgram program{page(), [&](CLI::App& app) { add_flags(app, words); }};
     std::variant<Options, EarlyExit> planning = read_command_line(argc, argv, &program);
     if (const auto* early = std::get_if<EarlyExit>(&planning)) return *early;
     words.options.planning = std::move(std::get<Options>(planning));

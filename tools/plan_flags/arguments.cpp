@@ -89,6 +89,8 @@ Result<std::vector<std::string>> arguments_of_environment(const Environment& env
     return arguments;
 }
 
+std::vector<std::string> short_names() { return {kShortNames.begin(), kShortNames.end()}; }
+
 std::string normal_name(std::string_view argument) {
     if (argument.starts_with("--")) {
         std::string name(argument);

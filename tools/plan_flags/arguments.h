@@ -16,6 +16,9 @@ using Environment = std::function<const char*(const char*)>;  // getenv
 // variable counts as unset. Fails on a switch that is neither on nor off.
 Result<std::vector<std::string>> arguments_of_environment(const Environment& environment);
 
+// The names of several letters that llama.cpp writes with one dash, without it.
+std::vector<std::string> short_names();
+
 // "-mva" -> "--mva", "--fit_target" -> "--fit-target"; values and everything else as it is.
 std::string normal_name(std::string_view argument);
 

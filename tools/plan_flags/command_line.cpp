@@ -11,7 +11,9 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/manual.h"
 #include "plan_flags/arguments.h"
+#include "plan_flags/manual.h"
 #include "plan_flags/options.h"
 #include "registry/settings.h"
 
@@ -78,24 +80,25 @@ bool is_same_file(const std::string& a, const std::string& b) {
 class CommandLine {
 public:
     explicit CommandLine(const PlanningProgram* program)
-        : app_(program != nullptr
-                   ? program->summary
-                   : "Plans a model for a VRAM budget and writes its pshard registry."),
-          name_(program != nullptr ? program->name : "llama-pshard-plan-params") {
+        : page_(program != nullptr ? program->page : plan_page()) {
         app_.set_version_flag("--version", PSHARD_VERSION);
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-        add_model_options();
-        add_context_options();
-        add_budget_options();
-        add_machine_options();
+        in_group("Model", &CommandLine::add_model_options);
+        in_group("Context", &CommandLine::add_context_options);
+        in_group("Budget", &CommandLine::add_budget_options);
+        in_group("Machine", &CommandLine::add_machine_options);
         if (program != nullptr) {
-            app_.footer(program->manual);
+            app_.option_defaults()->group("Output");
             program->add_flags(app_);
         } else {
-            add_bench_options();
-            add_output_options();
+            in_group("What llama-bench would run", &CommandLine::add_bench_options);
+            in_group("Output", &CommandLine::add_output_options);
         }
         add_refused_options();
+    }
+
+    [[nodiscard]] std::vector<ManualGroup> groups() const {
+        return option_groups(app_, short_names());
     }
 
     std::variant<Options, EarlyExit> read(std::vector<std::string> arguments) {
@@ -108,9 +111,10 @@ public:
         try {
             app_.parse(std::move(arguments));
         } catch (const CLI::CallForVersion&) {
-            return EarlyExit{0, fmt::format("{} {}\n", name_, PSHARD_VERSION)};
+            return EarlyExit{0, fmt::format("{} {}\n", page_.name, PSHARD_VERSION)};
         } catch (const CLI::CallForHelp&) {
-            return EarlyExit{0, app_.help()};
+            page_.options = groups();
+            return EarlyExit{0, manual_text(page_)};
         } catch (const CLI::ExtrasError&) {
             return EarlyExit{1,
                              fmt::format("unknown argument '{}'; --help lists the flags",
@@ -125,6 +129,11 @@ public:
     }
 
 private:
+    void in_group(const std::string& title, void (CommandLine::*add)()) {
+        app_.option_defaults()->group(title);
+        (this->*add)();
+    }
+
     [[nodiscard]] bool has_option(const std::string& name) const {
         return app_.get_option_no_throw(name) != nullptr;
     }
@@ -149,19 +158,24 @@ private:
     }
 
     void add_model_options() {
-        app_.add_option("-m,--model", options_.model, "model file (.gguf), or its first split");
+        app_.add_option("-m,--model", options_.model, "model file (.gguf), or its first split")
+            ->type_name("FILE");
         app_.add_option("--md,--model-draft,--spec-draft-model",
                         options_.draft_model,
-                        "draft model: all of it on the GPU, within the same budget");
+                        "draft model: all of it on the GPU, within the same budget")
+            ->type_name("FILE");
         app_.add_option("--mm,--mmproj",
                         options_.mmproj,
-                        "multimodal projector: its tensors count against the budget");
+                        "multimodal projector: its tensors count against the budget")
+            ->type_name("FILE");
         app_.add_flag("--mtp", options_.mtp, "load the MTP layers too");
         app_.add_option(
-            "--inventory", options_.inventory, "plan this saved inventory instead of a model");
+                "--inventory", options_.inventory, "plan this saved inventory instead of a model")
+            ->type_name("FILE");
         app_.add_option("--save-inventory",
                         options_.save_inventory,
-                        "write what the planner knows of the model to this file");
+                        "write what the planner knows of the model to this file")
+            ->type_name("FILE");
     }
 
     void add_context_options() {
@@ -183,11 +197,14 @@ private:
                "CPU threads for prompts (default: as -t)");
         app_.add_option("--fa,--flash-attn", flash_attention_, "on, off or auto (default: auto)")
             ->check(one_of(
-                {"on", "off", "auto", "enabled", "disabled", "true", "false", "1", "0", "-1"}));
+                {"on", "off", "auto", "enabled", "disabled", "true", "false", "1", "0", "-1"}))
+            ->type_name("on|off|auto");
         app_.add_option("--ctk,--cache-type-k", context.type_k, "type of K in the cache (f16)")
-            ->check(cache_type());
+            ->check(cache_type())
+            ->type_name("TYPE");
         app_.add_option("--ctv,--cache-type-v", context.type_v, "type of V in the cache (f16)")
-            ->check(cache_type());
+            ->check(cache_type())
+            ->type_name("TYPE");
         number("--np,--parallel",
                context.n_parallel,
                -1,
@@ -206,7 +223,8 @@ private:
         app_.add_option("--for",
                         output_use_,
                         "whose logits: server, cli, perplexity or bench (default: server)")
-            ->check(one_of({"server", "cli", "perplexity", "bench"}));
+            ->check(one_of({"server", "cli", "perplexity", "bench"}))
+            ->type_name("PROGRAM");
         number("--n-outputs",
                context.n_outputs,
                1,
@@ -257,10 +275,12 @@ private:
                         "cuda, vulkan, or a device of ggml's such as CUDA0 (default: cuda)");
         app_.add_option("--cpu-profile",
                         options_.cpu_profile,
-                        "(default: cpu_profile.txt in this folder, if it is there)");
+                        "(default: cpu_profile.txt in this folder, if it is there)")
+            ->type_name("FILE");
         app_.add_option("--gpu-profile",
                         options_.gpu_profile,
-                        "(default: gpu_profile.txt in this folder, if it is there)");
+                        "(default: gpu_profile.txt in this folder, if it is there)")
+            ->type_name("FILE");
         number("--depth",
                options_.depth,
                0,
@@ -272,8 +292,13 @@ private:
         BenchOptions& bench = options_.bench;
         app_.add_flag(
             "--bench-plan", bench.wanted, "plan every context that llama-bench would use");
-        app_.add_option("-p,--n-prompt", bench.prompts, "with --bench-plan: prompts (512)");
-        app_.add_option("-n,--n-gen", bench.generations, "with --bench-plan: generations (128)");
+        app_.add_option(
+            "-p,--n-prompt",
+            bench.prompts,
+            "with --bench-plan: prompts (512); with --emit-args: prompt tokens to weigh");
+        app_.add_option("-n,--n-gen",
+                        bench.generations,
+                        "with --bench-plan: generations (128); with --emit-args: answer tokens");
         app_.add_option("-d,--n-depth", bench.depths, "with --bench-plan: depths (0)");
         app_.add_option("--pg", bench.prompt_generations, "with --bench-plan: prompt,generation")
             ->allow_extra_args(false)
@@ -283,10 +308,12 @@ private:
     void add_output_options() {
         app_.add_option("--registry",
                         options_.registry,
-                        "(default: the model's path with .tensor_overrides.pshard_registry)");
+                        "(default: the model's path with .tensor_overrides.pshard_registry)")
+            ->type_name("FILE");
         app_.add_flag("--no-registry", options_.no_registry, "write no registry");
         app_.add_option("-o,--output", format_, "md, json, jsonl or csv (default: md)")
-            ->check(one_of({"md", "json", "jsonl", "csv"}));
+            ->check(one_of({"md", "json", "jsonl", "csv"}))
+            ->type_name("FORMAT");
         app_.add_flag("--explain", options_.explain, "say why: rivals, memory, switches, lanes");
         app_.add_flag("--emit-args",
                       options_.emit_args,
@@ -317,7 +344,9 @@ private:
                 std::int64_t least,
                 std::uint64_t most,
                 const std::string& description) {
-        app_.add_option(names, value, description)->check(whole_number(least, most));
+        app_.add_option(names, value, description)
+            ->check(whole_number(least, most))
+            ->type_name(most == kMaxMib ? "MiB" : "N");
     }
 
     // The last of the positive and the negative names decides.
@@ -362,7 +391,15 @@ private:
         if (options_.model.empty() && options_.inventory.empty()) {
             return "no model: name one with -m (or LLAMA_ARG_MODEL); --help lists the flags";
         }
-        if (bench_flags && !bench.wanted) return "-p, -n, -pg and -d go with --bench-plan only";
+        const bool lists = !bench.depths.empty() || !bench.prompt_generations.empty();
+        if (lists && !bench.wanted) return "-pg and -d go with --bench-plan only";
+        if (bench_flags && !bench.wanted && !options_.emit_args) {
+            return "-p and -n go with --bench-plan or --emit-args only";
+        }
+        if (options_.emit_args && options_.format != OutputFormat::Json &&
+            options_.format != OutputFormat::Markdown) {
+            return "--emit-args prints the flags, or with -o json what they come to";
+        }
         if (bench.wanted && options_.context.n_ctx) return "--bench-plan sets -c itself";
         if (bench.wanted && (!options_.inventory.empty() || !options_.save_inventory.empty())) {
             return "--bench-plan makes several inventories: it goes with neither --inventory nor "
@@ -408,7 +445,7 @@ private:
     }
 
     CLI::App app_;
-    std::string name_;
+    Manual page_;
     Options options_;
     std::string flash_attention_;
     std::string output_use_;
@@ -437,6 +474,8 @@ std::optional<EarlyExit> read_forced_strategy(Options& options) {
 }
 
 }  // namespace
+
+std::vector<ManualGroup> plan_flag_groups() { return CommandLine(nullptr).groups(); }
 
 std::variant<Options, EarlyExit> read_command_line(int argc,
                                                    const char* const* argv,

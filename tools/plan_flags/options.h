@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/manual.h"
 #include "inventory/context_spec.h"
 #include "plan/choice.h"
 
@@ -89,9 +90,7 @@ struct EarlyExit {
 
 // Another program that plans: its own flags instead of those that write, print and list plans.
 struct PlanningProgram {
-    std::string name;
-    std::string summary;  // what it does, on one line
-    std::string manual;   // what --help adds below the flags
+    Manual page;  // what --help prints, without the flags
     std::function<void(CLI::App&)> add_flags;
 };
 

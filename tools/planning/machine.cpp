@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "common/child.h"
+#include "common/folders.h"
 #include "common/log.h"
 #include "cost/transfer.h"
 #include "machine/identity.h"
@@ -37,7 +38,7 @@ constexpr Seconds kStandInSeconds = 2;
 
 // In a process of its own: ggml's threads must not be there when models are captured.
 Result<std::string> stand_in_text(int n_threads) {
-    load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
+    load_ggml_backends(ggml_folder());
     Result<CpuProfile> cpu = measure_stand_in_cpu(n_threads, kStandInSeconds);
     if (!cpu) return cpu.error();
     MachineProfile profile;

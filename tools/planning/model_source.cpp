@@ -12,6 +12,7 @@
 #include "capture/capture.h"
 #include "capture/gguf_header.h"
 #include "common/child.h"
+#include "common/folders.h"
 #include "common/log.h"
 #include "inventory/inventory_text.h"
 #include "probe/devices.h"
@@ -27,28 +28,21 @@ constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
 // Of every multimodal projector (tools/mtmd/clip.cpp of llama.cpp v0.5.0).
 constexpr std::string_view kProjectorArchitecture = "clip";
 
-// Where libggml-cpu.so is: with llama.cpp's build, else where ggml looks itself.
-std::string backend_folder() {
-    const std::string folder = PSHARD_LLAMA_BIN_DIR;
-    std::error_code code;
-    return std::filesystem::exists(folder, code) ? folder : "";
-}
-
 Result<std::string> capture_text(const CaptureWish& wish) {
-    if (!is_model_of_a_device(wish.device)) load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
+    if (!is_model_of_a_device(wish.device)) load_ggml_backends(ggml_folder());
     const Result<Inventory> inventory = capture_inventory({.model_path = wish.model,
                                                            .context = wish.context,
                                                            .tiers = wish.tiers,
                                                            .device = wish.device,
                                                            .load_mtp = wish.mtp,
                                                            .mtp_context = wish.mtp_context,
-                                                           .backend_dir = backend_folder()});
+                                                           .backend_dir = ggml_folder()});
     if (!inventory) return inventory.error();
     return to_text(inventory.value());
 }
 
 Result<std::string> free_memory_text(const std::string& device) {
-    load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
+    load_ggml_backends(ggml_folder());
     ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
     if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
     std::size_t free = 0;
