@@ -102,7 +102,9 @@ private:
     Result<std::unique_ptr<Pass>> build_somehow(const Arrival& arrival);
     Result<std::unique_ptr<Pass>> build_as(const Arrival& arrival, Fallback fallback);
     Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
+    static bool alike(const Pass& a, const Pass& b);
     ggml_status run(Pass& pass);
+    void settle(const Pass& pass);
     void report(const Pass& pass);
     void drop_passes();
     void rotate();

@@ -2,6 +2,7 @@
 #include <ggml-impl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -168,10 +169,11 @@ void Engine::lock_pages(PlannedModel& owner) {
     const PlannedModel::LockedPages pages = owner.lock_pages(setup_.page_lock_limit);
     if (pages.wanted == 0 || setup_.replan_every > 0) return;
     const bool all = pages.locked >= pages.wanted;
-    setup_.log(fmt::format("{:.0f} of {:.0f} MiB of streamed weights are page-locked{}",
-                           in_mib(std::min(pages.locked, pages.wanted)),
-                           in_mib(pages.wanted),
-                           all ? "" : "; the rest is uploaded from pageable memory, slower"));
+    setup_.log(fmt::format(
+        "{:.0f} of {:.0f} MiB of the weights that are uploaded again and again are page-locked{}",
+        in_mib(std::min(pages.locked, pages.wanted)),
+        in_mib(pages.wanted),
+        all ? "" : "; the rest is uploaded from pageable memory, slower"));
 }
 
 // ---- graphs ----
@@ -350,16 +352,31 @@ ggml_status Engine::compute(const ggml_cgraph& graph) {
     return status;
 }
 
+// Who traces a run wants to know what its plan switches take.
+void Engine::settle(const Pass& pass) {
+    idle();
+    const auto begin = std::chrono::steady_clock::now();
+    const Bytes moved = pass.owner->settle(pass.place, pass.tier, executor_->gpu());
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (!setup_.on_pass) return;
+    setup_.log(fmt::format("plan switch to the tier of {} tokens: {:.3f} MiB in {:.3f} ms",
+                           pass.owner->orders().tiers[pass.tier].n_tokens,
+                           in_mib(moved),
+                           1e3 * took.count()));
+}
+
+// Whether one may begin while the other ends: the same steps with the same places.
+bool Engine::alike(const Pass& a, const Pass& b) {
+    return a.owner == b.owner && a.place == b.place && a.program->schedule == b.program->schedule &&
+           a.program->cut.groups == b.program->cut.groups;
+}
+
 ggml_status Engine::run(Pass& pass) {
     PlannedModel& owner = *pass.owner;
     settle_outlets(pass.program.get());
-    bool follows = last_pass_ != nullptr && last_pass_->owner == &owner &&
-                   last_pass_->place == pass.place &&
-                   last_pass_->program->schedule == pass.program->schedule &&
-                   last_pass_->program->cut.groups == pass.program->cut.groups;
+    bool follows = last_pass_ != nullptr && (last_pass_ == &pass || alike(*last_pass_, pass));
     if (!owner.is_settled(pass.place)) {
-        idle();
-        owner.settle(pass.place, pass.tier, executor_->gpu());
+        settle(pass);
         follows = false;
     }
     for (const int state : pass.written_states) owner.residency.mark_written(state);

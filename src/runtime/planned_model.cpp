@@ -68,6 +68,16 @@ TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
     return traffic;
 }
 
+// Whether the weight crosses the link more than once: it is streamed, or plan switches move it.
+bool is_uploaded_again(const Orders& orders, std::size_t weight) {
+    const Bytes first = orders.arena.tiers.front().weights[weight];
+    for (std::size_t tier = 0; tier < orders.tiers.size(); ++tier) {
+        if (is_streamed(orders.tiers[tier].placement.weights[weight])) return true;
+        if (orders.arena.tiers[tier].weights[weight] != first) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy)
@@ -97,11 +107,7 @@ PlannedModel::LockedPages PlannedModel::lock_pages(Bytes limit) {
     LockedPages pages;
     std::vector<HostRange> ranges;
     for (std::size_t i = 0; i < model.inventory().weights.size(); ++i) {
-        const bool streamed =
-            std::any_of(orders_->tiers.begin(), orders_->tiers.end(), [&](const TierOrder& tier) {
-                return is_streamed(tier.placement.weights[i]);
-            });
-        if (!streamed) continue;
+        if (!is_uploaded_again(*orders_, i)) continue;
         const ggml_tensor* master = model.weight(static_cast<int>(i));
         ranges.push_back({static_cast<const std::byte*>(master->data), ggml_nbytes(master)});
         pages.wanted += ranges.back().bytes;

@@ -42,7 +42,7 @@ public:
     // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
     Status plan(const Planner& planner, Bytes budget);
 
-    // Page-locks the weights that a tier streams, at most `limit` bytes.
+    // Page-locks the weights that passes or plan switches upload, at most `limit` bytes.
     struct LockedPages {
         Bytes wanted = 0;
         Bytes locked = 0;
