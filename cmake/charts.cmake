@@ -6,6 +6,8 @@ set(_pshard_echarts "${PSHARD_DEPS_DIR}/echarts-5.6.0")
 execute_process(COMMAND "${PROJECT_SOURCE_DIR}/scripts/get-echarts" "${_pshard_echarts}"
                 RESULT_VARIABLE _pshard_failed)
 set(PSHARD_CHARTS_FILE "${_pshard_echarts}/dist/echarts.min.js")
+install(FILES "${_pshard_echarts}/LICENSE" "${_pshard_echarts}/NOTICE"
+        DESTINATION share/doc/pshard/echarts OPTIONAL)  # it is in the program
 if(_pshard_failed)
     message(WARNING "The chart library could not be fetched (see above): "
                     "llama-pshard-explain is built without --html.")

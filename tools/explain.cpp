@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include <fmt/format.h>
+
 #include "common/log.h"
 #include "common/output.h"
 #include "explain/explain.h"
@@ -26,7 +28,10 @@ int run(const pshard::tool::ExplainOptions& options) {
     if (!options.planning.refusals.empty()) return pshard::tool::kNoPlan;
     const pshard::Result<pshard::tool::Explained> explained = pshard::tool::explain_model(options);
     if (!explained) return fail(explained.error().text());
-    const int code = print(explained.value().text, explained.value().exit_code);
+    const int code = print(
+        explained.value().text,
+        explained.value().exit_code,
+        options.html.empty() ? "" : fmt::format("; the report was written to {}", options.html));
     if (!explained.value().refusal.empty()) {
         pshard::tool::log_line("refused: " + explained.value().refusal);
     }

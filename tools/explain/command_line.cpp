@@ -23,7 +23,7 @@ Manual page() {
     page.environment = {{"LLAMA_ARG_*, PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE, PSHARD_STRATEGY",
                          "as llama-pshard-plan-params"}};
     page.exit_status = {{"0", "explained"},
-                        {"1", "bad input; nothing was written"},
+                        {"1", "bad input, or a file that cannot be read or written"},
                         {"2",
                          "refused by name, or no tier has a plan at this budget (what there is, is "
                          "explained)"}};
