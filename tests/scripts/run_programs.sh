@@ -3,6 +3,8 @@
 # the GPU; the model is F16, which its backend computes alike wherever it lies.
 set -euo pipefail
 
+[[ -z ${PSHARD_SANITIZE-} ]] || { echo "skipped: llama.cpp's programs load no sanitized library"; exit 77; }
+
 readonly run=$PSHARD_TOOL_DIR/llama-pshard-run
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
