@@ -18,7 +18,7 @@ using Words = std::vector<std::string>;
 struct DecidedFlag {
     std::string_view letter;
     std::string_view name;
-    std::string_view variable = "";  // of the environment; llama-bench reads none
+    std::string_view variable{};  // of the environment; llama-bench reads none
 };
 
 constexpr std::array kDecided = {
