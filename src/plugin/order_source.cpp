@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "cost/transfer.h"
 #include "plugin/registry_source.h"
 #include "registry/registry_file.h"
 #include "search/search.h"
@@ -69,11 +70,15 @@ TierDemand demand_of(const Inventory& seen,
     return demand;
 }
 
-std::string text_of(const PlanChoice& choice) {
-    return fmt::format("{} with {} layers pinned, head on the {}",
-                       strategy_name(choice.strategy),
-                       choice.n_pinned,
-                       choice.output_on_gpu ? "GPU" : "CPU");
+std::string text_of(const TierChoice& tier) {
+    const PlanChoice& choice = tier.choice;
+    std::string text = fmt::format("{} with {} layers pinned, head on the {}",
+                                   strategy_name(choice.strategy),
+                                   choice.n_pinned,
+                                   choice.output_on_gpu ? "GPU" : "CPU");
+    const double rate = tier.tokens_per_second;
+    if (rate > 0) text += fmt::format(", {:.{}f} t/s expected", rate, rate < 100 ? 2 : 0);
+    return text;
 }
 
 Result<Orders> packed_orders(const Inventory& seen,
@@ -86,8 +91,7 @@ Result<Orders> packed_orders(const Inventory& seen,
     for (const TierChoice& tier : choices) {
         Placement placement = expand(seen, tier.choice);
         demands.push_back(demand_of(seen, tier, placement, by_layers));
-        orders.tiers.push_back(
-            {tier.n_tokens, std::move(placement), tier.options, text_of(tier.choice)});
+        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options, text_of(tier)});
     }
     Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
     if (!arena) return arena.error();
@@ -101,11 +105,12 @@ StageOptions obeyed(StageOptions options) {
     return options;
 }
 
-// By memory alone: no profile is asked for here.
+// `profile`: nullptr: by memory alone.
 std::vector<TierChoice> searched(const Inventory& seen,
+                                 const MachineProfile* profile,
                                  Bytes budget,
                                  std::optional<Strategy> forced) {
-    const Problem problem{seen, nullptr, budget, 0, {}, forced};
+    const Problem problem{seen, profile, budget, 0, {}, forced};
     const VariantPlan plan = plan_variant(problem);
     if (plan.baseline_vram && !forced) return same_in_all_tiers(seen, everything_resident(seen));
     std::vector<TierChoice> choices;
@@ -114,6 +119,7 @@ std::vector<TierChoice> searched(const Inventory& seen,
         const Graph* graph = graph_of_tier(seen, tier.n_tokens);
         if (winner == nullptr || graph == nullptr) continue;
         choices.push_back({tier.n_tokens, winner->choice, obeyed(winner->options), graph});
+        if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
     }
     return choices;
 }
@@ -148,7 +154,8 @@ private:
     Result<Chosen> choose(const Inventory& seen, Bytes budget) {
         if (settings_.forced.empty()) return planned(seen, budget);
         const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
-        if (!forced.n_pinned) return Chosen{searched(seen, budget, forced.strategy), budget};
+        if (!forced.n_pinned)
+            return Chosen{searched(seen, nullptr, budget, forced.strategy), budget};
         PlanChoice choice;
         choice.strategy = forced.strategy;
         choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
@@ -170,11 +177,21 @@ private:
                                      match.value().text),
                          {}};
         }
-        log_(
-            fmt::format("{}: planning here, by memory alone; llama-pshard-plan-params plans by "
-                        "speed",
-                        match.value().text));
-        return Chosen{searched(seen, budget, std::nullopt), budget};
+        return planned_here(match.value().text, seen, budget);
+    }
+
+    // Fails if a profile is there and cannot be read.
+    Result<Chosen> planned_here(const std::string& why, const Inventory& seen, Bytes budget) const {
+        const ProfileNames& names = settings_.profiles;
+        const Result<MachineProfile> read = read_profile_files(names);
+        if (!read) return read.error();
+        const bool priced = read.value().cpu && read.value().gpu && link_rates(read.value());
+        log_(fmt::format("{}: planning here, {}; llama-pshard-plan-params plans more tiers",
+                         why,
+                         priced ? fmt::format("by {} and {}", names.cpu, names.gpu)
+                                : "by memory alone as there is no profile of CPU and GPU"));
+        const MachineProfile* profile = priced ? &read.value() : nullptr;
+        return Chosen{searched(seen, profile, budget, std::nullopt), budget};
     }
 
     // The first registry with plans for this model; else why none has. Fails if one cannot be read.

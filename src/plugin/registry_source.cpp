@@ -56,6 +56,7 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
         choice.options.slice_experts = tier.own.slice_experts.value_or(false);
         choice.graph = graph;
         choice.scratch = tier.own.scratch;
+        choice.tokens_per_second = tier.tps;
         choices.push_back(choice);
     }
     return choices;

@@ -4,15 +4,28 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "runtime/roots.h"
 
 namespace pshard {
 
+namespace {
+
+Bytes free_memory(ggml_backend_dev_t device) {
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(device, &free, &total);
+    return free;
+}
+
+}  // namespace
+
 Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
       policy_(make_inner_device_policy(setup_.gpu)),
-      cpu_weights_(setup_.cpu) {}
+      cpu_weights_(setup_.cpu),
+      free_before_(free_memory(setup_.gpu)) {}
 
 Engine::~Engine() {
     idle();
@@ -34,6 +47,19 @@ void Engine::finish() {
     executor_->finish();
     computing_ = false;
     if (last_pass_ != nullptr) report(*last_pass_);
+    if (free_before_ > 0 && !models_.empty()) tell_memory();
+}
+
+// Once, after the first pass of a model: what the driver takes of the device besides the arena.
+void Engine::tell_memory() {
+    const Bytes before = std::exchange(free_before_, 0);
+    const Bytes now = free_memory(setup_.gpu);
+    Bytes arenas = loose_ ? loose_->arena_bytes() : 0;
+    for (const auto& planned : models_) arenas += planned->arena_bytes();
+    if (setup_.gpu == setup_.cpu || now == 0 || before < now + arenas) return;
+    setup_.log(fmt::format("device memory: {:.1f} MiB in the arena, {:.1f} MiB outside it",
+                           in_mib(arenas),
+                           in_mib(before - now - arenas)));
 }
 
 void Engine::idle() {

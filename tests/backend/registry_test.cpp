@@ -136,6 +136,22 @@ TEST(Registry, WithoutAMatchAServerRefusesRequests) {
     EXPECT_THAT(server.stop().err, HasSubstr("no registry lies beside the model, and PSHARD_PLAN"));
 }
 
+TEST(Registry, WithoutOneAProfilePlansHere) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    ChildProgram program =
+        planned(llama("llama-completion", models.add("llama-Q8_0"), "PSHARD0"), 4);
+    const std::string profiles = PSHARD_SOURCE_DIR "/profiles/reference/";
+    program.environment["PSHARD_PLAN"] = "auto";
+    program.environment["PSHARD_CPU_PROFILE"] = profiles + "cpu_profile.txt";
+    program.environment["PSHARD_GPU_PROFILE"] = profiles + "gpu_profile.txt";
+    program.command.insert(program.command.end(), {"-p", "hello", "-n", "4", "-no-cnv"});
+    const ChildResult result = run(program);
+    EXPECT_TRUE(result.ok()) << result.text();
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("planning here, by " + profiles), HasSubstr(" t/s expected; ")));
+}
+
 struct Refusal {
     std::string name;
     Environment environment;
@@ -181,6 +197,14 @@ std::vector<Refusal> refusals() {
          {{"PSHARD_REGISTRY", "/nowhere/registry"}},
          "PSHARD_REGISTRY: there is no file /nowhere/registry"},
         {"RegistryThatIsNone", {{"PSHARD_REGISTRY", "/etc/passwd"}}, "this is not a registry"},
+        {"ProfileThatIsNone",
+         {{"PSHARD_MAX_VRAM_ALLOC", "3"},
+          {"PSHARD_PLAN", "auto"},
+          {"PSHARD_GPU_PROFILE", "/etc/passwd"}},
+         "/etc/passwd:1:"},
+        {"DeviceThatRefuses",
+         {{"PSHARD_DEVICE", PSHARD_SIMGPU_BACKEND}, {"SIMGPU_MEMORY_MIB", "1"}},
+         "refuses"},
         {"DeviceThatIsNotThere",
          {{"PSHARD_DEVICE", "CUDA7"}},
          "PSHARD_DEVICE: there is no device 'CUDA7' (there are: CPU)"},
