@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "plan/step_names.h"
+#include "plan/step_labels.h"
 #include "report/words.h"
 #include "strategy/expand.h"
 
@@ -66,8 +66,11 @@ TracedPass predicted_pass(const PlanReport& report,
     pass.tier_tokens = graph.n_tokens;
     pass.plan =
         fmt::format("{}, {}", strategy_name(winner.choice.strategy), choice_text(winner.choice));
-    pass.names = step_names(report.inventory, graph, detail.cut, detail.schedule);
-    pass.bytes = step_bytes(report.inventory, detail.cut, detail.schedule);
+    for (const StepLabel& label :
+         label_steps(report.inventory, graph, detail.cut, detail.schedule)) {
+        pass.names.push_back(label.name);
+        pass.bytes.push_back(label.bytes);
+    }
     pass.schedule = std::move(detail.schedule);
     if (detail.timeline) pass.timeline = std::move(*detail.timeline);
     return pass;

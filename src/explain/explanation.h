@@ -24,7 +24,7 @@ namespace pshard {
 struct ShownStep {
     ScheduleLane lane = ScheduleLane::Gpu;
     std::string kind;  // "load", "compute", "store"
-    std::string name;  // plan/step_names.h
+    std::string name;  // plan/step_labels.h
     Seconds begin = 0;
     Seconds end = 0;
     Bytes bytes = 0;
