@@ -8,7 +8,8 @@
 #   pshard::ggml           libggml: the registry and loader of backends
 #   pshard::ggml_base      libggml-base: tensors, graphs, backends, gguf
 #   pshard::ggml_internal  headers only: ggml/src and src (ggml-backend-impl.h, llama-ext.h)
-#   PSHARD_LLAMA_BIN_DIR   folder of the libraries, ggml's loadable backends and the programs
+#   PSHARD_LLAMA_BIN_DIR   folder of the libraries, ggml's loadable backends and the programs; the
+#                          build folder has a link to it, llama
 #
 # To move the pin, change the four values below, the tag in scripts/get-llama-cpp and the changelog.
 
@@ -120,6 +121,7 @@ _pshard_check_llama_version("${PSHARD_LLAMA_SOURCE_DIR}")
 _pshard_warn_if_patched("${PSHARD_LLAMA_SOURCE_DIR}")
 _pshard_build_llama()
 set(PSHARD_LLAMA_BIN_DIR "${PSHARD_LLAMA_BUILD_DIR}/bin")
+file(CREATE_LINK "${PSHARD_LLAMA_BIN_DIR}" "${PROJECT_BINARY_DIR}/llama" SYMBOLIC)
 
 # Include folders of imported targets are SYSTEM: no warning of ours reaches into them.
 add_library(pshard::ggml_base SHARED IMPORTED)

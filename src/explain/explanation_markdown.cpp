@@ -149,7 +149,7 @@ std::string measured_section(const Explanation& explanation) {
                               "upload",
                               "download",
                               "CPU",
-                              "schedule"}};
+                              "steps"}};
     for (const MeasuredTier& tier : measured.tiers) {
         const auto share = [&](ScheduleLane lane) {
             const Seconds busy = tier.pass.busy[static_cast<std::size_t>(lane)];

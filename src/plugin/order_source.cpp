@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "cost/transfer.h"
 #include "plugin/registry_source.h"
 #include "registry/registry_file.h"
 #include "search/search.h"
@@ -69,11 +70,15 @@ TierDemand demand_of(const Inventory& seen,
     return demand;
 }
 
-std::string text_of(const PlanChoice& choice) {
-    return fmt::format("{} with {} layers pinned, head on the {}",
-                       strategy_name(choice.strategy),
-                       choice.n_pinned,
-                       choice.output_on_gpu ? "GPU" : "CPU");
+std::string text_of(const TierChoice& tier) {
+    const PlanChoice& choice = tier.choice;
+    std::string text = fmt::format("{} with {} layers pinned, head on the {}",
+                                   strategy_name(choice.strategy),
+                                   choice.n_pinned,
+                                   choice.output_on_gpu ? "GPU" : "CPU");
+    const double rate = tier.tokens_per_second;
+    if (rate > 0) text += fmt::format(", {:.{}f} t/s expected", rate, rate < 100 ? 2 : 0);
+    return text;
 }
 
 Result<Orders> packed_orders(const Inventory& seen,
@@ -81,12 +86,12 @@ Result<Orders> packed_orders(const Inventory& seen,
                              Bytes budget,
                              bool by_layers) {
     Orders orders;
+    orders.budget = budget;
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
         Placement placement = expand(seen, tier.choice);
         demands.push_back(demand_of(seen, tier, placement, by_layers));
-        orders.tiers.push_back(
-            {tier.n_tokens, std::move(placement), tier.options, text_of(tier.choice)});
+        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options, text_of(tier)});
     }
     Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
     if (!arena) return arena.error();
@@ -100,11 +105,12 @@ StageOptions obeyed(StageOptions options) {
     return options;
 }
 
-// By memory alone: no profile is asked for here.
+// `profile`: nullptr: by memory alone.
 std::vector<TierChoice> searched(const Inventory& seen,
+                                 const MachineProfile* profile,
                                  Bytes budget,
                                  std::optional<Strategy> forced) {
-    const Problem problem{seen, nullptr, budget, 0, {}, forced};
+    const Problem problem{seen, profile, budget, 0, {}, forced};
     const VariantPlan plan = plan_variant(problem);
     if (plan.baseline_vram && !forced) return same_in_all_tiers(seen, everything_resident(seen));
     std::vector<TierChoice> choices;
@@ -113,6 +119,7 @@ std::vector<TierChoice> searched(const Inventory& seen,
         const Graph* graph = graph_of_tier(seen, tier.n_tokens);
         if (winner == nullptr || graph == nullptr) continue;
         choices.push_back({tier.n_tokens, winner->choice, obeyed(winner->options), graph});
+        if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
     }
     return choices;
 }
@@ -123,39 +130,46 @@ public:
         : settings_(std::move(settings)), log_(std::move(log)) {}
 
     Result<Orders> operator()(const Inventory& seen, Bytes budget) {
-        Result<std::vector<TierChoice>> chosen = choose(seen, budget);
+        Result<Chosen> chosen = choose(seen, budget);
         if (!chosen) return chosen.error();
-        const std::vector<TierChoice>& choices = chosen.value();
+        const auto& [choices, own_budget] = chosen.value();
         if (choices.empty()) {
             return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
                                      "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
                                      in_mib(budget)),
                          {}};
         }
-        Result<Orders> orders = orders_of(seen, choices, budget);
-        if (orders) tell(orders.value(), budget);
+        Result<Orders> orders = orders_of(seen, choices, own_budget);
+        if (!orders && own_budget < budget) orders = orders_of(seen, choices, budget);
+        if (orders) tell(orders.value(), orders.value().budget);
         return orders;
     }
 
 private:
-    Result<std::vector<TierChoice>> choose(const Inventory& seen, Bytes budget) {
+    struct Chosen {
+        std::vector<TierChoice> choices;
+        Bytes budget = 0;
+    };
+
+    Result<Chosen> choose(const Inventory& seen, Bytes budget) {
         if (settings_.forced.empty()) return planned(seen, budget);
         const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
-        if (!forced.n_pinned) return searched(seen, budget, forced.strategy);
+        if (!forced.n_pinned)
+            return Chosen{searched(seen, nullptr, budget, forced.strategy), budget};
         PlanChoice choice;
         choice.strategy = forced.strategy;
         choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
         choice.n_attn_pinned = choice.n_pinned;
         choice.output_on_gpu = true;
-        return same_in_all_tiers(seen, choice);
+        return Chosen{same_in_all_tiers(seen, choice), budget};
     }
 
-    Result<std::vector<TierChoice>> planned(const Inventory& seen, Bytes budget) const {
+    Result<Chosen> planned(const Inventory& seen, Bytes budget) const {
         Result<RegistryMatch> match = from_registry(seen, budget);
         if (!match) return match.error();
         if (!match.value().choices.empty()) {
             log_(fmt::format("plan from {}", match.value().text));
-            return match.value().choices;
+            return Chosen{match.value().choices, match.value().budget};
         }
         if (!settings_.plan_here) {
             return Error{fmt::format("{}, and PSHARD_PLAN is off; run llama-pshard-plan-params "
@@ -163,25 +177,46 @@ private:
                                      match.value().text),
                          {}};
         }
-        log_(
-            fmt::format("{}: planning here, by memory alone; llama-pshard-plan-params plans by "
-                        "speed",
-                        match.value().text));
-        return searched(seen, budget, std::nullopt);
+        return planned_here(match.value().text, seen, budget);
     }
 
-    // Fails if a registry is there and cannot be read.
+    // Fails if a profile is there and cannot be read.
+    Result<Chosen> planned_here(const std::string& why, const Inventory& seen, Bytes budget) const {
+        const ProfileNames& names = settings_.profiles;
+        const Result<MachineProfile> read = read_profile_files(names);
+        if (!read) return read.error();
+        const bool priced = read.value().cpu && read.value().gpu && link_rates(read.value());
+        log_(fmt::format("{}: planning here, {}; llama-pshard-plan-params plans more tiers",
+                         why,
+                         priced ? fmt::format("by {} and {}", names.cpu, names.gpu)
+                                : "by memory alone as there is no profile of CPU and GPU"));
+        const MachineProfile* profile = priced ? &read.value() : nullptr;
+        return Chosen{searched(seen, profile, budget, std::nullopt), budget};
+    }
+
+    // The first registry with plans for this model; else why none has. Fails if one cannot be read.
     Result<RegistryMatch> from_registry(const Inventory& seen, Bytes budget) const {
-        const std::optional<std::string> path = find_registry(settings_.registry);
-        if (!path) return RegistryMatch{{}, "no registry lies beside the model"};
-        if (!std::filesystem::exists(*path)) {
-            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", *path), {}};
+        RegistryMatch none;
+        for (const std::string& path : find_registries(settings_.registry)) {
+            Result<RegistryMatch> match = look_into(path, seen, budget);
+            if (!match || !match.value().choices.empty()) return match;
+            none.text += (none.text.empty() ? "" : "; ") + match.value().text;
         }
-        const Result<RegistryReading> reading = load_registry(*path);
+        if (none.text.empty()) none.text = "no registry lies beside the model";
+        return none;
+    }
+
+    Result<RegistryMatch> look_into(const std::string& path,
+                                    const Inventory& seen,
+                                    Bytes budget) const {
+        if (!std::filesystem::exists(path)) {
+            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", path), {}};
+        }
+        const Result<RegistryReading> reading = load_registry(path);
         if (!reading) return reading.error();
         for (const Error& warning : reading.value().warnings) log_(warning.text());
         RegistryMatch match = match_registry(reading.value().registry, seen, budget);
-        match.text = fmt::format("{}: {}", *path, match.text);
+        match.text = fmt::format("{}: {}", path, match.text);
         return match;
     }
 

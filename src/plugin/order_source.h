@@ -16,6 +16,7 @@ struct TierChoice {
     StageOptions options;
     const Graph* graph = nullptr;
     std::optional<Bytes> scratch{};  // what a planner has found that the tier needs
+    double tokens_per_second = 0;    // expected of such a batch with an empty cache; 0: unknown
 };
 
 // Everything in VRAM; the same plan for each graph that was seen.

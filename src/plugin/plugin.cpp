@@ -1,6 +1,6 @@
-// The door of libggml-pshard.so: what ggml calls when it loads GGML_BACKEND_PATH.
+// What the door (src/door) calls in libggml-pshard-core.so when ggml loads PSHARD0.
 #include <fmt/format.h>
-#include <ggml.h>
+#include <ggml-backend.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,22 +28,10 @@ Bytes budget_of(const PluginSettings& settings, ggml_backend_dev_t gpu) {
     return free > 2 * kMargin ? free - kMargin : free / 2;
 }
 
-// The headers that we are built with are ggml's inner ones: they hold for one release only.
-Status check_release() {
-    if (std::string_view(ggml_version()) == PSHARD_GGML_VERSION) return Done{};
-    return Error{fmt::format("this program has ggml {}, libggml-pshard.so is built for {} "
-                             "(llama.cpp v{}); use the two of one release",
-                             ggml_version(),
-                             PSHARD_GGML_VERSION,
-                             PSHARD_LLAMA_VERSION),
-                 {}};
-}
-
 // CUDA's backend page-locks memory in place only for those who ask for it.
 void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*/0); }
 
 Result<Engine*> open_engine() {
-    if (Status release = check_release(); !release) return release.error();
     Result<PluginSettings> settings = read_settings();
     if (!settings) return settings.error();
     ask_for_page_locks();
@@ -85,6 +73,6 @@ ggml_backend_reg_t registry() {
 }  // namespace
 }  // namespace pshard
 
-extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t ggml_backend_init(void) {
+extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t pshard_backend_init(void) {
     return pshard::registry();
 }

@@ -56,6 +56,7 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
         choice.options.slice_experts = tier.own.slice_experts.value_or(false);
         choice.graph = graph;
         choice.scratch = tier.own.scratch;
+        choice.tokens_per_second = tier.tps;
         choices.push_back(choice);
     }
     return choices;
@@ -101,21 +102,29 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
         if (fault.empty() && larger) best = variant;
     }
     if (best == nullptr) return {{}, reason};
+    RegistryMatch match;
+    match.budget = best->budget_mib * kMiB;
+    match.text = fmt::format("the variant of {} MiB", best->budget_mib);
     if (best->baseline_vram_mib) {
-        return {same_in_all_tiers(seen, everything_resident(seen)),
-                fmt::format("the variant of {} MiB: the whole model fits", best->budget_mib)};
+        match.choices = same_in_all_tiers(seen, everything_resident(seen));
+        match.text += ": the whole model fits";
+        return match;
     }
-    return {choices_of(*best, seen), fmt::format("the variant of {} MiB", best->budget_mib)};
+    match.choices = choices_of(*best, seen);
+    return match;
 }
 
-std::optional<std::string> find_registry(const std::string& given) {
-    if (!given.empty()) return given;
+std::vector<std::string> find_registries(const std::string& given) {
+    if (!given.empty()) return {given};
+    std::vector<std::string> found;
     for (const std::string& model : model_files()) {
-        std::string beside = model + std::string(kRegistrySuffix);
-        std::error_code ignored;
-        if (std::filesystem::exists(beside, ignored)) return beside;
+        std::error_code missing;
+        const auto beside =
+            std::filesystem::canonical(model + std::string(kRegistrySuffix), missing);
+        if (missing || std::ranges::count(found, beside.string()) > 0) continue;
+        found.push_back(beside);
     }
-    return std::nullopt;
+    return found;
 }
 
 }  // namespace pshard

@@ -5,7 +5,6 @@
 // what llama.cpp reserved; of several, the largest budget that the device's budget holds.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +16,13 @@ namespace pshard {
 struct RegistryMatch {
     std::vector<TierChoice> choices;  // empty: none matches
     std::string text;                 // which plan, or why none
+    Bytes budget = 0;                 // of the plan that was taken
 };
 
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);
 
-// The registry to look into: `given`, else the one beside a model file that this process was
-// started with or has mapped. nullopt: there is none.
-std::optional<std::string> find_registry(const std::string& given);
+// The registries to look into: `given`, else those that lie beside model files that this process
+// was started with or has mapped, each once: a draft model has its own. Empty: there is none.
+std::vector<std::string> find_registries(const std::string& given);
 
 }  // namespace pshard

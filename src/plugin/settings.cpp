@@ -71,6 +71,10 @@ Status read_budget(PluginSettings& settings) {
 }
 
 Status read_plan(PluginSettings& settings) {
+    const std::string cpu = variable("PSHARD_CPU_PROFILE");
+    const std::string gpu = variable("PSHARD_GPU_PROFILE");
+    if (!cpu.empty()) settings.profiles.cpu = cpu;
+    if (!gpu.empty()) settings.profiles.gpu = gpu;
     const std::string text = variable("PSHARD_PLAN");
     if (!text.empty() && text != "auto" && text != "off") {
         return Error{fmt::format("PSHARD_PLAN: '{}' is neither 'auto' nor 'off'", text), {}};

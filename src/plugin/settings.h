@@ -5,6 +5,8 @@
 //   PSHARD_MAX_VRAM_ALLOC  budget, MiB; else what is free, less a margin
 //   PSHARD_REGISTRY        registry file; else the one beside the model file
 //   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
+//   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
+//                          profiles to plan here with; else those in the working directory
 //   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
 //   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED]", separated by ";"
 //   PSHARD_ROTATE          for tests: after so many graphs, plan again with the next of them
@@ -17,6 +19,7 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "machine/profile_text.h"
 #include "plan/choice.h"
 #include "runtime/executor.h"
 
@@ -34,6 +37,7 @@ struct PluginSettings {
     std::optional<Bytes> budget{};
     std::string registry;
     bool plan_here = true;
+    ProfileNames profiles{};
     std::string trace;
     std::vector<ForcedStrategy> forced;
     int replan_every = 0;

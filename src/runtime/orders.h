@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ struct TierOrder {
 struct Orders {
     ArenaLayout arena;             // tiers as below
     std::vector<TierOrder> tiers;  // ascending n_tokens, at least one
+    // What the plan was made for: its arena grows no further, so that other models keep the rest.
+    Bytes budget = std::numeric_limits<Bytes>::max();
 
     bool operator==(const Orders&) const = default;
 };

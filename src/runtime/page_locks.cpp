@@ -10,7 +10,7 @@ namespace pshard {
 namespace {
 
 // Less is not worth a lock of its own.
-constexpr Bytes kLeastLock = 1 * kMiB;
+constexpr Bytes kLeastLock = 64 * kKiB;
 
 HostRange whole_pages(const HostRange& range, Bytes page) {
     const auto begin = reinterpret_cast<std::uintptr_t>(range.data);

@@ -10,7 +10,7 @@ namespace {
 // Graphs that are computed in pieces keep more values alive than the whole that was planned.
 constexpr Bytes kSpareScratch = 8 * kMiB;
 
-// Of the arena: all that a tier uses, and some spare where the budget has it.
+// Of the arena: all that a tier uses, and some spare where the plan's budget has it.
 Bytes size_of(const ArenaLayout& layout, Bytes budget) {
     Bytes end = 0;
     Bytes scratch = 0;
@@ -87,7 +87,7 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     Result<Orders> orders = planner(model.inventory(), budget);
     if (!orders) return orders.error();
     PSHARD_CHECK(!orders.value().tiers.empty());
-    const Bytes bytes = size_of(orders.value().arena, budget);
+    const Bytes bytes = size_of(orders.value().arena, std::min(budget, orders.value().budget));
     if (bytes > budget) {
         return Error{fmt::format("the plan takes {:.1f} MiB of device memory, {:.1f} MiB more than "
                                  "the budget leaves; plan again with a smaller -mva",

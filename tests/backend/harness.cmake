@@ -2,6 +2,7 @@
 #                                and compares; linked into test_backend and test_backend_slow
 # tests/backend/logits_run.cpp -> logits_run: one run of a model, for the harness to start
 # tests/backend/preload/*.cpp  -> load_backends, preloaded into a program of llama.cpp
+# tests/backend/hosts/*.cpp    -> local_host and fake_ggml_*, hosts for the door
 #
 # Where libggml-pshard.so (PSHARD_PLUGIN_PATH) is not built, the tests that need it are skipped.
 
@@ -9,7 +10,7 @@ file(GLOB harness_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/harness/*
 add_library(pshard_backend_harness STATIC ${harness_sources})
 target_include_directories(pshard_backend_harness PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(pshard_backend_harness
-    PUBLIC pshard_base pshard_shapes pshard::llama
+    PUBLIC pshard_base pshard_shapes pshard::llama nlohmann_json::nlohmann_json
     PRIVATE pshard_warnings)
 
 add_executable(logits_run "${CMAKE_CURRENT_LIST_DIR}/logits_run.cpp")
@@ -23,8 +24,27 @@ if(PSHARD_SANITIZE)
     target_link_options(load_backends PRIVATE -fno-sanitize=all)
 endif()
 
+# A program with a ggml for itself alone, and libraries that are not our ggml.
+add_executable(local_host "${CMAKE_CURRENT_LIST_DIR}/hosts/local_host.cpp")
+target_link_libraries(local_host PRIVATE pshard_warnings ${CMAKE_DL_LIBS})
+foreach(kind newer old none)
+    add_library(fake_ggml_${kind} MODULE "${CMAKE_CURRENT_LIST_DIR}/hosts/fake_ggml.cpp")
+    target_link_libraries(fake_ggml_${kind} PRIVATE pshard_warnings ${CMAKE_DL_LIBS})
+endforeach()
+target_compile_definitions(fake_ggml_newer PRIVATE
+    PSHARD_FAKE_REGISTRY PSHARD_FAKE_VERSION="0.99.0")
+target_compile_definitions(fake_ggml_old PRIVATE PSHARD_FAKE_REGISTRY)
+set(door_hosts local_host fake_ggml_newer fake_ggml_old fake_ggml_none)
+
 target_compile_definitions(pshard_backend_harness PUBLIC
     ${definitions}
+    PSHARD_NODE="${PSHARD_NODE}"
+    PSHARD_NODE_HOST="${PSHARD_NODE_HOST}"
+    PSHARD_NODE_SCRIPT="${CMAKE_CURRENT_LIST_DIR}/hosts/node_host.mjs"
+    PSHARD_LOCAL_HOST="$<TARGET_FILE:local_host>"
+    PSHARD_FAKE_GGML_NEWER="$<TARGET_FILE:fake_ggml_newer>"
+    PSHARD_FAKE_GGML_OLD="$<TARGET_FILE:fake_ggml_old>"
+    PSHARD_FAKE_GGML_NONE="$<TARGET_FILE:fake_ggml_none>"
     PSHARD_PLUGIN_PATH="${PSHARD_PLUGIN_PATH}"
     PSHARD_LOGITS_RUN="${CMAKE_CURRENT_BINARY_DIR}/logits_run"
     PSHARD_LOAD_BACKENDS="${CMAKE_CURRENT_BINARY_DIR}/libload_backends.so")
@@ -32,7 +52,7 @@ target_compile_definitions(pshard_backend_harness PUBLIC
 foreach(program test_backend test_backend_slow)
     if(TARGET ${program})
         target_link_libraries(${program} PRIVATE pshard_backend_harness)
-        add_dependencies(${program} logits_run load_backends)
+        add_dependencies(${program} logits_run load_backends ${door_hosts})
         foreach(backend pshard_plugin_library ggml-simgpu)
             if(TARGET ${backend})
                 add_dependencies(${program} ${backend})

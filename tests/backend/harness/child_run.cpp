@@ -138,25 +138,41 @@ std::string ChildResult::text() const {
     return fmt::format("{} after {:.1f} s\n{}{}", end, seconds, end_of(out), end_of(err));
 }
 
-ChildResult run(const ChildProgram& program) {
+RunningChild::RunningChild(const ChildProgram& program) {
     const StringList command(program.command);
     const StringList environment(environment_of(program));
     const Pipe out;
     const Pipe err;
     const Clock::time_point begin = Clock::now();
-    const pid_t pid = fork();
-    PSHARD_CHECK(pid >= 0);
-    if (pid == 0) be_the_child(program, command, environment, out, err);
+    pid_ = fork();
+    PSHARD_CHECK(pid_ >= 0);
+    if (pid_ == 0) be_the_child(program, command, environment, out, err);
+    setpgid(pid_, pid_);  // here and in the child: whoever is first
     close(out.ends[1]);
     close(err.ends[1]);
-    ChildResult result;
-    result.timed_out = !read_all(out, err, result, program.limit_seconds);
-    if (result.timed_out) kill(-pid, SIGKILL);
-    result.exit_code = wait_for(pid);
-    result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    close(out.ends[0]);
-    close(err.ends[0]);
-    return result;
+    reader_ = std::thread([this, out, err, begin, limit = program.limit_seconds] {
+        result_.timed_out = !read_all(out, err, result_, limit);
+        if (result_.timed_out) kill(-pid_, SIGKILL);
+        result_.exit_code = wait_for(pid_);
+        result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        close(out.ends[0]);
+        close(err.ends[0]);
+        ended_ = true;
+    });
 }
+
+RunningChild::~RunningChild() { end(SIGKILL); }
+
+const ChildResult& RunningChild::wait() {
+    if (reader_.joinable()) reader_.join();
+    return result_;
+}
+
+const ChildResult& RunningChild::end(int signal) {
+    if (!ended_) kill(-pid_, signal);
+    return wait();
+}
+
+ChildResult run(const ChildProgram& program) { return RunningChild(program).wait(); }
 
 }  // namespace pshard::backend_test

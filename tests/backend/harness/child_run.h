@@ -2,9 +2,13 @@
 // it prints. A program that hangs is ended.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace pshard::backend_test {
 
@@ -31,6 +35,30 @@ struct ChildResult {
 
     // "exit code 1 after 0.3 s", and the end of what it printed.
     [[nodiscard]] std::string text() const;
+};
+
+// A program that runs beside this one, a server. What it prints is read as it comes.
+class RunningChild {
+public:
+    explicit RunningChild(const ChildProgram& program);
+    ~RunningChild();
+    RunningChild(const RunningChild&) = delete;
+    RunningChild& operator=(const RunningChild&) = delete;
+
+    // True: it ended by itself, or its time was over.
+    [[nodiscard]] bool has_ended() const { return ended_; }
+
+    // Waits for its end.
+    const ChildResult& wait();
+
+    // Sends it the signal, unless it has ended, and waits.
+    const ChildResult& end(int signal);
+
+private:
+    pid_t pid_ = 0;
+    std::atomic<bool> ended_ = false;
+    ChildResult result_{};
+    std::thread reader_{};
 };
 
 ChildResult run(const ChildProgram& program);

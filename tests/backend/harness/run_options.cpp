@@ -31,6 +31,7 @@ const std::map<std::string, Field>& fields() {
         {"-np", &RunOptions::n_seq_max},
         {"--threads", &RunOptions::n_threads},
         {"--seed", &RunOptions::seed},
+        {"--steps", &RunOptions::n_steps},
         {"-kvu", &RunOptions::kv_unified},
         {"--swa-full", &RunOptions::swa_full},
         {"--no-repack", &RunOptions::no_repack},

@@ -27,6 +27,7 @@ struct RunOptions {
     int n_seq_max = 0;           // -np; 0: as many as the scenario has
     int n_threads = 1;           // more only spin where the machine is shared
     int seed = 1;                // of the prompts
+    int n_steps = 100;           // --steps: of scenarios that may be of any length
     bool kv_unified = false;     // -kvu
     bool swa_full = false;       // --swa-full
     bool no_repack = false;      // --no-repack

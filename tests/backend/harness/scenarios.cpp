@@ -1,6 +1,8 @@
 #include "backend/harness/scenarios.h"
 
+#include <array>
 #include <cmath>
+#include <random>
 
 #include <fmt/format.h>
 
@@ -270,6 +272,29 @@ void eval_callback(const RunOptions& options, Records& records) {
     run.decoder.generate(sequence, 3);
 }
 
+// Batches of any size to any of four texts, which end and begin again.
+void wander(const RunOptions& options, Records& records) {
+    constexpr int kLongestPrompt = 40;
+    Single run(options, records);
+    Decoder& decoder = run.decoder;
+    std::array<Sequence, 4> texts{{{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}}};
+    std::mt19937 random(static_cast<unsigned>(options.seed));
+    const auto below = [&](int limit) { return static_cast<int>(random() % unsigned(limit)); };
+    const int room = options.n_ctx / static_cast<int>(texts.size()) - kLongestPrompt - 1;
+    for (int step = 0; step < options.n_steps; ++step) {
+        Sequence& text = texts.at(static_cast<std::size_t>(below(4)));
+        if (text.position > room || below(20) == 0) {
+            require(llama_memory_seq_rm(decoder.memory(), text.id, -1, -1), "no removal");
+            text.position = 0;
+        }
+        if (text.position == 0 || below(4) == 0) {
+            decoder.prompt(text, 1 + below(kLongestPrompt));
+        } else {
+            decoder.generate(text, 1);
+        }
+    }
+}
+
 }  // namespace
 
 const std::vector<Scenario>& scenarios() {
@@ -287,6 +312,7 @@ const std::vector<Scenario>& scenarios() {
         {"lora", "an adapter set and taken off", lora},
         {"control-vector", "a control vector on all layers", control_vector},
         {"embeddings", "embeddings beside logits", embeddings},
+        {"wander", "--steps random batches of four sequences", wander, 4},
         {"eval-callback", "a hash of every node", eval_callback},
     };
     return all;

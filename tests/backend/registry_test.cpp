@@ -1,0 +1,219 @@
+// Servers that run by registries of llama-pshard-plan-params, and runs that cannot.
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+#include "backend/harness/server.h"
+
+namespace pshard::backend_test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+#define PSHARD_NEEDS_PROGRAMS() \
+    PSHARD_NEEDS_PLUGIN();      \
+    PSHARD_NO_SANITIZER()
+
+const std::vector<std::string> kContext = {
+    "-c", "2048", "-np", "4", "-b", "128", "-ub", "32", "-fa", "on"};
+
+// A folder with the model of a row of the grid, and later its registry.
+class Models {
+public:
+    std::string add(const std::string& row) {
+        Grid grid(inner_device("cpu"));
+        const std::string file = folder_.file(row + ".gguf");
+        fs::copy_file(grid.model_file(model_row(row)), file);
+        return file;
+    }
+
+    static std::string registry(const std::string& model) {
+        return model + ".tensor_overrides.pshard_registry";
+    }
+
+    // By memory alone: no profile is found in the folder.
+    void plan(const std::string& model, int budget_mib) const {
+        ChildProgram program;
+        program.command = {PSHARD_TOOL_PATH_PLAN_PARAMS, "-m", model};
+        program.command.insert(program.command.end(), kContext.begin(), kContext.end());
+        program.command.insert(program.command.end(), {"-mva", std::to_string(budget_mib)});
+        program.folder = folder_.file("");
+        const ChildResult result = run(program);
+        ASSERT_TRUE(result.ok()) << result.text();
+        ASSERT_TRUE(fs::exists(registry(model)));
+    }
+
+private:
+    test::TempFolder folder_{};
+};
+
+ChildProgram llama(const std::string& name, const std::string& model, const std::string& device) {
+    ChildProgram program;
+    program.command = {fmt::format("{}/{}", PSHARD_LLAMA_BIN_DIR, name), "-m", model};
+    std::vector<std::string>& words = program.command;
+    words.insert(words.end(), {"--device", device, "-t", "1"});
+    words.insert(words.end(), kContext.begin(), kContext.end());
+    if (device == "none") words.emplace_back("--no-repack");
+    program.environment = {{"GGML_NO_BACKTRACE", "1"}};
+    return program;
+}
+
+// By a registry's plan or not at all, the CPU standing in for the GPU.
+ChildProgram planned(ChildProgram program, int budget_mib) {
+    program.environment.insert({{"GGML_BACKEND_PATH", PSHARD_PLUGIN_PATH},
+                                {"PSHARD_DEVICE", "CPU"},
+                                {"PSHARD_PLAN", "off"},
+                                {"PSHARD_MAX_VRAM_ALLOC", std::to_string(budget_mib)}});
+    return program;
+}
+
+Talk talk_with(Server& server, Result<Talk> (*talk)(Server&)) {
+    const Status ready = server.wait_until_ready();
+    EXPECT_TRUE(ready.ok()) << ready.error().text();
+    if (!ready) return {};
+    const Result<Talk> told = talk(server);
+    EXPECT_TRUE(told.ok()) << told.error().text();
+    return told ? told.value() : Talk{};
+}
+
+// It is read at the first graph; what becomes of it then changes nothing.
+TEST(Registry, MayBeChangedAndDeletedUnderAServer) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    models.plan(model, 4);
+    Server stock(llama("llama-server", model, "none"));
+    Server ours(planned(llama("llama-server", model, "PSHARD0"), 4));
+    EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
+    std::ofstream(Models::registry(model)) << "not a registry\n";
+    EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
+    fs::remove(Models::registry(model));
+    EXPECT_EQ(talk_with(ours, crowded_talk), talk_with(stock, crowded_talk));
+    EXPECT_EQ(stock.stop().exit_code, 0);
+    EXPECT_EQ(ours.stop().exit_code, 0);
+    EXPECT_THAT(ours.stop().err, HasSubstr(": the variant of 4 MiB\n"));
+}
+
+// Two models, two registries, one budget that is their sum.
+TEST(Registry, OfADraftModelIsFoundBesideIt) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    const std::string draft = models.add("llama-F16");
+    models.plan(model, 4);
+    models.plan(draft, 3);
+    const auto drafting = [&](ChildProgram program, const std::string& device) {
+        program.command.insert(program.command.end(), {"-md", draft, "-devd", device});
+        program.command.insert(program.command.end(), {"--spec-type", "draft-simple"});
+        return program;
+    };
+    Server stock(drafting(llama("llama-server", model, "none"), "none"));
+    Server ours(planned(drafting(llama("llama-server", model, "PSHARD0"), "PSHARD0"), 7));
+    EXPECT_EQ(talk_with(ours, drafted_talk), talk_with(stock, drafted_talk));
+    EXPECT_EQ(stock.stop().exit_code, 0);
+    const ChildResult& end = ours.stop();
+    EXPECT_EQ(end.exit_code, 0);
+    EXPECT_THAT(
+        end.err,
+        AllOf(HasSubstr(fmt::format("{}: the variant of 4 MiB\n", Models::registry(model))),
+              HasSubstr(fmt::format("{}: the variant of 3 MiB\n", Models::registry(draft)))));
+}
+
+// A server without a plan answers no request, and says why.
+TEST(Registry, WithoutAMatchAServerRefusesRequests) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    Server server(planned(llama("llama-server", models.add("llama-Q8_0"), "PSHARD0"), 4));
+    ASSERT_TRUE(server.wait_until_ready().ok());
+    const Result<Talk> told = talk(server);
+    ASSERT_FALSE(told.ok());
+    EXPECT_THAT(told.error().text(), HasSubstr("500"));
+    EXPECT_THAT(server.stop().err, HasSubstr("no registry lies beside the model, and PSHARD_PLAN"));
+}
+
+TEST(Registry, WithoutOneAProfilePlansHere) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    ChildProgram program =
+        planned(llama("llama-completion", models.add("llama-Q8_0"), "PSHARD0"), 4);
+    const std::string profiles = PSHARD_SOURCE_DIR "/profiles/reference/";
+    program.environment["PSHARD_PLAN"] = "auto";
+    program.environment["PSHARD_CPU_PROFILE"] = profiles + "cpu_profile.txt";
+    program.environment["PSHARD_GPU_PROFILE"] = profiles + "gpu_profile.txt";
+    program.command.insert(program.command.end(), {"-p", "hello", "-n", "4", "-no-cnv"});
+    const ChildResult result = run(program);
+    EXPECT_TRUE(result.ok()) << result.text();
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("planning here, by " + profiles), HasSubstr(" t/s expected; ")));
+}
+
+struct Refusal {
+    std::string name;
+    Environment environment;
+    std::string sentence;
+
+    friend void PrintTo(const Refusal& value, std::ostream* out) { *out << value.name; }
+};
+
+class Refusals : public testing::TestWithParam<Refusal> {};
+
+// llama-completion ends with an error and no token.
+TEST_P(Refusals, NameTheCause) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    models.plan(model, 4);
+    ChildProgram program = planned(llama("llama-completion", model, "PSHARD0"), 4);
+    program.command.insert(program.command.end(),
+                           {"-p", "hello", "-n", "8", "--temp", "0", "-no-cnv"});
+    const ChildResult good = run(program);
+    ASSERT_TRUE(good.ok()) << good.text();
+    for (const auto& [name, value] : GetParam().environment) program.environment[name] = value;
+    const ChildResult result = run(program);
+    EXPECT_EQ(result.exit_code, 1) << result.text();
+    EXPECT_THAT(result.err, HasSubstr(GetParam().sentence));
+    EXPECT_THAT(good.out, HasSubstr("hello"));
+    EXPECT_THAT((std::set<std::string>{"", "hello", "hello\n", "hello\n\n"}),
+                testing::Contains(result.out));
+}
+
+std::vector<Refusal> refusals() {
+    return {
+        {"BudgetBelowThePlans",
+         {{"PSHARD_MAX_VRAM_ALLOC", "3"}},
+         "its plans need a budget of 4 MiB, 3 are left, and PSHARD_PLAN is off"},
+        {"BudgetBelowAForcedPlan",
+         {{"PSHARD_MAX_VRAM_ALLOC", "1"}, {"PSHARD_STRATEGY", "0:0"}},
+         "more than the budget"},
+        {"BudgetThatIsNoNumber",
+         {{"PSHARD_MAX_VRAM_ALLOC", "all"}},
+         "PSHARD_MAX_VRAM_ALLOC: 'all' is no number of MiB"},
+        {"RegistryThatIsNotThere",
+         {{"PSHARD_REGISTRY", "/nowhere/registry"}},
+         "PSHARD_REGISTRY: there is no file /nowhere/registry"},
+        {"RegistryThatIsNone", {{"PSHARD_REGISTRY", "/etc/passwd"}}, "this is not a registry"},
+        {"ProfileThatIsNone",
+         {{"PSHARD_MAX_VRAM_ALLOC", "3"},
+          {"PSHARD_PLAN", "auto"},
+          {"PSHARD_GPU_PROFILE", "/etc/passwd"}},
+         "/etc/passwd:1:"},
+        {"DeviceThatRefuses",
+         {{"PSHARD_DEVICE", PSHARD_SIMGPU_BACKEND}, {"SIMGPU_MEMORY_MIB", "1"}},
+         "refuses"},
+        {"DeviceThatIsNotThere",
+         {{"PSHARD_DEVICE", "CUDA7"}},
+         "PSHARD_DEVICE: there is no device 'CUDA7' (there are: CPU)"},
+    };
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend, Refusals, testing::ValuesIn(refusals()), [](const auto& test) {
+    return test.param.name;
+});
+
+}  // namespace
+}  // namespace pshard::backend_test

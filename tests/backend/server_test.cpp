@@ -1,0 +1,150 @@
+// llama-server answers through PSHARD0 as it answers without.
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+#include "backend/harness/server.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using testing::Combine;
+using testing::Contains;
+using testing::ContainsRegex;
+using testing::Each;
+using testing::HasSubstr;
+using testing::Not;
+using testing::Values;
+using testing::ValuesIn;
+
+struct Setting {
+    std::string name;
+    Result<Talk> (*talk)(Server&);
+    std::string model = "llama-Q8_0";
+    std::string draft_model{};  // a row of the grid, too: both lie on the device
+    std::vector<std::string> flags{};
+
+    friend void PrintTo(const Setting& value, std::ostream* out) { *out << value.name; }
+};
+
+ChildProgram server_of(const Setting& setting,
+                       const InnerDevice& device,
+                       const std::string& device_name) {
+    Grid grid(device);
+    ChildProgram program;
+    program.command = {fmt::format("{}/llama-server", PSHARD_LLAMA_BIN_DIR),
+                       "-m",
+                       grid.model_file(model_row(setting.model))};
+    std::vector<std::string>& words = program.command;
+    words.insert(words.end(), {"--device", device_name, "-c", "2048", "-np", "4"});
+    words.insert(words.end(), {"-b", "128", "-ub", "32", "-t", "1"});
+    words.insert(words.end(), setting.flags.begin(), setting.flags.end());
+    if (!setting.draft_model.empty()) {
+        const std::string draft = grid.model_file(model_row(setting.draft_model));
+        words.insert(words.end(), {"-md", draft, "-devd", device_name});
+        words.insert(words.end(), {"--spec-type", "draft-simple", "--spec-draft-n-max", "4"});
+    }
+    program.environment["GGML_NO_BACKTRACE"] = "1";
+    return program;
+}
+
+ChildProgram stock_server(const Setting& setting, const InnerDevice& device) {
+    ChildProgram program = server_of(setting, device, device.stock_name);
+    if (device.name == "cpu") program.command.emplace_back("--no-repack");
+    program.environment.insert(device.stock.begin(), device.stock.end());
+    return program;
+}
+
+ChildProgram pshard_server(const Setting& setting, const InnerDevice& device, const PlanRow& plan) {
+    ChildProgram program = server_of(setting, device, "PSHARD0");
+    const Environment environment = pshard_environment(device, plan);
+    program.environment.insert(environment.begin(), environment.end());
+    return program;
+}
+
+// What a server said, and that it then ended well.
+Talk told(const Setting& setting, ChildProgram program) {
+    Server server(std::move(program));
+    SCOPED_TRACE(server.program().shell_line());
+    const Status ready = server.wait_until_ready();
+    EXPECT_TRUE(ready.ok()) << ready.error().text();
+    if (!ready) return {};
+    const Result<Talk> talk = setting.talk(server);
+    EXPECT_TRUE(talk.ok()) << talk.error().text();
+    const ChildResult& end = server.stop();
+    EXPECT_EQ(end.exit_code, 0) << end.text();
+    return talk ? talk.value() : Talk{};
+}
+
+class Servers : public testing::TestWithParam<std::tuple<Setting, std::string, std::string>> {};
+
+TEST_P(Servers, AnswerAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const auto& [setting, device_name, plan_name] = GetParam();
+    const InnerDevice device = inner_device(device_name);
+    PSHARD_NEEDS_DEVICE(device);
+    const Talk stock = told(setting, stock_server(setting, device));
+    const Talk ours = told(setting, pshard_server(setting, device, plan_row(plan_name)));
+    EXPECT_GE(stock.size(), 4);
+    EXPECT_EQ(ours, stock);
+}
+
+std::vector<Setting> settings() {
+    return {{"Slots", talk},
+            {"SlotsUnified", talk, "llama-Q8_0", "", {"-kvu"}},
+            {"Crowd", crowded_talk},
+            {"Endless", endless_talk, "llama-Q8_0", "", {"--context-shift"}},
+            {"RecurrentSlots", talk, "qwen3next-Q8_0"},
+            {"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"},
+            {"DraftedCrowd", crowded_talk, "llama-Q8_0", "llama-F16"}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         Servers,
+                         Combine(ValuesIn(settings()),
+                                 Values("cpu", "simgpu"),
+                                 Values("resident", "stream-all", "rotate")),
+                         [](const auto& test) {
+                             return test_name(std::get<0>(test.param).name + "_" +
+                                              std::get<1>(test.param) + "_" +
+                                              std::get<2>(test.param));
+                         });
+
+// llama-server frees its model and context when it is idle, and loads both anew when it is asked.
+TEST(SleepingServer, AnswersAsStockWhenItWakes) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    const Setting setting{"Slots", broken_talk, "llama-Q8_0", "", {"--sleep-idle-seconds", "1"}};
+    Server server(pshard_server(setting, device, plan_row("layers-1")));
+    ASSERT_TRUE(server.wait_until_ready().ok());
+    const Result<Talk> ours = setting.talk(server);
+    ASSERT_TRUE(ours.ok()) << ours.error().text();
+    EXPECT_EQ(ours.value(), told(setting, stock_server(setting, device)));
+    EXPECT_THAT(server.stop().err, HasSubstr("exiting sleeping state"));
+}
+
+// The tests above mean nothing if a server's plan does not stream.
+TEST(ServersControl, WithoutUploadsAnswersDiffer) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NO_SANITIZER();
+    const InnerDevice device = inner_device("cpu");
+    const Setting setting{"Slots", talk};
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_CHAOS"] = "no-upload";
+    EXPECT_NE(told(setting, pshard_server(setting, device, plan)),
+              told(setting, stock_server(setting, device)));
+}
+
+// A draft of the same model in another type is believed often: both ways of a draft are taken.
+TEST(ServersControl, DraftsAreAcceptedAndRefused) {
+    const Setting setting{"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"};
+    const Talk stock = told(setting, stock_server(setting, inner_device("cpu")));
+    ASSERT_FALSE(stock.empty());
+    EXPECT_THAT(stock, Each(Not(HasSubstr(" 0 of "))));
+    EXPECT_THAT(stock, Contains(ContainsRegex(", ([0-9]+) of ([0-9]+) drafted")));
+}
+
+}  // namespace
+}  // namespace pshard::backend_test
