@@ -11,7 +11,7 @@
 namespace pshard {
 namespace {
 
-constexpr int kDepths = 9;  // of the curve
+constexpr std::uint32_t kDepths = 9;  // of the curve
 
 std::vector<TierPlan> tiers_of(const PlanReport& report) {
     if (!report.plan.tiers.empty()) return report.plan.tiers;
@@ -48,7 +48,7 @@ std::vector<DepthRate> depth_rates(Evaluator& evaluator,
                                    const Candidate& winner,
                                    std::uint32_t deepest) {
     std::vector<DepthRate> rates;
-    for (int i = 0; i < kDepths; ++i) {
+    for (std::uint32_t i = 0; i < kDepths; ++i) {
         const auto depth = static_cast<std::uint32_t>(std::uint64_t{deepest} * i / (kDepths - 1));
         const bool again = !rates.empty() && rates.back().depth_tokens == depth;
         const auto prediction = again ? std::nullopt : evaluator.predict_at(winner, depth);

@@ -10,7 +10,9 @@ namespace {
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
-std::string milliseconds(Seconds seconds) { return fmt::format("{:.1f}", 1e3 * seconds); }
+std::string milliseconds(Seconds seconds) {
+    return fmt::format("{:.{}f}", 1e3 * seconds, seconds < 0.01 ? 3 : 1);
+}
 
 // The lane whose price is highest (Overlap::Any): where a second less of work is worth most.
 std::string binding_lane(const Prices& prices) {
