@@ -11,7 +11,8 @@
 #
 # Nothing names the folder that it is installed into: it may be moved as a whole.
 
-set(PSHARD_LIBRARY_MODULES base inventory machine plan memory cost strategy sim search registry report)
+set(PSHARD_LIBRARY_MODULES
+    base inventory machine plan memory cost strategy sim trace search registry report explain)
 
 # The modules in one archive.
 set(_pshard_objects "")

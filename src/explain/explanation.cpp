@@ -4,14 +4,14 @@
 
 #include <fmt/format.h>
 
-#include "plan/step_names.h"
+#include "plan/step_labels.h"
 #include "report/words.h"
 #include "strategy/expand.h"
 
 namespace pshard {
 namespace {
 
-constexpr int kDepths = 9;  // of the curve
+constexpr std::uint32_t kDepths = 9;  // of the curve
 
 std::vector<TierPlan> tiers_of(const PlanReport& report) {
     if (!report.plan.tiers.empty()) return report.plan.tiers;
@@ -48,7 +48,7 @@ std::vector<DepthRate> depth_rates(Evaluator& evaluator,
                                    const Candidate& winner,
                                    std::uint32_t deepest) {
     std::vector<DepthRate> rates;
-    for (int i = 0; i < kDepths; ++i) {
+    for (std::uint32_t i = 0; i < kDepths; ++i) {
         const auto depth = static_cast<std::uint32_t>(std::uint64_t{deepest} * i / (kDepths - 1));
         const bool again = !rates.empty() && rates.back().depth_tokens == depth;
         const auto prediction = again ? std::nullopt : evaluator.predict_at(winner, depth);
@@ -66,8 +66,11 @@ TracedPass predicted_pass(const PlanReport& report,
     pass.tier_tokens = graph.n_tokens;
     pass.plan =
         fmt::format("{}, {}", strategy_name(winner.choice.strategy), choice_text(winner.choice));
-    pass.names = step_names(report.inventory, graph, detail.cut, detail.schedule);
-    pass.bytes = step_bytes(report.inventory, detail.cut, detail.schedule);
+    for (const StepLabel& label :
+         label_steps(report.inventory, graph, detail.cut, detail.schedule)) {
+        pass.names.push_back(label.name);
+        pass.bytes.push_back(label.bytes);
+    }
     pass.schedule = std::move(detail.schedule);
     if (detail.timeline) pass.timeline = std::move(*detail.timeline);
     return pass;
@@ -102,6 +105,29 @@ const ExplainedTier* tier_of(const Explanation& explanation, std::uint32_t n_tok
     return nullptr;
 }
 
+// What a lane does, in words and in order.
+std::vector<std::string> steps_of(const ShownPass& pass, ScheduleLane lane) {
+    std::vector<std::string> steps;
+    for (const ShownStep& step : pass.steps) {
+        if (step.lane == lane) steps.push_back(step.kind + " " + step.name);
+    }
+    return steps;
+}
+
+// The embeddings of the tokens are the first that the CPU does in a planned graph; llama.cpp keeps
+// them for its own CPU backend, so that a run has not seen them.
+bool does_the_same(const ShownPass& measured, const ShownPass& predicted) {
+    for (int i = 0; i < kScheduleLanes; ++i) {
+        const auto lane = static_cast<ScheduleLane>(i);
+        const std::vector<std::string> done = steps_of(measured, lane);
+        std::vector<std::string> planned = steps_of(predicted, lane);
+        const bool embeds = lane == ScheduleLane::Cpu && planned.size() == done.size() + 1;
+        if (embeds) planned.erase(planned.begin());
+        if (done != planned) return false;
+    }
+    return true;
+}
+
 // Of passes by one tier, at least one.
 MeasuredTier measured_tier(std::vector<const TracedPass*> passes, const Explanation& explanation) {
     std::sort(passes.begin(), passes.end(), [](const TracedPass* a, const TracedPass* b) {
@@ -116,7 +142,7 @@ MeasuredTier measured_tier(std::vector<const TracedPass*> passes, const Explanat
     tier.pass = shown(median);
     const ExplainedTier* predicted = tier_of(explanation, median.tier_tokens);
     if (predicted == nullptr || predicted->plan.winner() == nullptr) return tier;
-    tier.same_schedule = predicted->pass.schedule == median.schedule;
+    tier.same_schedule = does_the_same(tier.pass, shown(predicted->pass));
     const auto& prediction = predicted->plan.winner()->prediction;
     if (prediction) tier.predicted_seconds = prediction->pass_seconds;
     return tier;

@@ -24,7 +24,7 @@ namespace pshard {
 struct ShownStep {
     ScheduleLane lane = ScheduleLane::Gpu;
     std::string kind;  // "load", "compute", "store"
-    std::string name;  // plan/step_names.h
+    std::string name;  // plan/step_labels.h
     Seconds begin = 0;
     Seconds end = 0;
     Bytes bytes = 0;
@@ -87,7 +87,7 @@ struct MeasuredTier {
     std::uint32_t n_tokens = 0;  // of the pass that is shown
     Seconds median_seconds = 0;  // of a pass, from its begin to the end of its last step
     ShownPass pass;              // the one with that time
-    bool same_schedule = false;  // as was predicted: step by step comparable
+    bool same_schedule = false;  // each lane did what was predicted, step by step
     std::optional<Seconds> predicted_seconds;  // nullopt: no such tier, or no profile
 
     bool operator==(const MeasuredTier&) const = default;

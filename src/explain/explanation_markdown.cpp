@@ -10,7 +10,9 @@ namespace {
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
-std::string milliseconds(Seconds seconds) { return fmt::format("{:.1f}", 1e3 * seconds); }
+std::string milliseconds(Seconds seconds) {
+    return fmt::format("{:.{}f}", 1e3 * seconds, seconds < 0.01 ? 3 : 1);
+}
 
 // The lane whose price is highest (Overlap::Any): where a second less of work is worth most.
 std::string binding_lane(const Prices& prices) {
@@ -149,7 +151,7 @@ std::string measured_section(const Explanation& explanation) {
                               "upload",
                               "download",
                               "CPU",
-                              "schedule"}};
+                              "steps"}};
     for (const MeasuredTier& tier : measured.tiers) {
         const auto share = [&](ScheduleLane lane) {
             const Seconds busy = tier.pass.busy[static_cast<std::size_t>(lane)];

@@ -157,7 +157,25 @@ TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
     EXPECT_FALSE(unknown.predicted_seconds);
     EXPECT_FALSE(unknown.same_schedule);
     trace.passes[0].tier_tokens = 1;
-    trace.passes[0].schedule.steps.push_back({ScheduleLane::Gpu, Wait{0, false}});
+    EXPECT_TRUE(compare(trace, explanation).tiers.at(0).same_schedule);
+    trace.passes[0].timeline.intervals.pop_back();
+    EXPECT_FALSE(compare(trace, explanation).tiers.at(0).same_schedule);
+}
+
+// llama.cpp computes the embeddings itself: a run without them did the same.
+TEST_F(Explanations, CompareForgivesTheEmbeddings) {
+    const Explanation explanation = explain_plan(report_);
+    Trace trace = trace_of(explanation);
+    trace.passes.resize(1);
+    std::vector<Interval>& intervals = trace.passes[0].timeline.intervals;
+    const auto first = std::find_if(intervals.begin(), intervals.end(), [&](const Interval& i) {
+        const auto step = static_cast<std::size_t>(i.step);
+        return trace.passes[0].schedule.steps[step].lane == ScheduleLane::Cpu;
+    });
+    ASSERT_NE(first, intervals.end());
+    intervals.erase(first);
+    EXPECT_TRUE(compare(trace, explanation).tiers.at(0).same_schedule);
+    trace.passes[0].names.assign(trace.passes[0].names.size(), "else");
     EXPECT_FALSE(compare(trace, explanation).tiers.at(0).same_schedule);
 }
 

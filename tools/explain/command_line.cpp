@@ -55,16 +55,20 @@ std::string check_format(const std::string& text) {
 }
 
 void add_flags(CLI::App& app, Words& words) {
-    app.add_option("--trace", words.options.trace, "compare with what a run did: its trace");
-    app.add_option("--html", words.options.html, "write a report for the browser to this file");
+    app.add_option("--trace", words.options.trace, "compare with what a run did: its trace")
+        ->type_name("FILE");
+    app.add_option("--html", words.options.html, "write a report for the browser to this file")
+        ->type_name("FILE");
     app.add_option("--what-if",
                    words.what_ifs,
                    "another machine: gpu=FILE,cpu=FILE,link=32GB/s,vram=MIB,threads=N; may be "
                    "given more than once")
+        ->type_name("CHANGE")
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_flag("--sweep", words.options.sweep, "plan a dozen budgets too (--html always does)");
     app.add_option("-o,--output", words.format, "md, json or csv (default: md)")
+        ->type_name("FORMAT")
         ->check(CLI::Validator([](std::string& text) { return check_format(text); }, ""));
 }
 
