@@ -233,6 +233,8 @@ TEST_F(Run, WholeModelInTheBudgetIsStocks) {
 TEST_F(Run, SaysHowThePlanComparesWithStock) {
     give_profiles();
     const ToolRun tool = run(with(planning({"--dry-run"}), {stand_in("llama-completion")}));
+    EXPECT_THAT(tool.out,
+                HasSubstr(" PSHARD_GPU_PROFILE=" + environment_["PSHARD_GPU_PROFILE"] + " "));
     EXPECT_THAT(tool.err, HasSubstr("2048 prompt and 128 answer tokens take "));
     EXPECT_THAT(tool.err, HasSubstr(" s by the best that stock llama.cpp can do alone"));
 }
