@@ -1,6 +1,7 @@
 #include "runtime/engine.h"
 
 #include <fmt/format.h>
+#include <ggml-backend-impl.h>
 
 #include <algorithm>
 #include <cstring>
@@ -106,6 +107,7 @@ void Engine::forget(HostBuffer& buffer) {
     idle();
     drop_outlets(buffer.base(), buffer.bytes());
     drop_passes();
+    for (const ggml_tensor* tensor : buffer.tensors) cpu_weights_.forget(tensor);
     PlannedModel* owner = owner_of(buffer);
     if (owner == nullptr) return;
     owner->unsettle();
@@ -113,7 +115,6 @@ void Engine::forget(HostBuffer& buffer) {
         const Ref* ref = owner->model.find(tensor);
         if (ref != nullptr && ref->kind == Ref::Kind::State)
             owner->residency.drop_state(ref->index);
-        cpu_weights_.forget(tensor);
     }
     if (!owner->model.forget(buffer)) return;
     std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
@@ -187,9 +188,9 @@ void Engine::touch(const ggml_tensor& tensor) {
     idle();
     if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
     if (ref->kind != Ref::Kind::Weight) return;
+    drop_passes();                     // what they have computed lies in the arena
     owner->release(executor_->gpu());  // all of it: nobody does this while a model runs
     cpu_weights_.forget(&root_of(tensor));
-    drop_passes();
 }
 
 void Engine::write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes) {
@@ -206,6 +207,14 @@ void Engine::write(const ggml_tensor& tensor, const void* data, Bytes offset, By
 }
 
 void Engine::fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes) {
+    const std::lock_guard lock(mutex_);
+    std::optional<ggml_tensor> there = elsewhere(tensor);
+    if (there && there->buffer->iface.memset_tensor != nullptr) {
+        touch(tensor);
+        idle();
+        ggml_backend_tensor_memset(&*there, value, offset, bytes);
+        return;
+    }
     const std::vector<std::uint8_t> data(bytes, value);
     write(tensor, data.data(), offset, bytes);
 }
