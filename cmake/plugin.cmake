@@ -35,3 +35,6 @@ target_link_libraries(pshard_plugin_library PRIVATE ${CMAKE_DL_LIBS})
 add_dependencies(pshard_plugin_library pshard_core_library)
 target_compile_definitions(pshard_door PRIVATE
     PSHARD_GGML_VERSION="${PSHARD_GGML_VERSION}" PSHARD_LLAMA_VERSION="${PSHARD_LLAMA_VERSION}")
+
+# The launcher hands it to llama.cpp's programs.
+add_dependencies(llama-pshard-run pshard_plugin_library)

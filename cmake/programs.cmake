@@ -2,17 +2,25 @@
 
 # Names that are not simply pshard-<file>: the planner keeps the name its users know.
 set(PSHARD_TOOL_NAME_plan_params llama-pshard-plan-params)
+set(PSHARD_TOOL_NAME_explain llama-pshard-explain)
 set(PSHARD_TOOL_NAME_make_model pshard-make-model)
 set(PSHARD_TOOL_NAME_profiler_cpu llama-profiler-cpu)
 set(PSHARD_TOOL_NAME_profiler_gpu llama-profiler-gpu)
+set(PSHARD_TOOL_NAME_run llama-pshard-run)
 
 # Folders of tools/ that several tools share, each a library, before those that it needs itself.
-set(PSHARD_TOOL_SHARED_plan_params common)
+set(PSHARD_TOOL_SHARED_explain planning plan_flags common)
+set(PSHARD_TOOL_SHARED_plan_params planning plan_flags common)
+set(PSHARD_TOOL_SHARED_run plan_flags common)
+set(PSHARD_TOOL_SHARED_make_model common)
 set(PSHARD_TOOL_SHARED_profiler_cpu profiler common)
 set(PSHARD_TOOL_SHARED_profiler_gpu profiler common)
 
 # The tools' programs all lie in one folder, as an installed package would have them.
 set(PSHARD_TOOL_DIR "${PROJECT_BINARY_DIR}/bin")
+
+# Where libggml-pshard.so lies once it is installed, as seen from the folder of the programs.
+set(PSHARD_LIBRARY_FOLDER "../lib/pshard")
 
 # Where llama.cpp's programs and ggml's loadable backends lie, for tools and tests.
 set(PSHARD_PATH_DEFINITIONS
@@ -24,8 +32,10 @@ set(PSHARD_PATH_DEFINITIONS
 function(pshard_as_tool target)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tools")
     target_link_libraries(${target} PRIVATE pshard_warnings pshard_modules CLI11::CLI11)
-    target_compile_definitions(${target} PRIVATE ${PSHARD_PATH_DEFINITIONS}
-                                                 PSHARD_VERSION="${PROJECT_VERSION}")
+    target_compile_definitions(${target} PRIVATE
+        ${PSHARD_PATH_DEFINITIONS} PSHARD_VERSION="${PROJECT_VERSION}"
+        PSHARD_LLAMA_VERSION="${PSHARD_LLAMA_VERSION}"
+        PSHARD_LIBRARY_FOLDER="${PSHARD_LIBRARY_FOLDER}")
 endfunction()
 
 # Adds tools/<folder>/*.cpp as the library pshard_tools_<folder>, once.

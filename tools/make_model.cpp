@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/manual.h"
 #include "shapes/shapes.h"
 
 namespace {
@@ -25,6 +26,26 @@ struct Options {
     std::uint64_t seed = 1;
     pshard::TinySizes sizes;
 };
+
+std::string manual_of(const CLI::App& app) {
+    pshard::tool::Manual manual;
+    manual.name = "pshard-make-model";
+    manual.purpose = "writes model files: full-size without weights, or small random ones";
+    manual.synopsis = {"pshard-make-model MODEL -o PATH [--quant TYPE] [--split N]",
+                       "pshard-make-model --random ARCH -o PATH [FLAG]...",
+                       "pshard-make-model --list"};
+    manual.description = {
+        "MODEL is a real shape (--list), written over a hole in the file: as large as the real "
+        "one, with no weights, to plan for. Small random models of an architecture can be run."};
+    manual.options = pshard::tool::option_groups(app);
+    manual.exit_status = {{"0", "written"}, {"1", "an error"}, {"2", "no model was named"}};
+    manual.examples = {{"pshard-make-model Llama-3.3-70B --quant Q4_K_M -o big.gguf",
+                        "42 GB that take no room on the disk"},
+                       {"pshard-make-model --random llama --quant Q4_0 -o small.gguf",
+                        "a model that llama.cpp runs"}};
+    manual.see_also = "llama-pshard-plan-params(1)";
+    return pshard::tool::manual_text(manual);
+}
 
 void add_options(CLI::App& app, Options& options) {
     app.add_flag("--list", options.list, "list the known models and architectures");
@@ -121,9 +142,17 @@ pshard::Result<pshard::WrittenModel> make(const Options& options) {
 
 int main(int argc, char** argv) {
     Options options;
-    CLI::App app{"Writes model files: full-size headers over a hole, or small random models."};
+    CLI::App app;
+    app.set_version_flag("--version", "pshard-make-model " PSHARD_VERSION);
     add_options(app, options);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        fmt::print("{}", manual_of(app));
+        return 0;
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error);
+    }
     if (options.list) {
         print_list();
         return 0;

@@ -1,8 +1,5 @@
 // llama-pshard-plan-params: plans a model for a VRAM budget, tells what to expect and why, and
 // writes the plan to the model's registry. docs/cli/llama-pshard-plan-params.md
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
@@ -11,26 +8,15 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
-#include "plan_params/options.h"
+#include "common/output.h"
+#include "plan_flags/options.h"
 #include "plan_params/planner.h"
 
 namespace {
 
+using pshard::tool::fail;
 using pshard::tool::kDeclined;
-using pshard::tool::kFailed;
-
-int fail(const std::string& reason) {
-    pshard::tool::log_line(reason);
-    return kFailed;
-}
-
-// `done`: what holds although the text could not be written.
-int print(const std::string& text, int exit_code, const std::string& done = "") {
-    const bool written =
-        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    if (written) return exit_code;
-    return fail(fmt::format("cannot write to stdout: {}{}", std::strerror(errno), done));
-}
+using pshard::tool::print;
 
 int leave(const pshard::tool::EarlyExit& early) {
     return early.code == 0 ? print(early.text, 0) : fail(early.text);

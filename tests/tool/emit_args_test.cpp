@@ -4,6 +4,7 @@
 #include <regex>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "tool/run_tool.h"
 
@@ -120,6 +121,45 @@ TEST_F(EmitArgsFlags, KeepTheBatchSize) {
     EXPECT_THAT(flags("600"), testing::HasSubstr(" -b 600 -ub 512 "));
     EXPECT_THAT(flags("100"), testing::HasSubstr(" -b 100 -ub 100 "));
     EXPECT_THAT(flags("8192"), testing::HasSubstr(" -b 8192 -ub "));
+}
+
+// Long answers are worth what a long prompt is not.
+TEST_F(EmitArgsFlags, WeighPromptAndAnswer) {
+    const auto plan = [&](std::vector<std::string> more) {
+        more.insert(more.end(), {"--emit-args", "-o", "json"});
+        const ToolRun tool = run(planning(more));
+        EXPECT_EQ(tool.exit_code, 0) << tool.err;
+        return nlohmann::json::parse(tool.out, nullptr, false);
+    };
+    const auto usual = plan({});
+    EXPECT_EQ(usual["schema"], "pshard-static-args");
+    EXPECT_EQ(usual["version"], 1);
+    EXPECT_EQ(usual["prompt_tokens"], 2048);
+    EXPECT_EQ(usual["answer_tokens"], 128);
+    const auto prompts = plan({"-p", "4096", "-n", "1"});
+    const auto answers = plan({"-p", "1", "-n", "4000"});
+    EXPECT_EQ(answers["answer_tokens"], 4000);
+    EXPECT_GE(prompts["prompt_tokens_per_second"], answers["prompt_tokens_per_second"]);
+    EXPECT_GE(answers["answer_tokens_per_second"], prompts["answer_tokens_per_second"]);
+    EXPECT_NE(prompts["n_ubatch"], answers["n_ubatch"]);
+    // seconds = passes of a ubatch + answer passes of one token
+    const double ubatch = answers["n_ubatch"];
+    EXPECT_NEAR(answers["seconds"].get<double>(),
+                ubatch / answers["prompt_tokens_per_second"].get<double>() +
+                    4000 / answers["answer_tokens_per_second"].get<double>(),
+                1e-6 * answers["seconds"].get<double>());
+    EXPECT_EQ(run(planning({"--emit-args", "-p", "1,2"})).exit_code, 1);
+    EXPECT_EQ(run(planning({"--emit-args", "-o", "csv"})).exit_code, 1);
+    EXPECT_EQ(run(planning({"-p", "5"})).exit_code, 1);
+}
+
+// All sequences at once: the tier that holds a token of each.
+TEST_F(EmitArgsFlags, CountEverySequence) {
+    const ToolRun tool = run(planning({"-np", "3", "--emit-args", "-o", "json"}));
+    ASSERT_EQ(tool.exit_code, 0) << tool.err;
+    const auto plan = nlohmann::json::parse(tool.out);
+    EXPECT_EQ(plan["sequences"], 3);
+    EXPECT_EQ(plan["prompt_tokens"], 768);  // half of 4096 / 3, which llama.cpp rounds up to 1536
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,4 +1,5 @@
-// Runs llama-pshard-plan-params as a user would: through a shell, with an environment of its own.
+// Runs llama-pshard-plan-params, or another tool, as a user would: through a shell, with an
+// environment of its own.
 #pragma once
 
 #include <sys/wait.h>
@@ -60,7 +61,7 @@ protected:
     std::string command(const std::vector<std::string>& arguments) const {
         std::string text = fmt::format("cd {} && exec env -i PATH=\"$PATH\"", quoted(folder_));
         for (const auto& [name, value] : environment_) text += " " + quoted(name + "=" + value);
-        text += " " + quoted(PSHARD_TOOL_PATH_PLAN_PARAMS);
+        text += " " + quoted(tool_);
         for (const std::string& argument : arguments) text += " " + quoted(argument);
         return text;
     }
@@ -85,6 +86,7 @@ protected:
         return model_.string() + ".tensor_overrides.pshard_registry";
     }
 
+    std::string tool_ = PSHARD_TOOL_PATH_PLAN_PARAMS;
     std::filesystem::path folder_;
     std::filesystem::path model_;
     std::map<std::string, std::string> environment_;

@@ -4,13 +4,12 @@
 #include <string>
 
 #include "base/result.h"
-#include "plan_params/options.h"
+#include "plan_flags/options.h"
 
 namespace pshard::tool {
 
-// Exit codes of the program.
+// Exit codes of the program, besides kFailed (common/output.h): bad input, nothing was written.
 inline constexpr int kPlanned = 0;   // a plan was made, and written where asked
-inline constexpr int kFailed = 1;    // bad input: nothing was written
 inline constexpr int kDeclined = 2;  // refused by name, or no tier is viable: nothing was written
 
 struct Outcome {

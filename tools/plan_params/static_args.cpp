@@ -6,12 +6,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "common/log.h"
-#include "plan_params/budget.h"
-#include "plan_params/jobs.h"
-#include "plan_params/machine.h"
-#include "plan_params/model_source.h"
+#include "plan_flags/bench_contexts.h"
+#include "planning/budget.h"
+#include "planning/jobs.h"
+#include "planning/machine.h"
+#include "planning/model_source.h"
 #include "search/evaluator.h"
 #include "strategy/propose.h"
 #include "strategy/stock_args.h"
@@ -19,10 +21,17 @@
 namespace pshard::tool {
 namespace {
 
-constexpr std::uint32_t kGeneratedTokens = 128;
+constexpr std::uint32_t kAnswer = 128;
 constexpr std::uint32_t kSmallestUbatch = 512;
 constexpr std::uint32_t kLongestPrompt = 4096;
 constexpr std::uint32_t kStockBatch = 2048;
+
+// What plans are compared by: tokens of a sequence, which all have the same.
+struct Work {
+    std::uint32_t prompt = 0;
+    std::uint32_t answer = kAnswer;
+    std::uint32_t sequences = 1;
+};
 
 // A plan that stock can run, and what it is expected to take.
 struct StaticPlan {
@@ -32,16 +41,38 @@ struct StaticPlan {
     std::uint32_t n_ubatch = 0;
     bool op_offload = true;
 
-    std::optional<Seconds> seconds(std::uint32_t n_prompt) const {
+    std::optional<Seconds> seconds(const Work& work) const {
         if (!prompt.prediction || !generation) return std::nullopt;
-        const double passes = std::max(1.0, double(n_prompt) / n_ubatch);
-        return passes * prompt.prediction->pass_seconds +
-               kGeneratedTokens * generation->pass_seconds;
+        const double passes = std::max(1.0, double(work.prompt) * work.sequences / n_ubatch);
+        return passes * prompt.prediction->pass_seconds + work.answer * generation->pass_seconds;
     }
 };
 
-std::uint32_t prompt_tokens(std::uint32_t n_ctx) {
-    return std::min(n_ctx, std::clamp(n_ctx / 2, kSmallestUbatch, kLongestPrompt));
+// The one number of a list of llama-bench's; nullopt: nothing was given.
+Result<std::optional<std::uint32_t>> one_number(const char* flag, const std::string& text) {
+    std::optional<std::uint32_t> number;
+    if (text.empty()) return number;
+    const Result<std::vector<std::uint32_t>> values = read_ranges(text);
+    if (!values) return values.error();
+    if (values.value().size() != 1 || values.value().front() == 0) {
+        return Error{
+            fmt::format("{} {}: --emit-args wants one number of tokens above 0", flag, text), {}};
+    }
+    return std::optional(values.value().front());
+}
+
+Result<Work> work_of(const Options& options, const ContextSpec& context) {
+    const auto prompt = one_number("-p", options.bench.prompts);
+    const auto answer = one_number("-n", options.bench.generations);
+    if (!prompt) return prompt.error();
+    if (!answer) return answer.error();
+    const std::uint32_t n_ctx = tokens_per_sequence(context);
+    const std::uint32_t usual = std::clamp(n_ctx / 2, kSmallestUbatch, kLongestPrompt);
+    Work work;
+    work.prompt = std::min(n_ctx, prompt.value().value_or(usual));
+    work.answer = answer.value().value_or(kAnswer);
+    work.sequences = context.n_seq_max;
+    return work;
 }
 
 // llama.cpp's -b, which holds every ubatch: as given, else its default.
@@ -49,9 +80,9 @@ std::uint32_t batch_tokens(const Options& options, std::uint32_t n_ubatch) {
     return options.context.n_batch.value_or(std::max(kStockBatch, n_ubatch));
 }
 
-std::vector<std::uint32_t> ubatches(const Options& options, const Job& job) {
-    const std::uint32_t most =
-        std::min(prompt_tokens(job.context.n_ctx), batch_tokens(options, job.tiers.back()));
+std::vector<std::uint32_t> ubatches(const Options& options, const Job& job, const Work& work) {
+    const std::uint32_t all = std::min(work.prompt * work.sequences, job.context.n_ctx);
+    const std::uint32_t most = std::min(all, batch_tokens(options, job.tiers.back()));
     std::vector<std::uint32_t> sizes;
     for (const std::uint32_t tier : job.tiers) {
         if (tier >= kSmallestUbatch && tier <= most) sizes.push_back(tier);
@@ -109,9 +140,9 @@ private:
 };
 
 // Faster for the prompt and the answer together; unpriced, by what is kept on the GPU.
-bool is_better(const StaticPlan& a, const StaticPlan& b, std::uint32_t n_prompt) {
-    const auto seconds_a = a.seconds(n_prompt);
-    const auto seconds_b = b.seconds(n_prompt);
+bool is_better(const StaticPlan& a, const StaticPlan& b, const Work& work) {
+    const auto seconds_a = a.seconds(work);
+    const auto seconds_b = b.seconds(work);
     if (seconds_a && seconds_b) return *seconds_a < *seconds_b;
     return better(a.prompt, b.prompt);
 }
@@ -146,7 +177,36 @@ std::string args_text(const StaticPlan& plan,
     return text + "\n";
 }
 
-void log_choice(const StaticPlan& plan, std::uint32_t n_prompt) {
+// The same and what it comes to, for programs: docs/cli/llama-pshard-plan-params.md.
+std::string json_text(const StaticPlan& plan,
+                      const Inventory& inventory,
+                      const Options& options,
+                      const Work& work) {
+    using Json = nlohmann::ordered_json;
+    const auto rate = [](const std::optional<Prediction>& prediction) {
+        return prediction ? Json(prediction->tokens_per_second) : Json(nullptr);
+    };
+    const std::optional<Seconds> seconds = plan.seconds(work);
+    const Json json = {{"schema", "pshard-static-args"},
+                       {"version", 1},
+                       {"n_gpu_layers", plan.args.n_gpu_layers},
+                       {"cpu_patterns", plan.args.cpu_patterns},
+                       {"op_offload", plan.op_offload},
+                       {"n_batch", batch_tokens(options, plan.n_ubatch)},
+                       {"n_ubatch", plan.n_ubatch},
+                       {"device_bytes", plan.prompt.memory.device.total()},
+                       {"strategy", strategy_name(plan.prompt.choice.strategy)},
+                       {"flash_attention", inventory.flash_attention},
+                       {"prompt_tokens", work.prompt},
+                       {"answer_tokens", work.answer},
+                       {"sequences", work.sequences},
+                       {"prompt_tokens_per_second", rate(plan.prompt.prediction)},
+                       {"answer_tokens_per_second", rate(plan.generation)},
+                       {"seconds", seconds ? Json(*seconds) : Json(nullptr)}};
+    return json.dump(2) + "\n";
+}
+
+void log_choice(const StaticPlan& plan, const Work& work) {
     const DeviceUse& use = plan.prompt.memory.device;
     std::string text = fmt::format(
         "{}, ubatches of {}: {:.1f} MiB of the GPU, weights {:.1f}, KV and state {:.1f}, scratch "
@@ -157,7 +217,7 @@ void log_choice(const StaticPlan& plan, std::uint32_t n_prompt) {
         in_mib(use.weights),
         in_mib(use.states),
         in_mib(use.scratch));
-    if (const auto seconds = plan.seconds(n_prompt)) {
+    if (const auto seconds = plan.seconds(work)) {
         text += fmt::format(
             "; prompt {:.0f} t/s, generation {:.2f} t/s at depth {}, {:.1f} s for "
             "{} and {} tokens",
@@ -165,17 +225,19 @@ void log_choice(const StaticPlan& plan, std::uint32_t n_prompt) {
             plan.generation->tokens_per_second,
             plan.generation->depth_tokens,
             *seconds,
-            n_prompt,
-            kGeneratedTokens);
+            work.prompt,
+            work.answer);
     }
     log_line(text);
 }
 
 Result<Inventory> capture_ubatch(const Options& options, const Job& job, std::uint32_t n_ubatch) {
-    CaptureWish wish{options.model, job.context, {1}, options.device, options.mtp};
+    const auto tier = std::lower_bound(job.tiers.begin(), job.tiers.end(), job.context.n_seq_max);
+    const std::uint32_t one_each = std::min(tier == job.tiers.end() ? n_ubatch : *tier, n_ubatch);
+    CaptureWish wish{options.model, job.context, {one_each}, options.device, options.mtp};
     wish.context.n_ubatch = n_ubatch;
     wish.context.n_batch = n_ubatch;
-    if (n_ubatch > 1) wish.tiers.push_back(n_ubatch);
+    if (n_ubatch > one_each) wish.tiers.push_back(n_ubatch);
     return capture_in_child(wish);
 }
 
@@ -188,10 +250,11 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
         return Outcome{kDeclined, "", refusal->reason, ""};
     }
     const BudgetUse& use = std::get<BudgetUse>(budget.value());
-    const std::uint32_t n_prompt = prompt_tokens(job.context.n_ctx);
+    const Result<Work> work = work_of(options, job.context);
+    if (!work) return work.error();
     std::optional<StaticPlan> best;
     Inventory best_inventory;
-    for (const std::uint32_t n_ubatch : ubatches(options, job)) {
+    for (const std::uint32_t n_ubatch : ubatches(options, job, work.value())) {
         const Result<Inventory> inventory = capture_ubatch(options, job, n_ubatch);
         if (!inventory) return inventory.error();
         const SlowNotice notice("planning");
@@ -202,13 +265,16 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
                               host_limits(options, machine),
                               std::nullopt};
         for (StaticPlan& plan : StaticSearch(problem).run()) {
-            if (best && !is_better(plan, *best, n_prompt)) continue;
+            if (best && !is_better(plan, *best, work.value())) continue;
             best = std::move(plan);
             best_inventory = inventory.value();
         }
     }
     if (!best) return Outcome{kDeclined, "", "no static plan fits this budget", ""};
-    log_choice(*best, n_prompt);
+    if (options.format == OutputFormat::Json) {
+        return Outcome{kPlanned, json_text(*best, best_inventory, options, work.value()), "", ""};
+    }
+    log_choice(*best, work.value());
     return Outcome{kPlanned, args_text(*best, best_inventory, options, machine), "", ""};
 }
 

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "common/folders.h"
+
 namespace pshard::tool {
 
-void load_backends() { load_ggml_backends(PSHARD_LLAMA_BIN_DIR); }
+void load_backends() { load_ggml_backends(ggml_folder()); }
 
 std::string device_list(bool json) {
     std::string text;

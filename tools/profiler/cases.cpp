@@ -6,6 +6,7 @@
 #include "base/atomic_file.h"
 #include "capture/capture.h"
 #include "common/child.h"
+#include "common/folders.h"
 #include "inventory/inventory_text.h"
 #include "probe/op_lists.h"
 #include "profiler/measure.h"
@@ -33,7 +34,7 @@ Result<std::string> capture_text(const ProfilerOptions& options) {
     request.context.n_ubatch = request.tiers.back();
     request.context.n_batch = request.tiers.back();
     request.context.flash_attention = FlashAttention::On;
-    request.backend_dir = PSHARD_LLAMA_BIN_DIR;
+    request.backend_dir = ggml_folder();
     const Result<Inventory> inventory = capture_inventory(request);
     if (!inventory) return inventory.error();
     return to_text(inventory.value());

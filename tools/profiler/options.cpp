@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/manual.h"
 #include "machine/identity.h"
 
 namespace pshard::tool {
@@ -20,28 +21,53 @@ int default_threads() {
     return std::min(physical_cores().value_or(threads), threads);
 }
 
+std::string profiler_manual(Side side, const CLI::App& app) {
+    const bool cpu = side == Side::Cpu;
+    const std::string file = cpu ? "cpu_profile.txt" : "gpu_profile.txt";
+    Manual manual;
+    manual.name = program_of(side);
+    manual.purpose = cpu ? "measures the CPU, its memory and the link to the GPU"
+                         : "measures a GPU, and the link to it where no CPU profile has it";
+    manual.synopsis = {manual.name + " [FLAG]..."};
+    manual.description = {
+        fmt::format("Times llama.cpp's kernels on ggml's own backends and writes {} for "
+                    "llama-pshard-plan-params. Let nothing else run meanwhile.",
+                    file)};
+    manual.options = option_groups(app);
+    manual.environment = {
+        {"GGML_BACKEND_PATH", "a backend that ggml does not find by itself, as libggml-cuda.so"}};
+    manual.files = {{file, "what was measured (--output)"}};
+    manual.exit_status = {{"0", "measured and written"},
+                          {"1", "an error; the file is as it was"},
+                          {"130", "stopped by Ctrl-C or SIGTERM; the file is as it was"}};
+    manual.examples = {{manual.name, "measures what tells most, in a minute"},
+                       {manual.name + " --full", "measures all types, shapes and batches"}};
+    manual.see_also = fmt::format("{}(1), llama-pshard-plan-params(1), llama-pshard-run(1)",
+                                  program_of(cpu ? Side::Gpu : Side::Cpu));
+    return manual_text(manual);
+}
+
 class ProfilerFlags {
 public:
     explicit ProfilerFlags(Side side) {
         options_.side = side;
         options_.output = side == Side::Cpu ? "cpu_profile.txt" : "gpu_profile.txt";
         options_.n_threads = default_threads();
-        app_.description(
-            side == Side::Cpu
-                ? "Measures the CPU, its memory and the link to the GPU, on ggml's own "
-                  "backends, and writes cpu_profile.txt for llama-pshard-plan-params."
-                : "Measures the GPU on ggml's own backend and writes gpu_profile.txt "
-                  "for llama-pshard-plan-params.");
-        app_.footer("Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C: the old file stays.");
+        app_.set_version_flag("--version", PSHARD_VERSION);
+        app_.option_defaults()->group("What to measure");
         add_what();
+        app_.option_defaults()->group("How");
         add_how();
     }
 
     std::variant<ProfilerOptions, ProfilerExit> read(int argc, const char* const* argv) {
         try {
             app_.parse(argc, argv);
+        } catch (const CLI::CallForVersion&) {
+            return ProfilerExit{0,
+                                fmt::format("{} {}\n", program_of(options_.side), PSHARD_VERSION)};
         } catch (const CLI::CallForHelp&) {
-            return ProfilerExit{0, app_.help()};
+            return ProfilerExit{0, profiler_manual(options_.side, app_)};
         } catch (const CLI::ParseError& error) {
             return ProfilerExit{1, error.what()};
         }
@@ -94,6 +120,10 @@ private:
 };
 
 }  // namespace
+
+const char* program_of(Side side) {
+    return side == Side::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
+}
 
 std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(Side side,
                                                                   int argc,

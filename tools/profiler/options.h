@@ -11,7 +11,9 @@
 
 namespace pshard::tool {
 
-enum class Side : std::uint8_t { Cpu, Gpu };  // llama-profiler-cpu, llama-profiler-gpu
+enum class Side : std::uint8_t { Cpu, Gpu };
+
+const char* program_of(Side side);  // "llama-profiler-cpu", "llama-profiler-gpu"
 
 struct ProfilerOptions {
     Side side = Side::Cpu;

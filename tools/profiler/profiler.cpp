@@ -35,10 +35,6 @@ int print(const std::string& text) {
     return written ? 0 : fail("cannot write to stdout");
 }
 
-const char* program_of(Side side) {
-    return side == Side::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
-}
-
 void add_provenance(const ProfilerOptions& options, MachineProfile& profile) {
     profile.source =
         fmt::format("{} {} {}", program_of(options.side), PSHARD_VERSION, options.command);

@@ -1,0 +1,224 @@
+#include "explain/explanation.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "plan/step_labels.h"
+#include "report/words.h"
+#include "strategy/expand.h"
+
+namespace pshard {
+namespace {
+
+constexpr std::uint32_t kDepths = 9;  // of the curve
+
+std::vector<TierPlan> tiers_of(const PlanReport& report) {
+    if (!report.plan.tiers.empty()) return report.plan.tiers;
+    std::vector<TierPlan> tiers;
+    const Problem problem = problem_of(report);
+    for (const Graph& graph : report.inventory.graphs) tiers.push_back(plan_tier(problem, graph));
+    return tiers;
+}
+
+// The lane of most bytes, by layer and side.
+std::vector<LayerLanes> layer_lanes(const Inventory& inventory, const Placement& placement) {
+    using Tally = std::array<std::array<Bytes, 4>, 2>;  // [side][lane]
+    std::vector<Tally> tallies(static_cast<std::size_t>(inventory.n_layers));
+    for (std::size_t w = 0; w < inventory.weights.size(); ++w) {
+        const Weight& weight = inventory.weights[w];
+        if (weight.layer < 0 || weight.layer >= inventory.n_layers) continue;
+        const std::size_t side = weight.side == Side::Ffn ? 1 : 0;
+        const auto lane = static_cast<std::size_t>(placement.weights[w]);
+        tallies[static_cast<std::size_t>(weight.layer)][side][lane] += weight.bytes;
+    }
+    const auto most = [](const std::array<Bytes, 4>& lanes) {
+        return static_cast<Lane>(std::max_element(lanes.begin(), lanes.end()) - lanes.begin());
+    };
+    std::vector<LayerLanes> layers;
+    for (const Tally& tally : tallies) {
+        const bool one_side =
+            std::all_of(tally[1].begin(), tally[1].end(), [](Bytes bytes) { return bytes == 0; });
+        layers.push_back({most(tally[0]), most(tally[one_side ? 0 : 1])});
+    }
+    return layers;
+}
+
+std::vector<DepthRate> depth_rates(Evaluator& evaluator,
+                                   const Candidate& winner,
+                                   std::uint32_t deepest) {
+    std::vector<DepthRate> rates;
+    for (std::uint32_t i = 0; i < kDepths; ++i) {
+        const auto depth = static_cast<std::uint32_t>(std::uint64_t{deepest} * i / (kDepths - 1));
+        const bool again = !rates.empty() && rates.back().depth_tokens == depth;
+        const auto prediction = again ? std::nullopt : evaluator.predict_at(winner, depth);
+        if (prediction) rates.push_back({depth, prediction->tokens_per_second});
+    }
+    return rates;
+}
+
+TracedPass predicted_pass(const PlanReport& report,
+                          const Graph& graph,
+                          const Candidate& winner,
+                          TierDetail detail) {
+    TracedPass pass;
+    pass.n_tokens = graph.n_tokens;
+    pass.tier_tokens = graph.n_tokens;
+    pass.plan =
+        fmt::format("{}, {}", strategy_name(winner.choice.strategy), choice_text(winner.choice));
+    for (const StepLabel& label :
+         label_steps(report.inventory, graph, detail.cut, detail.schedule)) {
+        pass.names.push_back(label.name);
+        pass.bytes.push_back(label.bytes);
+    }
+    pass.schedule = std::move(detail.schedule);
+    if (detail.timeline) pass.timeline = std::move(*detail.timeline);
+    return pass;
+}
+
+ExplainedTier explain_tier(const PlanReport& report, TierPlan plan) {
+    ExplainedTier tier;
+    tier.plan = std::move(plan);
+    const Graph& graph = *graph_of_tier(report.inventory, tier.plan.n_tokens);
+    const Problem problem = problem_of(report);
+    tier.bound = lower_bound(problem, graph, Overlap::Any);
+    tier.bound_in_order = lower_bound(problem, graph, Overlap::InOrder);
+    const Candidate* winner = tier.plan.winner();
+    if (winner == nullptr) return tier;
+    Evaluator evaluator(problem, graph);
+    TierDetail detail = evaluator.detail(*winner);
+    tier.layers = layer_lanes(report.inventory, detail.placement);
+    tier.depths = depth_rates(evaluator, *winner, full_depth(report.inventory, graph));
+    tier.pass = predicted_pass(report, graph, *winner, std::move(detail));
+    return tier;
+}
+
+std::string kind_of(const Step& step) {
+    if (std::holds_alternative<Load>(step.what)) return "load";
+    return std::holds_alternative<Store>(step.what) ? "store" : "compute";
+}
+
+const ExplainedTier* tier_of(const Explanation& explanation, std::uint32_t n_tokens) {
+    for (const ExplainedTier& tier : explanation.tiers) {
+        if (tier.plan.n_tokens == n_tokens) return &tier;
+    }
+    return nullptr;
+}
+
+// What a lane does, in words and in order.
+std::vector<std::string> steps_of(const ShownPass& pass, ScheduleLane lane) {
+    std::vector<std::string> steps;
+    for (const ShownStep& step : pass.steps) {
+        if (step.lane == lane) steps.push_back(step.kind + " " + step.name);
+    }
+    return steps;
+}
+
+// The embeddings of the tokens are the first that the CPU does in a planned graph; llama.cpp keeps
+// them for its own CPU backend, so that a run has not seen them.
+bool does_the_same(const ShownPass& measured, const ShownPass& predicted) {
+    for (int i = 0; i < kScheduleLanes; ++i) {
+        const auto lane = static_cast<ScheduleLane>(i);
+        const std::vector<std::string> done = steps_of(measured, lane);
+        std::vector<std::string> planned = steps_of(predicted, lane);
+        const bool embeds = lane == ScheduleLane::Cpu && planned.size() == done.size() + 1;
+        if (embeds) planned.erase(planned.begin());
+        if (done != planned) return false;
+    }
+    return true;
+}
+
+// Of passes by one tier, at least one.
+MeasuredTier measured_tier(std::vector<const TracedPass*> passes, const Explanation& explanation) {
+    std::sort(passes.begin(), passes.end(), [](const TracedPass* a, const TracedPass* b) {
+        return a->timeline.end < b->timeline.end;
+    });
+    const TracedPass& median = *passes[passes.size() / 2];
+    MeasuredTier tier;
+    tier.tier_tokens = median.tier_tokens;
+    tier.n_passes = passes.size();
+    tier.n_tokens = median.n_tokens;
+    tier.median_seconds = median.timeline.end;
+    tier.pass = shown(median);
+    const ExplainedTier* predicted = tier_of(explanation, median.tier_tokens);
+    if (predicted == nullptr || predicted->plan.winner() == nullptr) return tier;
+    tier.same_schedule = does_the_same(tier.pass, shown(predicted->pass));
+    const auto& prediction = predicted->plan.winner()->prediction;
+    if (prediction) tier.predicted_seconds = prediction->pass_seconds;
+    return tier;
+}
+
+}  // namespace
+
+std::optional<double> ExplainedTier::reached(const std::optional<LowerBound>& of) const {
+    const Candidate* winner = plan.winner();
+    if (!of || winner == nullptr || !winner->prediction) return std::nullopt;
+    return of->seconds / winner->prediction->pass_seconds;
+}
+
+ShownPass shown(const TracedPass& pass) {
+    ShownPass out;
+    out.end = pass.timeline.end;
+    for (const Interval& interval : pass.timeline.intervals) {
+        const auto i = static_cast<std::size_t>(interval.step);
+        const Step& step = pass.schedule.steps[i];
+        out.steps.push_back(
+            {step.lane, kind_of(step), pass.names[i], interval.begin, interval.end, pass.bytes[i]});
+    }
+    for (std::size_t lane = 0; lane < out.busy.size(); ++lane) {
+        out.busy[lane] =
+            busy_seconds(pass.timeline, pass.schedule, static_cast<ScheduleLane>(lane));
+    }
+    return out;
+}
+
+Explanation explain_plan(const PlanReport& report) {
+    Explanation explanation{report, {}, {}, {}, std::nullopt};
+    for (TierPlan& plan : tiers_of(report)) {
+        explanation.tiers.push_back(explain_tier(report, std::move(plan)));
+    }
+    return explanation;
+}
+
+Scenario plan_again(const PlanReport& report, std::string name, const Problem& problem) {
+    Scenario scenario;
+    scenario.name = std::move(name);
+    scenario.budget = problem.budget;
+    for (const Graph& graph : report.inventory.graphs) {
+        const TierPlan tier = plan_tier(problem, graph);
+        const Candidate* winner = tier.winner();
+        const bool priced = winner != nullptr && winner->prediction;
+        scenario.rates.push_back(priced ? winner->prediction->tokens_per_second : 0);
+        scenario.plans.emplace_back(winner != nullptr ? strategy_name(winner->choice.strategy)
+                                                      : std::string_view());
+    }
+    return scenario;
+}
+
+std::vector<Scenario> sweep(const PlanReport& report, int n) {
+    Bytes most = 0;
+    for (const Graph& graph : report.inventory.graphs) {
+        most = std::max(most, all_resident_bytes(report.inventory, graph));
+    }
+    std::vector<Scenario> scenarios;
+    for (int i = 1; i <= n; ++i) {
+        Problem problem = problem_of(report);
+        problem.budget = most / static_cast<Bytes>(n) * static_cast<Bytes>(i);
+        if (i == n) problem.budget = most;
+        scenarios.push_back(
+            plan_again(report, fmt::format("{} MiB", mib_text(problem.budget)), problem));
+    }
+    return scenarios;
+}
+
+Measured compare(const Trace& trace, const Explanation& explanation) {
+    std::map<std::uint32_t, std::vector<const TracedPass*>> by_tier;
+    for (const TracedPass& pass : trace.passes) by_tier[pass.tier_tokens].push_back(&pass);
+    Measured measured{trace.program, trace.device, trace.model, {}};
+    for (auto& [tokens, passes] : by_tier) {
+        measured.tiers.push_back(measured_tier(std::move(passes), explanation));
+    }
+    return measured;
+}
+
+}  // namespace pshard

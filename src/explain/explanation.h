@@ -1,0 +1,125 @@
+// Why a plan is what it is, how good it can get, and what would make it better: as plain values.
+//
+//   explain_plan    tiers, their lanes step by step, their lower bounds, rates by depth
+//   plan_again      the same model on a changed machine, really planned
+//   sweep           rates by budget
+//   compare         what was measured (a trace) against what was predicted
+//
+// The texts are in explain/forms.h.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "explain/lower_bound.h"
+#include "report/report.h"
+#include "trace/trace.h"
+
+namespace pshard {
+
+// A step that ran, of a predicted or measured pass.
+struct ShownStep {
+    ScheduleLane lane = ScheduleLane::Gpu;
+    std::string kind;  // "load", "compute", "store"
+    std::string name;  // plan/step_labels.h
+    Seconds begin = 0;
+    Seconds end = 0;
+    Bytes bytes = 0;
+
+    bool operator==(const ShownStep&) const = default;
+};
+
+struct ShownPass {
+    std::vector<ShownStep> steps;
+    Seconds end = 0;
+    std::array<Seconds, kScheduleLanes> busy{};  // by ScheduleLane
+
+    bool operator==(const ShownPass&) const = default;
+};
+
+ShownPass shown(const TracedPass& pass);
+
+// Where a layer's two sides lie in a tier: the lane that holds most bytes of each.
+struct LayerLanes {
+    Lane attention = Lane::Gpu;
+    Lane ffn = Lane::Gpu;
+
+    bool operator==(const LayerLanes&) const = default;
+};
+
+struct DepthRate {
+    std::uint32_t depth_tokens = 0;
+    double tokens_per_second = 0;
+
+    bool operator==(const DepthRate&) const = default;
+};
+
+struct ExplainedTier {
+    TierPlan plan;
+    std::vector<LayerLanes> layers;            // by layer
+    TracedPass pass;                           // predicted, from a cold start; empty: no profile
+    std::optional<LowerBound> bound;           // Overlap::Any
+    std::optional<LowerBound> bound_in_order;  // Overlap::InOrder
+    std::vector<DepthRate> depths;             // of the winner, from an empty to a full cache
+
+    // The share of the bound in the predicted time, 0 to 1; nullopt without either.
+    [[nodiscard]] std::optional<double> reached(const std::optional<LowerBound>& of) const;
+};
+
+// The rates of one machine or budget, by tier as the explained plan has them.
+struct Scenario {
+    std::string name;    // "1 GiB more VRAM"
+    std::string remark;  // why it is not there, if it is not; else what was changed
+    Bytes budget = 0;
+    std::vector<double> rates;       // tokens per second; 0: no plan. Empty: not planned
+    std::vector<std::string> plans;  // by tier: the strategy's name; empty without a plan
+
+    bool operator==(const Scenario&) const = default;
+};
+
+// Passes of a trace that ran by one tier.
+struct MeasuredTier {
+    std::uint32_t tier_tokens = 0;
+    std::size_t n_passes = 0;
+    std::uint32_t n_tokens = 0;  // of the pass that is shown
+    Seconds median_seconds = 0;  // of a pass, from its begin to the end of its last step
+    ShownPass pass;              // the one with that time
+    bool same_schedule = false;  // each lane did what was predicted, step by step
+    std::optional<Seconds> predicted_seconds;  // nullopt: no such tier, or no profile
+
+    bool operator==(const MeasuredTier&) const = default;
+};
+
+struct Measured {
+    std::string program;
+    std::string device;
+    std::string model;
+    std::vector<MeasuredTier> tiers;  // ascending tier_tokens
+
+    bool operator==(const Measured&) const = default;
+};
+
+struct Explanation {
+    const PlanReport& report;
+    std::vector<ExplainedTier> tiers;
+    std::vector<Scenario> changes;  // what more would bring, and what was asked for
+    std::vector<Scenario> budgets;  // ascending; empty: not asked for
+    std::optional<Measured> measured;
+};
+
+// `report` must outlive the explanation. Where stock holds everything, its tiers are planned all
+// the same, so that there is something to explain.
+Explanation explain_plan(const PlanReport& report);
+
+// All tiers of the report's model with another machine or budget.
+Scenario plan_again(const PlanReport& report, std::string name, const Problem& problem);
+
+// `n` budgets in even steps up to what holds the whole model at every tier.
+std::vector<Scenario> sweep(const PlanReport& report, int n);
+
+Measured compare(const Trace& trace, const Explanation& explanation);
+
+}  // namespace pshard

@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include "explain/forms.h"
+
+namespace pshard {
+namespace {
+
+// As spreadsheets read it: quoted where it must be.
+std::string cell(std::string_view text) {
+    if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + "\"";
+}
+
+class Lines {
+public:
+    void add(std::string_view table,
+             std::uint32_t tokens,
+             std::string_view name,
+             std::string_view figure,
+             double value) {
+        text_ += fmt::format("{},{},{},{},{}\n", table, tokens, cell(name), figure, value);
+    }
+
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_ = "table,tokens,name,figure,value\n";
+};
+
+void add_pass(Lines& lines, std::string_view table, std::uint32_t tokens, const ShownPass& pass) {
+    for (std::size_t i = 0; i < pass.busy.size(); ++i) {
+        const std::string_view lane = lane_name(static_cast<ScheduleLane>(i));
+        lines.add(table, tokens, lane, "busy_seconds", pass.busy[i]);
+    }
+}
+
+void add_tier(Lines& lines, const ExplainedTier& tier) {
+    const std::uint32_t tokens = tier.plan.n_tokens;
+    const auto add_bound = [&](std::string_view name, const std::optional<LowerBound>& bound) {
+        if (bound) lines.add("lower_bound", tokens, name, "seconds", bound->seconds);
+    };
+    add_bound("any_order", tier.bound);
+    add_bound("in_order", tier.bound_in_order);
+    const Candidate* winner = tier.plan.winner();
+    if (winner == nullptr) return;
+    const std::string_view name = strategy_name(winner->choice.strategy);
+    if (winner->prediction) {
+        lines.add("tier", tokens, name, "tokens_per_second", winner->prediction->tokens_per_second);
+        lines.add("tier", tokens, name, "pass_seconds", winner->prediction->pass_seconds);
+    }
+    const MemoryUse& memory = winner->memory;
+    lines.add("tier", tokens, name, "device_bytes", static_cast<double>(memory.device.total()));
+    lines.add("tier", tokens, name, "host_bytes", static_cast<double>(memory.host.total()));
+    add_pass(lines, "lane", tokens, shown(tier.pass));
+    for (const DepthRate& rate : tier.depths) {
+        lines.add("depth",
+                  tokens,
+                  fmt::format("{}", rate.depth_tokens),
+                  "tokens_per_second",
+                  rate.tokens_per_second);
+    }
+}
+
+void add_scenario(Lines& lines,
+                  std::string_view table,
+                  const Explanation& explanation,
+                  const Scenario& scenario) {
+    for (std::size_t i = 0; i < scenario.rates.size(); ++i) {
+        const std::uint32_t tokens = explanation.report.inventory.graphs[i].n_tokens;
+        lines.add(table, tokens, scenario.name, "tokens_per_second", scenario.rates[i]);
+    }
+}
+
+}  // namespace
+
+std::string explanation_csv(const Explanation& explanation) {
+    Lines lines;
+    for (const ExplainedTier& tier : explanation.tiers) add_tier(lines, tier);
+    for (const Scenario& change : explanation.changes) {
+        add_scenario(lines, "change", explanation, change);
+    }
+    for (const Scenario& budget : explanation.budgets) {
+        add_scenario(lines, "budget", explanation, budget);
+    }
+    if (!explanation.measured) return lines.take();
+    for (const MeasuredTier& tier : explanation.measured->tiers) {
+        lines.add("measured", tier.tier_tokens, "median", "pass_seconds", tier.median_seconds);
+        add_pass(lines, "measured_lane", tier.tier_tokens, tier.pass);
+    }
+    return lines.take();
+}
+
+}  // namespace pshard

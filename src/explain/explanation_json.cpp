@@ -1,0 +1,127 @@
+// The machine-readable form: told in docs/cli/llama-pshard-explain.md. kVersion is raised when a
+// field changes its meaning.
+#include <nlohmann/json.hpp>
+
+#include "explain/forms.h"
+
+namespace pshard {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kSchema = "pshard-explain";
+constexpr int kVersion = 1;
+
+Json bound_json(const ExplainedTier& tier, const std::optional<LowerBound>& bound) {
+    if (!bound) return nullptr;
+    const auto reached = tier.reached(bound);
+    return {{"seconds", bound->seconds},
+            {"tokens_per_second", tier.plan.n_tokens / bound->seconds},
+            {"reached", reached ? Json(*reached) : Json(nullptr)},
+            {"prices",
+             {{"first", bound->prices.first},
+              {"second", bound->prices.second},
+              {"link", bound->prices.link},
+              {"vram_seconds_per_gib", bound->prices.vram * static_cast<double>(kGiB)}}}};
+}
+
+std::string_view lane_word(Lane lane) {
+    if (is_streamed(lane)) return "streamed";
+    return lane == Lane::Gpu ? "gpu" : "cpu";
+}
+
+Json layers_json(const std::vector<LayerLanes>& layers) {
+    Json json = Json::array();
+    for (const LayerLanes& layer : layers) {
+        json.push_back({lane_word(layer.attention), lane_word(layer.ffn)});
+    }
+    return json;
+}
+
+Json pass_json(const ShownPass& pass) {
+    if (pass.steps.empty()) return nullptr;
+    Json busy = Json::object();
+    for (std::size_t i = 0; i < pass.busy.size(); ++i) {
+        busy[std::string(lane_name(static_cast<ScheduleLane>(i)))] = pass.busy[i];
+    }
+    Json steps = Json::array();
+    for (const ShownStep& step : pass.steps) {
+        steps.push_back({{"lane", lane_name(step.lane)},
+                         {"kind", step.kind},
+                         {"name", step.name},
+                         {"begin_seconds", step.begin},
+                         {"end_seconds", step.end},
+                         {"bytes", step.bytes}});
+    }
+    return {{"end_seconds", pass.end}, {"busy_seconds", busy}, {"steps", std::move(steps)}};
+}
+
+Json tier_json(const ExplainedTier& tier) {
+    const Candidate* winner = tier.plan.winner();
+    const bool priced = winner != nullptr && winner->prediction;
+    Json depths = Json::array();
+    for (const DepthRate& rate : tier.depths) {
+        depths.push_back(
+            {{"depth_tokens", rate.depth_tokens}, {"tokens_per_second", rate.tokens_per_second}});
+    }
+    return {
+        {"tokens", tier.plan.n_tokens},
+        {"strategy", winner != nullptr ? Json(strategy_name(winner->choice.strategy)) : Json()},
+        {"tokens_per_second", priced ? Json(winner->prediction->tokens_per_second) : Json(nullptr)},
+        {"pass_seconds", priced ? Json(winner->prediction->pass_seconds) : Json(nullptr)},
+        {"bound_by", priced ? Json(bound_name(winner->prediction->bound_by)) : Json(nullptr)},
+        {"lower_bound",
+         {{"any_order", bound_json(tier, tier.bound)},
+          {"in_order", bound_json(tier, tier.bound_in_order)}}},
+        {"layers", layers_json(tier.layers)},
+        {"depths", std::move(depths)},
+        {"pass", pass_json(shown(tier.pass))}};
+}
+
+Json scenarios_json(const std::vector<Scenario>& scenarios) {
+    Json json = Json::array();
+    for (const Scenario& scenario : scenarios) {
+        json.push_back({{"name", scenario.name},
+                        {"remark", scenario.remark},
+                        {"budget_bytes", scenario.budget},
+                        {"tokens_per_second", scenario.rates},
+                        {"strategies", scenario.plans}});
+    }
+    return json;
+}
+
+Json measured_json(const std::optional<Measured>& measured) {
+    if (!measured) return nullptr;
+    Json tiers = Json::array();
+    for (const MeasuredTier& tier : measured->tiers) {
+        const auto& predicted = tier.predicted_seconds;
+        tiers.push_back({{"tokens", tier.tier_tokens},
+                         {"passes", tier.n_passes},
+                         {"shown_tokens", tier.n_tokens},
+                         {"median_seconds", tier.median_seconds},
+                         {"predicted_seconds", predicted ? Json(*predicted) : Json(nullptr)},
+                         {"same_schedule", tier.same_schedule},
+                         {"pass", pass_json(tier.pass)}});
+    }
+    return {{"program", measured->program},
+            {"device", measured->device},
+            {"model", measured->model},
+            {"tiers", std::move(tiers)}};
+}
+
+}  // namespace
+
+std::string explanation_json(const Explanation& explanation) {
+    Json tiers = Json::array();
+    for (const ExplainedTier& tier : explanation.tiers) tiers.push_back(tier_json(tier));
+    const Json json = {{"schema", kSchema},
+                       {"version", kVersion},
+                       {"plan", Json::parse(to_json_lines({explanation.report}))},
+                       {"tiers", std::move(tiers)},
+                       {"changes", scenarios_json(explanation.changes)},
+                       {"budgets", scenarios_json(explanation.budgets)},
+                       {"measured", measured_json(explanation.measured)}};
+    return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace pshard

@@ -1,0 +1,191 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "explain/forms.h"
+#include "report/words.h"
+
+namespace pshard {
+namespace {
+
+std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
+
+std::string milliseconds(Seconds seconds) {
+    return fmt::format("{:.{}f}", 1e3 * seconds, seconds < 0.01 ? 3 : 1);
+}
+
+// The lane whose price is highest (Overlap::Any): where a second less of work is worth most.
+std::string binding_lane(const Prices& prices) {
+    if (prices.first >= std::max(prices.second, prices.link)) return "GPU";
+    return prices.link >= prices.second ? "link" : "CPU";
+}
+
+std::string bound_text(const std::optional<LowerBound>& bound) {
+    return bound ? milliseconds(bound->seconds) : "-";
+}
+
+std::string reached_text(const std::optional<double>& reached) {
+    return reached ? percent(*reached) : "-";
+}
+
+Row bounds_row(const ExplainedTier& tier) {
+    const Candidate* winner = tier.plan.winner();
+    const bool priced = winner != nullptr && winner->prediction;
+    const ShownPass pass = shown(tier.pass);
+    const auto share = [&](ScheduleLane lane) {
+        if (!priced) return std::string("-");
+        return percent(pass.busy[static_cast<std::size_t>(lane)] /
+                       winner->prediction->pass_seconds);
+    };
+    return {std::to_string(tier.plan.n_tokens),
+            priced ? milliseconds(winner->prediction->pass_seconds) : "-",
+            share(ScheduleLane::Gpu),
+            share(ScheduleLane::Upload),
+            share(ScheduleLane::Download),
+            share(ScheduleLane::Cpu),
+            priced ? std::string(bound_name(winner->prediction->bound_by)) : "-",
+            bound_text(tier.bound_in_order),
+            reached_text(tier.reached(tier.bound_in_order)),
+            bound_text(tier.bound),
+            reached_text(tier.reached(tier.bound)),
+            tier.bound ? binding_lane(tier.bound->prices) : "-"};
+}
+
+std::string bounds_section(const Explanation& explanation) {
+    if (explanation.report.profile == nullptr) return "";
+    std::vector<Row> rows = {{"tokens",
+                              "pass ms",
+                              "GPU",
+                              "upload",
+                              "download",
+                              "CPU",
+                              "bound by",
+                              "in order ms",
+                              "reached",
+                              "any order ms",
+                              "reached",
+                              "binding"}};
+    for (const ExplainedTier& tier : explanation.tiers) rows.push_back(bounds_row(tier));
+    std::vector<bool> flush_right(rows[0].size(), true);
+    flush_right[6] = flush_right[11] = false;
+    return "\n## What bounds each tier, and how far it is from the best\n\n"
+           "The lanes' shares of a pass, then two times that no plan can beat. In order: GPU and "
+           "CPU take turns, as llama.cpp's graphs run. Any order: GPU, CPU and link side by side. "
+           "Both follow from the profile's rates: every node runs on one of the processors, and "
+           "what the GPU reads is resident or crosses the link; launches of stages, hand-overs, "
+           "scratch and slots are left out, so the rest to 100 % need not be reachable.\n\n" +
+           markdown_table(rows, flush_right);
+}
+
+std::string rate_cell(double rate, double before) {
+    if (rate <= 0) return "no plan";
+    const double gain = before > 0 ? 100 * (rate / before - 1) : 0;
+    if (before <= 0) return rate_text(rate);
+    return fmt::format("{} ({:+.0f} %)", rate_text(rate), std::abs(gain) < 0.5 ? 0 : gain);
+}
+
+// What each tier reaches now; 0 without a plan or prediction.
+std::vector<double> rates_now(const Explanation& explanation) {
+    std::vector<double> rates;
+    for (const ExplainedTier& tier : explanation.tiers) {
+        const Candidate* winner = tier.plan.winner();
+        const bool priced = winner != nullptr && winner->prediction;
+        rates.push_back(priced ? winner->prediction->tokens_per_second : 0);
+    }
+    return rates;
+}
+
+std::string scenarios_table(const Explanation& explanation,
+                            std::string_view head,
+                            const std::vector<Scenario>& scenarios,
+                            const std::vector<double>& before) {
+    std::vector<Row> rows = {{std::string(head)}};
+    for (const Graph& graph : explanation.report.inventory.graphs) {
+        rows[0].push_back(fmt::format("{} tok", graph.n_tokens));
+    }
+    for (const Scenario& scenario : scenarios) {
+        if (scenario.rates.empty()) continue;
+        Row& row = rows.emplace_back(1, scenario.name);
+        for (std::size_t i = 0; i < scenario.rates.size(); ++i) {
+            row.push_back(rate_cell(scenario.rates[i], before.empty() ? 0 : before[i]));
+        }
+    }
+    if (rows.size() == 1) return "";
+    std::vector<bool> flush_right(rows[0].size(), true);
+    flush_right[0] = false;
+    return markdown_table(rows, flush_right);
+}
+
+std::string remarks(const std::vector<Scenario>& scenarios) {
+    std::string text;
+    for (const Scenario& scenario : scenarios) {
+        if (!scenario.remark.empty())
+            text += fmt::format("- {}: {}\n", scenario.name, scenario.remark);
+    }
+    return text.empty() ? text : "\n" + text;
+}
+
+std::string changes_section(const Explanation& explanation) {
+    if (explanation.changes.empty()) return "";
+    return "\n## What more would bring\n\nTokens per second, each planned again for the changed "
+           "machine.\n\n" +
+           scenarios_table(explanation, "change", explanation.changes, rates_now(explanation)) +
+           remarks(explanation.changes);
+}
+
+std::string budgets_section(const Explanation& explanation) {
+    if (explanation.budgets.empty()) return "";
+    return "\n## Tokens per second over the budget\n\n" +
+           scenarios_table(explanation, "budget", explanation.budgets, {});
+}
+
+std::string measured_section(const Explanation& explanation) {
+    if (!explanation.measured) return "";
+    const Measured& measured = *explanation.measured;
+    std::vector<Row> rows = {{"tokens",
+                              "passes",
+                              "measured ms",
+                              "predicted ms",
+                              "measured / predicted",
+                              "GPU",
+                              "upload",
+                              "download",
+                              "CPU",
+                              "steps"}};
+    for (const MeasuredTier& tier : measured.tiers) {
+        const auto share = [&](ScheduleLane lane) {
+            const Seconds busy = tier.pass.busy[static_cast<std::size_t>(lane)];
+            return tier.median_seconds > 0 ? percent(busy / tier.median_seconds) : "-";
+        };
+        const auto& predicted = tier.predicted_seconds;
+        rows.push_back({std::to_string(tier.tier_tokens),
+                        std::to_string(tier.n_passes),
+                        milliseconds(tier.median_seconds),
+                        predicted ? milliseconds(*predicted) : "-",
+                        predicted ? fmt::format("{:.2f}", tier.median_seconds / *predicted) : "-",
+                        share(ScheduleLane::Gpu),
+                        share(ScheduleLane::Upload),
+                        share(ScheduleLane::Download),
+                        share(ScheduleLane::Cpu),
+                        tier.same_schedule ? "as predicted" : "another"});
+    }
+    std::vector<bool> flush_right(rows[0].size(), true);
+    flush_right.back() = false;
+    return fmt::format(
+        "\n## Predicted against measured\n\n{} on {}: the pass of the median time of each tier, "
+        "from its begin to the end of its last step; lanes as shares of it.\n\n{}",
+        measured.program,
+        measured.device.empty() ? "an unnamed device" : measured.device,
+        markdown_table(rows, flush_right));
+}
+
+}  // namespace
+
+std::string explanation_markdown(const Explanation& explanation) {
+    const std::string why = explain(explanation.report);
+    return to_markdown(explanation.report) + (why.empty() ? "" : "\n" + why) +
+           bounds_section(explanation) + changes_section(explanation) +
+           budgets_section(explanation) + measured_section(explanation);
+}
+
+}  // namespace pshard

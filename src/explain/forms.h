@@ -1,0 +1,26 @@
+// An explanation as text: for people, for programs, for spreadsheets, for a browser.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "explain/explanation.h"
+
+namespace pshard {
+
+// The plan's own report (report/report.h), then bounds, changes and measurements.
+std::string explanation_markdown(const Explanation& explanation);
+
+// One document; its fields are a promise: docs/cli/llama-pshard-explain.md.
+std::string explanation_json(const Explanation& explanation);
+
+// One figure a line: table, tokens, name, figure, value.
+std::string explanation_csv(const Explanation& explanation);
+
+// One file without a reference to any other. `page` has "@DATA@" in a script of type
+// application/json and, behind it, "@LIBRARY@" in a script.
+std::string explanation_page(const Explanation& explanation,
+                             std::string_view page,
+                             std::string_view library);
+
+}  // namespace pshard

@@ -1,0 +1,17 @@
+// Where this program and what belongs to it lie: in a build, or installed.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace pshard::tool {
+
+std::filesystem::path program_folder();
+
+// Of the libraries of an installed pshard, beside its programs; not there in a build.
+std::filesystem::path library_folder();
+
+// Of libggml-cpu.so: installed with us, else in llama.cpp's build; empty: where ggml looks itself.
+std::string ggml_folder();
+
+}  // namespace pshard::tool

@@ -1,0 +1,25 @@
+#include "common/output.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "common/log.h"
+
+namespace pshard::tool {
+
+int fail(const std::string& reason) {
+    log_line(reason);
+    return kFailed;
+}
+
+int print(const std::string& text, int exit_code, const std::string& done) {
+    const bool written =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    if (written) return exit_code;
+    return fail(fmt::format("cannot write to stdout: {}{}", std::strerror(errno), done));
+}
+
+}  // namespace pshard::tool

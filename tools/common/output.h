@@ -1,0 +1,17 @@
+// What a program says at its end.
+#pragma once
+
+#include <string>
+
+namespace pshard::tool {
+
+inline constexpr int kFailed = 1;  // exit code: bad input
+
+// One sentence on stderr; returns kFailed.
+int fail(const std::string& reason);
+
+// `text` to stdout; returns `exit_code`, or kFailed where it could not be written. `done`: what
+// holds all the same.
+int print(const std::string& text, int exit_code, const std::string& done = "");
+
+}  // namespace pshard::tool

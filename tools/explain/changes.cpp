@@ -1,0 +1,127 @@
+#include "explain/changes.h"
+
+#include <fmt/format.h>
+
+#include "machine/profile_text.h"
+
+namespace pshard::tool {
+namespace {
+
+Scenario more_vram(const PlanReport& report) {
+    Problem problem = problem_of(report);
+    problem.budget += kGiB;
+    return plan_again(report, "1 GiB more VRAM", problem);
+}
+
+Scenario faster_link(const PlanReport& report) {
+    const double before = *link_gb_per_s(*report.profile);
+    const MachineProfile profile = with_link(*report.profile, 2 * before);
+    Problem problem = problem_of(report);
+    problem.profile = &profile;
+    Scenario scenario = plan_again(report, "link twice as fast", problem);
+    scenario.remark = fmt::format("{:.3g} instead of {:.3g} GB/s", 2 * before, before);
+    const auto dram = report.profile->cpu ? report.profile->cpu->dram_gb_per_s : std::nullopt;
+    if (dram && *dram < 2 * before) {
+        scenario.remark += fmt::format(
+            ", of which the host's memory feeds {:.3g}: it, not the link, is then the limit",
+            *dram);
+    }
+    return scenario;
+}
+
+// The machine as the options would load it with this change. `storage` keeps what is loaded.
+Result<const MachineProfile*> changed_profile(const Options& options,
+                                              const WhatIf& change,
+                                              const PlanReport& report,
+                                              Machine& storage) {
+    const bool other =
+        !change.gpu_profile.empty() || !change.cpu_profile.empty() || change.n_threads.has_value();
+    if (!other) {
+        storage.profile = *report.profile;
+    } else {
+        Options changed = options;
+        if (!change.gpu_profile.empty()) changed.gpu_profile = change.gpu_profile;
+        if (!change.cpu_profile.empty()) changed.cpu_profile = change.cpu_profile;
+        if (change.n_threads) changed.n_threads = change.n_threads;
+        Result<Machine> machine = load_machine(changed);
+        if (!machine) return machine.error();
+        storage = std::move(machine).value();
+        if (!storage.priced) {
+            return Error{fmt::format("--what-if {}: this machine's profiles price no plan: a GPU, "
+                                     "a CPU and the link between them must be known",
+                                     change.text),
+                         {}};
+        }
+    }
+    if (change.link_gb_per_s) *storage.profile = with_link(*storage.profile, *change.link_gb_per_s);
+    return &*storage.profile;
+}
+
+Result<Scenario> planned_change(const ExplainOptions& options,
+                                const WhatIf& change,
+                                const PlanReport& report) {
+    Machine machine;
+    const auto profile = changed_profile(options.planning, change, report, machine);
+    if (!profile) return profile.error();
+    Problem problem = problem_of(report);
+    problem.profile = profile.value();
+    if (change.vram_mib) {
+        const Bytes total = *change.vram_mib * kMiB;
+        if (total <= report.budget.taken()) {
+            return Error{fmt::format("--what-if {}: draft model, projector and reserve take more "
+                                     "than that VRAM",
+                                     change.text),
+                         {}};
+        }
+        problem.budget = total - report.budget.taken();
+    }
+    return plan_again(report, change.text, problem);
+}
+
+// With the most threads that the CPU profile was measured with.
+Result<Scenario> more_threads(const ExplainOptions& options, const PlanReport& report) {
+    const int now = report.profile->cpu->n_threads;
+    const std::string& named = options.planning.cpu_profile;
+    const ProfileNames names{named.empty() ? ProfileNames{}.cpu : named, ProfileNames{}.gpu};
+    const Result<MachineProfile> read = read_profile_files({names.cpu, names.cpu + ".none"}, 0);
+    const bool more = read && read.value().cpu && read.value().cpu->n_threads > now;
+    if (!more) {
+        Scenario scenario;
+        scenario.name = "more threads";
+        scenario.remark =
+            fmt::format("not planned, the CPU profile holds no rows for more than {} threads", now);
+        return scenario;
+    }
+    WhatIf change;
+    change.n_threads = read.value().cpu->n_threads;
+    change.text = fmt::format("{} threads instead of {}", *change.n_threads, now);
+    return planned_change(options, change, report);
+}
+
+}  // namespace
+
+Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
+                                              const Machine& machine,
+                                              const PlanReport& report) {
+    std::vector<Scenario> changes;
+    if (machine.pricing() == nullptr) {
+        if (options.what_ifs.empty()) return changes;
+        return Error{
+            "--what-if needs profiles of this machine to start from: give --cpu-profile and "
+            "--gpu-profile",
+            {}};
+    }
+    changes.push_back(more_vram(report));
+    changes.push_back(faster_link(report));
+    Result<Scenario> threads = more_threads(options, report);
+    if (!threads) return threads.error();
+    changes.push_back(std::move(threads).value());
+    for (const WhatIf& change : options.what_ifs) {
+        Result<Scenario> planned = planned_change(options, change, report);
+        if (!planned) return planned.error();
+        changes.push_back(std::move(planned).value());
+    }
+    return changes;
+}
+
+}  // namespace pshard::tool

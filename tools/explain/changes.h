@@ -1,0 +1,19 @@
+// The same plan on machines that are not there.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "explain/explanation.h"
+#include "explain/options.h"
+#include "planning/machine.h"
+
+namespace pshard::tool {
+
+// What everybody asks (1 GiB more VRAM, a link twice as fast, more threads), then what the options
+// ask. Fails on a profile that cannot be read. Empty without a profile that prices plans.
+Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
+                                              const Machine& machine,
+                                              const PlanReport& report);
+
+}  // namespace pshard::tool

@@ -1,0 +1,104 @@
+#include "explain/explain.h"
+
+#include <fmt/format.h>
+
+#include "base/atomic_file.h"
+#include "common/log.h"
+#include "explain/assets.h"
+#include "explain/changes.h"
+#include "explain/forms.h"
+#include "planning/budget.h"
+#include "planning/plan_model.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr int kBudgets = 12;
+constexpr std::size_t kMaxTraceBytes = 1024 * kMiB;
+
+Result<Trace> read_trace(const std::string& path) {
+    Result<std::optional<std::string>> text = read_file(path, kMaxTraceBytes);
+    if (!text) return text.error();
+    if (!text.value()) return Error{"there is no such trace", {path}};
+    return from_chrome_trace(*text.value(), path);
+}
+
+std::string text_of(const Explanation& explanation, ExplainFormat format) {
+    switch (format) {
+        case ExplainFormat::Json:
+            return explanation_json(explanation);
+        case ExplainFormat::Csv:
+            return explanation_csv(explanation);
+        case ExplainFormat::Markdown:
+            break;
+    }
+    return explanation_markdown(explanation);
+}
+
+Status write_page(const std::string& path, const Explanation& explanation) {
+    Result<FileUpdate> update = FileUpdate::begin(path);
+    if (!update) return update.error();
+    return update.value().commit(explanation_page(explanation, page_template(), chart_library()));
+}
+
+Result<Explained> explained(const ExplainOptions& options,
+                            const Machine& machine,
+                            const PlanReport& report) {
+    const SlowNotice notice("planning for other machines and budgets");
+    Explanation explanation = explain_plan(report);
+    Result<std::vector<Scenario>> changes = planned_changes(options, machine, report);
+    if (!changes) return changes.error();
+    explanation.changes = std::move(changes).value();
+    const bool sweeps = options.sweep || !options.html.empty();
+    if (sweeps && report.profile != nullptr) explanation.budgets = sweep(report, kBudgets);
+    if (!options.trace.empty()) {
+        const Result<Trace> trace = read_trace(options.trace);
+        if (!trace) return trace.error();
+        explanation.measured = compare(trace.value(), explanation);
+    }
+    if (!options.html.empty()) {
+        if (const Status written = write_page(options.html, explanation); !written) {
+            return written.error();
+        }
+    }
+    Explained outcome{0, text_of(explanation, options.format), ""};
+    if (!is_viable(report)) {
+        outcome.exit_code = kNoPlan;
+        outcome.refusal = "no tier has a plan at this budget";
+    }
+    return outcome;
+}
+
+// What can be told before anything is planned.
+Status check_files(const ExplainOptions& options) {
+    if (!options.html.empty() && chart_library().empty()) {
+        return Error{
+            "--html: this program was built without its chart library: run "
+            "scripts/get-echarts and build again",
+            {}};
+    }
+    if (options.trace.empty()) return Done{};
+    const Result<Trace> trace = read_trace(options.trace);
+    return trace ? Status(Done{}) : Status(trace.error());
+}
+
+}  // namespace
+
+Result<Explained> explain_model(const ExplainOptions& options) {
+    if (const Status good = check_files(options); !good) return good.error();
+    Result<Machine> machine = load_machine(options.planning);
+    if (!machine) return machine.error();
+    std::vector<std::string>& notes = machine.value().notes;
+    if (auto note = budget_note(options.planning, machine.value())) {
+        notes.push_back(std::move(*note));
+    }
+    const Result<Planned> planned = plan_jobs(options.planning, machine.value());
+    if (!planned) return planned.error();
+    if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
+        return Explained{kNoPlan, "", refusal->reason};
+    }
+    const auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
+    return explained(options, machine.value(), jobs.front().report);
+}
+
+}  // namespace pshard::tool

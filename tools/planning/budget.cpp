@@ -1,0 +1,154 @@
+#include "planning/budget.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "planning/model_source.h"
+#include "search/search.h"
+
+namespace pshard::tool {
+namespace {
+
+// What a projector's graph takes besides its tensors: an allowance, stated in the documentation.
+constexpr Bytes kProjectorAllowance = 512 * kMiB;
+
+// The draft model runs in stock llama.cpp, with its default ubatch.
+constexpr std::uint32_t kDraftUbatch = 512;
+
+// By the user, or by the GPU profile where the device itself cannot be asked.
+std::optional<std::uint64_t> told_memory(const Options& options, const Machine& machine) {
+    if (options.device_memory_mib) return options.device_memory_mib;
+    if (!is_model_of_a_device(options.device)) return std::nullopt;
+    const bool known = machine.profile && machine.profile->gpu && machine.profile->gpu->memory_mib;
+    if (!known) return std::nullopt;
+    return static_cast<std::uint64_t>(std::floor(*machine.profile->gpu->memory_mib));
+}
+
+std::uint64_t overhead_mib(const Machine& machine) {
+    const bool known =
+        machine.profile && machine.profile->gpu && machine.profile->gpu->overhead_mib;
+    return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
+}
+
+// Device memory, and what of it is not ours to plan with.
+struct DeviceMemory {
+    std::uint64_t mib = 0;
+    std::uint64_t overhead_mib = 0;
+    std::string origin;
+};
+
+// nullopt: nobody says.
+Result<std::optional<DeviceMemory>> device_memory(const Options& options, const Machine& machine) {
+    const std::optional<std::uint64_t> told = told_memory(options, machine);
+    if (told) {
+        return std::optional(DeviceMemory{*told, overhead_mib(machine), "device memory"});
+    }
+    if (is_model_of_a_device(options.device)) return std::optional<DeviceMemory>();
+    const Result<Bytes> free = free_memory_in_child(options.device);
+    if (!free) return free.error();
+    return std::optional(DeviceMemory{free.value() / kMiB, 0, "free memory of " + options.device});
+}
+
+Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
+                                                      const Machine& machine) {
+    using Total = std::variant<BudgetUse, Refusal>;
+    if (options.max_vram_mib > 0) {
+        return Total(BudgetUse{.total = options.max_vram_mib * kMiB, .origin = "-mva"});
+    }
+    const Result<std::optional<DeviceMemory>> memory = device_memory(options, machine);
+    if (!memory) return memory.error();
+    if (!memory.value()) {
+        return Total(
+            Refusal{"no device and no profile: how much device memory there is, is not known; "
+                    "give -mva, --device-memory or a GPU profile"});
+    }
+    const DeviceMemory& device = *memory.value();
+    const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
+    const std::string sum = fmt::format("{} MiB of {}, less {} for the driver and {} to stay free",
+                                        device.mib,
+                                        device.origin,
+                                        device.overhead_mib,
+                                        options.fit_target_mib);
+    if (device.mib <= kept) return Total(Refusal{fmt::format("no budget is left: {}", sum)});
+    return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
+}
+
+Result<Bytes> draft_bytes(const Options& options, ContextSpec context) {
+    if (options.draft_model.empty()) return Bytes{0};
+    if (const Result<ModelFacts> facts = read_facts(options.draft_model); !facts) {
+        return facts.error();
+    }
+    context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);
+    context.n_batch = context.n_ubatch;
+    const Result<Inventory> draft = capture_in_child({.model = options.draft_model,
+                                                      .context = context,
+                                                      .tiers = {context.n_ubatch},
+                                                      .device = options.device});
+    if (!draft) return draft.error();
+    return all_resident_bytes(draft.value(), draft.value().graphs.front());
+}
+
+// The context that drafts with the model's own MTP layers: its KV cache and scratch. Its weights
+// are the model's.
+Result<Bytes> mtp_bytes(const Options& options, ContextSpec context) {
+    if (!options.mtp) return Bytes{0};
+    context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);
+    context.n_batch = context.n_ubatch;
+    const Result<Inventory> drafting = capture_in_child({.model = options.model,
+                                                         .context = context,
+                                                         .tiers = {context.n_ubatch},
+                                                         .device = options.device,
+                                                         .mtp = true,
+                                                         .mtp_context = true});
+    if (!drafting) return drafting.error();
+    const DeviceUse use = all_resident_use(drafting.value(), drafting.value().graphs.front());
+    return use.states + use.scratch;
+}
+
+Result<Bytes> projector_bytes(const Options& options) {
+    if (options.mmproj.empty()) return Bytes{0};
+    const Result<Bytes> tensors = read_projector_bytes(options.mmproj);
+    if (!tensors) return tensors.error();
+    return tensors.value() + kProjectorAllowance;
+}
+
+}  // namespace
+
+std::optional<std::string> budget_note(const Options& options, const Machine& machine) {
+    const std::optional<std::uint64_t> told = told_memory(options, machine);
+    if (!told || options.max_vram_mib <= *told) return std::nullopt;
+    return fmt::format("-mva {} is more than the {} MiB that the GPU holds: the plan will not fit",
+                       options.max_vram_mib,
+                       *told);
+}
+
+Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
+                                                    const Machine& machine,
+                                                    const ContextSpec& context) {
+    Result<std::variant<BudgetUse, Refusal>> total = total_budget(options, machine);
+    if (!total || std::holds_alternative<Refusal>(total.value())) return total;
+    BudgetUse use = std::get<BudgetUse>(total.value());
+    const Result<Bytes> draft = draft_bytes(options, context);
+    if (!draft) return draft.error();
+    const Result<Bytes> mmproj = projector_bytes(options);
+    if (!mmproj) return mmproj.error();
+    const Result<Bytes> mtp = mtp_bytes(options, context);
+    if (!mtp) return mtp.error();
+    use.draft = draft.value() + mtp.value();
+    use.mmproj = mmproj.value();
+    use.reserve = options.reserve_mib * kMiB;
+    if (use.taken() >= use.total) {
+        return std::variant<BudgetUse, Refusal>(Refusal{
+            fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
+                        "{:.1f}, reserve {:.1f}",
+                        in_mib(use.total),
+                        in_mib(use.draft),
+                        in_mib(use.mmproj),
+                        in_mib(use.reserve))});
+    }
+    return std::variant<BudgetUse, Refusal>(std::move(use));
+}
+
+}  // namespace pshard::tool

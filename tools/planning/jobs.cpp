@@ -1,0 +1,76 @@
+#include "planning/jobs.h"
+
+#include <fmt/format.h>
+
+#include "plan/tiers.h"
+#include "plan_flags/bench_contexts.h"
+
+namespace pshard::tool {
+namespace {
+
+// llama-server's choice for -np -1.
+constexpr std::uint32_t kAutoParallel = 4;
+
+constexpr std::uint32_t kDefaultBatch = 2048;
+
+Job make_job(const Options& options, std::uint32_t n_ctx, std::optional<std::uint32_t> tier_max) {
+    Job job;
+    job.context = context_of(options.context, {});
+    job.context.n_ctx = n_ctx;
+    const TierRule rule{
+        n_ctx, options.context.n_batch.value_or(kDefaultBatch), job.context.n_seq_max, tier_max};
+    job.tiers = tiers_of(rule);
+    job.context.n_ubatch = job.tiers.back();
+    job.context.n_batch = job.tiers.back();
+    return job;
+}
+
+Result<std::vector<Job>> bench_jobs(const Options& options) {
+    const Result<std::vector<BenchContext>> contexts = bench_contexts(options.bench);
+    if (!contexts) return contexts.error();
+    std::vector<Job> jobs;
+    for (const BenchContext& context : contexts.value()) {
+        Job job =
+            make_job(options, context.n_ctx, options.context.tier_max.value_or(context.tier_cap));
+        job.n_ctx_given = context.n_ctx;
+        // llama-bench runs without flash attention unless told otherwise, and keeps one row.
+        if (!options.context.flash_attention) job.context.flash_attention = FlashAttention::Off;
+        if (!options.context.output_use) job.context.output_use = OutputUse::Bench;
+        jobs.push_back(std::move(job));
+    }
+    return jobs;
+}
+
+}  // namespace
+
+ContextSpec context_of(const ContextOptions& options, ContextSpec base) {
+    const bool automatic = options.n_parallel && *options.n_parallel < 0;
+    if (automatic) {
+        base.n_seq_max = kAutoParallel;
+        base.kv_unified = true;
+    } else if (options.n_parallel) {
+        base.n_seq_max = static_cast<std::uint32_t>(*options.n_parallel);
+    }
+    base.kv_unified = options.kv_unified.value_or(base.kv_unified);
+    base.swa_full = options.swa_full.value_or(base.swa_full);
+    base.flash_attention = options.flash_attention.value_or(base.flash_attention);
+    base.type_k = options.type_k.value_or(base.type_k);
+    base.type_v = options.type_v.value_or(base.type_v);
+    base.output_use = options.output_use.value_or(base.output_use);
+    base.n_outputs = options.n_outputs.value_or(base.n_outputs);
+    return base;
+}
+
+Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train) {
+    if (options.bench.wanted) return bench_jobs(options);
+    const std::uint32_t given = options.context.n_ctx.value_or(0);
+    const std::uint32_t n_ctx = given > 0 ? given : n_ctx_train;
+    if (n_ctx == 0) {
+        return Error{"the model does not say which context it was trained with: give -c", {}};
+    }
+    Job job = make_job(options, n_ctx, options.context.tier_max);
+    job.n_ctx_given = given;
+    return std::vector<Job>{std::move(job)};
+}
+
+}  // namespace pshard::tool

@@ -1,0 +1,25 @@
+// Which contexts to plan: one, or with --bench-plan all that llama-bench would use.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "inventory/context_spec.h"
+#include "plan_flags/options.h"
+
+namespace pshard::tool {
+
+struct Job {
+    ContextSpec context;            // n_ctx known, n_ubatch = n_batch = the largest tier
+    std::uint32_t n_ctx_given = 0;  // as the published fingerprint has it: 0 if left to the model
+    std::vector<std::uint32_t> tiers;
+};
+
+// `n_ctx_train`: what -c 0 comes to; 0 if the model does not say.
+Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train);
+
+// The context that the options ask for where they say anything, else `base`.
+ContextSpec context_of(const ContextOptions& options, ContextSpec base);
+
+}  // namespace pshard::tool

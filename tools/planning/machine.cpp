@@ -1,0 +1,129 @@
+#include "planning/machine.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "common/child.h"
+#include "common/folders.h"
+#include "common/log.h"
+#include "cost/transfer.h"
+#include "machine/identity.h"
+#include "machine/profile_text.h"
+#include "probe/devices.h"
+#include "probe/stand_in_profile.h"
+
+namespace pshard::tool {
+namespace {
+
+int hardware_threads() {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// llama.cpp's default for -t.
+int default_threads() { return physical_cores().value_or(hardware_threads()); }
+
+Status check_named(const std::string& path) {
+    if (path.empty()) return Done{};
+    std::error_code code;
+    const std::filesystem::file_status status = std::filesystem::status(path, code);
+    if (!std::filesystem::exists(status)) return Error{"there is no such profile", {path}};
+    if (std::filesystem::is_regular_file(status)) return Done{};
+    return Error{"this is no profile but a folder, pipe or device: name a file", {path}};
+}
+
+constexpr Seconds kStandInSeconds = 2;
+
+// In a process of its own: ggml's threads must not be there when models are captured.
+Result<std::string> stand_in_text(int n_threads) {
+    load_ggml_backends(ggml_folder());
+    Result<CpuProfile> cpu = measure_stand_in_cpu(n_threads, kStandInSeconds);
+    if (!cpu) return cpu.error();
+    MachineProfile profile;
+    profile.cpu = std::move(cpu).value();
+    return *to_text(profile).cpu;
+}
+
+// A short measurement of this CPU where the GPU and the link are known and the CPU is not.
+Status add_stand_in_cpu(const std::optional<int>& n_threads, Machine& machine) {
+    MachineProfile& profile = *machine.profile;
+    if (profile.cpu || !profile.gpu || !link_rates(profile)) return Done{};
+    const int n = n_threads.value_or(default_threads());
+    const Result<std::string> text =
+        run_in_child({"measuring the CPU", [n] { return stand_in_text(n); }});
+    if (!text) return text.error();
+    Result<MachineProfile> measured = profile_from_text({.cpu = text.value(), .gpu = {}}, n);
+    if (!measured) return measured.error();
+    profile.cpu = std::move(measured.value().cpu);
+    profile.provenance = Provenance::Quick;
+    machine.notes.push_back(
+        "no CPU profile: a measurement of two seconds stands in for it; run llama-profiler-cpu for "
+        "a better one");
+    return Done{};
+}
+
+// The planner asks no GPU here, so that of the profile is taken as it is.
+void note_other_machine(Machine& machine) {
+    const std::vector<std::string> found = differences(*machine.profile, this_machine());
+    if (found.empty()) return;
+    machine.notes.push_back(fmt::format(
+        "the profile is from another machine, or this one has changed ({}): run llama-profiler-cpu "
+        "and llama-profiler-gpu here, or ignore this if you plan for that machine",
+        fmt::join(found, "; ")));
+}
+
+void settle_pricing(Machine& machine) {
+    const MachineProfile& profile = *machine.profile;
+    machine.priced = profile.cpu && profile.gpu && link_rates(profile);
+    if (machine.priced) return;
+    const std::string_view missing = !profile.gpu ? "GPU" : !profile.cpu ? "CPU" : "link";
+    machine.notes.push_back(fmt::format(
+        "no {} profile: plans are ranked by memory, and no speed is predicted", missing));
+}
+
+}  // namespace
+
+Result<Machine> load_machine(const Options& options) {
+    for (const std::string& path : {options.cpu_profile, options.gpu_profile}) {
+        if (Status named = check_named(path); !named) return named.error();
+    }
+    ProfileNames names;
+    if (!options.cpu_profile.empty()) names.cpu = options.cpu_profile;
+    if (!options.gpu_profile.empty()) names.gpu = options.gpu_profile;
+    std::optional<int> n_threads = options.n_threads;
+    if (n_threads && *n_threads <= 0) n_threads = hardware_threads();
+    Result<MachineProfile> profile = read_profile_files(names, n_threads.value_or(0));
+    if (!profile) return profile.error();
+
+    Machine machine;
+    if (profile.value().cpu || profile.value().gpu) machine.profile = std::move(profile).value();
+    if (machine.profile) {
+        machine.notes = machine.profile->notes;
+        note_other_machine(machine);
+        if (Status added = add_stand_in_cpu(n_threads, machine); !added) return added.error();
+        settle_pricing(machine);
+    } else {
+        machine.notes.push_back(fmt::format(
+            "no profile ({}, {}): plans are ranked by memory, and no speed is predicted",
+            names.cpu,
+            names.gpu));
+    }
+    const bool has_cpu = machine.profile && machine.profile->cpu;
+    machine.n_threads =
+        n_threads.value_or(has_cpu ? machine.profile->cpu->n_threads : default_threads());
+    return machine;
+}
+
+HostLimits host_limits(const Options& options, const Machine& machine) {
+    HostLimits host;
+    if (options.host_memory_mib) host.memory = *options.host_memory_mib * kMiB;
+    if (machine.profile && machine.profile->link.page_lock_ceiling_gb) {
+        host.page_lock_ceiling =
+            static_cast<Bytes>(*machine.profile->link.page_lock_ceiling_gb * 1e9);
+    }
+    return host;
+}
+
+}  // namespace pshard::tool

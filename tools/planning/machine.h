@@ -1,0 +1,30 @@
+// The machine to plan for: its profile files, and what is done without them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "machine/machine_profile.h"
+#include "memory/memory_use.h"
+#include "plan_flags/options.h"
+
+namespace pshard::tool {
+
+struct Machine {
+    std::optional<MachineProfile> profile;  // as read; nullopt: no file at all
+    bool priced = false;                    // the profile can price plans; else rank by memory
+    int n_threads = 1;
+    std::vector<std::string> notes;
+
+    [[nodiscard]] const MachineProfile* pricing() const { return priced ? &*profile : nullptr; }
+};
+
+// What the host offers: --host-memory, and the profile's ceiling of page-locked memory.
+HostLimits host_limits(const Options& options, const Machine& machine);
+
+// Fails on a profile that is named and not there, or that cannot be read.
+Result<Machine> load_machine(const Options& options);
+
+}  // namespace pshard::tool

@@ -1,0 +1,146 @@
+#include "planning/model_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+
+#include "base/atomic_file.h"
+#include "capture/capture.h"
+#include "capture/gguf_header.h"
+#include "common/child.h"
+#include "common/folders.h"
+#include "common/log.h"
+#include "inventory/inventory_text.h"
+#include "probe/devices.h"
+
+namespace pshard::tool {
+namespace {
+
+// How every saved inventory begins (docs/formats/inventory.md).
+constexpr std::string_view kInventoryMark = "pshard-inventory ";
+
+constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
+
+// Of every multimodal projector (tools/mtmd/clip.cpp of llama.cpp v0.5.0).
+constexpr std::string_view kProjectorArchitecture = "clip";
+
+Result<std::string> capture_text(const CaptureWish& wish) {
+    if (!is_model_of_a_device(wish.device)) load_ggml_backends(ggml_folder());
+    const Result<Inventory> inventory = capture_inventory({.model_path = wish.model,
+                                                           .context = wish.context,
+                                                           .tiers = wish.tiers,
+                                                           .device = wish.device,
+                                                           .load_mtp = wish.mtp,
+                                                           .mtp_context = wish.mtp_context,
+                                                           .backend_dir = ggml_folder()});
+    if (!inventory) return inventory.error();
+    return to_text(inventory.value());
+}
+
+Result<std::string> free_memory_text(const std::string& device) {
+    load_ggml_backends(ggml_folder());
+    ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
+    if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(found, &free, &total);
+    return std::to_string(free);
+}
+
+Bytes bytes_of(const std::vector<GgufHeader>& files) {
+    Bytes bytes = 0;
+    for (const GgufHeader& file : files) {
+        for (const GgufTensor& tensor : file.tensors()) bytes += tensor.bytes;
+    }
+    return bytes;
+}
+
+// Nothing but an inventory is ever overwritten by one.
+bool may_replace(const std::string& path) {
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) return true;
+    if (!std::filesystem::is_regular_file(path, code)) return false;  // a pipe would block
+    std::ifstream file(path);
+    std::string start(kInventoryMark.size(), ' ');
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    return file.gcount() == 0 || start == kInventoryMark;
+}
+
+}  // namespace
+
+Result<ModelFacts> read_facts(const std::string& path) {
+    const Result<std::vector<GgufHeader>> files = open_model_files(path);
+    if (!files) return files.error();
+    const GgufHeader& first = files.value().front();
+    const auto architecture = first.string("general.architecture");
+    if (!architecture) return Error{"the file names no architecture: it is no model", {path}};
+    const auto integer = [&](std::string_view key) {
+        return first.integer(fmt::format("{}.{}", *architecture, key)).value_or(0);
+    };
+    if (integer("block_count") == 0) {
+        return Error{
+            fmt::format("the model has no layers ({}.block_count is 0 or absent)", *architecture),
+            {path}};
+    }
+    const std::uint64_t n_ctx = integer("context_length");
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
+    return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)), bytes_of(files.value())};
+}
+
+Result<Bytes> read_projector_bytes(const std::string& path) {
+    const Result<std::vector<GgufHeader>> files = open_model_files(path);
+    if (!files) return files.error();
+    const auto architecture = files.value().front().string("general.architecture").value_or("");
+    if (architecture != kProjectorArchitecture) {
+        return Error{fmt::format("is no projector: its architecture is '{}', not '{}'",
+                                 architecture,
+                                 kProjectorArchitecture),
+                     {path}};
+    }
+    return bytes_of(files.value());
+}
+
+bool is_model_of_a_device(const std::string& device) {
+    return device == "cuda" || device == "vulkan";
+}
+
+Result<Bytes> free_memory_in_child(const std::string& device) {
+    const Result<std::string> text =
+        run_in_child({fmt::format("asking {}", device), [&] { return free_memory_text(device); }});
+    if (!text) return text.error();
+    return Bytes{std::stoull(text.value())};
+}
+
+Result<Inventory> capture_in_child(const CaptureWish& wish) {
+    const Result<std::string> text =
+        run_in_child({fmt::format("reading {}", wish.model), [&] { return capture_text(wish); }});
+    if (!text) return text.error();
+    return inventory_from_text(text.value(), "captured inventory");
+}
+
+Result<Inventory> read_inventory(const std::string& path) {
+    const Result<std::optional<std::string>> text = read_file(path, kMaxInventoryBytes);
+    if (!text) return text.error();
+    if (!text.value()) return Error{"there is no such inventory", {path}};
+    return inventory_from_text(*text.value(), path);
+}
+
+Status write_inventory(const std::string& path, const Inventory& inventory) {
+    if (!may_replace(path)) {
+        return Error{
+            "exists and is no inventory; it stays as it is, give --save-inventory another "
+            "file",
+            {path}};
+    }
+    const SlowNotice notice(
+        fmt::format("waiting to write {}, which another process is writing", path));
+    Result<FileUpdate> update = FileUpdate::begin(path);
+    if (!update) return update.error();
+    return update.value().commit(to_text(inventory));
+}
+
+}  // namespace pshard::tool

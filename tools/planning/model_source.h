@@ -1,0 +1,47 @@
+// Inventories of models, captured in a child process, or read from a saved file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "inventory/inventory.h"
+#include "plan_flags/options.h"
+
+namespace pshard::tool {
+
+// What the header of a model file says before llama.cpp sees it.
+struct ModelFacts {
+    std::uint32_t n_ctx_train = 0;
+    Bytes tensor_bytes = 0;  // of all splits
+};
+
+// Fails on what is no model file, and on a model without layers.
+Result<ModelFacts> read_facts(const std::string& path);
+
+// Of the tensors of a multimodal projector. Fails on what is none.
+Result<Bytes> read_projector_bytes(const std::string& path);
+
+// "cuda" and "vulkan" name a model of a device; all else a device that ggml has here.
+bool is_model_of_a_device(const std::string& device);
+
+// Free memory of a device that ggml has, with a context of ours on it.
+Result<Bytes> free_memory_in_child(const std::string& device);
+
+struct CaptureWish {
+    std::string model;
+    ContextSpec context;
+    std::vector<std::uint32_t> tiers;
+    std::string device;
+    bool mtp = false;          // load the MTP layers
+    bool mtp_context = false;  // the context that drafts with them, not the main one
+};
+
+// Fails also where llama.cpp crashes, or takes longer than two minutes.
+Result<Inventory> capture_in_child(const CaptureWish& wish);
+
+Result<Inventory> read_inventory(const std::string& path);
+Status write_inventory(const std::string& path, const Inventory& inventory);
+
+}  // namespace pshard::tool

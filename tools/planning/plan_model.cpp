@@ -1,0 +1,141 @@
+#include "planning/plan_model.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "common/log.h"
+#include "planning/model_source.h"
+#include "search/search.h"
+
+namespace pshard::tool {
+namespace {
+
+// A saved inventory holds a context: what the flags say must be the same.
+Result<Job> job_of_inventory(const Options& options, const Inventory& inventory) {
+    Job job{inventory.context, options.context.n_ctx.value_or(inventory.context.n_ctx), {}};
+    ContextSpec asked = context_of(options.context, inventory.context);
+    if (job.n_ctx_given != 0) asked.n_ctx = job.n_ctx_given;
+    if (asked != inventory.context || options.context.tier_max) {
+        return Error{
+            "the inventory was captured for another context than the flags ask for; leave "
+            "them away, or capture it anew with -m and --save-inventory",
+            {options.inventory}};
+    }
+    return job;
+}
+
+// A model that lies beside its saved inventory must be the one that the inventory is of. One that
+// is not on this machine gives the registry its name only.
+Status check_same_model(const Options& options, const Inventory& inventory) {
+    std::error_code absent;
+    const std::uintmax_t bytes = std::filesystem::file_size(options.model, absent);
+    if (absent || bytes == inventory.file_bytes) return Done{};
+    return Error{fmt::format("has {} bytes, the model of {} has {}: it is another model",
+                             bytes,
+                             options.inventory,
+                             inventory.file_bytes),
+                 {options.model}};
+}
+
+// Where --save-inventory asks for it.
+Status save_inventory(const Options& options, const Inventory& inventory) {
+    if (options.save_inventory.empty()) return Done{};
+    return write_inventory(options.save_inventory, inventory);
+}
+
+class Planner {
+public:
+    Planner(const Options& options, const Machine& machine)
+        : options_(options), machine_(machine) {}
+
+    // One sentence if nothing can be planned; else the job is added to those planned.
+    Result<std::optional<Refusal>> add(Inventory inventory, const Job& job) {
+        if (const Status saved = save_inventory(options_, inventory); !saved) return saved.error();
+        Result<std::variant<BudgetUse, Refusal>> budget =
+            budget_use(options_, machine_, inventory.context);
+        if (!budget) return budget.error();
+        if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
+            return std::optional(*refusal);
+        }
+        PlanReport report = report_of(std::move(inventory), std::get<BudgetUse>(budget.value()));
+        if (report.depth_tokens > report.inventory.context.n_ctx) {
+            return Error{fmt::format("--depth {} is beyond the context of {} tokens",
+                                     report.depth_tokens,
+                                     report.inventory.context.n_ctx),
+                         {}};
+        }
+        const SlowNotice notice("planning");
+        report.plan = plan_variant(problem_of(report));
+        planned_.push_back({job, std::move(report)});
+        return std::optional<Refusal>();
+    }
+
+    std::vector<PlannedJob> take() { return std::move(planned_); }
+
+private:
+    PlanReport report_of(Inventory inventory, const BudgetUse& budget) const {
+        PlanReport report;
+        report.model_path = options_.model.empty() ? options_.inventory : options_.model;
+        report.inventory = std::move(inventory);
+        report.budget = budget;
+        report.plan.budget = budget.total - budget.taken();
+        report.profile = machine_.pricing();
+        report.host = host_limits(options_, machine_);
+        report.depth_tokens =
+            options_.depth.value_or(tokens_per_sequence(report.inventory.context) / 2);
+        report.n_threads = machine_.n_threads;
+        report.forced = options_.forced;
+        report.notes = machine_.notes;
+        return report;
+    }
+
+    const Options& options_;
+    const Machine& machine_;
+    std::vector<PlannedJob> planned_;
+};
+
+Result<Planned> plan_saved(const Options& options, const Machine& machine) {
+    Result<Inventory> inventory = read_inventory(options.inventory);
+    if (!inventory) return inventory.error();
+    if (const Status same = check_same_model(options, inventory.value()); !same) {
+        return same.error();
+    }
+    const Result<Job> job = job_of_inventory(options, inventory.value());
+    if (!job) return job.error();
+    Planner planner(options, machine);
+    const auto refusal = planner.add(std::move(inventory).value(), job.value());
+    if (!refusal) return refusal.error();
+    if (refusal.value()) return Planned(*refusal.value());
+    return Planned(planner.take());
+}
+
+Result<Planned> plan_captured(const Options& options, const Machine& machine) {
+    const Result<std::vector<Job>> jobs = jobs_of_model(options);
+    if (!jobs) return jobs.error();
+    Planner planner(options, machine);
+    for (const Job& job : jobs.value()) {
+        Result<Inventory> inventory =
+            capture_in_child({options.model, job.context, job.tiers, options.device, options.mtp});
+        if (!inventory) return inventory.error();
+        const auto refusal = planner.add(std::move(inventory).value(), job);
+        if (!refusal) return refusal.error();
+        if (refusal.value()) return Planned(*refusal.value());
+    }
+    return Planned(planner.take());
+}
+
+}  // namespace
+
+Result<std::vector<Job>> jobs_of_model(const Options& options) {
+    const Result<ModelFacts> facts = read_facts(options.model);
+    if (!facts) return facts.error();
+    return make_jobs(options, facts.value().n_ctx_train);
+}
+
+Result<Planned> plan_jobs(const Options& options, const Machine& machine) {
+    return options.inventory.empty() ? plan_captured(options, machine)
+                                     : plan_saved(options, machine);
+}
+
+}  // namespace pshard::tool

@@ -1,0 +1,32 @@
+// From options and a machine to plans: capture or read the model, find the budget, search.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "plan_flags/options.h"
+#include "planning/budget.h"
+#include "planning/jobs.h"
+#include "planning/machine.h"
+#include "report/report.h"
+
+namespace pshard::tool {
+
+// A context and its plan. The report refers to the machine that it was planned for, and names no
+// registry.
+struct PlannedJob {
+    Job job;
+    PlanReport report;
+};
+
+using Planned = std::variant<std::vector<PlannedJob>, Refusal>;
+
+// The contexts that the options ask for. Fails on what is no model file.
+Result<std::vector<Job>> jobs_of_model(const Options& options);
+
+// All that the options ask for, in their order; writes what --save-inventory names. `machine` must
+// outlive the reports. Declines where there is no budget to plan with.
+Result<Planned> plan_jobs(const Options& options, const Machine& machine);
+
+}  // namespace pshard::tool

@@ -1,0 +1,115 @@
+// llama-pshard-run: measures the machine once, plans the model if nobody has, and becomes the
+// program of stock llama.cpp that is named, with all that the plan assumes.
+// docs/cli/llama-pshard-run.md
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <variant>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "common/log.h"
+#include "run/launch.h"
+#include "run/options.h"
+#include "run/profiles.h"
+#include "run/program.h"
+#include "run/run_plan.h"
+#include "run/surroundings.h"
+
+namespace {
+
+using namespace pshard::tool;
+using pshard::Error;
+using pshard::Result;
+using pshard::Status;
+
+constexpr int kFailed = 1;
+
+int fail(const std::string& reason) {
+    log_line(reason);
+    return kFailed;
+}
+
+int print(const std::string& text) {
+    const bool written =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    return written ? 0 : fail(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
+}
+
+// The plan of the registry, else a new one.
+Result<RunDecision> plan(const PlanRequest& request) {
+    Result<std::optional<RunPlan>> found = plan_in_registry(request);
+    if (!found) return found.error();
+    if (found.value()) return RunDecision{0, *found.value()};
+    return plan_anew(request);
+}
+
+int start(const PlanRequest& request, const RunPlan& plan) {
+    const Launch launch = make_launch(request, plan);
+    if (plan.stock) {
+        log_line(fmt::format("stock llama.cpp alone is as good: {}", plan.why));
+    } else {
+        log_line(plan.why);
+    }
+    if (request.options.dry_run) return print(dry_run_text(request, plan, launch));
+    return fail(become(launch.command).text());
+}
+
+int run_program(const RunOptions& options, const Surroundings& here, const Program& program) {
+    Result<Profiles> profiles = find_profiles(options, here, program);
+    if (!profiles) return fail(profiles.error().text());
+    for (const std::string& note : profiles.value().notes) log_line("note: " + note);
+    const Result<int> n_threads = threads_of(options, profiles.value());
+    if (!n_threads) return fail(n_threads.error().text());
+    const PlanRequest request{options, here, program, profiles.value(), n_threads.value()};
+    const Result<RunDecision> planned = plan(request);
+    if (!planned) return fail(planned.error().text());
+    if (planned.value().exit_code != 0) return planned.value().exit_code;  // the planner said why
+    return start(request, planned.value().plan);
+}
+
+// What is wrong is said before a minute of measuring.
+Status check(const RunOptions& options, const Surroundings& here, const Program& program) {
+    const std::vector<std::string> arguments(options.command.begin() + 1, options.command.end());
+    if (Status fine = check_arguments(program, arguments); !fine) return fine;
+    const Result<std::vector<std::string>> devices =
+        devices_of(program, here.environment, here.plugin);
+    if (!devices) return devices.error();
+    if (options.dry_run) return pshard::Done{};
+    return check_port(program, arguments, here.environment);
+}
+
+int run(RunOptions options) {
+    for (const std::string& refusal : options.plan.refusals) log_line("refused: " + refusal);
+    if (!options.plan.refusals.empty()) return 2;
+    const Result<Surroundings> here = look_around(environ);
+    if (!here) return fail(here.error().text());
+    const Variables& environment = here.value().environment;
+    const Result<Program> program = find_program(options.command.front(), environment);
+    if (!program) return fail(program.error().text());
+    if (const Status fits = settle_for(program.value(), environment, options); !fits) {
+        return fail(fits.error().text());
+    }
+    if (const Status fine = check(options, here.value(), program.value()); !fine) {
+        return fail(fine.error().text());
+    }
+    return run_program(options, here.value(), program.value());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        auto read = read_run_options(argc, argv);
+        if (const auto* early = std::get_if<EarlyExit>(&read)) {
+            return early->code == 0 ? print(early->text) : fail(early->text);
+        }
+        return run(std::get<RunOptions>(std::move(read)));
+    } catch (const std::exception& error) {
+        return fail(error.what());
+    }
+}

@@ -1,0 +1,44 @@
+// What a run is for, and what that sets where the user says nothing himself.
+//
+//   goal    slots  largest tier  depth of a sequence  prompt, answer
+//   chat    1      2048          a quarter            512, 256
+//   agent   1      16384         three quarters       8192, 256
+//   batch   8      16384         a quarter            512, 128
+//   bench   1      16384         empty                512, 128
+//
+// A tier has its own plan, so prompts and answers weigh against each other only where one placement
+// serves both: in stock llama.cpp, which the plan is held against.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan_flags/options.h"
+
+namespace pshard::tool {
+
+enum class Goal : std::uint8_t { Chat, Agent, Batch, Bench };
+
+// nullopt: no such goal.
+std::optional<Goal> goal_of(std::string_view word);
+std::string_view goal_name(Goal goal);
+
+// A request as it is weighed: tokens read, tokens written.
+struct Workload {
+    std::uint32_t prompt = 512;
+    std::uint32_t answer = 128;
+
+    bool operator==(const Workload&) const = default;
+};
+
+// Without a goal the planner's own: half the context (512 to 4096 tokens), and 128.
+// `n_ctx`: tokens of a sequence, 0 if not known; no prompt is longer than them.
+Workload workload_of(std::optional<Goal> goal, std::uint32_t n_ctx);
+
+// The planner's arguments that a goal adds to what `given` holds; flags of the user's stay.
+std::vector<std::string> goal_arguments(Goal goal, const Options& given);
+
+}  // namespace pshard::tool

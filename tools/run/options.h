@@ -1,0 +1,30 @@
+// What the user asked of llama-pshard-run: its own flags, the planner's, and a program to start.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "plan_flags/options.h"
+#include "run/goal.h"
+
+namespace pshard::tool {
+
+struct RunOptions {
+    Options plan;  // the planner's flags and environment, as it reads them
+    std::vector<std::string>
+        plan_arguments;  // the same flags for its command line, with the goal's
+    std::optional<Goal> goal;
+    bool dry_run = false;
+    bool json = false;
+    bool replan = false;
+    std::string time_limit;            // of a profiler, seconds; empty: its own
+    std::vector<std::string> command;  // the program and its arguments
+};
+
+// `FLAGS... -- PROGRAM ARGUMENTS...`; the flags of before `--` that are not this program's own are
+// the planner's. Fails, as a sentence, on what neither knows.
+std::variant<RunOptions, EarlyExit> read_run_options(int argc, const char* const* argv);
+
+}  // namespace pshard::tool

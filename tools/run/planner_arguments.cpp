@@ -1,0 +1,169 @@
+// The planner's command line of a run: the user's flags, and what the program and the machine add.
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "machine/profile_text.h"
+#include "plan_flags/bench_contexts.h"
+#include "run/run_plan.h"
+
+namespace pshard::tool {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr std::uint32_t kPerplexityContext = 512;  // llama-perplexity's own default for -c
+
+// Whose rows of logits the plan counts with.
+std::string output_use(ProgramKind kind) {
+    switch (kind) {
+        case ProgramKind::Server:
+            return "server";
+        case ProgramKind::Bench:
+            return "bench";
+        case ProgramKind::Perplexity:
+            return "perplexity";
+        case ProgramKind::Cli:
+        case ProgramKind::Completion:
+            break;
+    }
+    return "cli";
+}
+
+// What llama-bench will run, as its own flags behind `--` say.
+struct BenchFlag {
+    std::string_view letter;
+    std::string_view name;
+};
+
+constexpr std::array kBenchFlags = {BenchFlag{"-p", "--n-prompt"},
+                                    BenchFlag{"-n", "--n-gen"},
+                                    BenchFlag{"-d", "--n-depth"},
+                                    BenchFlag{"-pg", "-pg"}};
+
+// llama-bench adds up the values of a flag that comes twice; the planner wants them in one.
+BenchOptions bench_options(const Words& command) {
+    BenchOptions bench;
+    const auto add = [](std::string& list, const std::string& values) {
+        list += (list.empty() ? "" : ",") + values;
+    };
+    for (std::size_t i = 1; i + 1 < command.size(); ++i) {
+        const auto is = [&](const BenchFlag& flag) {
+            return command[i] == flag.letter || command[i] == flag.name;
+        };
+        if (is(kBenchFlags[0])) add(bench.prompts, command[i + 1]);
+        if (is(kBenchFlags[1])) add(bench.generations, command[i + 1]);
+        if (is(kBenchFlags[2])) add(bench.depths, command[i + 1]);
+        if (is(kBenchFlags[3])) bench.prompt_generations.push_back(command[i + 1]);
+    }
+    return bench;
+}
+
+// One ubatch for all tests: llama-bench has one -ub, and every context must hold what it reserves.
+Result<Words> bench_arguments(const PlanRequest& request) {
+    const BenchOptions bench = bench_options(request.options.command);
+    Words arguments = {"--bench-plan"};
+    const auto add = [&](const char* flag, const std::string& value) {
+        if (!value.empty()) arguments.insert(arguments.end(), {flag, value});
+    };
+    add("-p", bench.prompts);
+    add("-n", bench.generations);
+    add("-d", bench.depths);
+    for (const std::string& pair : bench.prompt_generations) add("-pg", pair);
+    const Result<std::vector<BenchContext>> contexts = bench_contexts(bench);
+    if (!contexts) return contexts.error();
+    std::uint32_t largest = 0;
+    for (const BenchContext& context : contexts.value()) {
+        largest = std::max(largest, context.tier_cap);
+    }
+    if (!request.options.plan.context.tier_max) {
+        arguments.push_back(fmt::format("--pshard-tier-max={}", largest));
+    }
+    return arguments;
+}
+
+// Which model of a device the plan is for, by the backend that the profile was measured on.
+Result<std::string> device_model(const PlanRequest& request) {
+    if (request.profiles.gpu.empty()) return std::string("cuda");
+    const Result<MachineProfile> profile =
+        read_profile_files({"/nonexistent/profile", request.profiles.gpu});
+    if (!profile) return profile.error();
+    const bool vulkan = profile.value().gpu && profile.value().gpu->backend.starts_with("Vulkan");
+    return std::string(vulkan ? "vulkan" : "cuda");
+}
+
+void add_profiles(const Profiles& profiles, Words& arguments) {
+    if (!profiles.cpu.empty()) arguments.push_back("--cpu-profile=" + profiles.cpu);
+    if (!profiles.gpu.empty()) arguments.push_back("--gpu-profile=" + profiles.gpu);
+}
+
+// The backend's variables, as defaults of the flags.
+Status take_variables(const Variables& environment, RunOptions& options) {
+    const std::string budget = value_of(environment, "PSHARD_MAX_VRAM_ALLOC");
+    const std::string registry = value_of(environment, "PSHARD_REGISTRY");
+    if (options.plan.registry.empty() && !registry.empty()) {
+        options.plan.registry = registry;
+        options.plan_arguments.push_back("--registry=" + registry);
+    }
+    if (options.plan.max_vram_mib > 0 || budget.empty()) return Done{};
+    const char* end = budget.data() + budget.size();
+    const auto [last, error] = std::from_chars(budget.data(), end, options.plan.max_vram_mib);
+    if (error != std::errc{} || last != end) {
+        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB", budget), {}};
+    }
+    options.plan_arguments.push_back("--max-vram-alloc=" + budget);
+    return Done{};
+}
+
+}  // namespace
+
+Status settle_for(const Program& program, const Variables& environment, RunOptions& options) {
+    if (Status taken = take_variables(environment, options); !taken) return taken;
+    ContextOptions& context = options.plan.context;
+    const bool bench = program.kind == ProgramKind::Bench;
+    const Options& plan = options.plan;
+    const bool drafts = !plan.draft_model.empty() || plan.mtp;
+    if (plan.model.empty()) return Error{"no model: name one with -m (or LLAMA_ARG_MODEL)", {}};
+    if (bench && context.n_ctx) {
+        return Error{"llama-bench sets -c itself, by its -p, -n, -pg and -d: leave -c out", {}};
+    }
+    if (drafts || !plan.mmproj.empty()) {
+        return Error{
+            "draft models and projectors (-md, --mtp, -mm) are not started by "
+            "llama-pshard-run yet: plan with llama-pshard-plan-params, and start the "
+            "program yourself as docs/backend.md tells",
+            {}};
+    }
+    if (context.n_ubatch && !context.tier_max) {
+        context.tier_max = context.n_ubatch;
+        options.plan_arguments.push_back(fmt::format("--pshard-tier-max={}", *context.n_ubatch));
+    }
+    if (bench && !context.flash_attention) {
+        options.plan_arguments.emplace_back("--flash-attn=auto");  // llama-bench's own default
+    }
+    if (program.kind == ProgramKind::Perplexity && !context.n_ctx) {
+        context.n_ctx = kPerplexityContext;
+        options.plan_arguments.push_back(fmt::format("--ctx-size={}", kPerplexityContext));
+    }
+    return Done{};
+}
+
+Result<Words> planner_arguments(const PlanRequest& request) {
+    const Result<std::string> device = device_model(request);
+    if (!device) return device.error();
+    const ProgramKind kind = request.program.kind;
+    Words arguments = {"--device=" + device.value(), "--for=" + output_use(kind)};
+    const Words& given = request.options.plan_arguments;
+    arguments.insert(arguments.end(), given.begin(), given.end());
+    arguments.push_back(fmt::format("--threads={}", request.n_threads));
+    add_profiles(request.profiles, arguments);
+    if (kind != ProgramKind::Bench) return arguments;
+    const Result<Words> bench = bench_arguments(request);
+    if (!bench) return bench.error();
+    arguments.insert(arguments.end(), bench.value().begin(), bench.value().end());
+    return arguments;
+}
+
+}  // namespace pshard::tool

@@ -1,0 +1,191 @@
+#include "run/profiles.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "common/log.h"
+#include "cost/transfer.h"
+#include "machine/identity.h"
+#include "machine/profile_text.h"
+
+namespace pshard::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Side { Cpu, Gpu };
+
+std::string file_of(Side side) { return side == Side::Cpu ? "cpu_profile.txt" : "gpu_profile.txt"; }
+
+ProfileNames only(Side side, const std::string& path) {
+    const std::string none = "/nonexistent/profile";
+    return side == Side::Cpu ? ProfileNames{path, none} : ProfileNames{none, path};
+}
+
+// Whether the file is there and of this machine; if it is of another, a note says so.
+bool is_of_this_machine(Side side, const std::string& path, std::vector<std::string>& notes) {
+    std::error_code code;
+    if (!fs::exists(path, code)) return false;
+    const Result<MachineProfile> profile = read_profile_files(only(side, path));
+    if (!profile) {
+        notes.push_back(profile.error().text() + "; it is passed over");
+        return false;
+    }
+    const std::vector<std::string> found = differences(profile.value(), this_machine());
+    if (found.empty()) return true;
+    notes.push_back(
+        fmt::format("{} is of another machine ({}); it is passed over, name it with "
+                    "--{}-profile to take it all the same",
+                    path,
+                    fmt::join(found, "; "),
+                    side == Side::Cpu ? "cpu" : "gpu"));
+    return false;
+}
+
+class Finder {
+public:
+    Finder(const RunOptions& options, const Surroundings& here, const Program& program)
+        : options_(options), here_(here), program_(program), inner_(inner_device(here)) {}
+
+    Result<Profiles> find() {
+        profiles_.cpu = given_or_found(Side::Cpu, options_.plan.cpu_profile);
+        profiles_.gpu = given_or_found(Side::Gpu, options_.plan.gpu_profile);
+        if (!profiles_.cpu.empty() && !profiles_.gpu.empty()) return profiles_;
+        if (profiles_.gpu.empty() && !has_gpu()) {
+            profiles_.notes.push_back(
+                "no GPU was found to measure: plans are ranked by memory, and no speed is told");
+            return profiles_;
+        }
+        if (options_.dry_run) {
+            profiles_.notes.push_back(
+                "this machine was not measured yet, and a dry run does not: without --dry-run it "
+                "would be, which takes a minute or two, and the plan may differ");
+            return profiles_;
+        }
+        for (const Side side : {Side::Gpu, Side::Cpu}) {
+            if (const Status measured = measure(side); !measured) return measured.error();
+        }
+        return profiles_;
+    }
+
+private:
+    std::string& file(Side side) { return side == Side::Cpu ? profiles_.cpu : profiles_.gpu; }
+
+    [[nodiscard]] std::string cached(Side side) const {
+        return fs::path(here_.profile_cache) / file_of(side);
+    }
+
+    std::string given_or_found(Side side, const std::string& given) {
+        if (!given.empty()) return given;
+        for (const std::string& path : {file_of(side), cached(side)}) {
+            if (is_of_this_machine(side, path, profiles_.notes)) return path;
+        }
+        return "";
+    }
+
+    [[nodiscard]] Command profiler(Side side, std::vector<std::string> arguments) const {
+        const std::string name = side == Side::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
+        Command command{{fs::path(here_.folder) / name}, here_.environment};
+        command.words.insert(command.words.end(), arguments.begin(), arguments.end());
+        const std::string library =
+            inner_.library.empty() ? gpu_backend_beside(program_) : inner_.library;
+        command.environment.erase("GGML_BACKEND_PATH");
+        if (!library.empty()) command.environment["GGML_BACKEND_PATH"] = library;
+        return command;
+    }
+
+    // A GPU that PSHARD0 would compute on. The CPU that stands in for one is not worth measuring.
+    [[nodiscard]] bool has_gpu() const {
+        if (inner_.is_cpu()) return false;
+        const Result<Finished> asked =
+            run_command(profiler(Side::Gpu, {"--list-devices", "-o", "json"}), Catch::Out);
+        if (!asked) return false;
+        const auto devices = nlohmann::json::parse(asked.value().out, nullptr, false);
+        if (!devices.is_array()) return false;
+        return std::any_of(devices.begin(), devices.end(), [&](const nlohmann::json& device) {
+            const bool named = inner_.name.empty() || device.value("name", "") == inner_.name;
+            return named && device.value("gpu", false);
+        });
+    }
+
+    // Into the cache, unless there is one already.
+    Status measure(Side side) {
+        if (!file(side).empty()) return Done{};
+        std::error_code code;
+        fs::create_directories(here_.profile_cache, code);
+        if (code) {
+            return Error{fmt::format("cannot be made: {}; set XDG_CACHE_HOME to a folder for the "
+                                     "profiles",
+                                     code.message()),
+                         {here_.profile_cache}};
+        }
+        log_line(fmt::format("measuring the {}, once; let nothing else run meanwhile",
+                             side == Side::Cpu ? "CPU" : "GPU"));
+        const Result<Finished> measured =
+            run_command(profiler(side, measuring(side)), Catch::Out);  // the bar is on stderr
+        if (!measured) return measured.error();
+        if (measured.value().exit_code != 0) {
+            return Error{
+                "this machine could not be measured (above); without a profile, give "
+                "--cpu-profile and --gpu-profile of one like it",
+                {}};
+        }
+        file(side) = cached(side);
+        return Done{};
+    }
+
+    [[nodiscard]] std::vector<std::string> measuring(Side side) const {
+        std::vector<std::string> arguments = {"--output", cached(side)};
+        if (!inner_.name.empty()) arguments.insert(arguments.end(), {"--device", inner_.name});
+        if (!options_.time_limit.empty()) {
+            arguments.insert(arguments.end(), {"--time-limit", options_.time_limit});
+        }
+        return arguments;
+    }
+
+    const RunOptions& options_;
+    const Surroundings& here_;
+    const Program& program_;
+    InnerDevice inner_;
+    Profiles profiles_;
+};
+
+int hardware_threads() {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+Result<Profiles> find_profiles(const RunOptions& options,
+                               const Surroundings& here,
+                               const Program& program) {
+    return Finder(options, here, program).find();
+}
+
+Result<std::optional<MachineProfile>> read_profiles(const Profiles& profiles, int n_threads) {
+    std::optional<MachineProfile> none;
+    if (profiles.cpu.empty() || profiles.gpu.empty()) return none;
+    Result<MachineProfile> profile = read_profile_files({profiles.cpu, profiles.gpu}, n_threads);
+    if (!profile) return profile.error();
+    const bool priced = profile.value().cpu && profile.value().gpu && link_rates(profile.value());
+    if (!priced) return none;
+    return std::optional(std::move(profile).value());
+}
+
+Result<int> threads_of(const RunOptions& options, const Profiles& profiles) {
+    const std::optional<int> given = options.plan.n_threads;
+    if (given) return *given > 0 ? *given : hardware_threads();
+    if (!profiles.cpu.empty()) {
+        const Result<MachineProfile> profile = read_profile_files(only(Side::Cpu, profiles.cpu));
+        if (!profile) return profile.error();
+        if (profile.value().cpu) return profile.value().cpu->n_threads;
+    }
+    return physical_cores().value_or(hardware_threads());
+}
+
+}  // namespace pshard::tool

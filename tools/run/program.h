@@ -1,0 +1,44 @@
+// The program of llama.cpp's that is to be started: which one, where, and whether the plan can run
+// in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "run/command.h"
+
+namespace pshard::tool {
+
+enum class ProgramKind : std::uint8_t { Server, Cli, Completion, Bench, Perplexity };
+
+struct Program {
+    ProgramKind kind = ProgramKind::Server;
+    std::string name;  // "llama-server"
+    std::string path;
+
+    bool operator==(const Program&) const = default;
+};
+
+// `word`: as after `--`, a path or a name of $PATH. Fails on a program that is not there, and on
+// one whose flags we do not know.
+Result<Program> find_program(const std::string& word, const Variables& environment);
+
+// The names of the devices that the program has once it has loaded `plugin`, PSHARD0 among them. It
+// is asked itself, by --version and --list-devices. Fails if it is of another release than
+// PSHARD_LLAMA_VERSION, or loads no backends.
+Result<std::vector<std::string>> devices_of(const Program& program,
+                                            const Variables& environment,
+                                            const std::string& plugin);
+
+// Whether the program takes -kvu and -no-kvu.
+bool takes_kv_unified(ProgramKind kind);
+
+// Where llama-server would listen, taken already: "port 8080 of 127.0.0.1 is in use ...". Other
+// programs listen nowhere. `arguments`: the program's own.
+Status check_port(const Program& program,
+                  const std::vector<std::string>& arguments,
+                  const Variables& environment);
+
+}  // namespace pshard::tool

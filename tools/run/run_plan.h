@@ -1,0 +1,77 @@
+// How the program is to be started: what the plan assumes, or that stock alone is as good.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "run/options.h"
+#include "run/profiles.h"
+#include "run/program.h"
+#include "run/surroundings.h"
+
+namespace pshard::tool {
+
+// Which weights stock llama.cpp keeps in host memory.
+struct StockPlacement {
+    int n_gpu_layers = 0;
+    std::vector<std::string> cpu_patterns;
+    bool op_offload = true;
+
+    bool operator==(const StockPlacement&) const = default;
+};
+
+struct RunPlan {
+    bool stock = false;                       // start the program without PSHARD0
+    std::optional<StockPlacement> placement;  // in stock; nullopt: all of the model on the GPU
+    std::string why;                          // where the plan is from, or why stock
+    std::uint32_t n_ctx = 0;                  // tokens; 0: as the model was trained, bench: its own
+    std::uint32_t n_batch = 0;                // tokens; 0: the program's own default
+    std::uint32_t n_ubatch = 0;
+    std::uint32_t n_seq_max = 1;
+    bool kv_unified = false;
+    bool swa_full = false;
+    std::string flash_attention = "auto";
+    std::string type_k = "f16";
+    std::string type_v = "f16";
+    int n_threads = 0;
+    std::uint64_t budget_mib = 0;  // 0 in stock
+    std::string registry;
+
+    bool operator==(const RunPlan&) const = default;
+};
+
+struct PlanRequest {
+    const RunOptions& options;
+    const Surroundings& here;
+    const Program& program;
+    const Profiles& profiles;
+    int n_threads = 0;
+};
+
+// What the program and the backend's own variables (PSHARD_MAX_VRAM_ALLOC, PSHARD_REGISTRY) decide
+// of the plan where no flag does. Fails on what the program cannot be given.
+Status settle_for(const Program& program, const Variables& environment, RunOptions& options);
+
+// What the planner's command line is for this run, without the output flags.
+Result<std::vector<std::string>> planner_arguments(const PlanRequest& request);
+
+// The plan in the registry that was made for these settings on this machine. nullopt: there is
+// none. Fails on one that was made for another machine: it is not overwritten without --replan.
+Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request);
+
+// What llama-pshard-plan-params finds, or what its exit code was if it found nothing: it has told
+// why. It writes the registry, but in a dry run, and where stock is as good.
+struct RunDecision {
+    int exit_code = 0;
+    RunPlan plan;
+};
+
+Result<RunDecision> plan_anew(const PlanRequest& request);
+
+// The model's registry: --registry, else beside the model.
+std::string registry_of(const RunOptions& options);
+
+}  // namespace pshard::tool
