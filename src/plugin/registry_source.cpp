@@ -19,6 +19,7 @@ std::uint32_t largest_batch(const Inventory& seen) {
 std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
     const OwnVariant& own = variant.own;
     if (!own.weights || !own.states) return "its plans do not say which model they are for";
+    if (own.version.value_or(0) != kOwnVersion) return "its plans are of another form: plan again";
     if (*own.weights != weights_hash(seen.weights)) return "its plans are for another model";
     if (*own.states != states_hash(seen.states)) {
         return "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full)";
@@ -44,6 +45,12 @@ const Graph* sizing_graph(const Inventory& seen, std::uint32_t n_tokens) {
     return seen.graphs.empty() ? nullptr : &seen.graphs.back();
 }
 
+// Of the plan that is taken, with an empty cache where the file tells.
+double rate_of(const RegistryTier& tier) {
+    const double rate = tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
+    return tier.own.tps_empty.value_or(rate);
+}
+
 std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Inventory& seen) {
     std::vector<TierChoice> choices;
     for (const RegistryTier& tier : variant.tiers) {
@@ -56,7 +63,7 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
         choice.options.slice_experts = tier.own.slice_experts.value_or(false);
         choice.graph = graph;
         choice.scratch = tier.own.scratch;
-        choice.tokens_per_second = tier.tps;
+        choice.tokens_per_second = rate_of(tier);
         choices.push_back(choice);
     }
     return choices;

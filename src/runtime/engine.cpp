@@ -1,18 +1,32 @@
 #include "runtime/engine.h"
 
 #include <fmt/format.h>
+#include <ggml-backend-impl.h>
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "runtime/roots.h"
 
 namespace pshard {
 
+namespace {
+
+Bytes free_memory(ggml_backend_dev_t device) {
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(device, &free, &total);
+    return free;
+}
+
+}  // namespace
+
 Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
       policy_(make_inner_device_policy(setup_.gpu)),
-      cpu_weights_(setup_.cpu) {}
+      cpu_weights_(setup_.cpu),
+      free_before_(free_memory(setup_.gpu)) {}
 
 Engine::~Engine() {
     idle();
@@ -34,6 +48,19 @@ void Engine::finish() {
     executor_->finish();
     computing_ = false;
     if (last_pass_ != nullptr) report(*last_pass_);
+    if (free_before_ > 0 && !models_.empty()) tell_memory();
+}
+
+// Once, after the first pass of a model: what the driver takes of the device besides the arena.
+void Engine::tell_memory() {
+    const Bytes before = std::exchange(free_before_, 0);
+    const Bytes now = free_memory(setup_.gpu);
+    Bytes arenas = loose_ ? loose_->arena_bytes() : 0;
+    for (const auto& planned : models_) arenas += planned->arena_bytes();
+    if (setup_.gpu == setup_.cpu || now == 0 || before < now + arenas) return;
+    setup_.log(fmt::format("device memory: {:.1f} MiB in the arena, {:.1f} MiB outside it",
+                           in_mib(arenas),
+                           in_mib(before - now - arenas)));
 }
 
 void Engine::idle() {
@@ -80,6 +107,7 @@ void Engine::forget(HostBuffer& buffer) {
     idle();
     drop_outlets(buffer.base(), buffer.bytes());
     drop_passes();
+    for (const ggml_tensor* tensor : buffer.tensors) cpu_weights_.forget(tensor);
     PlannedModel* owner = owner_of(buffer);
     if (owner == nullptr) return;
     owner->unsettle();
@@ -87,7 +115,6 @@ void Engine::forget(HostBuffer& buffer) {
         const Ref* ref = owner->model.find(tensor);
         if (ref != nullptr && ref->kind == Ref::Kind::State)
             owner->residency.drop_state(ref->index);
-        cpu_weights_.forget(tensor);
     }
     if (!owner->model.forget(buffer)) return;
     std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
@@ -161,9 +188,9 @@ void Engine::touch(const ggml_tensor& tensor) {
     idle();
     if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
     if (ref->kind != Ref::Kind::Weight) return;
+    drop_passes();                     // what they have computed lies in the arena
     owner->release(executor_->gpu());  // all of it: nobody does this while a model runs
     cpu_weights_.forget(&root_of(tensor));
-    drop_passes();
 }
 
 void Engine::write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes) {
@@ -180,6 +207,14 @@ void Engine::write(const ggml_tensor& tensor, const void* data, Bytes offset, By
 }
 
 void Engine::fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes) {
+    const std::lock_guard lock(mutex_);
+    std::optional<ggml_tensor> there = elsewhere(tensor);
+    if (there && there->buffer->iface.memset_tensor != nullptr) {
+        touch(tensor);
+        idle();
+        ggml_backend_tensor_memset(&*there, value, offset, bytes);
+        return;
+    }
     const std::vector<std::uint8_t> data(bytes, value);
     write(tensor, data.data(), offset, bytes);
 }

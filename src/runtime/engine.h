@@ -116,7 +116,8 @@ private:
     const Outlet* pending(const ggml_tensor& tensor) const;
     std::shared_ptr<HostBuffer> cpu_scratch(Bytes bytes);
     void finish();  // what was computed is there
-    void idle();    // everything issued is done
+    void tell_memory();
+    void idle();  // everything issued is done
 
     EngineSetup setup_;
     std::unique_ptr<DevicePolicy> policy_;
@@ -129,6 +130,7 @@ private:
     std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched
     std::shared_ptr<HostBuffer> cpu_scratch_;
     bool computing_ = false;
+    Bytes free_before_ = 0;  // on the device, before anything of ours was there; 0: told
     int computed_ = 0;
     std::recursive_mutex mutex_;
 };

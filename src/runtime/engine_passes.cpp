@@ -137,6 +137,7 @@ void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& 
     drop_passes();
     std::size_t n_added = 0;
     for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
+    owner.unsettle();  // a new context's states are not there yet
     // A context of another shape: planned anew, with the contexts that live now.
     if (n_added > 0) owner.release(executor_->gpu());
 }

@@ -18,7 +18,7 @@ void upload_span(Queue& queue, const Span& span) {
 void upload_group(Queue& queue, const GroupWork& group, bool skip) {
     if (skip) return;
     for (const Span& span : group.loads) upload_span(queue, span);
-    for (const ExpertLoad& experts : group.expert_loads) upload_experts(queue, experts);
+    upload_experts(queue, group.expert_loads);
     for (const Span& span : group.zeros) upload_span(queue, span);
 }
 

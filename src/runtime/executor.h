@@ -114,6 +114,6 @@ private:
 };
 
 // Uploads the experts that the ids name. Waits for what `queue` was told before.
-void upload_experts(Queue& queue, const ExpertLoad& load);
+void upload_experts(Queue& queue, const std::vector<ExpertLoad>& loads);
 
 }  // namespace pshard

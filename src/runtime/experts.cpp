@@ -23,21 +23,40 @@ std::vector<bool> named_experts(const ggml_tensor& ids, const std::byte* data, s
     return named;
 }
 
-}  // namespace
+// Matrix kernels of quantized tensors read past an expert's last row: what lies there must be
+// numbers, as in llama.cpp's scheduler. After the last expert are the tensor's own zeroes.
+constexpr Bytes kTail = 512;
 
-void upload_experts(Queue& queue, const ExpertLoad& load) {
+std::vector<bool> fetch_named(Queue& queue, const ExpertLoad& load) {
     std::vector<std::byte> ids(ggml_nbytes(load.ids));
     queue.download(*load.ids, ids.data(), 0, ids.size());
     queue.synchronize();
-    const std::vector<bool> named = named_experts(*load.ids, ids.data(), load.n_experts);
+    return named_experts(*load.ids, ids.data(), load.n_experts);
+}
+
+void upload_named(Queue& queue, const ExpertLoad& load, const std::vector<bool>& named) {
     const Bytes expert = load.weight.bytes / static_cast<Bytes>(load.n_experts);
     for (auto begin = named.begin(); begin != named.end();) {
         begin = std::find(begin, named.end(), true);
+        if (begin == named.end()) break;
         const auto end = std::find(begin, named.end(), false);  // neighbours go as one copy
         const Bytes offset = static_cast<Bytes>(begin - named.begin()) * expert;
-        const Bytes bytes = static_cast<Bytes>(end - begin) * expert;
+        const Bytes tail = end == named.end() ? 0 : std::min(expert, kTail);
+        const Bytes bytes = static_cast<Bytes>(end - begin) * expert + tail;
         queue.upload(*load.weight.device, load.weight.host + offset, offset, bytes);
         begin = end;
+    }
+}
+
+}  // namespace
+
+void upload_experts(Queue& queue, const std::vector<ExpertLoad>& loads) {
+    const ggml_tensor* ids = nullptr;
+    std::vector<bool> named;
+    for (const ExpertLoad& load : loads) {
+        if (load.ids != ids) named = fetch_named(queue, load);
+        ids = load.ids;
+        upload_named(queue, load, named);
     }
 }
 

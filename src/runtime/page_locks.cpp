@@ -53,14 +53,9 @@ Bytes PageLocks::lock(std::vector<HostRange> ranges, Bytes limit) {
     if (lock_ == nullptr || unlock_ == nullptr) return 0;
     const auto page = static_cast<Bytes>(sysconf(_SC_PAGESIZE));
     Bytes locked = 0;
-    for (HostRange pages : pages_of(std::move(ranges), page)) {
-        pages.bytes = std::min(pages.bytes, (limit - locked) / page * page);
-        while (pages.bytes >= kLeastLock &&
-               !lock_(const_cast<std::byte*>(pages.data), pages.bytes)) {
-            pages.bytes = pages.bytes / 2 / page * page;
-            limit = locked + pages.bytes;
-        }
-        if (pages.bytes < kLeastLock) continue;
+    for (const HostRange& pages : pages_of(std::move(ranges), page)) {
+        if (pages.bytes < kLeastLock || locked + pages.bytes > limit) continue;
+        if (!lock_(const_cast<std::byte*>(pages.data), pages.bytes)) continue;
         locked_.push_back(pages);
         locked += pages.bytes;
     }

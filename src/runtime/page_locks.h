@@ -29,9 +29,10 @@ public:
     PageLocks(const PageLocks&) = delete;
     PageLocks& operator=(const PageLocks&) = delete;
 
-    // Locks the pages that the ranges lie in, at most `limit` bytes, and less where the device
-    // refuses so much. Returns the bytes locked; 0 also where the device cannot. Reads the pages
-    // from the disk, as a lock must.
+    // Locks the pages that the ranges lie in, at most `limit` bytes. What is one run of pages is
+    // locked whole or not at all: a driver may refuse a copy that only begins in a locked page.
+    // Returns the bytes locked; 0 also where the device cannot. Reads the pages from the disk, as
+    // a lock must.
     Bytes lock(std::vector<HostRange> ranges, Bytes limit);
 
     // The memory must still be there.

@@ -78,6 +78,10 @@ Bytes Residency::go_to(const TierArena& to,
     queue.synchronize();
     weights_ = to.weights;
     states_ = to.states;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        const bool gone = model.state(static_cast<int>(i)) == nullptr;
+        if (gone) states_[i] = kNoOffset;  // the next context's must be brought
+    }
     return moved;
 }
 
