@@ -88,9 +88,10 @@ int run(RunOptions options) {
     if (!options.plan.refusals.empty()) return 2;
     const Result<Surroundings> here = look_around(environ);
     if (!here) return fail(here.error().text());
-    const Result<Program> program = find_program(options.command.front(), here.value().environment);
+    const Variables& environment = here.value().environment;
+    const Result<Program> program = find_program(options.command.front(), environment);
     if (!program) return fail(program.error().text());
-    if (const Status fits = settle_for(program.value(), options); !fits) {
+    if (const Status fits = settle_for(program.value(), environment, options); !fits) {
         return fail(fits.error().text());
     }
     if (const Status fine = check(options, here.value(), program.value()); !fine) {

@@ -88,6 +88,7 @@ check_pages() {
     for program in "$prefix"/bin/*; do
         program=${program##*/}
         grep -q '^\.SH OPTIONS' "$prefix/share/man/man1/$program.1" || fail "man page of $program"
+        page_is_clean "$prefix/share/man/man1/$program.1" || fail "man page of $program: groff warns"
         bash -n "$prefix/share/bash-completion/completions/$program" || fail "bash completion of $program"
         [[ $(head -n 1 "$prefix/share/zsh/vendor-completions/_$program") == "#compdef $program" ]] ||
             fail "zsh completion of $program"
@@ -100,6 +101,11 @@ check_pages() {
     done
     [[ $(completes "llama-pshard-run --for ag") == agent ]] || fail "goals do not complete"
     completes "llama-pshard-run -m x -- bas" | grep -x bash >/dev/null || fail "programs behind -- do not complete"
+}
+
+page_is_clean() { # page
+    command -v groff >/dev/null || { echo "no groff: pages are not rendered"; return 0; }
+    [[ -z $(groff -man -Tutf8 -ww "$1" 2>&1 >/dev/null) ]]
 }
 
 # What bash offers at the end of a line.
@@ -115,7 +121,7 @@ completes() { # line
 }
 
 main() {
-    [[ -z ${PSHARD_SANITIZE-} ]] || { echo "a build with sanitizers is not installed: skipped"; exit 0; }
+    [[ -z ${PSHARD_SANITIZE-} ]] || { echo "a build with sanitizers is not installed: skipped"; exit 77; }
     cmake --install "$PSHARD_BINARY_DIR" --prefix "$prefix" >"$folder/log" 2>&1 ||
         { tail "$folder/log"; fail "cmake --install"; }
     check_programs

@@ -9,8 +9,8 @@ trap 'rm -rf "$folder"' EXIT
 fail() { echo "FAILED: $*"; exit 1; }
 
 main() {
-    [[ -z ${PSHARD_SANITIZE-} ]] || { echo "a build with sanitizers is not packed: skipped"; exit 0; }
-    command -v dpkg-deb >/dev/null || { echo "no dpkg-deb: skipped"; exit 0; }
+    [[ -z ${PSHARD_SANITIZE-} ]] || { echo "a build with sanitizers is not packed: skipped"; exit 77; }
+    command -v dpkg-deb >/dev/null || { echo "no dpkg-deb: skipped"; exit 77; }
     cpack -G DEB --config "$PSHARD_BINARY_DIR/CPackConfig.cmake" -B "$folder" >"$folder/log" 2>&1 ||
         { cat "$folder/log"; fail "cpack"; }
     local package content path

@@ -3,6 +3,8 @@
 # a signal, and its port is missed when it is taken. Skipped (77) where llama.cpp was built without it.
 set -euo pipefail
 
+[[ -z ${PSHARD_SANITIZE-} ]] || { echo "skipped: llama.cpp's programs load no sanitized library"; exit 77; }
+
 readonly run=$PSHARD_TOOL_DIR/llama-pshard-run server=$PSHARD_LLAMA_BIN_DIR/llama-server
 [[ -x $server ]] || { echo "SKIPPED: there is no $server: llama.cpp was built without llama-server"; exit 77; }
 folder=$(mktemp -d)

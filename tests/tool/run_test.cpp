@@ -233,11 +233,14 @@ TEST_F(Run, WholeModelInTheBudgetIsStocks) {
 TEST_F(Run, SaysHowThePlanComparesWithStock) {
     give_profiles();
     const ToolRun tool = run(with(planning({"--dry-run"}), {stand_in("llama-completion")}));
+    EXPECT_THAT(tool.out,
+                HasSubstr(" PSHARD_GPU_PROFILE=" + environment_["PSHARD_GPU_PROFILE"] + " "));
     EXPECT_THAT(tool.err, HasSubstr("2048 prompt and 128 answer tokens take "));
     EXPECT_THAT(tool.err, HasSubstr(" s by the best that stock llama.cpp can do alone"));
 }
 
-// Over a link that carries next to nothing no plan streams, and stock can do what is left.
+// Over a link that carries next to nothing no plan streams, and with one tier there is but one
+// placement: stock can have that, too.
 TEST_F(Run, StartsStockWithTheBestStaticPlan) {
     give_profiles();
     std::string profile = read_text(environment_["PSHARD_CPU_PROFILE"]);
@@ -248,12 +251,13 @@ TEST_F(Run, StartsStockWithTheBestStaticPlan) {
     std::ofstream(folder_ / "slow.txt") << profile;
     environment_["PSHARD_CPU_PROFILE"] = folder_ / "slow.txt";
     for (int start = 0; start < 2; ++start) {
-        const ToolRun tool = run(with(planning(), {stand_in("llama-completion"), "-p", "x"}));
+        const ToolRun tool =
+            run(with(planning({"-ub", "1"}), {stand_in("llama-completion"), "-p", "x"}));
         EXPECT_EQ(tool.exit_code, 7) << tool.err;
         EXPECT_THAT(tool.err, HasSubstr("stock llama.cpp alone is as good: 2048 prompt and 128"));
         EXPECT_THAT(tool.out, Not(HasSubstr("--device PSHARD0")));
         EXPECT_THAT(tool.out, Not(HasSubstr("GGML_BACKEND_PATH")));
-        EXPECT_THAT(tool.out, testing::ContainsRegex("-ngl [0-9]+ -ot [^ ]+=CPU .*-b 2048 -ub "));
+        EXPECT_THAT(tool.out, testing::ContainsRegex("-ngl [0-9]+ .*-b 2048 -ub 1 -c 4096 "));
         EXPECT_THAT(tool.out, Not(HasSubstr("kvu")));  // not a flag of this program's
         EXPECT_FALSE(std::filesystem::exists(registry()));
     }
@@ -266,6 +270,22 @@ TEST_F(Run, ForgetsVariablesThatItsFlagsSay) {
     EXPECT_THAT(tool.out, HasSubstr(" -c 2048 "));
     EXPECT_THAT(tool.out, Not(HasSubstr("LLAMA_ARG_CTX_SIZE")));
     EXPECT_THAT(tool.out, HasSubstr("LLAMA_ARG_N_PREDICT=5"));
+}
+
+TEST_F(Run, TakesTheBackendsVariablesAsDefaults) {
+    environment_["PSHARD_MAX_VRAM_ALLOC"] = "1400";
+    environment_["PSHARD_REGISTRY"] = folder_ / "plans";
+    const std::string program = stand_in("llama-cli");
+    const ToolRun tool = run(with({"-m", model_, "-c", "4096"}, {program}));
+    EXPECT_THAT(tool.out, HasSubstr("PSHARD_MAX_VRAM_ALLOC=1400\n"));
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "plans"));
+    EXPECT_FALSE(std::filesystem::exists(registry()));
+    EXPECT_THAT(run(with({"-m", model_, "-c", "4096"}, {program})).err, HasSubstr("plan of "));
+    const ToolRun given = run(with(planning({"--registry", "mine"}), {program}));
+    EXPECT_THAT(given.out, HasSubstr("PSHARD_MAX_VRAM_ALLOC=1500\n"));
+    EXPECT_THAT(given.out, HasSubstr("PSHARD_REGISTRY=mine\n"));
+    environment_["PSHARD_MAX_VRAM_ALLOC"] = "much";
+    expect_sentence(run(with({"-m", model_}, {program})), "'much' is no number of MiB");
 }
 
 TEST_F(Run, GpuBackendOfTheUsersBecomesTheInnerDevice) {

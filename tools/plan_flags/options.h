@@ -12,7 +12,7 @@
 #include "inventory/context_spec.h"
 #include "plan/choice.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
 }
 

@@ -18,7 +18,7 @@ using Words = std::vector<std::string>;
 struct DecidedFlag {
     std::string_view letter;
     std::string_view name;
-    std::string_view variable = "";  // of the environment; llama-bench reads none
+    std::string_view variable{};  // of the environment; llama-bench reads none
 };
 
 constexpr std::array kDecided = {
@@ -124,12 +124,15 @@ public:
         for (const DecidedFlag& flag : kDecided) variables_.erase(std::string(flag.variable));
     }
 
-    void set_plan(const RunPlan& plan) {
+    // The profiles are for what the backend plans itself, where no plan matches.
+    void set_plan(const RunPlan& plan, const Profiles& profiles) {
         set("GGML_BACKEND_PATH", here_.plugin);
         set("PSHARD_MAX_VRAM_ALLOC", std::to_string(plan.budget_mib));
         set("PSHARD_REGISTRY", plan.registry);
         const std::string device = device_text(inner_device(here_));
         if (!device.empty()) set("PSHARD_DEVICE", device);
+        if (!profiles.cpu.empty()) set("PSHARD_CPU_PROFILE", profiles.cpu);
+        if (!profiles.gpu.empty()) set("PSHARD_GPU_PROFILE", profiles.gpu);
     }
 
     // The device of PSHARD0's, for stock to see.
@@ -201,7 +204,7 @@ Launch make_launch(const PlanRequest& request, const RunPlan& plan) {
     if (plan.stock) {
         environment.set_stock();
     } else {
-        environment.set_plan(plan);
+        environment.set_plan(plan, request.profiles);
     }
     const Words& given = request.options.command;
     Words words = {request.program.path};

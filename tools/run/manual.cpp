@@ -34,30 +34,33 @@ const std::string& meaning_of(const ManualEntry& entry) {
     return found == kMeanings.end() ? entry.text : found->second;
 }
 
-// Those of the planner's that a run takes.
+constexpr std::array kShownGroups = {"Model", "Context", "Budget", "Machine", "Output"};
+
+// Of those groups, what a run does not take: see options.cpp and settle_for().
+constexpr std::array kForeignFlags = {"--for",
+                                      "--inventory",
+                                      "--save-inventory",
+                                      "-md",
+                                      "-mm",
+                                      "--mtp",
+                                      "--n-outputs",
+                                      "--no-registry",
+                                      "-o",
+                                      "--explain",
+                                      "--emit-args"};
+
+bool is_foreign(const ManualEntry& entry) {
+    const std::string flag = entry.term.substr(0, entry.term.find_first_of(", "));
+    return std::find(kForeignFlags.begin(), kForeignFlags.end(), flag) != kForeignFlags.end();
+}
+
+// The planner's flags that a run takes.
 std::vector<ManualGroup> planner_flags() {
-    constexpr std::array kShown = {"Model", "Context", "Budget", "Machine", "Output"};
-    constexpr std::array kForeign = {"--for ",
-                                     "--inventory",
-                                     "--save-inventory",
-                                     "--md,",
-                                     "-md,",
-                                     "-mm,",
-                                     "--mtp",
-                                     "--no-registry",
-                                     "--n-outputs",
-                                     "-o,",
-                                     "--explain",
-                                     "--emit-args"};
     std::vector<ManualGroup> groups;
     for (ManualGroup& group : plan_flag_groups()) {
-        const bool shown = std::find(kShown.begin(), kShown.end(), group.title) != kShown.end();
-        if (!shown) continue;
-        std::erase_if(group.entries, [&](const ManualEntry& entry) {
-            return std::any_of(kForeign.begin(), kForeign.end(), [&](const char* start) {
-                return entry.term.starts_with(start);
-            });
-        });
+        const auto shown = std::find(kShownGroups.begin(), kShownGroups.end(), group.title);
+        if (shown == kShownGroups.end()) continue;
+        std::erase_if(group.entries, is_foreign);
         for (ManualEntry& entry : group.entries) entry.text = std::string(meaning_of(entry));
         groups.push_back(std::move(group));
     }
@@ -84,6 +87,7 @@ std::string run_manual() {
     manual.environment = {
         {"GGML_BACKEND_PATH", "the GPU's backend, where llama.cpp does not find it by itself"},
         {"PSHARD_DEVICE", "the device to compute on (default: the first GPU)"},
+        {"PSHARD_MAX_VRAM_ALLOC, PSHARD_REGISTRY", "as -mva and --registry"},
         {"XDG_CACHE_HOME", "where profiles are kept, in pshard/ (default: ~/.cache)"}};
     manual.files = {{"~/.cache/pshard/cpu_profile.txt, gpu_profile.txt", "this machine"},
                     {"MODEL.gguf.tensor_overrides.pshard_registry", "the plans of a model"}};

@@ -1,6 +1,7 @@
 // The planner's command line of a run: the user's flags, and what the program and the machine add.
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -98,9 +99,28 @@ void add_profiles(const Profiles& profiles, Words& arguments) {
     if (!profiles.gpu.empty()) arguments.push_back("--gpu-profile=" + profiles.gpu);
 }
 
+// The backend's variables, as defaults of the flags.
+Status take_variables(const Variables& environment, RunOptions& options) {
+    const std::string budget = value_of(environment, "PSHARD_MAX_VRAM_ALLOC");
+    const std::string registry = value_of(environment, "PSHARD_REGISTRY");
+    if (options.plan.registry.empty() && !registry.empty()) {
+        options.plan.registry = registry;
+        options.plan_arguments.push_back("--registry=" + registry);
+    }
+    if (options.plan.max_vram_mib > 0 || budget.empty()) return Done{};
+    const char* end = budget.data() + budget.size();
+    const auto [last, error] = std::from_chars(budget.data(), end, options.plan.max_vram_mib);
+    if (error != std::errc{} || last != end) {
+        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB", budget), {}};
+    }
+    options.plan_arguments.push_back("--max-vram-alloc=" + budget);
+    return Done{};
+}
+
 }  // namespace
 
-Status settle_for(const Program& program, RunOptions& options) {
+Status settle_for(const Program& program, const Variables& environment, RunOptions& options) {
+    if (Status taken = take_variables(environment, options); !taken) return taken;
     ContextOptions& context = options.plan.context;
     const bool bench = program.kind == ProgramKind::Bench;
     const Options& plan = options.plan;

@@ -51,8 +51,9 @@ struct PlanRequest {
     int n_threads = 0;
 };
 
-// What the program decides of the plan where the user does not. Fails on what it cannot be given.
-Status settle_for(const Program& program, RunOptions& options);
+// What the program and the backend's own variables (PSHARD_MAX_VRAM_ALLOC, PSHARD_REGISTRY) decide
+// of the plan where no flag does. Fails on what the program cannot be given.
+Status settle_for(const Program& program, const Variables& environment, RunOptions& options);
 
 // What the planner's command line is for this run, without the output flags.
 Result<std::vector<std::string>> planner_arguments(const PlanRequest& request);
