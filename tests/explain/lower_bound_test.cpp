@@ -89,12 +89,12 @@ TEST(LowerBound, SharesANodeBetweenTheProcessors) {
 // No VRAM: a part x of the node goes to the GPU and crosses the link first. Tried for every x:
 //   any order   max(g x, c (1-x) + k u x, u x + h (1-x))
 //   in order    max(g x + c (1-x), (1-k) g x + c (1-x) + k u x, u x + h (1-x))
-TEST(LowerBound, ChargesLinkAndHostWithoutVram) {
+void expect_best_of_every_share(const MachineProfile& profile) {
     const OneNode toy;
-    const GraphCost cost = toy.cost();
+    const GraphCost cost = price_graph(toy.graph(), toy.inventory, profile, 0);
     const double g = cost.gpu.seconds[0];
     const double c = cost.cpu.seconds[0];
-    const LinkRates link = *link_rates(machine());
+    const LinkRates link = *link_rates(profile);
     const double u = double(toy.inventory.weights[0].bytes) / link.h2d_bytes_per_second;
     const double a = c / cost.cpu_under_copies.seconds[0];
     const double l = link.h2d_under_cpu_load / link.h2d_bytes_per_second;
@@ -111,9 +111,20 @@ TEST(LowerBound, ChargesLinkAndHostWithoutVram) {
             ordered,
             std::max({g * x + c * (1 - x), (1 - k) * g * x + c * (1 - x) + k * u * x, both}));
     }
-    const Problem none = problem_of(toy.inventory, 0, 0);
+    const Problem none{toy.inventory, &profile, 0, 0, {}, {}};
     EXPECT_NEAR(lower_bound(none, toy.graph(), Overlap::Any)->seconds, any, 1e-4 * any);
     EXPECT_NEAR(lower_bound(none, toy.graph(), Overlap::InOrder)->seconds, ordered, 1e-4 * ordered);
+}
+
+TEST(LowerBound, ChargesLinkAndHostWithoutVram) { expect_best_of_every_share(machine()); }
+
+// A link of 0.3 bytes a second that a busy CPU holds up by three quarters: now U + h binds.
+TEST(LowerBound, ChargesTheLinkForABusyCpu) {
+    MachineProfile profile = test::toy_profile();
+    profile.cpu->copy_efficiency_percent = 90;
+    profile.link.standalone_gb_per_s = 0.3 * test::kOne;
+    profile.link.concurrent_gb_per_s = 0.075 * test::kOne;
+    expect_best_of_every_share(profile);
 }
 
 TEST(LowerBound, FallsWithVram) {
