@@ -7,7 +7,7 @@ if [[ ! -e $PSHARD_LLAMA_BIN_DIR/llama-server || ! -e $PSHARD_TOOL_DIR/libggml-p
     printf 'skipped: no llama-server or no libggml-pshard.so\n'
     exit 77
 fi
-if [[ -n $PSHARD_SANITIZE ]]; then
+if [[ -n ${PSHARD_SANITIZE-} ]]; then
     printf 'skipped: llama.cpp'"'"'s programs load no sanitized library\n'
     exit 77
 fi
