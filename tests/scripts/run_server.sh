@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # llama-pshard-run with llama-server: it answers as stock, has the launcher's process, ends as it does on
-# a signal, and its port is missed when it is taken. Skipped (77) where llama.cpp was built without it.
+# a signal, and its port is missed when it is taken; the report of the run opens in a browser, with what was
+# predicted and what was measured. Skipped (77) where llama.cpp was built without it.
 set -euo pipefail
 
 [[ -z ${PSHARD_SANITIZE-} ]] || { echo "skipped: llama.cpp's programs load no sanitized library"; exit 77; }
@@ -13,6 +14,8 @@ stop() { [[ -z $pid ]] || kill "$pid" 2>/dev/null || true; }
 trap 'stop; rm -rf "$folder"' EXIT
 cd "$folder"
 export HOME=$folder PSHARD_DEVICE=CPU
+readonly profiles=$PSHARD_SOURCE_DIR/profiles/reference
+export PSHARD_CPU_PROFILE=$profiles/cpu_profile.txt PSHARD_GPU_PROFILE=$profiles/gpu_profile.txt
 unset XDG_CACHE_HOME
 
 fail() { echo "FAILED: $*"; cat server.log; exit 1; }
@@ -57,7 +60,8 @@ wait "$pid" || true
 : >server.log # the next one is not ready by what this one has said
 
 port=$(free_port)
-"$run" -m model.gguf -c 512 -t 2 -fa on -mva 6 -- "$server" --port "$port" >server.log 2>&1 &
+PSHARD_TRACE=$folder/trace.json "$run" -m model.gguf -c 512 -t 2 -fa on -mva 6 -- \
+    "$server" --port "$port" >server.log 2>&1 &
 pid=$!
 found=$(answer)
 [[ -n $expected && $found == "$expected" ]] || fail "'$found' instead of '$expected'"
@@ -71,3 +75,13 @@ wait "$pid" || code=$?
 pid=
 [[ $code -eq 0 ]] || fail "exit code $code after SIGTERM"
 echo "llama-server: $found"
+
+"$PSHARD_TOOL_DIR/llama-pshard-explain" -m model.gguf -c 512 -fa on -mva 6 --trace trace.json \
+    --html report.html >report.md 2>notes
+grep -q '^## Predicted against measured' report.md || { cat notes; fail "nothing was measured"; }
+chromium=$(command -v chromium || command -v chromium-browser || true)
+if [[ -n $chromium ]] && command -v node >/dev/null; then
+    node "$PSHARD_SOURCE_DIR/tests/scripts/explain_page.mjs" "$chromium" report.html "$folder"
+else
+    echo "the report was not opened: chromium or node is not installed"
+fi
