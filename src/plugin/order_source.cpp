@@ -111,10 +111,11 @@ std::vector<TierChoice> searched(const Inventory& seen,
                                  Bytes budget,
                                  std::optional<Strategy> forced) {
     const Problem problem{seen, profile, budget, 0, {}, forced};
-    const VariantPlan plan = plan_variant(problem);
-    if (plan.baseline_vram && !forced) return same_in_all_tiers(seen, everything_resident(seen));
+    const bool fits =
+        !seen.graphs.empty() && all_resident_bytes(seen, seen.graphs.back()) <= budget;
+    if (fits && !forced) return same_in_all_tiers(seen, everything_resident(seen));
     std::vector<TierChoice> choices;
-    for (const TierPlan& tier : plan.tiers) {
+    for (const TierPlan& tier : plan_tiers(problem)) {
         const Candidate* winner = tier.winner();
         const Graph* graph = graph_of_tier(seen, tier.n_tokens);
         if (winner == nullptr || graph == nullptr) continue;
@@ -132,15 +133,12 @@ public:
     Result<Orders> operator()(const Inventory& seen, Bytes budget) {
         Result<Chosen> chosen = choose(seen, budget);
         if (!chosen) return chosen.error();
-        const auto& [choices, own_budget] = chosen.value();
-        if (choices.empty()) {
-            return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
-                                     "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
-                                     in_mib(budget)),
-                         {}};
+        Result<Orders> orders = pack(chosen.value(), seen, budget);
+        if (!orders && chosen.value().from_registry && settings_.plan_here) {
+            chosen = planned_here(orders.error().text(), seen, budget);
+            if (!chosen) return chosen.error();
+            orders = pack(chosen.value(), seen, budget);
         }
-        Result<Orders> orders = orders_of(seen, choices, own_budget);
-        if (!orders && own_budget < budget) orders = orders_of(seen, choices, budget);
         if (orders) tell(orders.value(), orders.value().budget);
         return orders;
     }
@@ -149,7 +147,21 @@ private:
     struct Chosen {
         std::vector<TierChoice> choices;
         Bytes budget = 0;
+        bool from_registry = false;
     };
+
+    // In the plan's own budget, else in all that is left.
+    static Result<Orders> pack(const Chosen& chosen, const Inventory& seen, Bytes budget) {
+        if (chosen.choices.empty()) {
+            return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
+                                     "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
+                                     in_mib(budget)),
+                         {}};
+        }
+        Result<Orders> orders = orders_of(seen, chosen.choices, chosen.budget);
+        if (!orders && chosen.budget < budget) orders = orders_of(seen, chosen.choices, budget);
+        return orders;
+    }
 
     Result<Chosen> choose(const Inventory& seen, Bytes budget) {
         if (settings_.forced.empty()) return planned(seen, budget);
@@ -171,7 +183,7 @@ private:
         if (!match) return match.error();
         if (!match.value().choices.empty()) {
             log_(fmt::format("plan from {}", match.value().text));
-            return Chosen{match.value().choices, match.value().budget};
+            return Chosen{match.value().choices, match.value().budget, true};
         }
         if (!settings_.plan_here) {
             return Error{fmt::format("{}, and PSHARD_PLAN is off; run llama-pshard-plan-params "

@@ -124,21 +124,6 @@ private:
     TierPlan plan_;
 };
 
-// Tiers are searched side by side; the result does not depend on how.
-std::vector<TierPlan> plan_tiers(const Problem& problem) {
-    const std::vector<Graph>& graphs = problem.inventory.graphs;
-    std::vector<TierPlan> tiers(graphs.size());
-    const auto work = [&](std::size_t first) {
-        for (std::size_t i = first; i < graphs.size(); i += 2) {
-            tiers[i] = plan_tier(problem, graphs[i]);
-        }
-    };
-    std::thread other(work, 1);
-    work(0);
-    other.join();
-    return tiers;
-}
-
 void add_arena(const Problem& problem, VariantPlan& plan) {
     std::vector<TierDemand> demands;
     for (const TierPlan& tier : plan.tiers) {
@@ -164,12 +149,12 @@ void add_arena(const Problem& problem, VariantPlan& plan) {
     }
 }
 
-// The largest prompt tier at which stock llama.cpp holds everything; nullptr if none does.
+// The largest prompt tier at which stock llama.cpp holds everything; nullptr if none does. Where
+// all tiers are short of a prompt's, the largest is the prompt's.
 const Graph* baseline_graph(const Problem& problem) {
     const std::vector<Graph>& graphs = problem.inventory.graphs;
     for (auto graph = graphs.rbegin(); graph != graphs.rend(); ++graph) {
-        const bool only_short = graphs.back().n_tokens < kPromptTier;
-        if (graph->n_tokens < kPromptTier && !only_short) continue;
+        if (graph->n_tokens < kPromptTier && graph != graphs.rbegin()) continue;
         if (all_resident_bytes(problem.inventory, *graph) <= problem.budget) return &*graph;
     }
     return nullptr;
@@ -207,6 +192,21 @@ DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
 
 TierPlan plan_tier(const Problem& problem, const Graph& graph) {
     return TierSearch(problem, graph).run();
+}
+
+// Tiers are searched side by side; the result does not depend on how.
+std::vector<TierPlan> plan_tiers(const Problem& problem) {
+    const std::vector<Graph>& graphs = problem.inventory.graphs;
+    std::vector<TierPlan> tiers(graphs.size());
+    const auto work = [&](std::size_t first) {
+        for (std::size_t i = first; i < graphs.size(); i += 2) {
+            tiers[i] = plan_tier(problem, graphs[i]);
+        }
+    };
+    std::thread other(work, 1);
+    work(0);
+    other.join();
+    return tiers;
 }
 
 VariantPlan plan_variant(const Problem& problem) {

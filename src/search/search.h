@@ -50,4 +50,7 @@ Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
 // All strategies of one tier.
 TierPlan plan_tier(const Problem& problem, const Graph& graph);
 
+// Of each tier, by the inventory's graphs.
+std::vector<TierPlan> plan_tiers(const Problem& problem);
+
 }  // namespace pshard
