@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <utility>
@@ -25,6 +26,17 @@ TracedPass traced(const PassRecord& record) {
     }
     pass.timeline = record.measured.timeline;
     return pass;
+}
+
+// A file that is there must be a trace: nobody loses a model to a slip. What is no regular file (a
+// pipe) holds nothing.
+bool may_replace(const std::string& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) return true;
+    std::ifstream file(path);
+    std::string start(256, '\0');
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    return file.gcount() == 0 || start.find("pshard-trace") != std::string::npos;
 }
 
 class TraceFile {
@@ -61,6 +73,12 @@ private:
 Result<std::function<void(const PassRecord&)>> open_trace(const std::string& path,
                                                           const std::string& device,
                                                           Log log) {
+    if (!may_replace(path)) {
+        return Error{fmt::format("PSHARD_TRACE: {} is there and is no trace; name another file, or "
+                                 "remove it",
+                                 path),
+                     {}};
+    }
     const auto file = std::make_shared<TraceFile>(path, std::move(log));
     Trace header;
     header.program = "libggml-pshard";

@@ -111,5 +111,19 @@ TEST(TraceOfARun, ThatCannotBeWrittenIsRefused) {
                                    "written"));
 }
 
+TEST(TraceOfARun, NeverReplacesAnotherFile) {
+    PSHARD_NEEDS_PLUGIN();
+    const fs::path path = fs::path(testing::TempDir()) / fmt::format("model.{}.gguf", getpid());
+    std::ofstream(path) << "GGUF: weights of a lifetime";
+    Grid grid(inner_device("cpu"));
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_TRACE"] = path;
+    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    EXPECT_FALSE(cell.good);
+    EXPECT_THAT(cell.text, testing::HasSubstr("is there and is no trace"));
+    EXPECT_EQ(content_of(path), "GGUF: weights of a lifetime");
+    fs::remove(path);
+}
+
 }  // namespace
 }  // namespace pshard::backend_test

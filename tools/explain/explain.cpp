@@ -69,6 +69,13 @@ Result<Explained> explained(const ExplainOptions& options,
     return outcome;
 }
 
+// A file that is there must be a page: nobody loses a model to a slip.
+bool may_replace(const std::string& path) {
+    const Result<std::optional<std::string>> old = read_file(path, 64 * kMiB);
+    if (!old) return false;
+    return !old.value() || old.value()->empty() || old.value()->starts_with("<!doctype html>");
+}
+
 // What can be told before anything is planned.
 Status check_files(const ExplainOptions& options) {
     if (!options.html.empty() && chart_library().empty()) {
@@ -76,6 +83,10 @@ Status check_files(const ExplainOptions& options) {
             "--html: this program was built without its chart library: run "
             "scripts/get-echarts and build again",
             {}};
+    }
+    if (!options.html.empty() && !may_replace(options.html)) {
+        return Error{"--html: this is there and is no page; name another file, or remove it",
+                     {options.html}};
     }
     if (options.trace.empty()) return Done{};
     const Result<Trace> trace = read_trace(options.trace);

@@ -95,9 +95,11 @@ std::optional<double> pass_seconds(const json& tier) {
     return tier["plan"]["prediction"]["pass_seconds"].get<double>();
 }
 
-// The request as the plan serves it: the prompt in the tier that takes least, the answer token by
-// token for all slots at once.
-std::optional<double> planned_seconds(const json& plan, const Workload& work) {
+// The request as the plan serves it: the prompt in batches of `n_ubatch`, the answer token by token
+// for all slots at once.
+std::optional<double> planned_seconds(const json& plan,
+                                      const Workload& work,
+                                      std::uint32_t n_ubatch) {
     std::optional<double> prompt;
     std::optional<double> token;
     const std::uint32_t slots = count(plan["context"]["n_seq_max"]);
@@ -106,8 +108,7 @@ std::optional<double> planned_seconds(const json& plan, const Workload& work) {
         if (!pass) continue;
         const std::uint32_t tokens = count(tier["tokens"]);
         if (!token && tokens >= slots) token = *pass;
-        const double passes = std::max(1.0, double(work.prompt) / tokens);
-        prompt = std::min(prompt.value_or(passes * *pass), passes * *pass);
+        if (tokens == n_ubatch) prompt = std::max(1.0, double(work.prompt) / tokens) * *pass;
     }
     if (!prompt || !token) return std::nullopt;
     return slots * *prompt + work.answer * *token;
@@ -119,10 +120,23 @@ std::uint32_t tokens_of_a_sequence(const json& plan) {
     return context["kv_unified"].get<bool>() ? n_ctx : n_ctx / count(context["n_seq_max"]);
 }
 
+// Unless the user has named one: the ubatch that the goal's prompts are fastest in.
+void settle_ubatch(const PlanRequest& request, const json& planned, RunPlan& plan) {
+    const ContextOptions& context = request.options.plan.context;
+    if (context.n_ubatch) return;
+    std::vector<TierPass> passes;
+    for (const json& tier : planned["tiers"]) {
+        passes.push_back({count(tier["tokens"]), pass_seconds(tier).value_or(0)});
+    }
+    const Workload work = workload_of(request.options.goal, tokens_of_a_sequence(planned));
+    const std::uint32_t best = best_ubatch(passes, work.prompt);
+    if (best > 0) plan.n_ubatch = best;
+}
+
 // The best that stock can do, where it takes no more than 2 % longer than the plan.
 Result<bool> prefer_stock(const PlanRequest& request, const json& planned, RunPlan& plan) {
     const Workload work = workload_of(request.options.goal, tokens_of_a_sequence(planned));
-    const std::optional<double> ours = planned_seconds(planned, work);
+    const std::optional<double> ours = planned_seconds(planned, work, plan.n_ubatch);
     if (!ours || request.options.plan.forced) return false;
     const Result<Answer> asked = ask_planner(request,
                                              {"--emit-args",
@@ -181,6 +195,7 @@ Result<RunDecision> plan_anew(const PlanRequest& request) {
         return planned;
     }
     if (!bench) {
+        settle_ubatch(request, plans.front(), planned.plan);
         const Result<bool> stock = prefer_stock(request, plans.front(), planned.plan);
         if (!stock) return stock.error();
         if (stock.value()) return planned;

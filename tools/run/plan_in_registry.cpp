@@ -6,6 +6,7 @@
 
 #include "registry/registry_file.h"
 #include "report/registry_form.h"
+#include "run/goal.h"
 #include "run/run_plan.h"
 
 namespace pshard::tool {
@@ -73,6 +74,22 @@ std::string flash_attention_word(FlashAttention flash_attention) {
     return flash_attention == FlashAttention::On ? "on" : "off";
 }
 
+// Unless the user has named one: as where the plan is made anew. 0: the registry has no times.
+std::uint32_t fastest_ubatch(const RegistryVariant& variant,
+                             const ContextSpec& context,
+                             const PlanRequest& request) {
+    const ContextOptions& given = request.options.plan.context;
+    if (given.n_ubatch) return 0;
+    std::vector<TierPass> passes;
+    for (const RegistryTier& tier : variant.tiers) {
+        const double rate = tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
+        if (rate > 0) passes.push_back({tier.bs, tier.bs / rate});
+    }
+    const std::uint32_t sequences = context.kv_unified ? 1 : context.n_seq_max;
+    const Workload work = workload_of(request.options.goal, context.n_ctx / sequences);
+    return best_ubatch(passes, work.prompt);
+}
+
 RunPlan plan_of(const RegistryVariant& variant, const Wanted& wanted, const PlanRequest& request) {
     const ContextSpec& context = wanted.context;
     RunPlan plan;
@@ -94,7 +111,9 @@ RunPlan plan_of(const RegistryVariant& variant, const Wanted& wanted, const Plan
     }
     plan.budget_mib = variant.budget_mib;
     plan.n_ubatch = *variant.own.n_ubatch;
+    const std::uint32_t best = fastest_ubatch(variant, context, request);
     plan.n_batch = std::max(plan.n_ubatch, request.options.plan.context.n_batch.value_or(0));
+    if (best > 0) plan.n_ubatch = best;
     plan.why = fmt::format("plan of {}", plan.registry);
     return plan;
 }

@@ -43,6 +43,16 @@ struct RunPlan {
     bool operator==(const RunPlan&) const = default;
 };
 
+// A batch's time by the plan of its tier.
+struct TierPass {
+    std::uint32_t n_tokens = 0;
+    double seconds = 0;
+};
+
+// Of the tiers, the tokens of that which is through a prompt first: larger batches are not always
+// faster. 0: no tier has a time.
+std::uint32_t best_ubatch(const std::vector<TierPass>& tiers, std::uint32_t prompt);
+
 struct PlanRequest {
     const RunOptions& options;
     const Surroundings& here;
