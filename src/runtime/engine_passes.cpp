@@ -135,6 +135,11 @@ PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
 void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
     if (buffers.empty()) return;
     drop_passes();
+    if (owner.model.is_without_contexts() && !owner.model.has_places_for(buffers)) {
+        owner.release(executor_->gpu());
+        owner.model.drop_contexts();
+        owner.residency = {};
+    }
     std::size_t n_added = 0;
     for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
     owner.unsettle();  // a new context's states are not there yet

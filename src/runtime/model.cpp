@@ -84,6 +84,38 @@ int Model::take_place(const State& state) {
     return -1;
 }
 
+bool Model::has_places_for(const std::vector<HostBuffer*>& buffers) const {
+    std::vector<bool> taken(states_.size());
+    for (const HostBuffer* buffer : buffers) {
+        for (const ggml_tensor* tensor : buffer->tensors) {
+            const State state = state_facts(*tensor, policy_);
+            std::size_t i = 0;
+            while (i < states_.size() &&
+                   (states_[i] != nullptr || taken[i] || inventory_.states[i] != state)) {
+                ++i;
+            }
+            if (i == states_.size()) return false;
+            taken[i] = true;
+        }
+    }
+    return true;
+}
+
+bool Model::is_without_contexts() const {
+    return !states_.empty() && std::all_of(states_.begin(), states_.end(), [](const auto* state) {
+        return state == nullptr;
+    });
+}
+
+void Model::drop_contexts() {
+    PSHARD_CHECK(is_without_contexts());
+    states_.clear();
+    inventory_.states.clear();
+    inventory_.graphs.clear();
+    inventory_.has_recurrent = false;
+    rebuild_index();
+}
+
 bool Model::forget(const HostBuffer& buffer) {
     if (buffers_.erase(&buffer) == 0) return false;
     const auto held = [&](const ggml_tensor* tensor) {

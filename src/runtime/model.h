@@ -4,8 +4,8 @@
 // belong together, unless a name comes twice (a draft model has its own blk.0). States are tensors
 // outside weight buffers that are named like a cache or that a graph writes into.
 //
-// Indices never change: a context that is freed leaves its states without a tensor, and the next
-// context with equal states takes their place.
+// Indices do not change while a context lives: one that is freed leaves its states without a
+// tensor, and the next context with equal states takes their place.
 #pragma once
 
 #include <set>
@@ -28,6 +28,13 @@ public:
     bool add_weights(HostBuffer& buffer);
     // Returns the indices of states that are new to the inventory.
     std::vector<int> add_states(HostBuffer& buffer);
+
+    // Whether all states of the buffers can take the places of states whose context is gone.
+    [[nodiscard]] bool has_places_for(const std::vector<HostBuffer*>& buffers) const;
+
+    // All contexts are gone, and so is what they left in the inventory: the next begins anew.
+    [[nodiscard]] bool is_without_contexts() const;
+    void drop_contexts();
 
     // `buffer` goes: its states lose their tensors. True if it held weights: the model is gone.
     bool forget(const HostBuffer& buffer);

@@ -1,7 +1,6 @@
 // Servers that run by registries of llama-pshard-plan-params, and runs that cannot.
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 #include <gmock/gmock.h>
 
@@ -37,10 +36,12 @@ public:
     }
 
     // By memory alone: no profile is found in the folder.
-    void plan(const std::string& model, int budget_mib) const {
+    void plan(const std::string& model,
+              int budget_mib,
+              const std::vector<std::string>& context = kContext) const {
         ChildProgram program;
         program.command = {PSHARD_TOOL_PATH_PLAN_PARAMS, "-m", model};
-        program.command.insert(program.command.end(), kContext.begin(), kContext.end());
+        program.command.insert(program.command.end(), context.begin(), context.end());
         program.command.insert(program.command.end(), {"-mva", std::to_string(budget_mib)});
         program.folder = folder_.file("");
         const ChildResult result = run(program);
@@ -136,6 +137,24 @@ TEST(Registry, WithoutAMatchAServerRefusesRequests) {
     EXPECT_THAT(server.stop().err, HasSubstr("no registry lies beside the model, and PSHARD_PLAN"));
 }
 
+// llama-bench makes a context for each test; the first is gone when the second comes.
+TEST(Registry, HasThePlansOfContextsThatFollowOneAnother) {
+    PSHARD_NEEDS_PROGRAMS();
+    const std::vector<std::string> tests = {"-p", "512", "-n", "16", "-ub", "32", "-fa", "on"};
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    std::vector<std::string> all = tests;
+    all.emplace_back("--bench-plan");
+    models.plan(model, 4, all);
+    ChildProgram program;
+    program.command = {PSHARD_LLAMA_BIN_DIR "/llama-bench", "-m", model, "-r", "1", "-t", "1"};
+    program.command.insert(program.command.end(), {"-dev", "PSHARD0"});
+    program.command.insert(program.command.end(), tests.begin(), tests.end());
+    const ChildResult result = run(planned(program, 4));
+    EXPECT_TRUE(result.ok()) << result.text();
+    EXPECT_THAT(result.out, AllOf(HasSubstr("pp512"), HasSubstr("tg16")));
+}
+
 TEST(Registry, WithoutOneAProfilePlansHere) {
     PSHARD_NEEDS_PROGRAMS();
     Models models;
@@ -178,8 +197,9 @@ TEST_P(Refusals, NameTheCause) {
     const ChildResult result = run(program);
     EXPECT_EQ(result.exit_code, 1) << result.text();
     EXPECT_THAT(result.err, HasSubstr(GetParam().sentence));
-    EXPECT_THAT((std::set<std::string>{"", "hello", "hello\n", "hello\n\n"}),
-                testing::Contains(result.out));
+    // The prompt, which the log's thread may tear as the program ends ("hellolo"), and no token.
+    EXPECT_THAT(result.out, testing::MatchesRegex("[helo]*[\n]*"));
+    EXPECT_LE(result.out.size(), 12U);
 }
 
 std::vector<Refusal> refusals() {
