@@ -81,6 +81,9 @@ set_up() {
     cp "$root"/profiles/reference/*_profile.txt "$folder/work"
 }
 
+# What a sanitized build is told of known leaks in drivers.
+mapfile -t sanitizers < <(env | grep -E '^(ASAN|LSAN|UBSAN)_OPTIONS=' || true)
+
 gpu_variables() {
     [[ -z $PSHARD_VULKAN_BACKEND ]] || printf '%s\n' GGML_BACKEND_PATH="$PSHARD_VULKAN_BACKEND" \
         GGML_VK_VISIBLE_DEVICES=0 VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.x86_64.json
@@ -92,7 +95,7 @@ run_command() { # place, command
     rm -rf "$folder/here"
     cp -r "$folder/work" "$folder/here"
     [[ $command != *llama-profiler-gpu* ]] || mapfile -t variables < <(gpu_variables)
-    (cd "$folder/here" && env -i HOME="$folder/home" "${variables[@]}" \
+    (cd "$folder/here" && env -i HOME="$folder/home" "${variables[@]}" "${sanitizers[@]}" \
         PATH="$folder/bin:$PSHARD_TOOL_DIR:$PSHARD_LLAMA_BIN_DIR:/usr/bin:/bin" \
         timeout 300 bash -c "set -o pipefail; $command" </dev/null >out.txt 2>&1)
 }
