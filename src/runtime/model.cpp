@@ -85,20 +85,18 @@ int Model::take_place(const State& state) {
 }
 
 bool Model::has_places_for(const std::vector<HostBuffer*>& buffers) const {
-    std::vector<bool> taken(states_.size());
+    std::vector<State> homeless;
     for (const HostBuffer* buffer : buffers) {
         for (const ggml_tensor* tensor : buffer->tensors) {
-            const State state = state_facts(*tensor, policy_);
-            std::size_t i = 0;
-            while (i < states_.size() &&
-                   (states_[i] != nullptr || taken[i] || inventory_.states[i] != state)) {
-                ++i;
-            }
-            if (i == states_.size()) return false;
-            taken[i] = true;
+            homeless.push_back(state_facts(*tensor, policy_));
         }
     }
-    return true;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        if (states_[i] != nullptr) continue;
+        const auto housed = std::find(homeless.begin(), homeless.end(), inventory_.states[i]);
+        if (housed != homeless.end()) homeless.erase(housed);
+    }
+    return homeless.empty();
 }
 
 bool Model::is_without_contexts() const {
