@@ -1,17 +1,10 @@
 #include <fmt/format.h>
 
 #include "explain/forms.h"
+#include "report/words.h"
 
 namespace pshard {
 namespace {
-
-// As spreadsheets read it: quoted where it must be.
-std::string cell(std::string_view text) {
-    if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-    return quoted + "\"";
-}
 
 class Lines {
 public:
@@ -20,7 +13,7 @@ public:
              std::string_view name,
              std::string_view figure,
              double value) {
-        text_ += fmt::format("{},{},{},{},{}\n", table, tokens, cell(name), figure, value);
+        text_ += fmt::format("{},{},{},{},{}\n", table, tokens, csv_cell(name), figure, value);
     }
 
     std::string take() { return std::move(text_); }

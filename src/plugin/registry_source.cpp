@@ -46,10 +46,7 @@ const Graph* sizing_graph(const Inventory& seen, std::uint32_t n_tokens) {
 }
 
 // Of the plan that is taken, with an empty cache where the file tells.
-double rate_of(const RegistryTier& tier) {
-    const double rate = tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
-    return tier.own.tps_empty.value_or(rate);
-}
+double rate_of(const RegistryTier& tier) { return tier.own.tps_empty.value_or(chosen_tps(tier)); }
 
 std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Inventory& seen) {
     std::vector<TierChoice> choices;

@@ -4,6 +4,10 @@
 
 namespace pshard {
 
+double chosen_tps(const RegistryTier& tier) {
+    return tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
+}
+
 RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes) {
     RegistrySection section;
     section.fingerprint = published_fingerprint(settings, file_bytes);

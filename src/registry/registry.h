@@ -63,6 +63,9 @@ struct Registry {
     bool operator==(const Registry&) const = default;
 };
 
+// Of the plan that is chosen at the tier, at the depth that the file tells; 0: not predicted.
+double chosen_tps(const RegistryTier& tier);
+
 // A section without variants for these settings. `file_bytes`: of the first split of the model.
 RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes);
 

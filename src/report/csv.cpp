@@ -10,14 +10,6 @@ constexpr std::string_view kColumns =
     "model,n_ctx,budget_mib,depth,tokens,viable,strategy,n_pinned,n_attn_pinned,overflow,"
     "output_on_gpu,pin_from_back,tps_empty,tps,tps_full,bound_by,extrapolated,vram_mib,host_mib\n";
 
-// Quoted where CSV needs it (RFC 4180).
-std::string quoted(const std::string& text) {
-    if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-    std::string inner;
-    for (const char c : text) inner += c == '"' ? "\"\"" : std::string(1, c);
-    return '"' + inner + '"';
-}
-
 std::string number(const std::optional<Prediction>& prediction) {
     return prediction ? fmt::format("{:.4f}", prediction->tokens_per_second) : "";
 }
@@ -58,7 +50,7 @@ std::vector<TierPlan> tiers_of(const PlanReport& report) {
 std::string line_of(const PlanReport& report, const TierPlan& tier) {
     const Candidate* plan = tier.winner();
     return fmt::format("{},{},{:.1f},{},{},{},{}\n",
-                       quoted(report.model_path),
+                       csv_cell(report.model_path),
                        report.inventory.context.n_ctx,
                        in_mib(report.budget.total),
                        report.depth_tokens,

@@ -90,6 +90,13 @@ std::string context_text(const Inventory& inventory) {
     return text;
 }
 
+std::string csv_cell(std::string_view text) {
+    if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
+    std::string inner;
+    for (const char c : text) inner += c == '"' ? "\"\"" : std::string(1, c);
+    return '"' + inner + '"';
+}
+
 std::string markdown_table(const std::vector<Row>& rows, const std::vector<bool>& flush_right) {
     std::vector<std::size_t> widths(flush_right.size(), 3);
     for (const Row& row : rows) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/report.h"
@@ -21,6 +22,9 @@ std::vector<const Candidate*> best_rivals(const TierPlan& tier);
 std::string machine_text(const MachineProfile* profile);
 std::string context_text(const Inventory& inventory);
 std::string flash_attention_text(const Inventory& inventory);  // "on", "off", "auto, comes to on"
+
+// Quoted where CSV needs it (RFC 4180).
+std::string csv_cell(std::string_view text);
 
 // A table as Markdown, columns padded; the first row is the head.
 using Row = std::vector<std::string>;

@@ -198,7 +198,9 @@ Engine::Pass* Engine::cached(const ggml_cgraph& graph, std::optional<std::size_t
         return pass->uid == graph.uid && pass->first == graph.nodes[0] &&
                pass->n_nodes == graph.n_nodes && (!tier || pass->tier == *tier);
     });
-    return found == passes_.end() ? nullptr : found->get();
+    if (found == passes_.end()) return nullptr;
+    std::rotate(passes_.begin(), found, std::next(found));
+    return passes_.front().get();
 }
 
 void Engine::drop_passes() {
@@ -332,16 +334,11 @@ Result<Engine::Pass*> Engine::pass_of(const ggml_cgraph& graph) {
         tier = pass->owner->next_tier(pass->n_tokens);
         pass = cached(graph, tier);
     }
-    if (pass == nullptr) {
-        Result<std::unique_ptr<Pass>> built = build(graph, tier);
-        if (!built) return built.error();
-        passes_.insert(passes_.begin(), std::move(built).value());
-        return passes_.front().get();
-    }
-    const auto at = std::find_if(
-        passes_.begin(), passes_.end(), [&](const auto& known) { return known.get() == pass; });
-    std::rotate(passes_.begin(), at, std::next(at));
-    return pass;
+    if (pass != nullptr) return pass;
+    Result<std::unique_ptr<Pass>> built = build(graph, tier);
+    if (!built) return built.error();
+    passes_.insert(passes_.begin(), std::move(built).value());
+    return passes_.front().get();
 }
 
 ggml_status Engine::compute(const ggml_cgraph& graph) {

@@ -168,25 +168,25 @@ void Executor::wait(ScheduleLane lane, const Wait& wait) {
 }
 
 // A mark may be waited for only once it is issued: else the wait would hold nobody.
+void Executor::Point::wait_until_issued() const {
+    if (worker != nullptr) worker->wait_for(ticket);
+}
+
 void Executor::hold(ScheduleLane lane, const Point& point) {
-    const auto wait_until_issued = [point] {
-        if (point.worker != nullptr) point.worker->wait_for(point.ticket);
-    };
-    Worker* holder = worker(lane);
-    if (holder == nullptr || holder == point.worker) {
-        if (holder == nullptr) wait_until_issued();
-        if (lane == ScheduleLane::Cpu) {
-            gpu_->host_wait(point.mark);
-        } else if (lane == ScheduleLane::Gpu) {
-            gpu_->wait(point.mark);
-        }
-        return;  // a queue is in order with itself
+    if (Worker* holder = worker(lane)) {
+        if (holder == point.worker) return;  // a queue is in order with itself
+        holder->post([&held = queue(lane), point] {
+            point.wait_until_issued();
+            held.wait(point.mark);
+        });
+        return;
     }
-    Queue& held = queue(lane);
-    holder->post([&held, &mark = point.mark, wait_until_issued] {
-        wait_until_issued();
-        held.wait(mark);
-    });
+    point.wait_until_issued();
+    if (lane == ScheduleLane::Cpu) {
+        gpu_->host_wait(point.mark);
+    } else {
+        gpu_->wait(point.mark);
+    }
 }
 
 // The lane's worker issues the copies, then the step's mark.
@@ -296,7 +296,7 @@ void Executor::watch(int index, ScheduleLane lane) {
     }
     const Point point{now_->marks[at(index)], worker(lane), now_->tickets[at(index)]};
     const auto wait = [this, point] {
-        if (point.worker != nullptr) point.worker->wait_for(point.ticket);
+        point.wait_until_issued();
         gpu_->host_wait(point.mark);
     };
     stopwatch_->watch(lane, wait, time.ended, now_->watched);

@@ -73,6 +73,8 @@ private:
         const Mark& mark;
         Worker* worker = nullptr;
         Worker::Ticket ticket = 0;
+
+        void wait_until_issued() const;
     };
 
     ggml_status step(int index);

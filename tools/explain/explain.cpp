@@ -16,11 +16,15 @@ namespace {
 constexpr int kBudgets = 12;
 constexpr std::size_t kMaxTraceBytes = 1024 * kMiB;
 
-Result<Trace> read_trace(const std::string& path) {
+// nullopt: none is named.
+Result<std::optional<Trace>> read_trace(const std::string& path) {
+    if (path.empty()) return std::optional<Trace>();
     Result<std::optional<std::string>> text = read_file(path, kMaxTraceBytes);
     if (!text) return text.error();
     if (!text.value()) return Error{"there is no such trace", {path}};
-    return from_chrome_trace(*text.value(), path);
+    Result<Trace> trace = from_chrome_trace(*text.value(), path);
+    if (!trace) return trace.error();
+    return std::optional(std::move(trace).value());
 }
 
 std::string text_of(const Explanation& explanation, ExplainFormat format) {
@@ -43,7 +47,8 @@ Status write_page(const std::string& path, const Explanation& explanation) {
 
 Result<Explained> explained(const ExplainOptions& options,
                             const Machine& machine,
-                            const PlanReport& report) {
+                            const PlanReport& report,
+                            const std::optional<Trace>& trace) {
     const SlowNotice notice("planning for other machines and budgets");
     Explanation explanation = explain_plan(report);
     Result<std::vector<Scenario>> changes = planned_changes(options, machine, report);
@@ -51,11 +56,7 @@ Result<Explained> explained(const ExplainOptions& options,
     explanation.changes = std::move(changes).value();
     const bool sweeps = options.sweep || !options.html.empty();
     if (sweeps && report.profile != nullptr) explanation.budgets = sweep(report, kBudgets);
-    if (!options.trace.empty()) {
-        const Result<Trace> trace = read_trace(options.trace);
-        if (!trace) return trace.error();
-        explanation.measured = compare(trace.value(), explanation);
-    }
+    if (trace) explanation.measured = compare(*trace, explanation);
     if (!options.html.empty()) {
         if (const Status written = write_page(options.html, explanation); !written) {
             return written.error();
@@ -76,8 +77,8 @@ bool may_replace(const std::string& path) {
     return !old.value() || old.value()->empty() || old.value()->starts_with("<!doctype html>");
 }
 
-// What can be told before anything is planned.
-Status check_files(const ExplainOptions& options) {
+// What can be told of --html before anything is planned.
+Status check_page(const ExplainOptions& options) {
     if (!options.html.empty() && chart_library().empty()) {
         return Error{
             "--html: this program was built without its chart library: run "
@@ -88,15 +89,15 @@ Status check_files(const ExplainOptions& options) {
         return Error{"--html: this is there and is no page; name another file, or remove it",
                      {options.html}};
     }
-    if (options.trace.empty()) return Done{};
-    const Result<Trace> trace = read_trace(options.trace);
-    return trace ? Status(Done{}) : Status(trace.error());
+    return Done{};
 }
 
 }  // namespace
 
 Result<Explained> explain_model(const ExplainOptions& options) {
-    if (const Status good = check_files(options); !good) return good.error();
+    if (const Status good = check_page(options); !good) return good.error();
+    const Result<std::optional<Trace>> trace = read_trace(options.trace);
+    if (!trace) return trace.error();
     Result<Machine> machine = load_machine(options.planning);
     if (!machine) return machine.error();
     std::vector<std::string>& notes = machine.value().notes;
@@ -109,7 +110,7 @@ Result<Explained> explain_model(const ExplainOptions& options) {
         return Explained{kNoPlan, "", refusal->reason};
     }
     const auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
-    return explained(options, machine.value(), jobs.front().report);
+    return explained(options, machine.value(), jobs.front().report, trace.value());
 }
 
 }  // namespace pshard::tool

@@ -82,7 +82,7 @@ std::uint32_t fastest_ubatch(const RegistryVariant& variant,
     if (given.n_ubatch) return 0;
     std::vector<TierPass> passes;
     for (const RegistryTier& tier : variant.tiers) {
-        const double rate = tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
+        const double rate = chosen_tps(tier);
         if (rate > 0) passes.push_back({tier.bs, tier.bs / rate});
     }
     const std::uint32_t sequences = context.kv_unified ? 1 : context.n_seq_max;
