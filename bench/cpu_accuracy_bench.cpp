@@ -8,9 +8,9 @@
 // is fitted to these runs. Both are for as many threads as the profile has. Run it on a machine
 // that does nothing else. docs/results/profiles.md has the tables.
 //
-// Where the machine itself is faster at one minute than at the next, --interleave tells more: each
-// model's own ops are profiled right before and right after its llama-bench, and the two
-// predictions' mean is taken.
+// Where the machine itself is faster at one minute than at the next, --interleave tells more: a
+// model's own ops are profiled right before and right after its llama-bench, which gives one error;
+// that is done five times, and the median and the range of the five errors are told.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -44,9 +44,17 @@ constexpr std::array kQuants = {"Q4_0", "Q4_K_M", "Q8_0"};
 // Large enough that no cache holds the weights, small enough to be made in seconds.
 constexpr TinySizes kSizes{.n_layer = 8, .n_embd = 1024, .n_ff = 2816, .n_vocab = 32000};
 
+constexpr int kRounds = 5;  // of --interleave
+
 struct Rates {
     double prompt = 0;  // tokens per second
     double generated = 0;
+};
+
+// One prediction beside one measurement.
+struct Round {
+    Rates predicted;
+    Rates measured;
 };
 
 template <typename T>
@@ -125,14 +133,15 @@ double median(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-Rates measure(const std::filesystem::path& model, int n_threads) {
+Rates measure(const std::filesystem::path& model, int n_threads, int n_runs) {
     const std::string command =
-        fmt::format("{}/llama-bench -m '{}' -p {} -n {} -t {} -r 5 -o json 2>/dev/null",
+        fmt::format("{}/llama-bench -m '{}' -p {} -n {} -t {} -r {} -o json 2>/dev/null",
                     PSHARD_LLAMA_BIN_DIR,
                     model.string(),
                     kPrompt,
                     kGenerated,
-                    n_threads);
+                    n_threads,
+                    n_runs);
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
     PSHARD_CHECK(pipe != nullptr);
     std::string text;
@@ -148,20 +157,35 @@ Rates measure(const std::filesystem::path& model, int n_threads) {
 class Table {
 public:
     Table() {
-        fmt::print("| model | test | predicted t/s | measured t/s | error |\n");
-        fmt::print("|-------|------|--------------:|-------------:|------:|\n");
+        fmt::print(
+            "| model | test | predicted t/s | measured t/s | error | errors of the rounds |\n");
+        fmt::print(
+            "|-------|------|--------------:|-------------:|------:|----------------------|\n");
     }
 
-    void add(const std::string& model, const char* test, double predicted, double measured) {
-        const double error = predicted / measured - 1;
-        fmt::print("| {} | {} | {:.1f} | {:.1f} | {:+.1f} % |\n",
+    void add(const std::string& model,
+             const char* test,
+             const std::vector<Round>& rounds,
+             double Rates::*rate) {
+        std::vector<double> predicted;
+        std::vector<double> measured;
+        std::vector<double> errors;
+        for (const Round& round : rounds) {
+            predicted.push_back(round.predicted.*rate);
+            measured.push_back(round.measured.*rate);
+            errors.push_back(predicted.back() / measured.back() - 1);
+        }
+        const auto [lowest, highest] = std::minmax_element(errors.begin(), errors.end());
+        fmt::print("| {} | {} | {:.1f} | {:.1f} | {:+.1f} % | {:+.1f} to {:+.1f} % |\n",
                    model,
                    test,
-                   predicted,
-                   measured,
-                   100 * error);
+                   median(predicted),
+                   median(measured),
+                   100 * median(errors),
+                   100 * *lowest,
+                   100 * *highest);
         std::fflush(stdout);
-        errors_.push_back(std::abs(error));
+        errors_.push_back(std::abs(median(errors)));
     }
 
     void finish() const {
@@ -174,22 +198,35 @@ private:
     std::vector<double> errors_{};
 };
 
-// What is known of the machine before a model's llama-bench, and after it.
-using ProfileSource = std::function<MachineProfile(const Graphs&)>;
+using RoundsOf = std::function<std::vector<Round>(const Graphs&, const std::filesystem::path&)>;
 
-void run(const ProfileSource& profile, int n_threads, const std::filesystem::path& folder) {
+// Each beside profiles that are taken right before and right after it.
+std::vector<Round> rounds_beside_profiles(const Graphs& graphs,
+                                          const std::filesystem::path& model,
+                                          int n_threads) {
+    std::vector<Round> rounds;
+    Rates before = predict(graphs, profile_now(graphs, n_threads));
+    for (int i = 0; i < kRounds; ++i) {
+        const Rates measured = measure(model, n_threads, 1);
+        const Rates after = predict(graphs, profile_now(graphs, n_threads));
+        rounds.push_back(
+            {{(before.prompt + after.prompt) / 2, (before.generated + after.generated) / 2},
+             measured});
+        before = after;
+    }
+    return rounds;
+}
+
+void run(const RoundsOf& rounds_of, const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
     Table table;
     for (const char* architecture : kArchitectures) {
         for (const char* quant : kQuants) {
             const auto model = model_file(folder, architecture, quant);
-            const Graphs graphs(model);
-            const Rates before = predict(graphs, profile(graphs));
-            const Rates measured = measure(model, n_threads);
-            const Rates after = predict(graphs, profile(graphs));
+            const std::vector<Round> rounds = rounds_of(Graphs(model), model);
             const std::string name = fmt::format("{} {}", architecture, quant);
-            table.add(name, "pp512", (before.prompt + after.prompt) / 2, measured.prompt);
-            table.add(name, "tg64", (before.generated + after.generated) / 2, measured.generated);
+            table.add(name, "pp512", rounds, &Rates::prompt);
+            table.add(name, "tg64", rounds, &Rates::generated);
         }
     }
     table.finish();
@@ -208,14 +245,19 @@ int run_program(const std::vector<std::string>& arguments) {
                                    : std::filesystem::temp_directory_path() / "pshard-bench";
     if (interleave) {
         const int n_threads = std::max(1, std::atoi(arguments[1].c_str()));
-        run([&](const Graphs& graphs) { return profile_now(graphs, n_threads); },
-            n_threads,
+        run([&](const Graphs& graphs,
+                const auto& model) { return rounds_beside_profiles(graphs, model, n_threads); },
             folder);
         return 0;
     }
-    MachineProfile profile = must(read_profile_files({.cpu = arguments[0], .gpu = ""}));
+    const MachineProfile profile = must(read_profile_files({.cpu = arguments[0], .gpu = ""}));
     PSHARD_CHECK(profile.cpu.has_value());
-    run([&](const Graphs& /*graphs*/) { return profile; }, profile.cpu->n_threads, folder);
+    run(
+        [&](const Graphs& graphs, const auto& model) {
+            const Rates measured = measure(model, profile.cpu->n_threads, kRounds);
+            return std::vector<Round>{{predict(graphs, profile), measured}};
+        },
+        folder);
     return 0;
 }
 

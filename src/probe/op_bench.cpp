@@ -30,14 +30,20 @@ Result<OpBench> OpBench::open(ggml_backend_dev_t device, const OpBenchOptions& o
     return OpBench(device, std::move(backend).value(), options);
 }
 
+// Bytes to read before the first come again. Which experts a node reads is drawn: of half as many,
+// those that were read a moment ago would be too many.
+Bytes OpBench::walk_of(const OpCase& op_case) const {
+    return (op_case.op == "MUL_MAT_ID" ? 4 : 2) * options_.cache_bytes;
+}
+
 // Enough for the walk, and for two operands that take turns.
 Status OpBench::fill_pool(const OpCase& op_case) {
     const Result<ggml_backend_buffer_type_t> where = operand_buffer_type(device_, op_case);
     if (!where) return where.error();
     if (where.value() == nullptr) return Done{};
     const Bytes operand = cold_bytes(op_case);
-    const Bytes walk = 2 * options_.cache_bytes;
-    const Bytes wanted = operand == 0 ? options_.pool_bytes : std::max(walk, operand) + operand;
+    const Bytes wanted =
+        operand == 0 ? options_.pool_bytes : std::max(walk_of(op_case), operand) + operand;
     return pool_.fill(where.value(), *ggml_type_of(op_case.type), wanted);
 }
 
@@ -49,9 +55,8 @@ Result<OpSize> OpBench::size_of(const OpCase& op_case) {
     Result<Seconds> once = single.value().compute(backend_.get());
     if (once && once.value() < kLong) once = single.value().compute(backend_.get());
     if (!once) return once.error();
-    const double operands = cold_bytes(op_case) == 0
-                                ? 1
-                                : 2 * double(options_.cache_bytes) / double(cold_bytes(op_case));
+    const Bytes read = cold_bytes_read(op_case);
+    const double operands = read == 0 ? 1 : double(walk_of(op_case)) / double(read);
     OpSize size;
     size.n_nodes = at_least_one(options_.graph_seconds / once.value(), kMaxNodes);
     size.n_graphs = at_least_one(std::ceil(operands / size.n_nodes), kMaxGraphs);
@@ -96,7 +101,7 @@ Result<OpVisit> OpBench::visit(const OpCase& op_case,
     }
     OpVisit visit{.times = times_of(measure, policy)};
     if (failure) return *failure;
-    visit.operands = cold_bytes(op_case) * Bytes(size.n_graphs) * Bytes(size.n_nodes);
+    visit.operands = cold_bytes_read(op_case) * Bytes(size.n_graphs) * Bytes(size.n_nodes);
     visit.counted_per_second = total > 0 ? double(counted) / total : 0;
     return visit;
 }

@@ -20,7 +20,7 @@ struct OpBenchOptions {
 
 struct OpVisit {
     std::vector<Seconds> times{};   // of one computation each, its launch included; never empty
-    Bytes operands = 0;             // cold ones walked through before the first comes again
+    Bytes operands = 0;             // cold bytes that are read before the first come again
     double counted_per_second = 0;  // what the counter grew by while graphs were computed
 
     bool operator==(const OpVisit&) const = default;
@@ -56,6 +56,7 @@ public:
 private:
     OpBench(ggml_backend_dev_t device, BackendPtr backend, const OpBenchOptions& options);
 
+    [[nodiscard]] Bytes walk_of(const OpCase& op_case) const;
     Status fill_pool(const OpCase& op_case);
     Result<OpSize> size_of(const OpCase& op_case);
     Result<OpGraph> graphs_for(const OpCase& op_case, OpSize& size);

@@ -106,7 +106,7 @@ std::vector<std::int32_t> routes(const OpCase& op_case, std::uint32_t seed) {
     const std::vector<double> weights = likings(n_experts, seed);
     std::mt19937 random(seed);
     std::vector<std::int32_t> ids;
-    std::uint32_t next = seed * 7919U;
+    std::uint32_t next = (seed * 0x9e3779b9U) >> 8U;  // of near seeds, far from each other
     for (std::int64_t token = 0; token < op_case.n_tokens; token++) {
         std::vector<double> left = weights;
         for (std::int64_t route = 0; route < op_case.n_used; route++) {
@@ -160,6 +160,11 @@ Bytes cold_bytes(const OpCase& op_case) {
     return 0;
 }
 
+Bytes cold_bytes_read(const OpCase& op_case) {
+    if (op_case.op != "MUL_MAT_ID") return cold_bytes(op_case);
+    return static_cast<Bytes>(expert_bytes(op_case) * double(touched_experts(op_case)));
+}
+
 OpRow row_of(const OpCase& op_case, Seconds seconds) {
     OpRow row{.op = op_case.op, .quant = op_case.type};
     const double flops = case_flops(op_case);
@@ -191,9 +196,18 @@ OpRow row_of(const OpCase& op_case, Seconds seconds) {
 }
 
 double streamed_gb_per_s(const std::vector<OpRow>& rows) {
+    constexpr double kLarge = 0.25;  // of the largest
+    const auto weight_bytes = [](const OpRow& row) {
+        const bool reads = is_matmul(row.op) && row.batch == 1;
+        const double used = row.op == "MUL_MAT_ID" ? double(row.n_tokens) : 1;
+        return reads ? type_bytes(row.quant, used * double(row.n) * double(row.k)) : 0;
+    };
+    double largest = 0;
+    for (const OpRow& row : rows) largest = std::max(largest, weight_bytes(row));
     double best = 0;
     for (const OpRow& row : rows) {
-        if (is_matmul(row.op) && row.batch == 1) best = std::max(best, row.gb_per_s);
+        const double bytes = weight_bytes(row);
+        if (bytes > 0 && bytes >= kLarge * largest) best = std::max(best, row.gb_per_s);
     }
     return best;
 }

@@ -67,11 +67,15 @@ struct OpCase {
 // 0: all operands are activations, which the op before has just written.
 [[nodiscard]] Bytes cold_bytes(const OpCase& op_case);
 
+// What one computation reads of it: of experts, those touched.
+[[nodiscard]] Bytes cold_bytes_read(const OpCase& op_case);
+
 // The row of a profile for a case that took `seconds`; `ridge` is left to finish_ridges.
 [[nodiscard]] OpRow row_of(const OpCase& op_case, Seconds seconds);
 
 // The best rate of a matmul of one token: as it reads weights that lie in no cache, memory gives at
-// least that. 0 without such a row.
+// least that. 0 without such a row. Only the larger weights tell: the launch that is taken off the
+// time of a small one may be most of it.
 [[nodiscard]] double streamed_gb_per_s(const std::vector<OpRow>& rows);
 
 // Peak GFLOP/s of each (op, quant) over the memory bandwidth (facts 1.3, column 7).

@@ -123,7 +123,7 @@ private:
         if (visited.failure) return measured_.left_out.push_back(visited.failure->text());
         if (visited.rounds.empty()) return measured_.unreached.push_back(visited.op_case);
         const Sample sample = pooled(visited.rounds);
-        OpRow row = row_of(visited.op_case, work_seconds(sample.median));
+        OpRow row = row_of(visited.op_case, work_seconds(sample.mean));
         if (sample.spread > options_.bench.sampling.max_spread) {
             row.noisy_percent = 100 * sample.spread;
         }
@@ -183,7 +183,7 @@ private:
         for (const LoadedRow& timed : rows) {
             if (timed.rounds.empty()) continue;
             OpRow& row = measured_.rows[timed.row];
-            const Seconds seconds = work_seconds(pooled(timed.rounds).median);
+            const Seconds seconds = work_seconds(pooled(timed.rounds).mean);
             const double gflops = case_flops(timed_[timed.row].op_case) / seconds / 1e9;
             const double bytes_per_second = timed.copied / double(timed.rounds.size());
             row.gflops_under_copies = gflops;

@@ -1,8 +1,9 @@
 // Times a list of ops on one device and makes profile rows of them.
 //
 // A machine has slow seconds: other programs, clocks, the neighbours of a virtual machine. So each
-// case is visited in several rounds, spread over the whole run; the median of all its times counts,
-// and its noise is the spread of them. A second round begins when every case was visited once.
+// case is visited in several rounds, spread over the whole run. The mean of all its times counts,
+// as a run is a sum of them (the longest twentieth is left out), and its noise is the spread of
+// their quartiles. A second round begins when every case was visited once.
 //
 // A row holds the op's work alone: what a launch takes (launch_case) is subtracted, since the
 // planner adds it for every node. Cases that the device does not support, or that do not fit, make

@@ -1,4 +1,4 @@
-// How often something is timed, and what is made of the times: the median, with its spread.
+// How often something is timed, and what is made of the times: median and mean, with the spread.
 //
 // A sample's spread is the distance of its quartiles over its median. Where it exceeds the policy's
 // limit, a second round is measured and the calmer one is kept.
@@ -21,6 +21,7 @@ struct SamplePolicy {
 
 struct Sample {
     Seconds median = 0;
+    Seconds mean = 0;   // of all but the longest twentieth: what one of many in a row takes
     double spread = 0;  // (upper quartile - lower quartile) / median
     int count = 0;
 

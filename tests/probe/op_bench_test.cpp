@@ -102,7 +102,11 @@ TEST(OperandPool, PutsWeightsWhereLlamaCppWould) {
 // A 256 MiB flush left a 96 MB cache full (facts 1.5): operands rotate instead.
 TEST(OpBench, WalksThroughMoreOperandsThanTheCacheHolds) {
     OpBench ops = bench();
+    const OpCase experts{
+        .op = "MUL_MAT_ID", .type = "q8_0", .n = 64, .k = 256, .n_experts = 16, .n_used = 2};
+    EXPECT_EQ(cold_bytes_read(experts), cold_bytes(experts) / 8);
     for (const OpCase& c : {matmul("q8_0"),
+                            experts,
                             OpCase{.op = "FLASH_ATTN_EXT",
                             .type = "f16",
                             .n_cells = 256,
@@ -185,6 +189,7 @@ TEST(ProfileOps, MakesARowForEachCaseAndNamesTheOthers) {
 OpRow row(const char* op, std::int64_t batch, double intensity, double gb_per_s, double gflops) {
     OpRow row{.op = op, .quant = "f16", .intensity = intensity, .gb_per_s = gb_per_s};
     row.gflops = gflops;
+    row.n = row.k = 64;
     row.batch = batch;
     return row;
 }

@@ -66,6 +66,18 @@ TEST(OpCase, RoundRobinGivesEachRouteTheNextExpert) {
     EXPECT_NE(routes(kExperts, 1), ids) << "rotating operands would read the same experts";
 }
 
+// Every 16th of the nodes may read the same operand again: all of its experts, not the same few.
+TEST(OpCase, NodesFarApartReadOtherExperts) {
+    const OpCase one{.op = "MUL_MAT_ID", .type = "f16", .n_experts = 64, .n_used = 4};
+    for (const std::uint32_t apart : {8U, 15U, 16U, 32U, 64U}) {
+        std::set<std::int32_t> read;
+        for (std::uint32_t i = 0; i < 32; i++) {
+            for (const std::int32_t id : routes(one, i * apart)) read.insert(id);
+        }
+        EXPECT_GT(read.size(), 48U) << apart;
+    }
+}
+
 TEST(OpCase, SkewedRoutesLikeSomeExpertsAndNeverRepeatWithinAToken) {
     OpCase skewed = kExperts;
     skewed.routing = Routing::Skewed;
@@ -129,9 +141,16 @@ TEST(OpCase, RidgeIsThePeakOfTheOpAndQuantOverTheBandwidth) {
 TEST(OpCase, AMatmulOfOneTokenShowsWhatMemoryGives) {
     EXPECT_EQ(streamed_gb_per_s({}), 0);
     const std::vector<OpRow> rows = {
-        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 20, .batch = 1},
-        {.op = "MUL_MAT_ID", .quant = "f16", .gb_per_s = 30, .batch = 1},
-        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 90, .batch = 4},      // activations count too
+        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 20, .n = 64, .k = 64, .batch = 1},
+        {.op = "MUL_MAT_ID",
+         .quant = "f16",
+         .gb_per_s = 30,
+         .n = 32,
+         .k = 32,
+         .batch = 1,
+         .n_tokens = 2},
+        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 70, .n = 8, .k = 64, .batch = 1},  // small
+        {.op = "MUL_MAT", .quant = "f16", .gb_per_s = 90, .n = 64, .k = 64, .batch = 4},
         {.op = "ADD", .quant = "f32", .gb_per_s = 200, .n_elements = 64}};  // in the cache
     EXPECT_EQ(streamed_gb_per_s(rows), 30);
 }

@@ -1,4 +1,5 @@
 // The profilers on lavapipe, which compiles its kernels for seconds.
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tool/run_profiler.h"
@@ -9,9 +10,14 @@ namespace {
 TEST_F(ProfilerTest, MeasuresTheLinkToAGpu) {
     PSHARD_NEEDS_GPU();
     give_gpu();
-    const Ran ran = run_on_lavapipe(kCpu, "--threads 1 --batch 1 --time-limit 20");
-    ASSERT_EQ(ran.exit_code, 0) << ran.err;
-    const MachineProfile read = profile();
+    MachineProfile read;
+    for (const int seconds : {20, 60, 180}) {  // as a machine with other work needs
+        const Ran ran =
+            run_on_lavapipe(kCpu, fmt::format("--threads 1 --batch 1 --time-limit {}", seconds));
+        ASSERT_EQ(ran.exit_code, 0) << ran.err;
+        read = profile();
+        if (read.link.concurrent_measured) break;
+    }
     EXPECT_GT(read.link.standalone_gb_per_s.value_or(0), 0);
     EXPECT_GT(read.link.d2h_gb_per_s.value_or(0), 0);
     EXPECT_TRUE(read.link.concurrent_measured);
