@@ -19,6 +19,7 @@ std::uint32_t largest_batch(const Inventory& seen) {
 std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
     const OwnVariant& own = variant.own;
     if (!own.weights || !own.states) return "its plans do not say which model they are for";
+    if (ends_early(variant)) return "its last tiers are missing, the file was cut off: plan again";
     if (own.version.value_or(0) != kOwnVersion) return "its plans are of another form: plan again";
     if (*own.weights != weights_hash(seen.weights)) return "its plans are for another model";
     if (*own.states != states_hash(seen.states)) {

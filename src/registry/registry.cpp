@@ -4,6 +4,11 @@
 
 namespace pshard {
 
+bool ends_early(const RegistryVariant& variant) {
+    if (variant.baseline_vram_mib) return false;
+    return variant.tiers.empty() || variant.tiers.back().bs < variant.cache_ubatch;
+}
+
 double chosen_tps(const RegistryTier& tier) {
     return tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
 }

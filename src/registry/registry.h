@@ -63,6 +63,9 @@ struct Registry {
     bool operator==(const Registry&) const = default;
 };
 
+// Whether its tiers end below its ubatch: the file was cut off.
+bool ends_early(const RegistryVariant& variant);
+
 // Of the plan that is chosen at the tier, at the depth that the file tells; 0: not predicted.
 double chosen_tps(const RegistryTier& tier);
 

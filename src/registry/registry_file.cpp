@@ -65,7 +65,16 @@ std::vector<Error> faults_of(const std::string& merged,
 Result<RegistryReading> load_registry(const std::string& path) {
     const Result<std::optional<std::string>> text = read_file(path, kMaxBytes);
     if (!text.ok()) return text.error();
-    return read_registry(text.value().value_or(""), path);
+    const std::string whole = text.value().value_or("");
+    Result<RegistryReading> reading = read_registry(whole, path);
+    const std::size_t end = whole.rfind('\n') + 1;  // npos + 1 is 0
+    if (!reading.ok() || end == whole.size()) return reading;
+    reading = read_registry(whole.substr(0, end), path);
+    if (reading.ok()) {
+        reading.value().warnings.push_back(
+            {"the last line has no end: the file was cut off, and the line is not used", {path}});
+    }
+    return reading;
 }
 
 Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& own) {

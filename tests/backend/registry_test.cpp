@@ -1,6 +1,7 @@
 // Servers that run by registries of llama-pshard-plan-params, and runs that cannot.
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <gmock/gmock.h>
 
@@ -135,6 +136,22 @@ TEST(Registry, WithoutAMatchAServerRefusesRequests) {
     ASSERT_FALSE(told.ok());
     EXPECT_THAT(told.error().text(), HasSubstr("500"));
     EXPECT_THAT(server.stop().err, HasSubstr("no registry lies beside the model, and PSHARD_PLAN"));
+}
+
+// As a copy that was broken off.
+TEST(Registry, OfWhichTheEndIsMissingIsNotUsed) {
+    PSHARD_NEEDS_PROGRAMS();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    models.plan(model, 4);
+    const std::string registry = Models::registry(model);
+    std::ostringstream whole;
+    whole << std::ifstream(registry).rdbuf();
+    fs::resize_file(registry, whole.str().rfind("[tier"));
+    Server server(planned(llama("llama-server", model, "PSHARD0"), 4));
+    ASSERT_TRUE(server.wait_until_ready().ok());
+    EXPECT_FALSE(talk(server).ok());
+    EXPECT_THAT(server.stop().err, HasSubstr("its last tiers are missing, the file was cut off"));
 }
 
 // llama-bench makes a context for each test; the first is gone when the second comes.

@@ -91,6 +91,32 @@ RegistrySection whole_section() {
     return section;
 }
 
+// The end of a file may be lost anywhere: no number of half a line is used, and no variant that
+// lost its last tiers passes for whole.
+TEST(RegistryFile, UsesNoLineWithoutItsEnd) {
+    const TempFolder folder;
+    const std::string path = folder.file(kName);
+    const RegistrySection own = whole_section();
+    const std::string whole = to_text(own);
+    for (std::size_t n = whole.find("[variant"); n < whole.size(); ++n) {
+        const std::string text = whole.substr(0, n);
+        put_text(path, text);
+        const RegistryReading reading = loaded(path);
+        const bool at_an_end = text.ends_with('\n');
+        ASSERT_EQ(!reading.warnings.empty() &&
+                      reading.warnings.back().message.find("has no end") != std::string::npos,
+                  !at_an_end)
+            << n;
+        if (n <= whole.rfind("[tier")) {
+            for (const RegistryVariant& variant : reading.registry.sections[0].variants) {
+                ASSERT_TRUE(ends_early(variant)) << n;
+            }
+        }
+    }
+    put_text(path, whole);
+    EXPECT_FALSE(ends_early(loaded(path).registry.sections[0].variants[0]));
+}
+
 // A golden that ends in the middle of the override list of its second tier.
 TEST(RegistryFile, NamesWhatItKeepsOfADamagedFile) {
     const TempFolder folder;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "common/log.h"
 #include "registry/registry_file.h"
 #include "report/registry_form.h"
 #include "run/goal.h"
@@ -54,9 +55,10 @@ bool is_depth(const RegistryVariant& variant, const Wanted& wanted) {
 
 bool serves(const RegistryVariant& variant, const Wanted& wanted) {
     const OwnVariant& own = variant.own;
-    return variant.budget_mib == wanted.budget_mib && own.version == kOwnVersion &&
-           own.kv_unified == wanted.context.kv_unified && own.swa_full == wanted.context.swa_full &&
-           own.n_ubatch && is_ubatch(*own.n_ubatch, wanted) && is_depth(variant, wanted);
+    return variant.budget_mib == wanted.budget_mib && !ends_early(variant) &&
+           own.version == kOwnVersion && own.kv_unified == wanted.context.kv_unified &&
+           own.swa_full == wanted.context.swa_full && own.n_ubatch &&
+           is_ubatch(*own.n_ubatch, wanted) && is_depth(variant, wanted);
 }
 
 Wanted wanted_of(const RunOptions& options) {
@@ -154,8 +156,9 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     std::optional<RunPlan> none;
     std::error_code code;
     const std::uintmax_t file_bytes = fs::file_size(options.plan.model, code);
-    const bool asked =
-        !options.replan && options.plan.max_vram_mib > 0 && options.plan.reserve_mib == 0 && !code;
+    // A registry does not say what its budget was shared with.
+    const bool shared = options.plan.reserve_mib > 0 || !options.plan.draft_model.empty();
+    const bool asked = !options.replan && options.plan.max_vram_mib > 0 && !shared && !code;
     if (!asked || request.program.kind == ProgramKind::Bench) return none;
     const Wanted wanted = wanted_of(options);
     const Result<SectionSettings> settings =
@@ -163,6 +166,7 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     if (!settings) return settings.error();
     const Result<RegistryReading> reading = load_registry(registry_of(options));
     if (!reading) return reading.error();
+    for (const Error& warning : reading.value().warnings) log_line("warning: " + warning.text());
     const Hash64 fingerprint = published_fingerprint(settings.value(), Bytes{file_bytes});
     const RegistryVariant* variant = find_variant(reading.value().registry, fingerprint, wanted);
     if (variant == nullptr) return none;
