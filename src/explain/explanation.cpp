@@ -1,10 +1,12 @@
 #include "explain/explanation.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "plan/step_labels.h"
+#include "registry/own_lines.h"
 #include "report/words.h"
 #include "strategy/expand.h"
 
@@ -128,23 +130,40 @@ bool does_the_same(const ShownPass& measured, const ShownPass& predicted) {
     return true;
 }
 
+using Passes = std::vector<const TracedPass*>;
+
+// Those that fill the tier, else those of the commonest number of tokens.
+Passes alike(const Passes& passes) {
+    std::map<std::uint32_t, Passes> by_tokens;
+    for (const TracedPass* pass : passes) by_tokens[pass->n_tokens].push_back(pass);
+    const auto full = by_tokens.find(passes.front()->tier_tokens);
+    if (full != by_tokens.end()) return full->second;
+    const auto fewer = [](const auto& a, const auto& b) {
+        return a.second.size() < b.second.size();
+    };
+    return std::max_element(by_tokens.begin(), by_tokens.end(), fewer)->second;
+}
+
 // Of passes by one tier, at least one.
-MeasuredTier measured_tier(std::vector<const TracedPass*> passes, const Explanation& explanation) {
+MeasuredTier measured_tier(const Passes& all, const Explanation& explanation) {
+    Passes passes = alike(all);
     std::sort(passes.begin(), passes.end(), [](const TracedPass* a, const TracedPass* b) {
         return a->timeline.end < b->timeline.end;
     });
     const TracedPass& median = *passes[passes.size() / 2];
     MeasuredTier tier;
     tier.tier_tokens = median.tier_tokens;
-    tier.n_passes = passes.size();
     tier.n_tokens = median.n_tokens;
+    tier.n_passes = passes.size();
+    tier.n_others = all.size() - passes.size();
     tier.median_seconds = median.timeline.end;
     tier.pass = shown(median);
     const ExplainedTier* predicted = tier_of(explanation, median.tier_tokens);
     if (predicted == nullptr || predicted->plan.winner() == nullptr) return tier;
     tier.same_schedule = does_the_same(tier.pass, shown(predicted->pass));
     const auto& prediction = predicted->plan.winner()->prediction;
-    if (prediction) tier.predicted_seconds = prediction->pass_seconds;
+    const bool full = tier.n_tokens == tier.tier_tokens;
+    if (prediction && full) tier.predicted_seconds = prediction->pass_seconds;
     return tier;
 }
 
@@ -212,11 +231,16 @@ std::vector<Scenario> sweep(const PlanReport& report, int n) {
 }
 
 Measured compare(const Trace& trace, const Explanation& explanation) {
-    std::map<std::uint32_t, std::vector<const TracedPass*>> by_tier;
-    for (const TracedPass& pass : trace.passes) by_tier[pass.tier_tokens].push_back(&pass);
-    Measured measured{trace.program, trace.device, trace.model, {}};
-    for (auto& [tokens, passes] : by_tier) {
-        measured.tiers.push_back(measured_tier(std::move(passes), explanation));
+    const std::string weights = to_text(weights_hash(explanation.report.inventory.weights));
+    Measured measured{trace.program, trace.device, trace.model, {}, 0, trace.cut_off};
+    std::map<std::uint32_t, Passes> by_tier;
+    for (const TracedPass& pass : trace.passes) {
+        const bool ours = pass.weights.empty() || pass.weights == weights;
+        if (ours) by_tier[pass.tier_tokens].push_back(&pass);
+        measured.n_foreign += ours ? 0 : 1;
+    }
+    for (const auto& [tokens, passes] : by_tier) {
+        measured.tiers.push_back(measured_tier(passes, explanation));
     }
     return measured;
 }

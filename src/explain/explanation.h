@@ -80,15 +80,18 @@ struct Scenario {
     bool operator==(const Scenario&) const = default;
 };
 
-// Passes of a trace that ran by one tier.
+// Passes of a trace that ran by one tier, all over as many tokens: those that fill the tier, else
+// those of the commonest number.
 struct MeasuredTier {
     std::uint32_t tier_tokens = 0;
+    std::uint32_t n_tokens = 0;  // of each pass
     std::size_t n_passes = 0;
-    std::uint32_t n_tokens = 0;  // of the pass that is shown
+    std::size_t n_others = 0;    // passes of the tier over other numbers of tokens
     Seconds median_seconds = 0;  // of a pass, from its begin to the end of its last step
     ShownPass pass;              // the one with that time
     bool same_schedule = false;  // each lane did what was predicted, step by step
-    std::optional<Seconds> predicted_seconds;  // nullopt: no such tier, or no profile
+    // nullopt: no such tier, no profile, or the passes do not fill the tier.
+    std::optional<Seconds> predicted_seconds;
 
     bool operator==(const MeasuredTier&) const = default;
 };
@@ -98,6 +101,8 @@ struct Measured {
     std::string device;
     std::string model;
     std::vector<MeasuredTier> tiers;  // ascending tier_tokens
+    std::size_t n_foreign = 0;        // passes of other models, which are left out
+    bool cut_off = false;             // the trace ends within a pass
 
     bool operator==(const Measured&) const = default;
 };
@@ -120,6 +125,7 @@ Scenario plan_again(const PlanReport& report, std::string name, const Problem& p
 // `n` budgets in even steps up to what holds the whole model at every tier.
 std::vector<Scenario> sweep(const PlanReport& report, int n);
 
+// Passes that do not say which model's they are count as this one's.
 Measured compare(const Trace& trace, const Explanation& explanation);
 
 }  // namespace pshard

@@ -79,7 +79,12 @@ std::string explanation_csv(const Explanation& explanation) {
     }
     if (!explanation.measured) return lines.take();
     for (const MeasuredTier& tier : explanation.measured->tiers) {
-        lines.add("measured", tier.tier_tokens, "median", "pass_seconds", tier.median_seconds);
+        const std::string name = fmt::format("median of {} tokens", tier.n_tokens);
+        lines.add("measured", tier.tier_tokens, name, "pass_seconds", tier.median_seconds);
+        if (tier.predicted_seconds) {
+            lines.add(
+                "measured", tier.tier_tokens, "predicted", "pass_seconds", *tier.predicted_seconds);
+        }
         add_pass(lines, "measured_lane", tier.tier_tokens, tier.pass);
     }
     return lines.take();

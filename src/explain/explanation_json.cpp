@@ -96,8 +96,9 @@ Json measured_json(const std::optional<Measured>& measured) {
     for (const MeasuredTier& tier : measured->tiers) {
         const auto& predicted = tier.predicted_seconds;
         tiers.push_back({{"tokens", tier.tier_tokens},
-                         {"passes", tier.n_passes},
                          {"shown_tokens", tier.n_tokens},
+                         {"passes", tier.n_passes},
+                         {"other_passes", tier.n_others},
                          {"median_seconds", tier.median_seconds},
                          {"predicted_seconds", predicted ? Json(*predicted) : Json(nullptr)},
                          {"same_schedule", tier.same_schedule},
@@ -106,6 +107,8 @@ Json measured_json(const std::optional<Measured>& measured) {
     return {{"program", measured->program},
             {"device", measured->device},
             {"model", measured->model},
+            {"foreign_passes", measured->n_foreign},
+            {"cut_off", measured->cut_off},
             {"tiers", std::move(tiers)}};
 }
 

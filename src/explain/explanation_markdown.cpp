@@ -139,10 +139,28 @@ std::string budgets_section(const Explanation& explanation) {
            scenarios_table(explanation, "budget", explanation.budgets, {});
 }
 
+// What the trace holds besides.
+std::string left_out(const Measured& measured) {
+    std::size_t n_others = 0;
+    bool partial = false;
+    for (const MeasuredTier& tier : measured.tiers) {
+        n_others += tier.n_others;
+        partial = partial || tier.n_tokens != tier.tier_tokens;
+    }
+    std::string text;
+    if (partial) text += "- A pass that does not fill its tier is not predicted.\n";
+    if (n_others > 0) text += fmt::format("- Passes of other numbers of tokens: {}.\n", n_others);
+    if (measured.n_foreign > 0)
+        text += fmt::format("- Passes of other models: {}.\n", measured.n_foreign);
+    if (measured.cut_off) text += "- The trace ends within a pass, which is left out.\n";
+    return text.empty() ? text : "\n" + text;
+}
+
 std::string measured_section(const Explanation& explanation) {
     if (!explanation.measured) return "";
     const Measured& measured = *explanation.measured;
-    std::vector<Row> rows = {{"tokens",
+    std::vector<Row> rows = {{"tier",
+                              "tokens",
                               "passes",
                               "measured ms",
                               "predicted ms",
@@ -159,6 +177,7 @@ std::string measured_section(const Explanation& explanation) {
         };
         const auto& predicted = tier.predicted_seconds;
         rows.push_back({std::to_string(tier.tier_tokens),
+                        std::to_string(tier.n_tokens),
                         std::to_string(tier.n_passes),
                         milliseconds(tier.median_seconds),
                         predicted ? milliseconds(*predicted) : "-",
@@ -172,11 +191,13 @@ std::string measured_section(const Explanation& explanation) {
     std::vector<bool> flush_right(rows[0].size(), true);
     flush_right.back() = false;
     return fmt::format(
-        "\n## Predicted against measured\n\n{} on {}: the pass of the median time of each tier, "
-        "from its begin to the end of its last step; lanes as shares of it.\n\n{}",
+        "\n## Predicted against measured\n\n{} on {}: of each tier's full passes, else of those of "
+        "its commonest number of tokens, the one of the median time, from its begin to the end of "
+        "its last step; lanes as shares of it.\n\n{}{}",
         measured.program,
         measured.device.empty() ? "an unnamed device" : measured.device,
-        markdown_table(rows, flush_right));
+        markdown_table(rows, flush_right),
+        left_out(measured));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -99,10 +100,17 @@ Result<WhatIf> what_if_from_text(const std::string& text) {
     WhatIf change;
     change.text = text;
     std::string_view rest = text;
+    std::set<std::string_view> keys;
     for (;;) {
         const std::size_t comma = std::min(rest.find(','), rest.size());
-        if (const Status read = read_part(rest.substr(0, comma), change); !read) {
-            return read.error();
+        const std::string_view part = rest.substr(0, comma);
+        if (const Status read = read_part(part, change); !read) return read.error();
+        if (!keys.insert(part.substr(0, part.find('='))).second) {
+            return Error{fmt::format("--what-if: '{}' is there twice in '{}'; give one --what-if "
+                                     "for each machine",
+                                     part.substr(0, part.find('=')),
+                                     text),
+                         {}};
         }
         if (comma == rest.size()) return change;
         rest.remove_prefix(comma + 1);

@@ -8,6 +8,11 @@
 #include <memory>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "registry/own_lines.h"
 #include "trace/trace.h"
 
 namespace pshard {
@@ -18,6 +23,7 @@ TracedPass traced(const PassRecord& record) {
     pass.n_tokens = record.n_tokens;
     pass.tier_tokens = record.tier_tokens;
     pass.plan = record.plan;
+    pass.weights = to_text(weights_hash(record.seen.weights));
     pass.begin = record.measured.begin;
     pass.schedule = record.schedule;
     for (const StepLabel& label : record.labels) {
@@ -41,11 +47,29 @@ bool may_replace(const std::string& path) {
 
 class TraceFile {
 public:
-    TraceFile(std::string path, Log log) : path_(std::move(path)), log_(std::move(log)) {
-        file_.open(path_, std::ios::trunc);
+    TraceFile(std::string path, Log log) : path_(std::move(path)), log_(std::move(log)) {}
+
+    TraceFile(const TraceFile&) = delete;
+    TraceFile& operator=(const TraceFile&) = delete;
+
+    ~TraceFile() {
+        if (lock_ >= 0) ::close(lock_);
     }
 
-    bool begin(const Trace& header) { return write(trace_begin(header)); }
+    // Locked as long as this run writes: another run would mix its passes in.
+    Status begin(const Trace& header) {
+        if (!may_replace(path_)) {
+            return fault("is there and is no trace; name another file, or remove it");
+        }
+        lock_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            return fault("is being written by another run; name another file for this one");
+        }
+        file_.open(path_, std::ios::trunc);
+        if (lock_ >= 0 && write(trace_begin(header))) return Done{};
+        return fault(fmt::format("cannot be written: {}; name a file in a folder that can be",
+                                 std::strerror(errno)));
+    }
 
     // The process may end at any time: what is done is on its way to the disk.
     void add(const PassRecord& record) {
@@ -57,6 +81,10 @@ public:
     }
 
 private:
+    [[nodiscard]] Error fault(const std::string& what) const {
+        return {fmt::format("PSHARD_TRACE: {} {}", path_, what), {}};
+    }
+
     bool write(const std::string& text) {
         file_ << text << std::flush;
         return file_.good();
@@ -64,6 +92,7 @@ private:
 
     std::string path_;
     Log log_;
+    int lock_ = -1;
     std::ofstream file_;
     int n_passes_ = 0;
 };
@@ -73,23 +102,11 @@ private:
 Result<std::function<void(const PassRecord&)>> open_trace(const std::string& path,
                                                           const std::string& device,
                                                           Log log) {
-    if (!may_replace(path)) {
-        return Error{fmt::format("PSHARD_TRACE: {} is there and is no trace; name another file, or "
-                                 "remove it",
-                                 path),
-                     {}};
-    }
     const auto file = std::make_shared<TraceFile>(path, std::move(log));
     Trace header;
     header.program = "libggml-pshard";
     header.device = device;
-    if (!file->begin(header)) {
-        return Error{fmt::format("PSHARD_TRACE: {} cannot be written: {}; name a file in a folder "
-                                 "that can be",
-                                 path,
-                                 std::strerror(errno)),
-                     {}};
-    }
+    if (const Status begun = file->begin(header); !begun) return begun.error();
     return std::function<void(const PassRecord&)>(
         [file](const PassRecord& record) { file->add(record); });
 }

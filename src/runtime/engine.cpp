@@ -75,6 +75,7 @@ void Engine::report(const Pass& pass) {
     setup_.on_pass({pass.n_tokens,
                     order.n_tokens,
                     order.text,
+                    pass.owner->model.inventory(),
                     pass.program->schedule,
                     pass.labels,
                     *measured});

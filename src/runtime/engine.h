@@ -22,6 +22,7 @@ struct PassRecord {
     std::uint32_t n_tokens = 0;
     std::uint32_t tier_tokens = 0;
     const std::string& plan;  // TierOrder::text
+    const Inventory& seen;    // of its model
     const Schedule& schedule;
     const std::vector<StepLabel>& labels;
     const MeasuredPass& measured;

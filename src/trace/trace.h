@@ -19,6 +19,7 @@ struct TracedPass {
     std::uint32_t n_tokens = 0;     // of the graph
     std::uint32_t tier_tokens = 0;  // of the tier whose plan it ran by
     std::string plan;               // in words: "GPUONLY_LAYERPIN_LAYERSTREAM, 12 layers pinned"
+    std::string weights;            // which model: the registry's hash of its weights; or empty
     Seconds begin = 0;              // of the timeline's zero, from the start of the trace
     Schedule schedule;
     std::vector<std::string> names;  // by schedule.steps: "layer 3 FFN"; empty for Waits
@@ -33,6 +34,7 @@ struct Trace {
     std::string device;   // the inner GPU, as ggml describes it
     std::string model;    // general.name or path; empty: unknown
     std::vector<TracedPass> passes;
+    bool cut_off = false;  // the text ends within a pass, which was left out
 
     bool operator==(const Trace&) const = default;
 };
@@ -44,8 +46,8 @@ std::string trace_begin(const Trace& header);  // its passes are not written
 std::string trace_pass(const TracedPass& pass, int index);
 std::string to_chrome_trace(const Trace& trace);
 
-// Fails, naming the place in `file`, on text that is not such a trace. A last pass that was cut off
-// is left out; events that are not ours are passed over.
+// Fails, naming the place in `file`, on text that is not such a trace. Events that are not ours are
+// passed over.
 Result<Trace> from_chrome_trace(const std::string& text, const std::string& file = "trace");
 
 }  // namespace pshard

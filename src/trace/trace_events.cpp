@@ -70,6 +70,7 @@ Result<std::optional<std::string_view>> TraceEvents::next() {
         // We write an event on one line, so that only the last line can be cut off.
         if (rest.find('\n') != std::string_view::npos) return error_here("this event has no end");
         at_ = text_.size();
+        cut_off_ = true;
         return kNone;
     }
     at_ += end;

@@ -29,6 +29,9 @@ public:
     // Whether the closing bracket was seen.
     [[nodiscard]] bool closed() const { return closed_; }
 
+    // Whether the end of the text cut an object off.
+    [[nodiscard]] bool cut_off() const { return cut_off_; }
+
     [[nodiscard]] const std::string& file() const { return file_; }
 
     // The place of a byte of the text that was given.
@@ -44,6 +47,7 @@ private:
     std::size_t at_ = 0;
     bool opened_ = false;
     bool closed_ = false;
+    bool cut_off_ = false;
 };
 
 }  // namespace pshard

@@ -103,6 +103,7 @@ public:
         pass_.n_tokens = static_cast<std::uint32_t>(args.whole("tokens", 0, kMostTokens));
         pass_.tier_tokens = static_cast<std::uint32_t>(args.whole("tier", 0, kMostTokens));
         pass_.plan = args.text("plan");
+        pass_.weights = args.text("weights");
         events_left_ = args.whole("events", 0, kMostSteps);
         const auto n_steps = static_cast<std::size_t>(args.whole("steps", 0, kMostSteps));
         pass_.schedule.steps.resize(n_steps);
@@ -223,7 +224,8 @@ public:
             last_ = *next.value();
         }
         if (!begun_) return Error{"holds no event", {events_.file(), 0, 0}};
-        if (pass_ && pass_->is_cut_off() && !events_.closed()) pass_.reset();
+        trace_.cut_off = !events_.closed() && (events_.cut_off() || pass_is_cut_off());
+        if (trace_.cut_off && pass_is_cut_off()) pass_.reset();
         std::string missing = end_pass();
         if (!missing.empty()) return error_at(last_, std::move(missing));
         return std::move(trace_);
@@ -275,6 +277,8 @@ private:
         event.refuse(args.fault());
         begun_ = true;
     }
+
+    [[nodiscard]] bool pass_is_cut_off() const { return pass_ && pass_->is_cut_off(); }
 
     // Keeps the pass that was read, if it is whole; otherwise tells what it lacks.
     std::string end_pass() {

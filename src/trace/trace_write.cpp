@@ -127,6 +127,7 @@ private:
                           {"tokens", pass_.n_tokens},
                           {"tier", pass_.tier_tokens},
                           {"plan", pass_.plan},
+                          {"weights", pass_.weights},
                           {"steps", ran_.size()},
                           {"events", pass_.timeline.intervals.size()},
                           {"rest", rest_}}}});

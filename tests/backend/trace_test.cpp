@@ -3,9 +3,14 @@
 #include <fstream>
 #include <sstream>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
+#include "base/fingerprint.h"
 #include "trace/trace.h"
 
 namespace pshard::backend_test {
@@ -80,6 +85,8 @@ TEST(TraceOfARun, KeepsTheOrderOfTheSchedule) {
     for (const TracedPass& pass : trace.passes) {
         EXPECT_GE(pass.tier_tokens, pass.n_tokens);
         EXPECT_THAT(pass.plan, testing::HasSubstr("LAYERSTREAM"));
+        EXPECT_EQ(pass.weights, trace.passes.front().weights);
+        EXPECT_TRUE(pshard::hash_of(pass.weights)) << pass.weights;
         expect_in_order(pass);
     }
 }
@@ -122,6 +129,23 @@ TEST(TraceOfARun, NeverReplacesAnotherFile) {
     EXPECT_FALSE(cell.good);
     EXPECT_THAT(cell.text, testing::HasSubstr("is there and is no trace"));
     EXPECT_EQ(content_of(path), "GGUF: weights of a lifetime");
+    fs::remove(path);
+}
+
+// As another run does that still writes.
+TEST(TraceOfARun, NeverMixesWithAnotherRuns) {
+    PSHARD_NEEDS_PLUGIN();
+    const fs::path path = fs::path(testing::TempDir()) / fmt::format("busy.{}.json", getpid());
+    const int other = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    ASSERT_GE(other, 0);
+    ASSERT_EQ(::flock(other, LOCK_EX), 0);
+    Grid grid(inner_device("cpu"));
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_TRACE"] = path;
+    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    EXPECT_FALSE(cell.good);
+    EXPECT_THAT(cell.text, testing::HasSubstr("is being written by another run"));
+    ::close(other);
     fs::remove(path);
 }
 

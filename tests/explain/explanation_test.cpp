@@ -6,10 +6,10 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "cost/toy_profile.h"
 #include "explain/forms.h"
 #include "explain/what_if.h"
-#include "support/toy_models.h"
+#include "registry/own_lines.h"
+#include "support/toy_report.h"
 
 namespace pshard {
 namespace {
@@ -18,25 +18,8 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// A dense model of 4 layers, 96 bytes of weights and 64 of KV each, in 500 bytes: not all fits.
-class Explanations : public testing::Test {
+class Explanations : public test::ToyReport {
 protected:
-    Explanations() : profile_(test::toy_profile()) {
-        report_.model_path = "toy.gguf";
-        report_.inventory = toy_dense(4);
-        report_.inventory.model_name = "toy </script> <!--";
-        report_.budget = {.total = 500, .origin = "-mva"};
-        report_.profile = &profile_;
-        report_.depth_tokens = 2;
-        report_.n_threads = 1;
-        search();
-    }
-
-    void search() {
-        report_.plan.budget = report_.budget.total - report_.budget.taken();
-        report_.plan = plan_variant(problem_of(report_));
-    }
-
     // What a run of the plan would leave, each step and pass as predicted, by one tier slower.
     Trace trace_of(const Explanation& explanation) const {
         Trace trace{"libggml-pshard 9", "toy GPU", "toy", {}};
@@ -49,9 +32,6 @@ protected:
         }
         return trace;
     }
-
-    MachineProfile profile_;
-    PlanReport report_;
 };
 
 TEST_F(Explanations, TellWhatThePlanDoes) {
@@ -148,6 +128,42 @@ TEST_F(Explanations, CompareTheMedianPass) {
     }
 }
 
+// Half a batch is no measure of the whole one's prediction.
+TEST_F(Explanations, CompareOnlyPassesThatFillTheTier) {
+    const Explanation explanation = explain_plan(report_);
+    Trace trace = trace_of(explanation);
+    const std::uint32_t tier_tokens = explanation.tiers[1].plan.n_tokens;
+    trace.passes.erase(trace.passes.begin(), trace.passes.begin() + 3);
+    trace.passes[0].n_tokens = 2;  // of 9 seconds
+    const MeasuredTier full = compare(trace, explanation).tiers.at(0);
+    EXPECT_EQ(full.n_tokens, tier_tokens);
+    EXPECT_EQ(full.n_passes, 2U);
+    EXPECT_EQ(full.n_others, 1U);
+    EXPECT_EQ(full.median_seconds, 7.0);
+    EXPECT_TRUE(full.predicted_seconds);
+    for (TracedPass& pass : trace.passes) pass.n_tokens = 2;
+    trace.passes[0].n_tokens = 3;
+    const MeasuredTier partial = compare(trace, explanation).tiers.at(0);
+    EXPECT_EQ(partial.n_tokens, 2U);
+    EXPECT_EQ(partial.n_passes, 2U);
+    EXPECT_EQ(partial.n_others, 1U);
+    EXPECT_FALSE(partial.predicted_seconds);
+}
+
+TEST_F(Explanations, CompareLeavesOutOtherModels) {
+    const Explanation explanation = explain_plan(report_);
+    Trace trace = trace_of(explanation);
+    const std::string own = to_text(weights_hash(report_.inventory.weights));
+    for (TracedPass& pass : trace.passes) pass.weights = own;
+    EXPECT_EQ(compare(trace, explanation).n_foreign, 0U);
+    trace.passes[1].weights = "0x0123456789abcdef";
+    const Measured measured = compare(trace, explanation);
+    EXPECT_EQ(measured.n_foreign, 1U);
+    EXPECT_EQ(measured.tiers.at(0).n_passes, 2U);
+    for (TracedPass& pass : trace.passes) pass.weights = "0x0123456789abcdef";
+    EXPECT_TRUE(compare(trace, explanation).tiers.empty());
+}
+
 TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
     const Explanation explanation = explain_plan(report_);
     Trace trace = trace_of(explanation);
@@ -234,7 +250,7 @@ TEST_F(ExplanationForms, CsvIsRectangular) {
     const std::string text = explanation_csv(full());
     EXPECT_THAT(text, HasSubstr("table,tokens,name,figure,value\n"));
     EXPECT_THAT(text, HasSubstr("change,1,\"the same, again\",tokens_per_second,"));
-    EXPECT_THAT(text, HasSubstr("measured,4,median,pass_seconds,7\n"));
+    EXPECT_THAT(text, HasSubstr("measured,4,median of 4 tokens,pass_seconds,7\n"));
     for (const char* table : {"\ntier,", "\nlower_bound,", "\nlane,", "\ndepth,", "\nbudget,"}) {
         EXPECT_THAT(text, HasSubstr(table));
     }

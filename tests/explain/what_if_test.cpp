@@ -58,6 +58,11 @@ MachineProfile machine() {
     return profile;
 }
 
+TEST(WhatIf, RefusesAPartThatIsThereTwice) {
+    EXPECT_THAT(what_if_from_text("link=16,vram=4GiB,link=32").error().text(),
+                HasSubstr("'link' is there twice in 'link=16,vram=4GiB,link=32'"));
+}
+
 TEST(WhatIf, AFasterLinkLeavesTheHostAsItIs) {
     const LinkProfile link = with_link(machine(), 40).link;
     EXPECT_EQ(link.standalone_gb_per_s, 40.0);

@@ -7,11 +7,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cost/toy_profile.h"
 #include "registry/registry_text.h"
 #include "report/registry_form.h"
 #include "report/words.h"
-#include "support/toy_models.h"
+#include "support/toy_report.h"
 
 namespace pshard {
 namespace {
@@ -20,28 +19,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// A dense model of 4 layers, 96 bytes of weights and 64 of KV each, in 500 bytes: not all fits.
-class Reports : public testing::Test {
-protected:
-    Reports() : profile_(test::toy_profile()) {
-        report_.model_path = "toy.gguf";
-        report_.inventory = toy_dense(4);
-        report_.inventory.model_name = "toy";
-        report_.budget = {.total = 500, .origin = "-mva"};
-        report_.profile = &profile_;
-        report_.depth_tokens = 2;
-        report_.n_threads = 1;
-        search();
-    }
-
-    void search() {
-        report_.plan.budget = report_.budget.total - report_.budget.taken();
-        report_.plan = plan_variant(problem_of(report_));
-    }
-
-    MachineProfile profile_;
-    PlanReport report_;
-};
+using Reports = test::ToyReport;
 
 TEST_F(Reports, MarkdownHasARowForEachTier) {
     const std::string text = to_markdown(report_);

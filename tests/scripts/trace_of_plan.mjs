@@ -13,7 +13,7 @@ data.tiers.forEach((tier, pass) => {
     const begin = 1e7 * pass;
     const steps = tier.pass.steps;
     events.push({ name: `${tier.tokens} tokens`, cat: "pass", ph: "X", ts: begin, dur: us(tier.pass.end_seconds), pid: 1, tid: 0,
-        args: { pass, tokens: tier.tokens, tier: tier.tokens, plan: tier.strategy, steps: steps.length, events: steps.length, rest: [] } });
+        args: { pass, tokens: tier.tokens, tier: tier.tokens, plan: tier.strategy, weights: "", steps: steps.length, events: steps.length, rest: [] } });
     steps.forEach((step, i) => events.push({ name: step.name, cat: step.kind, ph: "X", ts: begin + us(step.begin_seconds),
         dur: us(step.end_seconds - step.begin_seconds), pid: 1, tid: lanes.indexOf(step.lane),
         args: { pass, step: i, bytes: step.bytes, [step.kind === "compute" ? "stage" : "group"]: i, waits: [] } }));

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tool/run_tool.h"
+#include "trace/trace.h"
 
 namespace pshard::test {
 namespace {
@@ -70,6 +71,37 @@ TEST_F(ExplainTool, ASlowerLinkIsSlower) {
     for (std::size_t i = 0; i < slower.size(); ++i) {
         EXPECT_LT(slower[i], document["tiers"][i]["tokens_per_second"]) << i;
     }
+}
+
+// The profile has rows for 8 threads alone.
+TEST_F(ExplainTool, SaysWhereAWhatIfIsNotWhatItIsAskedFor) {
+    const ToolRun run = this->run(planning({"--what-if", "threads=2"}));
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_THAT(run.out, HasSubstr("- threads=2: the CPU profile has no rows for 2 threads"));
+}
+
+// A trace of one pass of one token, of the model with these weights.
+std::string trace_of(const std::string& weights) {
+    Trace trace{"libggml-pshard", "a GPU", "", {}};
+    TracedPass& pass = trace.passes.emplace_back();
+    pass.n_tokens = pass.tier_tokens = 1;
+    pass.weights = weights;
+    return to_chrome_trace(trace);
+}
+
+TEST_F(ExplainTool, ComparesNoOtherModelsTrace) {
+    const std::string whole = trace_of("");
+    const ToolRun run = this->run(planning({"--trace", write("whole.json", whole)}));
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_THAT(run.out, Not(HasSubstr("The trace ends within a pass")));
+    const std::string cut = whole.substr(0, whole.size() - 2) + ",\n{\"ph\":\"X\",";
+    const ToolRun part = this->run(planning({"--trace", write("cut.json", cut)}));
+    EXPECT_EQ(part.exit_code, 0) << part.err;
+    EXPECT_THAT(part.out, HasSubstr("- The trace ends within a pass"));
+    expect_refused({"--trace", write("other.json", trace_of("0x0123456789abcdef"))},
+                   "other.json: all 1 passes of this trace are of another model");
+    expect_refused({"--trace", write("empty.json", to_chrome_trace({"pshard", "", "", {}}))},
+                   "empty.json: this trace holds no whole pass");
 }
 
 TEST_F(ExplainTool, WritesOneFileForTheBrowser) {

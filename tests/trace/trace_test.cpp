@@ -24,6 +24,7 @@ TracedPass toy_pass() {
     pass.n_tokens = 3;
     pass.tier_tokens = 4;
     pass.plan = "LAYERPIN \"quoted\", 12 layers";
+    pass.weights = "0x0123456789abcdef";
     pass.begin = 1.5;
     pass.schedule = {{{ScheduleLane::Upload, Load{0}},
                       {ScheduleLane::Gpu, Wait{0, false}},
@@ -146,6 +147,10 @@ TEST(Trace, LosesOnlyWhatWasCutOff) {
         ASSERT_TRUE(back.ok()) << n << back.error().text();
         const std::size_t passes = n >= whole.size() - 2 ? 2 : n >= first_end ? 1 : 0;
         ASSERT_EQ(back.value().passes.size(), passes) << n;
+        const bool between_passes = passes == 2 || (n >= first_end && n <= first_end + 2);
+        if (n > begin.size()) {
+            ASSERT_EQ(back.value().cut_off, !between_passes) << n;
+        }
     }
 }
 
@@ -178,6 +183,7 @@ TEST(Trace, RefusesFieldsThatAreNotThereOrWrong) {
     EXPECT_THAT(fault_of("\"version\":1", "\"version\":2"),
                 HasSubstr("needs 'version', a whole number from 1 to 1"));
     EXPECT_THAT(fault_of("\"tier\":4", "\"tear\":4"), HasSubstr("needs 'tier', a whole number"));
+    EXPECT_THAT(fault_of("\"weights\":", "\"wheats\":"), HasSubstr("needs 'weights', a text"));
     EXPECT_THAT(fault_of("\"ts\":1500000.0", "\"ts\":1e300"), HasSubstr("needs 'ts', a time"));
     EXPECT_THAT(fault_of("\"dur\":251000.0", "\"dur\":-1"), HasSubstr("needs 'dur', a time"));
     EXPECT_THAT(fault_of("\"tid\":2,\"args\":{\"pass\"", "\"tid\":5,\"args\":{\"pass\""),

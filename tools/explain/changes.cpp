@@ -1,5 +1,7 @@
 #include "explain/changes.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "machine/profile_text.h"
@@ -57,11 +59,22 @@ Result<const MachineProfile*> changed_profile(const Options& options,
     return &*storage.profile;
 }
 
+// What is to be known of the changed machine and was not told of this one.
+std::string new_notes(const Machine& changed, const Machine& machine) {
+    std::string text;
+    for (const std::string& note : changed.notes) {
+        const auto known = std::find(machine.notes.begin(), machine.notes.end(), note);
+        if (known == machine.notes.end()) text += (text.empty() ? "" : "; ") + note;
+    }
+    return text;
+}
+
 Result<Scenario> planned_change(const ExplainOptions& options,
                                 const WhatIf& change,
+                                const Machine& machine,
                                 const PlanReport& report) {
-    Machine machine;
-    const auto profile = changed_profile(options.planning, change, report, machine);
+    Machine changed;
+    const auto profile = changed_profile(options.planning, change, report, changed);
     if (!profile) return profile.error();
     Problem problem = problem_of(report);
     problem.profile = profile.value();
@@ -75,11 +88,15 @@ Result<Scenario> planned_change(const ExplainOptions& options,
         }
         problem.budget = total - report.budget.taken();
     }
-    return plan_again(report, change.text, problem);
+    Scenario scenario = plan_again(report, change.text, problem);
+    scenario.remark = new_notes(changed, machine);
+    return scenario;
 }
 
 // With the most threads that the CPU profile was measured with.
-Result<Scenario> more_threads(const ExplainOptions& options, const PlanReport& report) {
+Result<Scenario> more_threads(const ExplainOptions& options,
+                              const Machine& machine,
+                              const PlanReport& report) {
     const int now = report.profile->cpu->n_threads;
     const std::string& named = options.planning.cpu_profile;
     const ProfileNames names{named.empty() ? ProfileNames{}.cpu : named, ProfileNames{}.gpu};
@@ -95,7 +112,7 @@ Result<Scenario> more_threads(const ExplainOptions& options, const PlanReport& r
     WhatIf change;
     change.n_threads = read.value().cpu->n_threads;
     change.text = fmt::format("{} threads instead of {}", *change.n_threads, now);
-    return planned_change(options, change, report);
+    return planned_change(options, change, machine, report);
 }
 
 }  // namespace
@@ -113,11 +130,11 @@ Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
     }
     changes.push_back(more_vram(report));
     changes.push_back(faster_link(report));
-    Result<Scenario> threads = more_threads(options, report);
+    Result<Scenario> threads = more_threads(options, machine, report);
     if (!threads) return threads.error();
     changes.push_back(std::move(threads).value());
     for (const WhatIf& change : options.what_ifs) {
-        Result<Scenario> planned = planned_change(options, change, report);
+        Result<Scenario> planned = planned_change(options, change, machine, report);
         if (!planned) return planned.error();
         changes.push_back(std::move(planned).value());
     }

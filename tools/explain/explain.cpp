@@ -45,6 +45,15 @@ Status write_page(const std::string& path, const Explanation& explanation) {
     return update.value().commit(explanation_page(explanation, page_template(), chart_library()));
 }
 
+Error no_pass(const std::string& path, const Trace& trace) {
+    if (trace.passes.empty()) return {"this trace holds no whole pass; let the run go on", {path}};
+    return {fmt::format("all {} passes of this trace are of another model (their weights are {}); "
+                        "name the model that ran",
+                        trace.passes.size(),
+                        trace.passes.front().weights),
+            {path}};
+}
+
 Result<Explained> explained(const ExplainOptions& options,
                             const Machine& machine,
                             const PlanReport& report,
@@ -57,6 +66,7 @@ Result<Explained> explained(const ExplainOptions& options,
     const bool sweeps = options.sweep || !options.html.empty();
     if (sweeps && report.profile != nullptr) explanation.budgets = sweep(report, kBudgets);
     if (trace) explanation.measured = compare(*trace, explanation);
+    if (trace && explanation.measured->tiers.empty()) return no_pass(options.trace, *trace);
     if (!options.html.empty()) {
         if (const Status written = write_page(options.html, explanation); !written) {
             return written.error();
@@ -79,17 +89,19 @@ bool may_replace(const std::string& path) {
 
 // What can be told of --html before anything is planned.
 Status check_page(const ExplainOptions& options) {
-    if (!options.html.empty() && chart_library().empty()) {
+    if (options.html.empty()) return Done{};
+    if (chart_library().empty()) {
         return Error{
             "--html: this program was built without its chart library: run "
             "scripts/get-echarts and build again",
             {}};
     }
-    if (!options.html.empty() && !may_replace(options.html)) {
+    if (!may_replace(options.html)) {
         return Error{"--html: this is there and is no page; name another file, or remove it",
                      {options.html}};
     }
-    return Done{};
+    const Result<FileUpdate> writable = FileUpdate::begin(options.html);
+    return writable ? Status(Done{}) : Status(writable.error());
 }
 
 }  // namespace
