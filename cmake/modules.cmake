@@ -3,6 +3,8 @@
 #   pshard_<module>    static, or INTERFACE for a folder of headers alone
 #   pshard_modules     INTERFACE: every module that exists
 #
+# The property PSHARD_MODULES of a library has the modules that it may include.
+#
 # A module whose folder is not there yet is skipped. The format is told in src/LAYERS.
 
 set(PSHARD_LAYERS "${PROJECT_SOURCE_DIR}/src/LAYERS")
@@ -37,6 +39,7 @@ function(pshard_add_module module modules foreign)
     target_link_libraries(${target} ${scope} ${PSHARD_FOREIGN_fmt})
 
     separate_arguments(modules UNIX_COMMAND "${modules}")
+    set_property(TARGET ${target} PROPERTY PSHARD_MODULES "${modules}")
     foreach(other IN LISTS modules)
         if(TARGET pshard_${other})
             target_link_libraries(${target} ${scope} pshard_${other})

@@ -13,8 +13,8 @@ set_target_properties(pshard_core_library PROPERTIES
     LINKER_LANGUAGE CXX PREFIX "lib" OUTPUT_NAME "ggml-pshard-core"
     LIBRARY_OUTPUT_DIRECTORY "${PSHARD_TOOL_DIR}")
 set(_pshard_archives "")
-foreach(module base inventory capture machine plan memory cost strategy sim trace search registry
-               report runtime)
+get_target_property(_pshard_modules pshard_plugin PSHARD_MODULES)
+foreach(module IN LISTS _pshard_modules)
     if(TARGET pshard_${module})
         get_target_property(_pshard_type pshard_${module} TYPE)
         if(_pshard_type STREQUAL "STATIC_LIBRARY")
