@@ -76,9 +76,25 @@ pid=
 [[ $code -eq 0 ]] || fail "exit code $code after SIGTERM"
 echo "llama-server: $found"
 
+# With a draft model in the same budget: the same answer, and some of it was drafted.
+"$PSHARD_TOOL_DIR/pshard-make-model" --random llama --layers 2 --embd 256 --ff 512 --vocab 2048 \
+    --quant F16 -o draft.gguf >/dev/null
+: >server.log
+port=$(free_port)
+"$run" -m model.gguf -md draft.gguf -c 512 -t 2 -fa on -mva 16 -- "$server" --port "$port" >server.log 2>&1 &
+pid=$!
+drafted=$(answer)
+[[ $drafted == "$expected" ]] || fail "'$drafted' instead of '$expected' with a draft model"
+[[ $(grep -c 'pshard: plan up to' server.log) -ge 2 ]] || fail "only one of the two models was planned"
+stop
+wait "$pid" || true
+pid=
+
 "$PSHARD_TOOL_DIR/llama-pshard-explain" -m model.gguf -c 512 -fa on -mva 6 --trace trace.json \
     --html report.html >report.md 2>notes
 grep -q '^## Predicted against measured' report.md || { cat notes; fail "nothing was measured"; }
+grep -Eq '^\| +1 \| +1 \| +[0-9]+ \| +[0-9.]+ \| +[0-9.]+ \|' report.md ||
+    { cat report.md; fail "no pass of one token has a prediction"; }
 chromium=$(command -v chromium || command -v chromium-browser || true)
 if [[ -n $chromium ]] && command -v node >/dev/null; then
     node "$PSHARD_SOURCE_DIR/tests/scripts/explain_page.mjs" "$chromium" report.html "$folder"

@@ -87,6 +87,15 @@ TEST_F(Run, SecondStartTakesThePlanOfTheRegistry) {
     }
 }
 
+TEST_F(Run, PlansAnewWhereTheRegistryWasCutOff) {
+    const std::string program = stand_in("llama-server");
+    run(with(planning(), {program, "--port", "0"}));
+    const std::string written = read_text(registry());
+    std::filesystem::resize_file(registry(), written.rfind("[tier"));
+    EXPECT_THAT(run(with(planning(), {program, "--port", "0"})).err, HasSubstr("planned for"));
+    EXPECT_EQ(read_text(registry()), written);
+}
+
 TEST_F(Run, DryRunPrintsTheCommandAndWritesNothing) {
     const std::string program = stand_in("llama-server");
     const ToolRun tool = run(with(planning({"--dry-run"}), {program, "--alias", "two words"}));
@@ -313,8 +322,10 @@ TEST_F(Run, RefusesWhatItCannotStart) {
     expect_sentence(run(planning()), "no program: name one behind --");
     expect_sentence(run(with({"-m", model_, "-c", "512"}, {stand_in("llama-bench")})),
                     "leave -c out");
-    expect_sentence(run(with({"-md", "d.gguf", "-m", model_}, {stand_in("llama-cli")})),
-                    "draft models");
+    expect_sentence(run(with({"--mtp", "-m", model_}, {stand_in("llama-cli")})), "MTP layers");
+    expect_sentence(run(with({"-md", "d.gguf", "-m", model_}, {stand_in("llama-completion")})),
+                    "-md: this program takes no draft model");
+    expect_sentence(refused({stand_in("llama-cli"), "-devd", "x"}), "-devd stands behind --");
     expect_sentence(run(with({"--for", "fun"}, {stand_in("llama-cli")})),
                     "--for fun: there are chat, agent, batch and bench");
     EXPECT_FALSE(std::filesystem::exists(registry()));

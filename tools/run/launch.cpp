@@ -48,6 +48,12 @@ constexpr std::array kDecided = {
     DecidedFlag{"-ncffn", "--n-cpu-ffn", "LLAMA_ARG_N_CPU_FFN"},
     DecidedFlag{"-nkvo", "--no-kv-offload", "LLAMA_ARG_NO_KV_OFFLOAD"},
     DecidedFlag{"-md", "--model-draft", "LLAMA_ARG_SPEC_DRAFT_MODEL"},
+    DecidedFlag{"-md", "--spec-draft-model"},
+    DecidedFlag{"-devd", "--device-draft"},
+    DecidedFlag{"", "--spec-draft-device"},
+    DecidedFlag{"-ngld", "--n-gpu-layers-draft", "LLAMA_ARG_N_GPU_LAYERS_DRAFT"},
+    DecidedFlag{"", "--gpu-layers-draft"},
+    DecidedFlag{"", "--spec-draft-ngl"},
     DecidedFlag{"-mm", "--mmproj", "LLAMA_ARG_MMPROJ"},
 };
 
@@ -114,6 +120,19 @@ private:
     ProgramKind kind_;
     Words words_;
 };
+
+// All of the draft model lies on the model's GPU, in what the plan leaves of the budget.
+Words draft_words(const RunOptions& options, bool stock) {
+    const std::string& draft = options.plan.draft_model;
+    if (draft.empty()) return {};
+    Words words = {"-md", draft, "-ngld", "all"};
+    if (!stock) words.insert(words.end(), {"-devd", "PSHARD0"});
+    const Words& given = options.command;
+    if (std::find(given.begin(), given.end(), "--spec-type") == given.end()) {
+        words.insert(words.end(), {"--spec-type", "draft-simple"});
+    }
+    return words;
+}
 
 class Environment {
 public:
@@ -210,6 +229,8 @@ Launch make_launch(const PlanRequest& request, const RunPlan& plan) {
     Words words = {request.program.path};
     const Words flags = Spelling(request.program.kind).words(request.options.plan.model, plan);
     words.insert(words.end(), flags.begin(), flags.end());
+    const Words draft = draft_words(request.options, plan.stock);
+    words.insert(words.end(), draft.begin(), draft.end());
     if (plan.stock) {
         const Words device = stock_device(request.here);
         words.insert(words.end(), device.begin(), device.end());
@@ -231,6 +252,7 @@ std::string dry_run_text(const PlanRequest& request, const RunPlan& plan, const 
                                        {"version", 1},
                                        {"program", request.program.name},
                                        {"model", request.options.plan.model},
+                                       {"draft_model", request.options.plan.draft_model},
                                        {"environment", std::move(variables)},
                                        {"command", launch.command.words},
                                        {"plan", json_of(plan)},

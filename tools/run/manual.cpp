@@ -40,7 +40,6 @@ constexpr std::array kShownGroups = {"Model", "Context", "Budget", "Machine", "O
 constexpr std::array kForeignFlags = {"--for",
                                       "--inventory",
                                       "--save-inventory",
-                                      "-md",
                                       "-mm",
                                       "--mtp",
                                       "--n-outputs",

@@ -124,24 +124,23 @@ Status settle_for(const Program& program, const Variables& environment, RunOptio
     ContextOptions& context = options.plan.context;
     const bool bench = program.kind == ProgramKind::Bench;
     const Options& plan = options.plan;
-    const bool drafts = !plan.draft_model.empty() || plan.mtp;
     if (plan.model.empty()) return Error{"no model: name one with -m (or LLAMA_ARG_MODEL)", {}};
     if (bench && context.n_ctx) {
         return Error{"llama-bench sets -c itself, by its -p, -n, -pg and -d: leave -c out", {}};
     }
-    if (drafts || !plan.mmproj.empty()) {
+    if (plan.mtp || !plan.mmproj.empty()) {
         return Error{
-            "draft models and projectors (-md, --mtp, -mm) are not started by "
+            "drafting with MTP layers and projectors (--mtp, -mm) are not started by "
             "llama-pshard-run yet: plan with llama-pshard-plan-params, and start the "
             "program yourself as docs/backend.md tells",
             {}};
     }
+    if (!plan.draft_model.empty() && !takes_draft_model(program.kind)) {
+        return Error{"-md: this program takes no draft model; leave it out", {program.name}};
+    }
     if (context.n_ubatch && !context.tier_max) {
         context.tier_max = context.n_ubatch;
         options.plan_arguments.push_back(fmt::format("--pshard-tier-max={}", *context.n_ubatch));
-    }
-    if (bench && !context.flash_attention) {
-        options.plan_arguments.emplace_back("--flash-attn=auto");  // llama-bench's own default
     }
     if (program.kind == ProgramKind::Perplexity && !context.n_ctx) {
         context.n_ctx = kPerplexityContext;

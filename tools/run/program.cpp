@@ -145,6 +145,10 @@ Result<std::vector<std::string>> devices_of(const Program& program,
                  {program.path}};
 }
 
+bool takes_draft_model(ProgramKind kind) {
+    return kind == ProgramKind::Server || kind == ProgramKind::Cli;
+}
+
 bool takes_kv_unified(ProgramKind kind) {
     return kind == ProgramKind::Server || kind == ProgramKind::Perplexity;
 }

@@ -35,6 +35,9 @@ Result<std::vector<std::string>> devices_of(const Program& program,
 // Whether the program takes -kvu and -no-kvu.
 bool takes_kv_unified(ProgramKind kind);
 
+// Whether the program takes -md (common/arg.cpp, v0.5.0).
+bool takes_draft_model(ProgramKind kind);
+
 // Where llama-server would listen, taken already: "port 8080 of 127.0.0.1 is in use ...". Other
 // programs listen nowhere. `arguments`: the program's own.
 Status check_port(const Program& program,
