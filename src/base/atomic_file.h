@@ -39,6 +39,9 @@ public:
     // The present content, which no other FileUpdate can change meanwhile.
     [[nodiscard]] Result<std::optional<std::string>> read(std::size_t max_bytes) const;
 
+    // Of the temporary file, for who must leave without a destructor.
+    [[nodiscard]] const std::string& temporary_path() const { return temp_; }
+
     // Replaces the content and keeps the permissions of the old file. On failure nothing changes.
     // Once only.
     Status commit(std::string_view content);

@@ -299,7 +299,7 @@ TEST_F(PlanParams, BenchPlanTakesTheContextsOfLlamaBench) {
     EXPECT_EQ(plans[1]["context"]["n_ubatch"], 16);
     EXPECT_EQ(plans[2]["context"]["n_ctx"], 3272);
     EXPECT_EQ(plans[2]["context"]["n_ubatch"], 2048);
-    EXPECT_EQ(plans[2]["context"]["flash_attention"], false);
+    EXPECT_EQ(plans[2]["context"]["flash_attention"], true);  // auto, as llama-bench
     const json only_pair = plans_with({"-p", "0", "-n", "0"});
     ASSERT_EQ(only_pair.size(), 1U);
     EXPECT_EQ(only_pair[0]["context"]["n_ctx"], 3272);

@@ -132,6 +132,12 @@ TEST_F(ProfilerTest, LeavesTheOldFileWhenStopped) {
     }
     const Ran kept = run(kCpu, "--threads 1", "timeout --preserve-status --signal=INT 2");
     EXPECT_EQ(kept.exit_code, 130);
+    const Ran twice =
+        run(kCpu,
+            "--threads 1",
+            "sh -c '\"$@\" & sleep 1; kill -INT $!; sleep 0.4; kill -INT $!; wait $!' sh");
+    EXPECT_EQ(twice.exit_code, 130) << twice.err;
+    EXPECT_EQ(files(), std::set<std::string>{"cpu_profile.txt"});
 }
 
 }  // namespace

@@ -55,7 +55,12 @@ Status save_plan(const std::string& path, const RegistrySection& own) {
     const SlowNotice notice(
         fmt::format("waiting to write {}, which another process is writing", path));
     const Result<std::vector<Error>> faults = update_registry(path, own);
-    if (!faults) return faults.error();
+    if (!faults) {
+        return Error{faults.error().message +
+                         "; --registry FILE keeps the plan elsewhere, where "
+                         "PSHARD_REGISTRY=FILE tells a run to look",
+                     faults.error().place};
+    }
     log_warnings(faults.value());
     return Done{};
 }

@@ -33,8 +33,7 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
         Job job =
             make_job(options, context.n_ctx, options.context.tier_max.value_or(context.tier_cap));
         job.n_ctx_given = context.n_ctx;
-        // llama-bench runs without flash attention unless told otherwise, and keeps one row.
-        if (!options.context.flash_attention) job.context.flash_attention = FlashAttention::Off;
+        // llama-bench keeps one row.
         if (!options.context.output_use) job.context.output_use = OutputUse::Bench;
         jobs.push_back(std::move(job));
     }

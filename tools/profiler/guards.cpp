@@ -1,6 +1,8 @@
 #include "profiler/guards.h"
 
+#include <array>
 #include <atomic>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -65,11 +67,19 @@ std::int64_t now_ms() {
     return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
+// For the signal handler, which may touch nothing that could be half changed.
+std::array<char, PATH_MAX> temporary_path{};
+
+void keep_temporary_path(const std::string& path) {
+    if (path.size() < temporary_path.size()) path.copy(temporary_path.data(), path.size());
+}
+
 // The first is noted. Some senders (timeout, a shell) send it twice at once: that counts as one.
 void on_signal(int /*signal*/) {
     if (!stop_noted.exchange(true)) {
         noted_at_ms = now_ms();
     } else if (now_ms() - noted_at_ms > kSameSignalMs) {
+        if (temporary_path[0] != 0) unlink(temporary_path.data());
         _exit(kStopped);
     }
 }
@@ -131,6 +141,7 @@ Status begin_output(const std::string& path) {
                      {path}};
     }
     const std::lock_guard lock(output().mutex);
+    keep_temporary_path(file.value().temporary_path());
     output().file.emplace(std::move(file).value());
     return Done{};
 }
