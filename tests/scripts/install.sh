@@ -101,6 +101,29 @@ check_pages() {
     done
     [[ $(completes "llama-pshard-run --for ag") == agent ]] || fail "goals do not complete"
     completes "llama-pshard-run -m x -- bas" | grep -x bash >/dev/null || fail "programs behind -- do not complete"
+    command -v zsh >/dev/null || { echo "no zsh: its completion is not tried"; return 0; }
+    [[ $(zsh_line 'llama-pshard-run --for ag' 'agent') == *'--for agent'* ]] || fail "goals do not complete in zsh"
+}
+
+# What zsh makes of the line and a tab, in a terminal of its own; it has a minute.
+zsh_line() { # line, what to wait for
+    zsh -f <<END
+zmodload zsh/zpty
+zpty -b shell zsh -f -i
+wait_for() {
+    text=
+    for i in {1..1200}; do
+        zpty -r shell part; text+=\$part
+        [[ \$text != *\$1* ]] || break
+        sleep 0.05
+    done
+}
+zpty -w shell "PROMPT=; fpath=($prefix/share/zsh/vendor-completions \\\$fpath); autoload -Uz compinit; compinit -u -D; bindkey '^I' complete-word; echo REA''DY"
+wait_for READY
+zpty -w -n shell \$'$1\t'
+wait_for '$2'
+print -r -- "\$text"
+END
 }
 
 page_is_clean() { # page
