@@ -93,9 +93,7 @@ llama_adapter_lora* add_random_lora(llama_model* model, const std::filesystem::p
     require(file != nullptr && gguf_write_to_file_ptr(adapter.get(), file.get(), false),
             "the adapter cannot be written");
     std::rewind(file.get());
-    llama_adapter_lora* lora = llama_adapter_lora_init_from_file_ptr(model, file.get());
-    require(lora != nullptr, "the adapter was not loaded");
-    return lora;
+    return llama_adapter_lora_init_from_file_ptr(model, file.get());  // none for layers left out
 }
 
 }  // namespace pshard::backend_test

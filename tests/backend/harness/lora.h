@@ -8,7 +8,7 @@
 namespace pshard::backend_test {
 
 // Rank 4, on every second attention query, attention output and FFN down projection. Owned by the
-// model. nullptr: the model has none of these weights.
+// model. nullptr: the model has none of these weights, or llama.cpp left their layers out.
 llama_adapter_lora* add_random_lora(llama_model* model, const std::filesystem::path& model_file);
 
 }  // namespace pshard::backend_test

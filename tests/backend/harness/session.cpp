@@ -64,6 +64,9 @@ ModelPtr load_model(const RunOptions& options) {
     params.n_gpu_layers = devices[0] == nullptr ? 0 : options.n_gpu_layers;
     params.load_mode = llama_load_mode_from_str(options.load_mode.c_str());
     params.use_extra_bufts = !options.no_repack;
+    // Else a device that has host memory of its own type keeps the CPU's weights from being
+    // repacked, and PSHARD0, which has none, is held against other kernels.
+    params.no_host = true;
     if (!options.cpu_tensors.empty()) params.tensor_buft_overrides = overrides;
     ModelPtr model(llama_model_load_from_file(options.model.c_str(), params));
     require(model != nullptr, "the model was not loaded");
