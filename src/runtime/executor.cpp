@@ -96,7 +96,9 @@ void Executor::prepare(Pass& pass, std::size_t n_steps) {
 // The page of the next pass becomes this one's, with what was issued ahead for it.
 void Executor::turn_page(Program& program, bool follows) {
     const bool same_loads = n_ahead_ > 0 && follows && uploads_as(program, *program_);
-    if (!same_loads) n_ahead_ = 0;
+    if (!same_loads && std::exchange(n_ahead_, 0) > 0) {
+        upload_worker_->drain();  // it would issue marks that are this pass's now
+    }
     if (!follows) before_.clear();
     program_ = &program;
     follows_ = follows;

@@ -1,0 +1,151 @@
+// The runtime's executor on a simulated GPU of this process: who waits for whom, and its threads.
+#include <gmock/gmock.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "runtime/executor.h"
+#include "simgpu/kernels.h"
+#include "simgpu/sim_device.h"
+
+namespace pshard::simgpu {
+namespace {
+
+constexpr std::int64_t kN = 1024;
+constexpr std::size_t kBytes = kN * sizeof(float);
+
+std::unique_ptr<Executor> executor_on(SimDevice& device, bool timed) {
+    Result<std::unique_ptr<Executor>> executor =
+        Executor::open(&device.gpu.device, cpu_device(), {}, timed);
+    EXPECT_TRUE(executor.ok());
+    return std::move(executor).value();
+}
+
+Span span_of(ggml_tensor* device, std::vector<float>& host) {
+    return {device,
+            reinterpret_cast<std::byte*>(host.data()),
+            0,
+            static_cast<Bytes>(host.size() * sizeof(float))};
+}
+
+// A stage of the GPU that makes `result`.
+StageWork stage_of(SimDevice& device, ggml_tensor* result) {
+    StageWork work;
+    work.nodes = {result};
+    work.graph = *device.graph(result);
+    return work;
+}
+
+GroupWork loading(const Span& span) {
+    GroupWork work;
+    work.loads = {span};
+    return work;
+}
+
+// Numbers that are streamed through two slots, and 1 is added to each.
+//
+//   Upload    [Load 0 -> A][Load 1 -> B]          [Load 2 -> A]...
+//   Gpu                    [A += 1     ][B += 1]               [A += 1]
+//   Download                            [Store 0][Store 1]             ...
+class Counters {
+public:
+    Counters(SimDevice& device, int n) : hosts_(static_cast<std::size_t>(n)) {
+        ggml_tensor* one = device.filled("one", kN, 1);
+        ggml_tensor* slots[] = {device.tensor("A", kN), device.tensor("B", kN)};
+        for (int g = 0; g < n; ++g) {
+            ggml_tensor* slot = slots[g % 2];
+            add(g, slot, stage_of(device, ggml_add_inplace(device.context(), slot, one)));
+        }
+        Result<Schedule> schedule = make_schedule(program.cut);
+        EXPECT_TRUE(schedule.ok());
+        program.schedule = std::move(schedule).value();
+    }
+
+    [[nodiscard]] std::vector<float> values() const {
+        std::vector<float> all;
+        for (const std::vector<float>& host : hosts_) {
+            EXPECT_THAT(host, testing::Each(host[0]));
+            all.push_back(host[0]);
+        }
+        return all;
+    }
+
+    Program program;
+
+private:
+    void add(int g, ggml_tensor* slot, StageWork stage) {
+        std::vector<float>& host = hosts_[static_cast<std::size_t>(g)];
+        host.assign(kN, static_cast<float>(g));
+        program.cut.stages.push_back({Device::Gpu, g, g + 1, g, 0});
+        const Slot turn = g % 2 == 0 ? Slot::A : Slot::B;
+        program.cut.groups.push_back({g, turn, {}, {g}, g, g, false});
+        program.stages.push_back(std::move(stage));
+        GroupWork group = loading(span_of(slot, host));
+        group.stores = {{span_of(slot, host), {nullptr, 0, kBytes, 0, 0}}};
+        program.groups.push_back(std::move(group));
+    }
+
+    std::vector<std::vector<float>> hosts_;
+};
+
+class Executors : public testing::TestWithParam<bool> {};
+
+TEST_P(Executors, StreamStatesToAndFro) {
+    SimDevice device;
+    Counters counters(device, 5);
+    const std::unique_ptr<Executor> executor = executor_on(device, GetParam());
+    for (int pass = 0; pass < 40; ++pass) {
+        ASSERT_EQ(executor->run(counters.program, pass > 0), GGML_STATUS_SUCCESS);
+        if (pass % 3 == 0) executor->finish();
+        if (pass % 7 == 0) executor->synchronize();
+        EXPECT_EQ(executor->measured().has_value(), GetParam());
+    }
+    executor->synchronize();
+    EXPECT_THAT(counters.values(), testing::ElementsAre(40, 41, 42, 43, 44));
+    EXPECT_EQ(device.faults(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Executor, Executors, testing::Bool(), [](const auto& test) {
+    return test.param ? "Timed" : "Plain";
+});
+
+// What was uploaded ahead for one like the last pass is of no use to this one, and its marks must
+// not be taken for this one's: B's upload waits for B's stage.
+//
+//   Upload    [A's Load, ahead: 50 ms               ][B's Load]
+//   Gpu       [A's stage][B's stage 0]                          [B's stage 1]
+TEST(Executor, UploadsAheadOfAnotherProgramHoldNobodyOfThisOne) {
+    Settings settings = counting();
+    settings.h2d_gbps = 0.05;
+    SimDevice device(settings);
+    std::vector<float> large(256 * kN, 1);
+    std::vector<float> small(kN, 2);
+    ggml_tensor* a = device.tensor("a", 256 * kN);
+    ggml_tensor* b = device.filled("b", kN, 1);
+    using enum ScheduleLane;
+    Program first;
+    first.schedule.steps = {
+        {Upload, Wait{3, true}}, {Upload, Load{0}}, {Gpu, Wait{1}}, {Gpu, Compute{0}}};
+    first.stages.push_back(stage_of(device, ggml_sqr(device.context(), a)));
+    first.groups.push_back(loading(span_of(a, large)));
+    Program second;
+    second.schedule.steps = {{Gpu, Wait{5, true}},
+                             {Gpu, Compute{0}},
+                             {Upload, Wait{1}},
+                             {Upload, Load{0}},
+                             {Gpu, Wait{3}},
+                             {Gpu, Compute{1}}};
+    ggml_tensor* result = ggml_sqr(device.context(), b);
+    second.stages.push_back(stage_of(device, ggml_sqr(device.context(), b)));
+    second.stages.push_back(stage_of(device, result));
+    second.groups.push_back(loading(span_of(b, small)));
+    const std::unique_ptr<Executor> executor = executor_on(device, false);
+    ASSERT_EQ(executor->run(first, false), GGML_STATUS_SUCCESS);
+    ASSERT_EQ(executor->run(second, false), GGML_STATUS_SUCCESS);
+    executor->synchronize();
+    EXPECT_EQ(device.first(result), 4);
+    EXPECT_EQ(device.faults(), 0u);
+}
+
+}  // namespace
+}  // namespace pshard::simgpu
