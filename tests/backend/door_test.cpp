@@ -27,7 +27,6 @@ ChildResult local_host(const std::vector<std::string>& arguments) {
 
 TEST(Door, OpensWhereGgmlIsLoadedForItsHostAlone) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const ChildResult host =
         local_host({in_llama("libggml.so"), in_llama("libggml-cpu.so"), PSHARD_PLUGIN_PATH});
     EXPECT_EQ(host.exit_code, 0) << host.text();
@@ -37,7 +36,6 @@ TEST(Door, OpensWhereGgmlIsLoadedForItsHostAlone) {
 // Without the door the core finds no ggml there.
 TEST(Door, TheCoreAloneIsNoBackend) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const std::string core =
         std::filesystem::path(PSHARD_PLUGIN_PATH).replace_filename("libggml-pshard-core.so");
     ASSERT_TRUE(std::filesystem::exists(core));
@@ -46,7 +44,6 @@ TEST(Door, TheCoreAloneIsNoBackend) {
 
 TEST(Door, RefusesAnotherRelease) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const ChildResult host = local_host({PSHARD_FAKE_GGML_NEWER, PSHARD_PLUGIN_PATH});
     EXPECT_EQ(host.exit_code, 1) << host.text();
     EXPECT_THAT(host.err,
@@ -56,7 +53,6 @@ TEST(Door, RefusesAnotherRelease) {
 
 TEST(Door, RefusesAReleaseThatDoesNotTellWhich) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const ChildResult host = local_host({PSHARD_FAKE_GGML_OLD, PSHARD_PLUGIN_PATH});
     EXPECT_EQ(host.exit_code, 1) << host.text();
     EXPECT_THAT(host.err, HasSubstr("this program has ggml of an old release, "));
@@ -64,7 +60,6 @@ TEST(Door, RefusesAReleaseThatDoesNotTellWhich) {
 
 TEST(Door, RefusesAProgramThatHidesItsGgml) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const ChildResult host = local_host({PSHARD_FAKE_GGML_NONE, PSHARD_PLUGIN_PATH});
     EXPECT_EQ(host.exit_code, 1) << host.text();
     EXPECT_THAT(host.err, HasSubstr("needs a build of llama.cpp v0.5.0 with shared libraries"));
@@ -73,7 +68,6 @@ TEST(Door, RefusesAProgramThatHidesItsGgml) {
 // The core would call the other one.
 TEST(Door, RefusesToServeOneOfTwoGgmls) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const ChildResult host = local_host({"--first",
                                          PSHARD_FAKE_GGML_NEWER,
                                          in_llama("libggml.so"),
@@ -86,7 +80,6 @@ TEST(Door, RefusesToServeOneOfTwoGgmls) {
 // A moved door says what it misses.
 TEST(Door, NamesAMissingCore) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const test::TempFolder folder;
     const std::string door = folder.file("libggml-pshard.so");
     std::filesystem::copy_file(PSHARD_PLUGIN_PATH, door);

@@ -1,5 +1,5 @@
 # tests/backend/harness/*.cpp -> pshard_backend_harness: runs llama.cpp with and without PSHARD0
-#                                and compares; linked into test_backend and test_backend_slow
+#                                and compares; linked into all programs of this folder
 # tests/backend/logits_run.cpp -> logits_run: one run of a model, for the harness to start
 # tests/backend/preload/*.cpp  -> load_backends, preloaded into a program of llama.cpp
 # tests/backend/hosts/*.cpp    -> local_host and fake_ggml_*, hosts for the door
@@ -36,8 +36,18 @@ target_compile_definitions(fake_ggml_newer PRIVATE
 target_compile_definitions(fake_ggml_old PRIVATE PSHARD_FAKE_REGISTRY)
 set(door_hosts local_host fake_ggml_newer fake_ggml_old fake_ggml_none)
 
+set(sanitizer_runtime "")
+if(PSHARD_SANITIZE)
+    set(runtime libasan.so)
+    if(PSHARD_SANITIZE STREQUAL thread)
+        set(runtime libtsan.so)
+    endif()
+    execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -print-file-name=${runtime}
+                    OUTPUT_VARIABLE sanitizer_runtime OUTPUT_STRIP_TRAILING_WHITESPACE)
+endif()
 target_compile_definitions(pshard_backend_harness PUBLIC
     ${definitions}
+    PSHARD_SANITIZER_RUNTIME="${sanitizer_runtime}"
     PSHARD_NODE="${PSHARD_NODE}"
     PSHARD_NODE_HOST="${PSHARD_NODE_HOST}"
     PSHARD_NODE_SCRIPT="${CMAKE_CURRENT_LIST_DIR}/hosts/node_host.mjs"
@@ -49,10 +59,11 @@ target_compile_definitions(pshard_backend_harness PUBLIC
     PSHARD_LOGITS_RUN="${CMAKE_CURRENT_BINARY_DIR}/logits_run"
     PSHARD_LOAD_BACKENDS="${CMAKE_CURRENT_BINARY_DIR}/libload_backends.so")
 
-foreach(program test_backend test_backend_slow)
+add_dependencies(test_backend ${door_hosts} llama-pshard-plan-params)
+foreach(program test_backend test_backend_slow test_backend_threads)
     if(TARGET ${program})
         target_link_libraries(${program} PRIVATE pshard_backend_harness)
-        add_dependencies(${program} logits_run load_backends ${door_hosts})
+        add_dependencies(${program} logits_run load_backends)
         foreach(backend pshard_plugin_library ggml-simgpu)
             if(TARGET ${backend})
                 add_dependencies(${program} ${backend})

@@ -26,7 +26,6 @@ class Programs : public testing::TestWithParam<std::tuple<std::string, std::stri
 
 TEST_P(Programs, RunThroughPshard) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const auto& [device_name, plan_name] = GetParam();
     const InnerDevice device = inner_device(device_name);
     PSHARD_NEEDS_DEVICE(device);

@@ -15,10 +15,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-#define PSHARD_NEEDS_PROGRAMS() \
-    PSHARD_NEEDS_PLUGIN();      \
-    PSHARD_NO_SANITIZER()
-
 const std::vector<std::string> kContext = {
     "-c", "2048", "-np", "4", "-b", "128", "-ub", "32", "-fa", "on"};
 
@@ -85,7 +81,7 @@ Talk talk_with(Server& server, Result<Talk> (*talk)(Server&)) {
 
 // It is read at the first graph; what becomes of it then changes nothing.
 TEST(Registry, MayBeChangedAndDeletedUnderAServer) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     Models models;
     const std::string model = models.add("llama-Q8_0");
     models.plan(model, 4);
@@ -103,7 +99,7 @@ TEST(Registry, MayBeChangedAndDeletedUnderAServer) {
 
 // Two models, two registries, one budget that is their sum.
 TEST(Registry, OfADraftModelIsFoundBesideIt) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     Models models;
     const std::string model = models.add("llama-Q8_0");
     const std::string draft = models.add("llama-F16");
@@ -128,7 +124,7 @@ TEST(Registry, OfADraftModelIsFoundBesideIt) {
 
 // A server without a plan answers no request, and says why.
 TEST(Registry, WithoutAMatchAServerRefusesRequests) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     Models models;
     Server server(planned(llama("llama-server", models.add("llama-Q8_0"), "PSHARD0"), 4));
     ASSERT_TRUE(server.wait_until_ready().ok());
@@ -156,7 +152,7 @@ TEST(Registry, OfWhichTheEndIsMissingIsNotUsed) {
 
 // llama-bench makes a context for each test; the first is gone when the second comes.
 TEST(Registry, HasThePlansOfContextsThatFollowOneAnother) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     const std::vector<std::string> tests = {"-p", "512", "-n", "16", "-ub", "32", "-fa", "on"};
     Models models;
     const std::string model = models.add("llama-Q8_0");
@@ -173,7 +169,7 @@ TEST(Registry, HasThePlansOfContextsThatFollowOneAnother) {
 }
 
 TEST(Registry, WithoutOneAProfilePlansHere) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     Models models;
     ChildProgram program =
         planned(llama("llama-completion", models.add("llama-Q8_0"), "PSHARD0"), 4);
@@ -200,7 +196,7 @@ class Refusals : public testing::TestWithParam<Refusal> {};
 
 // llama-completion ends with an error and no token.
 TEST_P(Refusals, NameTheCause) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     Models models;
     const std::string model = models.add("llama-Q8_0");
     models.plan(model, 4);

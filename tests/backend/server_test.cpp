@@ -79,7 +79,6 @@ class Servers : public testing::TestWithParam<std::tuple<Setting, std::string, s
 
 TEST_P(Servers, AnswerAsStock) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const auto& [setting, device_name, plan_name] = GetParam();
     const InnerDevice device = inner_device(device_name);
     PSHARD_NEEDS_DEVICE(device);
@@ -113,7 +112,6 @@ INSTANTIATE_TEST_SUITE_P(Backend,
 // llama-server frees its model and context when it is idle, and loads both anew when it is asked.
 TEST(SleepingServer, AnswersAsStockWhenItWakes) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const InnerDevice device = inner_device("simgpu");
     PSHARD_NEEDS_DEVICE(device);
     const Setting setting{"Slots", broken_talk, "llama-Q8_0", "", {"--sleep-idle-seconds", "1"}};
@@ -128,7 +126,6 @@ TEST(SleepingServer, AnswersAsStockWhenItWakes) {
 // The tests above mean nothing if a server's plan does not stream.
 TEST(ServersControl, WithoutUploadsAnswersDiffer) {
     PSHARD_NEEDS_PLUGIN();
-    PSHARD_NO_SANITIZER();
     const InnerDevice device = inner_device("cpu");
     const Setting setting{"Slots", talk};
     PlanRow plan = plan_row("stream-all");

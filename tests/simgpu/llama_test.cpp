@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "shapes/shapes.h"
+#include "support/sanitizer.h"
 
 namespace pshard::simgpu {
 namespace {
@@ -26,12 +27,15 @@ struct Ended {
 class LlamaTest : public testing::Test {
 protected:
     void SetUp() override {
+        PSHARD_NO_SANITIZER();
         std::string name = (fs::temp_directory_path() / "pshard-simgpu-XXXXXX").string();
         ASSERT_NE(mkdtemp(name.data()), nullptr);
         folder_ = name;
     }
 
-    void TearDown() override { fs::remove_all(folder_); }
+    void TearDown() override {
+        if (!folder_.empty()) fs::remove_all(folder_);
+    }
 
     [[nodiscard]] static bool has(const std::string& program) {
         return fs::exists(fs::path(PSHARD_LLAMA_BIN_DIR) / program);

@@ -49,21 +49,35 @@ private:
     std::vector<char*> pointers_{};
 };
 
-// "NAME=VALUE" of this process, or nothing.
-std::vector<std::string> own_variable(const std::string& name) {
+// The value of a variable of this process; nullptr: it has none.
+const char* own_variable(const std::string& name) {
     for (char** variable = environ; *variable != nullptr; ++variable) {
-        if (std::string(*variable).starts_with(name + "=")) return {*variable};
+        if (std::string(*variable).starts_with(name + "=")) return *variable + name.size() + 1;
     }
-    return {};
+    return nullptr;
+}
+
+// llama.cpp's programs have no sanitizer in them: they need its runtime before all other libraries
+// to load one of ours that has, and their own leaks are none of ours.
+void add_sanitizer(const ChildProgram& program, Environment& variables) {
+    const std::string runtime = PSHARD_SANITIZER_RUNTIME;
+    if (runtime.empty() || !program.command[0].starts_with(PSHARD_LLAMA_BIN_DIR)) return;
+    std::string& preloaded = variables["LD_PRELOAD"];
+    preloaded = preloaded.empty() ? runtime : runtime + ":" + preloaded;
+    variables["ASAN_OPTIONS"] += ":detect_leaks=0";
 }
 
 std::vector<std::string> environment_of(const ChildProgram& program) {
-    std::vector<std::string> variables = own_variable("PATH");
-    for (std::string& home : own_variable("HOME")) variables.push_back(std::move(home));
-    for (const auto& [name, value] : program.environment) {
-        variables.push_back(fmt::format("{}={}", name, value));
+    Environment variables = program.environment;
+    for (const char* name :
+         {"PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+        const char* value = own_variable(name);
+        if (value != nullptr) variables.emplace(name, value);
     }
-    return variables;
+    add_sanitizer(program, variables);
+    std::vector<std::string> lines;
+    for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
+    return lines;
 }
 
 struct Pipe {

@@ -16,8 +16,8 @@ using Environment = std::map<std::string, std::string>;
 
 struct ChildProgram {
     std::vector<std::string> command{};  // the program's path and its arguments
-    Environment environment{};           // on top of PATH and HOME; nothing else is passed on
-    std::string folder{};                // to run in; empty: this process's
+    Environment environment{};  // on top of PATH, HOME and the sanitizers' options; no others pass
+    std::string folder{};       // to run in; empty: this process's
     int limit_seconds = 120;
 
     // For a shell, to run it again by hand.

@@ -10,6 +10,7 @@
 
 #include "backend/harness/grid.h"
 #include "backend/harness/programs.h"
+#include "support/sanitizer.h"
 
 namespace pshard::backend_test {
 
@@ -57,10 +58,3 @@ inline void expect_suite_passes(const Suite& suite,
 }
 
 }  // namespace pshard::backend_test
-
-// A plugin with a sanitizer in it cannot be loaded by a program without.
-#if defined(__SANITIZE_ADDRESS__)
-#define PSHARD_NO_SANITIZER() GTEST_SKIP() << "llama.cpp's programs load no sanitized library"
-#else
-#define PSHARD_NO_SANITIZER() static_cast<void>(0)
-#endif

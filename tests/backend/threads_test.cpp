@@ -1,0 +1,74 @@
+// What the runtime's threads do to each other: random plan switches, budgets and batches, ten
+// thousand of which are in wander_slow_test.cpp, and a link that lets uploads fall behind. A
+// program of its own, as the tsan preset runs no other test of this folder.
+#include <gmock/gmock.h>
+
+#include "backend/harness/wander.h"
+
+namespace pshard::backend_test {
+namespace {
+
+class Wander : public testing::TestWithParam<std::string> {};
+
+TEST_P(Wander, IsAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NEEDS_DEVICE(inner_device("simgpu"));
+    for (const unsigned seed : {1U, 2U}) expect_wander_as_stock(GetParam(), seed, 20);
+}
+
+INSTANTIATE_TEST_SUITE_P(Few, Wander, testing::ValuesIn(wander_models()), [](const auto& test) {
+    return test_name(test.param);
+});
+
+// A program of llama.cpp's with a context in each of its threads.
+TEST(Threads, OfTheHostTakeTurns) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    for (const Suite& suite : quick_suites()) {
+        if (suite.name == "thread-safety") expect_suite_passes(suite, device, plan_row("rotate"));
+    }
+}
+
+struct Cell {
+    std::string model;
+    std::string scenario;
+    std::string plan;
+
+    friend void PrintTo(const Cell& cell, std::ostream* out) {
+        *out << cell.model << " " << cell.scenario << " " << cell.plan;
+    }
+};
+
+// Passes of one model or graph begin while uploads that were issued ahead for another still run.
+// With a trace, too: four more threads look at the marks.
+class SlowLink : public testing::TestWithParam<Cell> {};
+
+TEST_P(SlowLink, IsAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    device.inner["SIMGPU_H2D_GBPS"] = "0.2";
+    PlanRow plan = plan_row(GetParam().plan);
+    Grid grid(device);
+    for (const char* trace : {"", "/dev/null"}) {
+        plan.environment["PSHARD_TRACE"] = trace;
+        expect_as_stock(
+            grid, device, model_row(GetParam().model), scenario_row(GetParam().scenario), plan);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Few,
+                         SlowLink,
+                         testing::Values(Cell{"llama-Q8_0", "two-models", "stream-all"},
+                                         Cell{"llama-Q8_0", "kshift", "stream-all"},
+                                         Cell{"llama-Q8_0", "np4", "layers-1"},
+                                         Cell{"qwen3moe-Q8_0", "state-seq", "slices"},
+                                         Cell{"qwen3next-Q8_0", "brief", "ffn-cpu-1"}),
+                         [](const auto& test) {
+                             const Cell& cell = test.param;
+                             return test_name(cell.model + "_" + cell.scenario + "_" + cell.plan);
+                         });
+
+}  // namespace
+}  // namespace pshard::backend_test

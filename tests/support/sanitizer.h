@@ -1,0 +1,17 @@
+// For tests that start a program that loads a library of ours without the sanitizer's runtime, and
+// for those that race on purpose.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PSHARD_NO_SANITIZER() GTEST_SKIP() << "the program loads no sanitized library"
+#else
+#define PSHARD_NO_SANITIZER() static_cast<void>(0)
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define PSHARD_RACES_ON_PURPOSE() GTEST_SKIP() << "the thread sanitizer would be right"
+#else
+#define PSHARD_RACES_ON_PURPOSE() static_cast<void>(0)
+#endif
