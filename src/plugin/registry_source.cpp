@@ -19,7 +19,7 @@ std::uint32_t largest_batch(const Inventory& seen) {
 std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
     const OwnVariant& own = variant.own;
     if (!own.weights || !own.states) return "its plans do not say which model they are for";
-    if (ends_early(variant)) return "its last tiers are missing, the file was cut off: plan again";
+    if (is_damaged(variant)) return "its tiers are damaged, the file was cut off: plan again";
     if (own.version.value_or(0) != kOwnVersion) return "its plans are of another form: plan again";
     if (*own.weights != weights_hash(seen.weights)) return "its plans are for another model";
     if (*own.states != states_hash(seen.states)) {
@@ -100,16 +100,28 @@ std::vector<std::string> model_files() {
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget) {
     const RegistryVariant* best = nullptr;
     std::string reason = "it holds no plan";
+    std::string passed_over;
     for (const RegistryVariant* variant : variants_of(registry)) {
         const std::string fault = mismatch(*variant, seen, budget);
+        if (!fault.empty() && is_damaged(*variant)) {
+            passed_over += fmt::format("; that of {} MiB is damaged and passed over: plan again",
+                                       variant->budget_mib);
+        }
         const bool larger = best == nullptr || variant->budget_mib >= best->budget_mib;
         if (!fault.empty()) reason = fault;
         if (fault.empty() && larger) best = variant;
     }
     if (best == nullptr) return {{}, reason};
     RegistryMatch match;
-    match.budget = best->budget_mib * kMiB;
+    const Bytes total = best->budget_mib * kMiB;
+    const Bytes shared = std::min(best->own.shared.value_or(0), total);
+    match.budget = total - shared;
     match.text = fmt::format("the variant of {} MiB", best->budget_mib);
+    if (shared > 0) {
+        match.text +=
+            fmt::format(", {:.1f} of which are left to a draft model and the like", in_mib(shared));
+    }
+    match.text += passed_over;
     if (best->baseline_vram_mib) {
         match.choices = same_in_all_tiers(seen, everything_resident(seen));
         match.text += ": the whole model fits";

@@ -61,6 +61,7 @@ constexpr std::array kVariantFields = {
     field<&OwnVariant::output_rows>("output_rows"),
     field<&OwnVariant::kv_unified>("kv_unified"),
     field<&OwnVariant::swa_full>("swa_full"),
+    field<&OwnVariant::shared>("shared"),
     field<&OwnVariant::machine>("machine"),
 };
 
@@ -158,22 +159,9 @@ OwnVariant plan_key(const Inventory& inventory, Hash64 machine) {
             .output_rows = output_rows(context, context.n_ubatch),
             .kv_unified = context.kv_unified,
             .swa_full = context.swa_full,
+            .shared = {},
             .machine = machine,
             .unknown = {}};
-}
-
-std::vector<std::string> key_differences(const OwnVariant& found, const OwnVariant& wanted) {
-    std::vector<std::string> differences;
-    for (const Field<OwnVariant>& field : kVariantFields) {
-        const std::string is = field.write(found);
-        const std::string want = field.write(wanted);
-        if (is == want && !is.empty()) continue;
-        differences.push_back(fmt::format("{} is {}, wanted {}",
-                                          field.key,
-                                          is.empty() ? "not recorded" : is,
-                                          want.empty() ? "unknown" : want));
-    }
-    return differences;
 }
 
 std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnSection& own) {

@@ -45,6 +45,7 @@ struct OwnVariant {
     std::optional<std::uint32_t> output_rows;  // rows of logits in the graph of that ubatch
     std::optional<bool> kv_unified;
     std::optional<bool> swa_full;
+    std::optional<Bytes> shared;       // of the budget: left to a draft model and the like
     std::optional<Hash64> machine;     // of the machine and its profile
     std::vector<std::string> unknown;  // "key=value", as read
 
@@ -83,10 +84,6 @@ Hash64 states_hash(const std::vector<State>& states);
 
 // What a plan of `inventory` on `machine` is matched by.
 OwnVariant plan_key(const Inventory& inventory, Hash64 machine);
-
-// The fields that differ, one sentence part each: "machine is 0x..., wanted 0x...". Empty: the
-// plans may be used. A field that `found` lacks differs; unknown keys do not count.
-std::vector<std::string> key_differences(const OwnVariant& found, const OwnVariant& wanted);
 
 // The pairs of a line into `own`; several lines add up. A fault is reported and kept in `unknown`.
 // `first_column` is the column of pairs[0] in its line.

@@ -4,9 +4,12 @@
 
 namespace pshard {
 
-bool ends_early(const RegistryVariant& variant) {
+bool is_damaged(const RegistryVariant& variant) {
     if (variant.baseline_vram_mib) return false;
-    return variant.tiers.empty() || variant.tiers.back().bs < variant.cache_ubatch;
+    if (variant.tiers.empty() || variant.tiers.back().bs < variant.cache_ubatch) return true;
+    return std::any_of(variant.tiers.begin(), variant.tiers.end(), [&](const RegistryTier& tier) {
+        return tier.damaged;
+    });
 }
 
 double chosen_tps(const RegistryTier& tier) {

@@ -29,6 +29,7 @@ struct RegistryTier {
     int index = 0;         // for the reader's eye only; tiers go by `bs`
     std::uint32_t bs = 0;  // tokens in a batch
     bool viable = false;   // without: no plan, and the fields below are not written
+    bool damaged = false;  // not viable since its lines are
     PlanChoice choice;
     double tps = 0;       // tokens per second at `bs`, written with 2 digits; 0: not predicted
     double vram_mib = 0;  // written with 1 digit
@@ -63,8 +64,8 @@ struct Registry {
     bool operator==(const Registry&) const = default;
 };
 
-// Whether its tiers end below its ubatch: the file was cut off.
-bool ends_early(const RegistryVariant& variant);
+// Whether a tier is damaged or missing at the end: the file was cut off. Not to be used.
+bool is_damaged(const RegistryVariant& variant);
 
 // Of the plan that is chosen at the tier, at the depth that the file tells; 0: not predicted.
 double chosen_tps(const RegistryTier& tier);

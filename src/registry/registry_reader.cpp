@@ -203,8 +203,13 @@ private:
 
     void spoil() {
         const RegistryTier bad = tier();
-        tier() = {
-            .index = bad.index, .bs = bad.bs, .viable = false, .choice = {}, .ot = {}, .own = {}};
+        tier() = {.index = bad.index,
+                  .bs = bad.bs,
+                  .viable = false,
+                  .damaged = true,
+                  .choice = {},
+                  .ot = {},
+                  .own = {}};
     }
 
     RegistryVariant& variant_;

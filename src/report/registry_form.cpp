@@ -119,6 +119,7 @@ RegistryVariant to_registry_variant(const PlanReport& report) {
     variant.budget_mib = static_cast<std::uint32_t>((report.budget.total + kMiB - 1) / kMiB);
     variant.cache_ubatch = report.plan.cache_ubatch;
     variant.own = plan_key(report.inventory, machine_hash(report.profile));
+    if (report.budget.taken() > 0) variant.own.shared = report.budget.taken();
     if (report.plan.baseline_vram) {
         variant.baseline_vram_mib = in_mib(*report.plan.baseline_vram);
         return variant;

@@ -136,7 +136,7 @@ TEST(Registry, WithoutAMatchAServerRefusesRequests) {
 
 // As a copy that was broken off.
 TEST(Registry, OfWhichTheEndIsMissingIsNotUsed) {
-    PSHARD_NEEDS_PROGRAMS();
+    PSHARD_NEEDS_PLUGIN();
     Models models;
     const std::string model = models.add("llama-Q8_0");
     models.plan(model, 4);
@@ -147,7 +147,7 @@ TEST(Registry, OfWhichTheEndIsMissingIsNotUsed) {
     Server server(planned(llama("llama-server", model, "PSHARD0"), 4));
     ASSERT_TRUE(server.wait_until_ready().ok());
     EXPECT_FALSE(talk(server).ok());
-    EXPECT_THAT(server.stop().err, HasSubstr("its last tiers are missing, the file was cut off"));
+    EXPECT_THAT(server.stop().err, HasSubstr("its tiers are damaged, the file was cut off"));
 }
 
 // llama-bench makes a context for each test; the first is gone when the second comes.

@@ -83,6 +83,7 @@ inline RegistryVariant full_variant() {
                    .output_rows = 1,
                    .kv_unified = true,
                    .swa_full = false,
+                   .shared = 8192,
                    .machine = Hash64{3},
                    .unknown = {"later=yes"}};
     variant.tiers[0].own = {.plan = PlanChoice{.strategy = Strategy::StaticFitParams,

@@ -110,27 +110,5 @@ TEST(StatesHash, CountsBytesPerLayer) {
     EXPECT_NE(states_hash({k, v}), states_hash({both}));
 }
 
-TEST(PlanKey, TellsWhatDiffers) {
-    Inventory inventory;
-    inventory.context.n_ubatch = 2048;
-    const OwnVariant wanted = plan_key(inventory, Hash64{1});
-    EXPECT_TRUE(key_differences(wanted, wanted).empty());
-    inventory.context.n_ubatch = 512;
-    inventory.context.kv_unified = true;
-    const OwnVariant found = plan_key(inventory, Hash64{2});
-    EXPECT_EQ(
-        key_differences(found, wanted),
-        (std::vector<std::string>{"n_ubatch is 512, wanted 2048",
-                                  "kv_unified is 1, wanted 0",
-                                  "machine is 0x0000000000000002, wanted 0x0000000000000001"}));
-}
-
-// A variant of the published planner has no key: its plans are never taken for checked ones.
-TEST(PlanKey, IsNeverEqualToNothing) {
-    const OwnVariant wanted = plan_key(Inventory{}, Hash64{1});
-    EXPECT_EQ(key_differences(OwnVariant{}, wanted).size(), 8U);
-    EXPECT_EQ(key_differences(OwnVariant{}, OwnVariant{}).size(), 8U);
-}
-
 }  // namespace
 }  // namespace pshard

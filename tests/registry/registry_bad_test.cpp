@@ -50,6 +50,7 @@ std::string meaning_of(const RegistryVariant& variant) {
         EXPECT_TRUE(tier.viable || tier == (RegistryTier{.index = tier.index,
                                                          .bs = tier.bs,
                                                          .viable = false,
+                                                         .damaged = tier.damaged,
                                                          .choice = {},
                                                          .ot = {},
                                                          .own = tier.own}));

@@ -107,14 +107,14 @@ TEST(RegistryFile, UsesNoLineWithoutItsEnd) {
                       reading.warnings.back().message.find("has no end") != std::string::npos,
                   !at_an_end)
             << n;
-        if (n <= whole.rfind("[tier")) {
+        if (n <= whole.rfind("ot=")) {
             for (const RegistryVariant& variant : reading.registry.sections[0].variants) {
-                ASSERT_TRUE(ends_early(variant)) << n;
+                ASSERT_TRUE(is_damaged(variant)) << n;
             }
         }
     }
     put_text(path, whole);
-    EXPECT_FALSE(ends_early(loaded(path).registry.sections[0].variants[0]));
+    EXPECT_FALSE(is_damaged(loaded(path).registry.sections[0].variants[0]));
 }
 
 // A golden that ends in the middle of the override list of its second tier.

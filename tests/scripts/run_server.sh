@@ -86,9 +86,13 @@ pid=$!
 drafted=$(answer)
 [[ $drafted == "$expected" ]] || fail "'$drafted' instead of '$expected' with a draft model"
 [[ $(grep -c 'pshard: plan up to' server.log) -ge 2 ]] || fail "only one of the two models was planned"
+if grep -q 'of 0 MiB' server.log; then fail "nothing is left to the draft model"; fi
 stop
 wait "$pid" || true
 pid=
+# What was planned beside a draft model is not for a start without one.
+"$run" -m model.gguf -c 512 -t 2 -fa on -mva 16 --dry-run -- "$server" >/dev/null 2>second.log
+grep -q 'planned for 16 MiB' second.log || { cat second.log; fail "the plan beside a draft model was taken"; }
 
 "$PSHARD_TOOL_DIR/llama-pshard-explain" -m model.gguf -c 512 -fa on -mva 6 --trace trace.json \
     --html report.html >report.md 2>notes

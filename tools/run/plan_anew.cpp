@@ -153,7 +153,7 @@ Result<bool> prefer_stock(const PlanRequest& request, const json& planned, RunPl
     if (stock["seconds"].is_null()) return false;
     const double theirs = stock["seconds"];
     plan.why = fmt::format(
-        "{} prompt and {} answer tokens take {:.1f} s by the plan, {:.1f} s by the best that stock "
+        "{} prompt and {} answer tokens take {:.3g} s by the plan, {:.3g} s by the best that stock "
         "llama.cpp can do alone",
         work.prompt,
         work.answer,

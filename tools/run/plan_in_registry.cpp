@@ -55,7 +55,7 @@ bool is_depth(const RegistryVariant& variant, const Wanted& wanted) {
 
 bool serves(const RegistryVariant& variant, const Wanted& wanted) {
     const OwnVariant& own = variant.own;
-    return variant.budget_mib == wanted.budget_mib && !ends_early(variant) &&
+    return variant.budget_mib == wanted.budget_mib && !is_damaged(variant) && !own.shared &&
            own.version == kOwnVersion && own.kv_unified == wanted.context.kv_unified &&
            own.swa_full == wanted.context.swa_full && own.n_ubatch &&
            is_ubatch(*own.n_ubatch, wanted) && is_depth(variant, wanted);

@@ -136,11 +136,13 @@ Result<std::vector<std::string>> devices_of(const Program& program,
     }
     Variables with_plugin = environment;
     with_plugin["GGML_BACKEND_PATH"] = plugin;
-    const Result<Finished> asked =
-        run_command({{program.path, "--list-devices"}, with_plugin}, Catch::OutAndErr);
-    if (!asked) return asked.error();
-    std::vector<std::string> devices = listed_devices(asked.value().out);
+    const Command ask{{program.path, "--list-devices"}, with_plugin};
+    const Result<Finished> list = run_command(ask, Catch::OutAlone);
+    if (!list) return list.error();
+    std::vector<std::string> devices = listed_devices(list.value().out);
     if (std::find(devices.begin(), devices.end(), "PSHARD0") != devices.end()) return devices;
+    const Result<Finished> asked = run_command(ask, Catch::OutAndErr);
+    if (!asked) return asked.error();
     return Error{fmt::format("PSHARD0 is not among its devices: {}", reason_in(asked.value().out)),
                  {program.path}};
 }
