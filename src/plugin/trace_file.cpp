@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "registry/own_lines.h"
@@ -62,7 +63,7 @@ public:
             return fault("is there and is no trace; name another file, or remove it");
         }
         lock_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-        if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        if (is_taken()) {
             return fault("is being written by another run; name another file for this one");
         }
         file_.open(path_, std::ios::trunc);
@@ -83,6 +84,13 @@ public:
 private:
     [[nodiscard]] Error fault(const std::string& what) const {
         return {fmt::format("PSHARD_TRACE: {} {}", path_, what), {}};
+    }
+
+    // What is no file (/dev/null, a pipe) may have several writers.
+    [[nodiscard]] bool is_taken() const {
+        struct stat status = {};
+        const bool is_file = lock_ >= 0 && ::fstat(lock_, &status) == 0 && S_ISREG(status.st_mode);
+        return is_file && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     }
 
     bool write(const std::string& text) {

@@ -42,7 +42,7 @@ answer() {
     local i
     for ((i = 0; i < 600; i++)); do
         kill -0 "$pid" 2>/dev/null || fail "the server has ended"
-        (request /completion '{"prompt":"a"}' >/dev/null) 2>/dev/null && grep -q 'listening' server.log && break
+        (request /completion '{"prompt":"a","n_predict":1}' >/dev/null) 2>/dev/null && grep -q 'listening' server.log && break
         sleep 0.2
     done
     request /completion '{"prompt":"hello world","n_predict":12,"temperature":0,"cache_prompt":false}' |
@@ -92,7 +92,7 @@ wait "$pid" || true
 pid=
 # What was planned beside a draft model is not for a start without one.
 "$run" -m model.gguf -c 512 -t 2 -fa on -mva 16 --dry-run -- "$server" >/dev/null 2>second.log
-grep -q 'planned for 16 MiB' second.log || { cat second.log; fail "the plan beside a draft model was taken"; }
+if grep -q 'plan of' second.log; then cat second.log; fail "the plan beside a draft model was taken"; fi
 
 "$PSHARD_TOOL_DIR/llama-pshard-explain" -m model.gguf -c 512 -fa on -mva 6 --trace trace.json \
     --html report.html >report.md 2>notes
