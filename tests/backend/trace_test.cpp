@@ -105,13 +105,16 @@ TEST(TraceOfARun, ShowsUploadsThatBeginBeforeThePassBeforeEnds) {
     EXPECT_GT(n_ahead, 0);
 }
 
+CellResult run_that_traces_to(const fs::path& path) {
+    Grid grid(inner_device("cpu"));
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["PSHARD_TRACE"] = path;
+    return grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+}
+
 TEST(TraceOfARun, ThatCannotBeWrittenIsRefused) {
     PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device("cpu");
-    Grid grid(device);
-    PlanRow plan = plan_row("stream-all");
-    plan.environment["PSHARD_TRACE"] = "/no/such/folder/trace.json";
-    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    const CellResult cell = run_that_traces_to("/no/such/folder/trace.json");
     EXPECT_FALSE(cell.good);
     EXPECT_THAT(cell.text,
                 testing::HasSubstr("PSHARD_TRACE: /no/such/folder/trace.json cannot be "
@@ -122,10 +125,7 @@ TEST(TraceOfARun, NeverReplacesAnotherFile) {
     PSHARD_NEEDS_PLUGIN();
     const fs::path path = fs::path(testing::TempDir()) / fmt::format("model.{}.gguf", getpid());
     std::ofstream(path) << "GGUF: weights of a lifetime";
-    Grid grid(inner_device("cpu"));
-    PlanRow plan = plan_row("stream-all");
-    plan.environment["PSHARD_TRACE"] = path;
-    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    const CellResult cell = run_that_traces_to(path);
     EXPECT_FALSE(cell.good);
     EXPECT_THAT(cell.text, testing::HasSubstr("is there and is no trace"));
     EXPECT_EQ(content_of(path), "GGUF: weights of a lifetime");
@@ -139,10 +139,7 @@ TEST(TraceOfARun, NeverMixesWithAnotherRuns) {
     const int other = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     ASSERT_GE(other, 0);
     ASSERT_EQ(::flock(other, LOCK_EX), 0);
-    Grid grid(inner_device("cpu"));
-    PlanRow plan = plan_row("stream-all");
-    plan.environment["PSHARD_TRACE"] = path;
-    const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
+    const CellResult cell = run_that_traces_to(path);
     EXPECT_FALSE(cell.good);
     EXPECT_THAT(cell.text, testing::HasSubstr("is being written by another run"));
     ::close(other);
