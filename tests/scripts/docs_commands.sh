@@ -22,6 +22,7 @@ reason_to_leave_out() { # command
         scripts/run-demo*) echo "builds llama.cpp's programs; scripts.run_demo runs it with what is built" ;;
         scripts/run-tests*) echo "runs this test" ;;
         *llama-profiler-gpu*) [[ -n $PSHARD_VULKAN_BACKEND ]] || echo "needs a GPU, or the Vulkan backend" ;;
+        *libggml-simgpu.so*) [[ -z $PSHARD_SANITIZE ]] || echo "llama.cpp's programs load no sanitized library" ;;
     esac
 }
 
