@@ -103,7 +103,8 @@ Problem problem_of(const Inventory& inventory, const MachineProfile& profile) {
     return {inventory, &profile, weights / 3 + 1500 * kMiB, 4096, {}, {}};
 }
 
-// What is lost under `judge` by taking `planner`'s winner; 0 where they agree.
+// What is lost under `judge` by taking `planner`'s winner; 0 where they agree. Ends the program where
+// `judge` cannot price it.
 double loss(const Inventory& inventory,
             const Graph& graph,
             const MachineProfile& planner,
@@ -115,6 +116,13 @@ double loss(const Inventory& inventory,
     if (taken.winner() == nullptr || best.winner() == nullptr) return 0;
     Evaluator evaluator(own, graph);
     const Candidate judged = evaluator.evaluate(taken.winner()->choice, taken.winner()->options);
+    if (!judged.prediction) {
+        fmt::print(stderr,
+                   "bench_profile_repeat: the other profile has no row for an op of {} at {} tokens\n",
+                   inventory.model_name,
+                   graph.n_tokens);
+        std::exit(1);
+    }
     return 1 - judged.prediction->tokens_per_second / best.winner()->prediction->tokens_per_second;
 }
 
