@@ -103,8 +103,8 @@ Problem problem_of(const Inventory& inventory, const MachineProfile& profile) {
     return {inventory, &profile, weights / 3 + 1500 * kMiB, 4096, {}, {}};
 }
 
-// What is lost under `judge` by taking `planner`'s winner; 0 where they agree. Ends the program where
-// `judge` cannot price it.
+// What is lost under `judge` by taking `planner`'s winner; 0 where they agree. Ends the program
+// where `judge` cannot price it.
 double loss(const Inventory& inventory,
             const Graph& graph,
             const MachineProfile& planner,
@@ -118,7 +118,8 @@ double loss(const Inventory& inventory,
     const Candidate judged = evaluator.evaluate(taken.winner()->choice, taken.winner()->options);
     if (!judged.prediction) {
         fmt::print(stderr,
-                   "bench_profile_repeat: the other profile has no row for an op of {} at {} tokens\n",
+                   "bench_profile_repeat: no prediction of {} at {} tokens: a profile lacks rows "
+                   "that it needs, or the rates of the link\n",
                    inventory.model_name,
                    graph.n_tokens);
         std::exit(1);
