@@ -25,6 +25,7 @@ Bytes free_memory(ggml_backend_dev_t device) {
 Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
       policy_(make_inner_device_policy(setup_.gpu)),
+      page_locks_(setup_.gpu, setup_.page_lock_limit),
       cpu_weights_(setup_.cpu),
       free_before_(free_memory(setup_.gpu)) {}
 
@@ -36,8 +37,8 @@ Engine::~Engine() {
 Result<std::unique_ptr<Engine>> Engine::open(EngineSetup setup) {
     std::unique_ptr<Engine> engine(new Engine(std::move(setup)));
     const EngineSetup& given = engine->setup_;
-    Result<std::unique_ptr<Executor>> executor =
-        Executor::open(given.gpu, given.cpu, given.chaos, given.on_pass != nullptr);
+    Result<std::unique_ptr<Executor>> executor = Executor::open(
+        {given.gpu, given.cpu, engine->page_locks_}, given.chaos, given.on_pass != nullptr);
     if (!executor) return executor.error();
     engine->executor_ = std::move(executor).value();
     return engine;
@@ -189,8 +190,8 @@ void Engine::touch(const ggml_tensor& tensor) {
     idle();
     if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
     if (ref->kind != Ref::Kind::Weight) return;
-    drop_passes();                     // what they have computed lies in the arena
-    owner->release(executor_->gpu());  // all of it: nobody does this while a model runs
+    drop_passes();                      // what they have computed lies in the arena
+    owner->release(executor_->link());  // all of it: nobody does this while a model runs
     cpu_weights_.forget(&root_of(tensor));
 }
 
@@ -242,7 +243,7 @@ void Engine::read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes byt
 void Engine::clear(HostBuffer& buffer, std::uint8_t value) {
     const std::lock_guard lock(mutex_);
     idle();
-    if (value == 0) {
+    if (value == 0 && !page_locks_.touch(buffer.base(), buffer.bytes())) {
         buffer.clear_to_zero();
     } else {
         std::memset(buffer.base(), value, buffer.bytes());

@@ -122,6 +122,7 @@ private:
 
     EngineSetup setup_;
     std::unique_ptr<DevicePolicy> policy_;
+    PageLocks page_locks_;
     std::unique_ptr<Executor> executor_;
     CpuWeights cpu_weights_;
     std::vector<std::unique_ptr<PlannedModel>> models_;

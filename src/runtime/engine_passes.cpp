@@ -113,11 +113,11 @@ PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
         if (owner == nullptr) owner = owner_of(*buffer);
     }
     if (owner == nullptr && touched.weights.empty()) {
-        if (!loose_) loose_ = std::make_unique<PlannedModel>(setup_.gpu, *policy_);
+        if (!loose_) loose_ = std::make_unique<PlannedModel>(setup_.gpu, *policy_, page_locks_);
         return *loose_;
     }
     if (owner == nullptr) {
-        models_.push_back(std::make_unique<PlannedModel>(setup_.gpu, *policy_));
+        models_.push_back(std::make_unique<PlannedModel>(setup_.gpu, *policy_, page_locks_));
         owner = models_.back().get();
     }
     for (HostBuffer* buffer : touched.weights) {
@@ -136,7 +136,7 @@ void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& 
     if (buffers.empty()) return;
     drop_passes();
     if (owner.model.is_without_contexts() && !owner.model.has_places_for(buffers)) {
-        owner.release(executor_->gpu());
+        owner.release(executor_->link());
         owner.model.drop_contexts();
         owner.residency = {};
     }
@@ -144,7 +144,7 @@ void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& 
     for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
     owner.unsettle();  // a new context's states are not there yet
     // A context of another shape: planned anew, with the contexts that live now.
-    if (n_added > 0) owner.release(executor_->gpu());
+    if (n_added > 0) owner.release(executor_->link());
 }
 
 Bytes Engine::budget_left() const {
@@ -172,14 +172,14 @@ Status Engine::ensure_planned(PlannedModel& owner) {
 }
 
 void Engine::lock_pages(PlannedModel& owner) {
-    const PlannedModel::LockedPages pages = owner.lock_pages(setup_.page_lock_limit);
+    const PlannedModel::LockedPages pages = owner.lock_pages();
     if (pages.wanted == 0 || setup_.replan_every > 0) return;
     const bool all = pages.locked >= pages.wanted;
-    setup_.log(fmt::format(
-        "{:.0f} of {:.0f} MiB of the weights that are uploaded again and again are page-locked{}",
-        in_mib(std::min(pages.locked, pages.wanted)),
-        in_mib(pages.wanted),
-        all ? "" : "; the rest is uploaded from pageable memory, slower"));
+    setup_.log(
+        fmt::format("{:.0f} of {:.0f} MiB that are uploaded again and again are page-locked{}",
+                    in_mib(std::min(pages.locked, pages.wanted)),
+                    in_mib(pages.wanted),
+                    all ? "" : "; the rest goes through a staging buffer, slower"));
 }
 
 // ---- graphs ----
@@ -359,7 +359,7 @@ ggml_status Engine::compute(const ggml_cgraph& graph) {
 void Engine::settle(const Pass& pass) {
     idle();
     const auto begin = std::chrono::steady_clock::now();
-    const Bytes moved = pass.owner->settle(pass.place, pass.tier, executor_->gpu());
+    const Bytes moved = pass.owner->settle(pass.place, pass.tier, executor_->link());
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     if (!setup_.on_pass) return;
     setup_.log(fmt::format("plan switch to the tier of {} tokens: {:.3f} MiB in {:.3f} ms",
@@ -397,7 +397,7 @@ ggml_status Engine::run(Pass& pass) {
 void Engine::rotate() {
     if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
     drop_passes();
-    for (const auto& planned : models_) planned->release(executor_->gpu());
+    for (const auto& planned : models_) planned->release(executor_->link());
 }
 
 }  // namespace pshard

@@ -11,15 +11,13 @@ namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-void upload_span(Queue& queue, const Span& span) {
-    queue.upload(*span.device, span.host + span.offset, span.offset, span.bytes);
-}
-
-void upload_group(Queue& queue, const GroupWork& group, bool skip) {
-    if (skip) return;
-    for (const Span& span : group.loads) upload_span(queue, span);
-    upload_experts(queue, group.expert_loads);
-    for (const Span& span : group.zeros) upload_span(queue, span);
+void upload_group(Staging& link, const GroupWork& group) {
+    const auto upload = [&link](const Span& span) {
+        link.upload(*span.device, span.host + span.offset, span.offset, span.bytes);
+    };
+    std::for_each(group.loads.begin(), group.loads.end(), upload);
+    upload_experts(link, group.expert_loads);
+    std::for_each(group.zeros.begin(), group.zeros.end(), upload);
 }
 
 bool same_span(const Span& a, const Span& b) {
@@ -43,10 +41,8 @@ bool uploads_as(const Program& program, const Program& other) {
 
 }  // namespace
 
-Result<std::unique_ptr<Executor>> Executor::open(ggml_backend_dev_t gpu,
-                                                 ggml_backend_dev_t cpu,
-                                                 Chaos chaos,
-                                                 bool timed) {
+Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos chaos, bool timed) {
+    const auto& [gpu, cpu, locks] = devices;
     std::unique_ptr<Executor> executor(new Executor(gpu, chaos));
     const std::array<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>, 4> queues = {
         std::pair{&executor->gpu_, gpu},
@@ -58,6 +54,8 @@ Result<std::unique_ptr<Executor>> Executor::open(ggml_backend_dev_t gpu,
         if (!opened) return opened.error();
         *queue = std::move(opened).value();
     }
+    executor->uploads_ = std::make_unique<Staging>(gpu, *executor->upload_, locks);
+    executor->downloads_ = std::make_unique<Staging>(gpu, *executor->download_, locks);
     for (auto& end : executor->ends_) end = std::make_unique<Mark>(gpu);
     if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
     executor->brought_ = std::make_unique<Mark>(gpu);
@@ -192,12 +190,12 @@ void Executor::hold(ScheduleLane lane, const Point& point) {
 }
 
 // The lane's worker issues the copies, then the step's mark.
-void Executor::hand_over(int index, ScheduleLane lane, std::function<void(Queue&)> copies) {
+void Executor::hand_over(int index, ScheduleLane lane, std::function<void()> copies) {
     Queue& held = queue(lane);
     Mark& mark = now_->marks[at(index)];
     note_issued(index);
     now_->tickets[at(index)] = worker(lane)->post([&held, &mark, copies = std::move(copies)] {
-        copies(held);
+        copies();
         held.issue(mark);
     });
     watch(index, lane);
@@ -205,9 +203,10 @@ void Executor::hand_over(int index, ScheduleLane lane, std::function<void(Queue&
 
 void Executor::load(int index, int group) {
     const GroupWork& work = program_->groups[at(group)];
-    hand_over(index, ScheduleLane::Upload, [&work, skip = chaos_.no_upload](Queue& queue) {
-        upload_group(queue, work, skip);
-    });
+    hand_over(
+        index, ScheduleLane::Upload, [&work, link = chaos_.no_upload ? nullptr : uploads_.get()] {
+            if (link != nullptr) upload_group(*link, work);
+        });
 }
 
 // The rows' indices are read now: they are inputs, which the host may overwrite.
@@ -218,10 +217,11 @@ void Executor::store(int index, int group) {
             spans.push_back({state.state.device, state.state.host, begin, end - begin});
         }
     }
-    hand_over(index, ScheduleLane::Download, [spans = std::move(spans)](Queue& queue) {
+    hand_over(index, ScheduleLane::Download, [link = downloads_.get(), spans = std::move(spans)] {
         for (const Span& span : spans) {
-            queue.download(*span.device, span.host + span.offset, span.offset, span.bytes);
+            link->download(*span.device, span.host + span.offset, span.offset, span.bytes);
         }
+        link->settle();
     });
 }
 
@@ -243,7 +243,7 @@ void Executor::bring(const StageWork& work) {
     for (const Bring& value : work.brings) {
         const Span& span = value.span;
         if (value.to_device) {
-            upload_span(*gpu_, span);
+            gpu_->upload(*span.device, span.host, 0, span.bytes);
         } else {
             gpu_->download(*span.device, span.host, 0, span.bytes);
             waits = true;

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "runtime/program.h"
-#include "runtime/queue.h"
+#include "runtime/staging.h"
 #include "runtime/stopwatch.h"
 #include "runtime/worker.h"
 
@@ -31,11 +31,14 @@ struct Chaos {
 
 class Executor {
 public:
+    struct Devices {
+        ggml_backend_dev_t gpu = nullptr;
+        ggml_backend_dev_t cpu = nullptr;
+        const PageLocks& locks;  // on host memory that is uploaded
+    };
+
     // `timed`: passes are measured, which costs a little.
-    static Result<std::unique_ptr<Executor>> open(ggml_backend_dev_t gpu,
-                                                  ggml_backend_dev_t cpu,
-                                                  Chaos chaos,
-                                                  bool timed);
+    static Result<std::unique_ptr<Executor>> open(const Devices& devices, Chaos chaos, bool timed);
     ~Executor();
 
     // `follows`: the pass before ran the same schedule on the same addresses, so that this one may
@@ -52,6 +55,9 @@ public:
     std::optional<MeasuredPass> measured();
 
     [[nodiscard]] Queue& gpu() { return *gpu_; }
+
+    // For copies while nothing runs.
+    [[nodiscard]] Staging& link() { return *uploads_; }
 
     [[nodiscard]] ggml_backend_t cpu_backend() const { return cpu_->backend(); }
 
@@ -80,7 +86,7 @@ private:
     ggml_status step(int index);
     void wait(ScheduleLane lane, const Wait& wait);
     void hold(ScheduleLane lane, const Point& point);
-    void hand_over(int index, ScheduleLane lane, std::function<void(Queue&)> copies);
+    void hand_over(int index, ScheduleLane lane, std::function<void()> copies);
     void load(int index, int group);
     void store(int index, int group);
     ggml_status compute(int index, int stage);
@@ -100,6 +106,8 @@ private:
     std::unique_ptr<Queue> upload_;
     std::unique_ptr<Queue> download_;
     std::unique_ptr<Queue> cpu_;
+    std::unique_ptr<Staging> uploads_;  // of upload_ and download_
+    std::unique_ptr<Staging> downloads_;
     std::array<Pass, 2> passes_;
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
@@ -115,7 +123,7 @@ private:
     std::unique_ptr<Worker> download_worker_;
 };
 
-// Uploads the experts that the ids name. Waits for what `queue` was told before.
-void upload_experts(Queue& queue, const std::vector<ExpertLoad>& loads);
+// Uploads the experts that the ids name. Waits for what the queue was told before.
+void upload_experts(Staging& link, const std::vector<ExpertLoad>& loads);
 
 }  // namespace pshard

@@ -34,7 +34,7 @@ std::vector<bool> fetch_named(Queue& queue, const ExpertLoad& load) {
     return named_experts(*load.ids, ids.data(), load.n_experts);
 }
 
-void upload_named(Queue& queue, const ExpertLoad& load, const std::vector<bool>& named) {
+void upload_named(Staging& link, const ExpertLoad& load, const std::vector<bool>& named) {
     const Bytes expert = load.weight.bytes / static_cast<Bytes>(load.n_experts);
     for (auto begin = named.begin(); begin != named.end();) {
         begin = std::find(begin, named.end(), true);
@@ -43,20 +43,20 @@ void upload_named(Queue& queue, const ExpertLoad& load, const std::vector<bool>&
         const Bytes offset = static_cast<Bytes>(begin - named.begin()) * expert;
         const Bytes tail = end == named.end() ? 0 : std::min(expert, kTail);
         const Bytes bytes = static_cast<Bytes>(end - begin) * expert + tail;
-        queue.upload(*load.weight.device, load.weight.host + offset, offset, bytes);
+        link.upload(*load.weight.device, load.weight.host + offset, offset, bytes);
         begin = end;
     }
 }
 
 }  // namespace
 
-void upload_experts(Queue& queue, const std::vector<ExpertLoad>& loads) {
+void upload_experts(Staging& link, const std::vector<ExpertLoad>& loads) {
     const ggml_tensor* ids = nullptr;
     std::vector<bool> named;
     for (const ExpertLoad& load : loads) {
-        if (load.ids != ids) named = fetch_named(queue, load);
+        if (load.ids != ids) named = fetch_named(link.queue(), load);
         ids = load.ids;
-        upload_named(queue, load, named);
+        upload_named(link, load, named);
     }
 }
 

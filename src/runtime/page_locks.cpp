@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 namespace pshard {
@@ -39,32 +40,74 @@ std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page) {
     return pages;
 }
 
-PageLocks::PageLocks(ggml_backend_dev_t device) {
+PageLocks::PageLocks(ggml_backend_dev_t device, Bytes limit) : left_(limit) {
     ggml_backend_reg_t backend = ggml_backend_dev_backend_reg(device);
-    lock_ = reinterpret_cast<Lock>(
+    lock_ = reinterpret_cast<LockPages>(
         ggml_backend_reg_get_proc_address(backend, "ggml_backend_register_host_buffer"));
-    unlock_ = reinterpret_cast<Unlock>(
+    unlock_ = reinterpret_cast<UnlockPages>(
         ggml_backend_reg_get_proc_address(backend, "ggml_backend_unregister_host_buffer"));
 }
 
-PageLocks::~PageLocks() { release(); }
-
-Bytes PageLocks::lock(std::vector<HostRange> ranges, Bytes limit) {
-    if (lock_ == nullptr || unlock_ == nullptr) return 0;
+PageLocks::Lock PageLocks::lock(std::vector<HostRange> ranges) {
+    Lock lock;
+    lock.locks_ = this;
     const auto page = static_cast<Bytes>(sysconf(_SC_PAGESIZE));
-    Bytes locked = 0;
     for (const HostRange& pages : pages_of(std::move(ranges), page)) {
-        if (pages.bytes < kLeastLock || locked + pages.bytes > limit) continue;
-        if (!lock_(const_cast<std::byte*>(pages.data), pages.bytes)) continue;
-        locked_.push_back(pages);
-        locked += pages.bytes;
+        if (add(pages)) lock.ranges_.push_back(pages);
     }
-    return locked;
+    return lock;
 }
 
-void PageLocks::release() {
-    for (const HostRange& pages : locked_) unlock_(const_cast<std::byte*>(pages.data));
-    locked_.clear();
+bool PageLocks::add(const HostRange& pages) {
+    if (lock_ == nullptr || unlock_ == nullptr) return false;
+    if (pages.bytes < kLeastLock || pages.bytes > left_) return false;
+    if (!lock_(const_cast<std::byte*>(pages.data), pages.bytes)) return false;
+    locked_.emplace(pages.data, pages.bytes);
+    left_ -= pages.bytes;
+    return true;
+}
+
+void PageLocks::remove(const HostRange& pages) {
+    unlock_(const_cast<std::byte*>(pages.data));
+    locked_.erase(pages.data);
+    left_ += pages.bytes;
+}
+
+bool PageLocks::hold(const void* data, Bytes bytes) const {
+    const auto* begin = static_cast<const std::byte*>(data);
+    const auto next = locked_.upper_bound(begin);
+    if (next == locked_.begin()) return false;
+    const auto& [first, length] = *std::prev(next);
+    return begin + bytes <= first + length;
+}
+
+bool PageLocks::touch(const void* data, Bytes bytes) const {
+    const auto* begin = static_cast<const std::byte*>(data);
+    const auto next = locked_.lower_bound(begin + bytes);
+    if (next == locked_.begin()) return false;
+    const auto& [first, length] = *std::prev(next);
+    return first + length > begin;
+}
+
+// ---- one lock ----
+
+PageLocks::Lock::Lock(Lock&& other) noexcept
+    : locks_(other.locks_), ranges_(std::exchange(other.ranges_, {})) {}
+
+PageLocks::Lock& PageLocks::Lock::operator=(Lock&& other) noexcept {
+    std::swap(locks_, other.locks_);
+    std::swap(ranges_, other.ranges_);
+    return *this;
+}
+
+PageLocks::Lock::~Lock() {
+    for (const HostRange& pages : ranges_) locks_->remove(pages);
+}
+
+Bytes PageLocks::Lock::bytes() const {
+    Bytes bytes = 0;
+    for (const HostRange& pages : ranges_) bytes += pages.bytes;
+    return bytes;
 }
 
 }  // namespace pshard

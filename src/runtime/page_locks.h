@@ -1,7 +1,9 @@
 // Page locks on host memory that a device copies from: such copies reach the full rate of the link
-// and hold nobody. Pages are locked where they are; the model's file stays the only copy.
+// and hold nobody. Pages are locked where they are; the model's file stays the only copy. The
+// device may read them only, as CUDA is told: what it writes goes through a Staging.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include <ggml-backend.h>
@@ -21,30 +23,55 @@ struct HostRange {
 // copy across the border of two locks is none of a locked page.
 std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page);
 
+// All locks of a process. They change only while nothing is copied.
 class PageLocks {
 public:
-    explicit PageLocks(ggml_backend_dev_t device);
-    ~PageLocks();
+    // At most `limit` bytes are locked at a time.
+    PageLocks(ggml_backend_dev_t device, Bytes limit);
 
     PageLocks(const PageLocks&) = delete;
     PageLocks& operator=(const PageLocks&) = delete;
 
-    // Locks the pages that the ranges lie in, at most `limit` bytes. What is one run of pages is
-    // locked whole or not at all: a driver may refuse a copy that only begins in a locked page.
-    // Returns the bytes locked; 0 also where the device cannot. Reads the pages from the disk, as
-    // a lock must.
-    Bytes lock(std::vector<HostRange> ranges, Bytes limit);
+    // Ranges that are locked until this goes. Their memory must outlive it, and so must the
+    // PageLocks.
+    class Lock {
+    public:
+        Lock() = default;
+        Lock(Lock&& other) noexcept;
+        Lock& operator=(Lock&& other) noexcept;
+        ~Lock();
 
-    // The memory must still be there.
-    void release();
+        [[nodiscard]] Bytes bytes() const;
+
+    private:
+        friend class PageLocks;
+        PageLocks* locks_ = nullptr;
+        std::vector<HostRange> ranges_;
+    };
+
+    // Locks the pages that the ranges lie in, as far as the limit and the device allow: nothing
+    // where the device cannot. What is one run of pages is locked whole or not at all: a driver may
+    // refuse a copy that only begins in a locked page. Reads the pages from the disk, as a lock
+    // must.
+    [[nodiscard]] Lock lock(std::vector<HostRange> ranges);
+
+    // Whether all of the bytes lie in one lock.
+    [[nodiscard]] bool hold(const void* data, Bytes bytes) const;
+
+    // Whether a page of them is locked.
+    [[nodiscard]] bool touch(const void* data, Bytes bytes) const;
 
 private:
-    using Lock = bool (*)(void*, std::size_t);
-    using Unlock = void (*)(void*);
+    using LockPages = bool (*)(void*, std::size_t);
+    using UnlockPages = void (*)(void*);
 
-    Lock lock_ = nullptr;
-    Unlock unlock_ = nullptr;
-    std::vector<HostRange> locked_;
+    bool add(const HostRange& pages);
+    void remove(const HostRange& pages);
+
+    LockPages lock_ = nullptr;
+    UnlockPages unlock_ = nullptr;
+    Bytes left_;
+    std::map<const std::byte*, Bytes> locked_;
 };
 
 }  // namespace pshard

@@ -68,20 +68,33 @@ TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
     return traffic;
 }
 
-// Whether the weight crosses the link more than once: it is streamed, or plan switches move it.
-bool is_uploaded_again(const Orders& orders, std::size_t weight) {
-    const Bytes first = orders.arena.tiers.front().weights[weight];
+// Whether it crosses the link more than once: it is streamed, or plan switches move it.
+bool is_uploaded_again(const Orders& orders,
+                       std::size_t index,
+                       std::vector<Lane> Placement::*lanes,
+                       std::vector<Bytes> TierArena::*offsets) {
+    const Bytes first = (orders.arena.tiers.front().*offsets)[index];
     for (std::size_t tier = 0; tier < orders.tiers.size(); ++tier) {
-        if (is_streamed(orders.tiers[tier].placement.weights[weight])) return true;
-        if (orders.arena.tiers[tier].weights[weight] != first) return true;
+        if (is_streamed((orders.tiers[tier].placement.*lanes)[index])) return true;
+        if ((orders.arena.tiers[tier].*offsets)[index] != first) return true;
     }
     return false;
 }
 
+HostRange master_of(const ggml_tensor& tensor) {
+    return {static_cast<const std::byte*>(tensor.data), ggml_nbytes(&tensor)};
+}
+
+Bytes bytes_of(const std::vector<HostRange>& ranges) {
+    Bytes bytes = 0;
+    for (const HostRange& range : ranges) bytes += range.bytes;
+    return bytes;
+}
+
 }  // namespace
 
-PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy)
-    : model(policy), gpu_(gpu), page_locks_(gpu) {}
+PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy, PageLocks& locks)
+    : model(policy), gpu_(gpu), page_locks_(locks) {}
 
 Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     Result<Orders> orders = planner(model.inventory(), budget);
@@ -103,17 +116,37 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     return Done{};
 }
 
-PlannedModel::LockedPages PlannedModel::lock_pages(Bytes limit) {
-    LockedPages pages;
+std::vector<HostRange> PlannedModel::uploaded_weights() const {
     std::vector<HostRange> ranges;
-    for (std::size_t i = 0; i < model.inventory().weights.size(); ++i) {
-        if (!is_uploaded_again(*orders_, i)) continue;
-        const ggml_tensor* master = model.weight(static_cast<int>(i));
-        ranges.push_back({static_cast<const std::byte*>(master->data), ggml_nbytes(master)});
-        pages.wanted += ranges.back().bytes;
+    for (std::size_t i = 0; i < orders_->arena.tiers.front().weights.size(); ++i) {
+        if (!is_uploaded_again(*orders_, i, &Placement::weights, &TierArena::weights)) continue;
+        ranges.push_back(master_of(*model.weight(static_cast<int>(i))));
     }
-    pages.locked = page_locks_.lock(std::move(ranges), limit);
-    return pages;
+    return ranges;
+}
+
+std::vector<HostRange> PlannedModel::uploaded_states() const {
+    std::vector<HostRange> ranges;
+    for (std::size_t i = 0; i < orders_->arena.tiers.front().states.size(); ++i) {
+        if (!is_uploaded_again(*orders_, i, &Placement::states, &TierArena::states)) continue;
+        const ggml_tensor* state = model.state(static_cast<int>(i));
+        if (state != nullptr) ranges.push_back(master_of(*state));
+    }
+    return ranges;
+}
+
+PlannedModel::LockedPages PlannedModel::lock_pages() {
+    std::vector<HostRange> weights = uploaded_weights();
+    std::vector<HostRange> states = uploaded_states();
+    const Bytes wanted = bytes_of(weights) + bytes_of(states);
+    locked_weights_ = page_locks_.lock(std::move(weights));
+    locked_states_ = page_locks_.lock(std::move(states));
+    return {wanted, locked_weights_.bytes() + locked_states_->bytes()};
+}
+
+void PlannedModel::unsettle() {
+    settled_.reset();
+    locked_states_.reset();
 }
 
 Status PlannedModel::allocate(Bytes bytes) {
@@ -131,13 +164,13 @@ Status PlannedModel::allocate(Bytes bytes) {
     return Done{};
 }
 
-void PlannedModel::release(Queue& queue) {
+void PlannedModel::release(Staging& link) {
     if (!planned()) return;
     TierPlace nothing;
     pad(nothing, model.inventory());
-    residency.go_to(nothing.arena, model, arena_.get(), queue);
-    settled_.reset();
-    page_locks_.release();
+    residency.go_to(nothing.arena, model, arena_.get(), link);
+    unsettle();
+    locked_weights_ = {};
     arena_.reset();
     orders_.reset();
 }
@@ -158,8 +191,9 @@ TierPlace PlannedModel::place(std::size_t tier, Fallback fallback) const {
     return place;
 }
 
-Bytes PlannedModel::settle(const TierPlace& place, std::size_t tier, Queue& queue) {
-    const Bytes moved = residency.go_to(place.arena, model, arena_.get(), queue);
+Bytes PlannedModel::settle(const TierPlace& place, std::size_t tier, Staging& link) {
+    if (!locked_states_) locked_states_ = page_locks_.lock(uploaded_states());
+    const Bytes moved = residency.go_to(place.arena, model, arena_.get(), link);
     settled_ = place.arena;
     tier_ = tier;
     return moved;

@@ -32,7 +32,7 @@ struct TierPlace {
 
 class PlannedModel {
 public:
-    PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy);
+    PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy, PageLocks& locks);
 
     Model model;
     Residency residency;
@@ -42,16 +42,16 @@ public:
     // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
     Status plan(const Planner& planner, Bytes budget);
 
-    // Page-locks the weights that passes or plan switches upload, at most `limit` bytes.
+    // Page-locks the weights and states that passes or plan switches upload.
     struct LockedPages {
         Bytes wanted = 0;
         Bytes locked = 0;
     };
 
-    LockedPages lock_pages(Bytes limit);
+    LockedPages lock_pages();
 
     // Brings all states home and gives the arena back: to be planned anew.
-    void release(Queue& queue);
+    void release(Staging& link);
 
     // The tier that the next pass runs in, of a batch of `n_tokens`. A graph without weights (0
     // tokens) stays where things are.
@@ -60,12 +60,13 @@ public:
     [[nodiscard]] TierPlace place(std::size_t tier, Fallback fallback) const;
 
     // Makes the arena hold what `place` says; returns the bytes moved. Nothing may be running.
-    Bytes settle(const TierPlace& place, std::size_t tier, Queue& queue);
+    Bytes settle(const TierPlace& place, std::size_t tier, Staging& link);
 
     [[nodiscard]] bool is_settled(const TierPlace& place) const { return settled_ == place.arena; }
 
-    // A state has changed hands: its place in the arena is to be filled anew.
-    void unsettle() { settled_.reset(); }
+    // States change hands: their places in the arena are to be filled anew, and their memory may
+    // go.
+    void unsettle();
 
     [[nodiscard]] ggml_backend_buffer_t arena() const { return arena_.get(); }
 
@@ -81,12 +82,16 @@ public:
 
 private:
     Status allocate(Bytes bytes);
+    std::vector<HostRange> uploaded_weights() const;
+    std::vector<HostRange> uploaded_states() const;
 
     ggml_backend_dev_t gpu_;
     std::optional<Orders> orders_;
     std::optional<TierPicker> picker_;  // of the orders' tiers
     BufferHandle arena_;
-    PageLocks page_locks_;
+    PageLocks& page_locks_;
+    PageLocks::Lock locked_weights_;
+    std::optional<PageLocks::Lock> locked_states_;  // nullopt: to be locked
     std::optional<TierArena> settled_;  // nullopt: what lies there is not what a tier wants
     std::size_t tier_ = 0;
 };

@@ -42,7 +42,7 @@ void Residency::drop_state(int state) {
 Bytes Residency::go_to(const TierArena& to,
                        const Model& model,
                        ggml_backend_buffer_t arena,
-                       Queue& queue) {
+                       Staging& link) {
     Bytes moved = 0;
     std::vector<bool> comes(to.states.size());
     for (std::size_t i = 0; i < to.states.size(); ++i) {
@@ -52,16 +52,16 @@ Bytes Residency::go_to(const TierArena& to,
         const bool leaves = from != to.states[i] && from != kNoOffset && state != nullptr;
         if (!leaves || zero_.contains(static_cast<int>(i))) continue;
         const ggml_tensor there = placed(*state, arena, from);
-        queue.download(there, state->data, 0, ggml_nbytes(state));
+        link.download(there, state->data, 0, ggml_nbytes(state));
         moved += ggml_nbytes(state);
     }
-    queue.synchronize();
+    link.settle();
     for (std::size_t i = 0; i < to.weights.size(); ++i) {
         if (to.weights[i] == kNoOffset || to.weights[i] == offset_at(weights_, i)) continue;
         const ggml_tensor* weight = model.weight(static_cast<int>(i));
         ggml_tensor there = placed(*weight, arena, to.weights[i]);
         ggml_backend_buffer_init_tensor(arena, &there);  // the device's own padding
-        queue.upload(there, weight->data, 0, ggml_nbytes(weight));
+        link.upload(there, weight->data, 0, ggml_nbytes(weight));
         moved += ggml_nbytes(weight);
     }
     for (std::size_t i = 0; i < to.states.size(); ++i) {
@@ -71,11 +71,11 @@ Bytes Residency::go_to(const TierArena& to,
         if (zero_.contains(static_cast<int>(i)) && arena->iface.memset_tensor != nullptr) {
             ggml_backend_tensor_memset(&there, 0, 0, ggml_nbytes(state));
         } else {
-            queue.upload(there, state->data, 0, ggml_nbytes(state));
+            link.upload(there, state->data, 0, ggml_nbytes(state));
             moved += ggml_nbytes(state);
         }
     }
-    queue.synchronize();
+    link.settle();
     weights_ = to.weights;
     states_ = to.states;
     for (std::size_t i = 0; i < states_.size(); ++i) {

@@ -9,7 +9,7 @@
 
 #include "plan/arena.h"
 #include "runtime/model.h"
-#include "runtime/queue.h"
+#include "runtime/staging.h"
 
 namespace pshard {
 
@@ -17,7 +17,10 @@ class Residency {
 public:
     // Moves what `to` has elsewhere. Everything that was issued before must be done; returns when
     // all is moved. Returns the bytes that crossed the link.
-    Bytes go_to(const TierArena& to, const Model& model, ggml_backend_buffer_t arena, Queue& queue);
+    Bytes go_to(const TierArena& to,
+                const Model& model,
+                ggml_backend_buffer_t arena,
+                Staging& link);
 
     // Offset of a state in the arena; kNoOffset: its master is its home.
     [[nodiscard]] Bytes home(int state) const;

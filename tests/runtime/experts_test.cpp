@@ -58,7 +58,7 @@ protected:
     void upload(std::vector<std::int32_t> ids) {
         ggml_tensor tensor = ids_of(ids);
         const Span weight{&stack_, host_.data(), 0, host_.size()};
-        upload_experts(*queue_, {{weight, kExperts, &tensor}});
+        upload_experts(link_, {{weight, kExperts, &tensor}});
         queue_->synchronize();
     }
 
@@ -74,6 +74,8 @@ protected:
     ggml_tensor stack_{};
     ggml_backend_buffer_t buffer_ = nullptr;
     std::unique_ptr<Queue> queue_ = cpu_queue();
+    PageLocks locks_{find_cpu().value(), 0};
+    Staging link_{find_cpu().value(), *queue_, locks_};
 };
 
 TEST_F(UploadExperts, BringsThoseThatAreNamed) {

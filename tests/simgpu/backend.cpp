@@ -121,6 +121,7 @@ void get_tensor_async(ggml_backend_t backend,
     gpu.watch.run(stream.actor,
                   std::string("get_tensor_async ") + tensor->name,
                   {accesses, pinned ? 2U : 1U});
+    check_target(gpu, tensor, target);
     const Copy copy{static_cast<std::byte*>(data), at(tensor, offset), size};
     if (!pinned) {
         stream.queue.push(

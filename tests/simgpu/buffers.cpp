@@ -90,6 +90,7 @@ void get_tensor(ggml_backend_buffer_t buffer,
     Gpu& gpu = gpu_of(buffer);
     const Access access{range_of(at(tensor, offset), size), false, Memory::Device, tensor->name};
     gpu.watch.run(kHost, std::string("get_tensor ") + tensor->name, {&access, 1});
+    check_target(gpu, tensor, range_of(data, size));
     const Copy copy{static_cast<std::byte*>(data), at(tensor, offset), size};
     copy_now(gpu, gpu.download, copy, HostRanges::of_process().pinned(data, size));
 }
@@ -150,7 +151,7 @@ void free_host_buffer(ggml_backend_buffer_t buffer) {
 ggml_backend_buffer_t alloc_host_buffer(ggml_backend_buffer_type_t type, std::size_t size) {
     void* data = ggml_aligned_malloc(size);
     if (data == nullptr) return nullptr;
-    HostRanges::of_process().add(data, size);
+    HostRanges::of_process().add(data, size, HostRanges::Kind::Pinned);
     ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(data, size);
     buffer->buft = type;
     buffer->iface.free_buffer = free_host_buffer;
@@ -162,6 +163,17 @@ std::size_t host_alignment(ggml_backend_buffer_type_t /*type*/) {
 }
 
 }  // namespace
+
+void check_target(Gpu& gpu, const ggml_tensor* tensor, Range target) {
+    const auto* data = reinterpret_cast<const void*>(target.begin);
+    if (!gpu.watch.on() || HostRanges::of_process().writable(data, target.end - target.begin))
+        return;
+    gpu.watch.report({FaultKind::LockedForReading,
+                      target,
+                      std::string("a copy of ") + tensor->name,
+                      "the host's copy",
+                      ""});
+}
 
 bool is_on(const Gpu& gpu, const ggml_tensor* tensor) {
     const ggml_tensor* root = tensor->view_src != nullptr ? tensor->view_src : tensor;

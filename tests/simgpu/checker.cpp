@@ -27,6 +27,8 @@ const char* sentence(FaultKind kind) {
             return "reads what may not have been written yet";
         case FaultKind::OverwritesWrite:
             return "overwrites what may not have been written yet";
+        case FaultKind::LockedForReading:
+            return "writes host memory that is page-locked for reading";
         case FaultKind::OverwritesRead:
             break;
     }

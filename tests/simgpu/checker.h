@@ -51,7 +51,8 @@ enum class FaultKind {
     NeverWritten,
     ReadTooEarly,
     OverwritesWrite,
-    OverwritesRead
+    OverwritesRead,
+    LockedForReading
 };
 
 struct Fault {

@@ -67,6 +67,23 @@ TEST(Copies, RegisteredMemoryIsPinnedUpToItsBorder) {
     EXPECT_EQ(device.first(y), 2);
 }
 
+// ggml's CUDA backend locks memory in place for reading alone.
+TEST(Copies, RegisteredMemoryIsNotTheDevicesToWrite) {
+    SimDevice device;
+    const BackendPtr queue = device.queue();
+    const ggml_tensor* x = device.filled("x", kN, 3);
+    std::vector<float> host(kN, 1);
+    HostRanges& ranges = HostRanges::of_process();
+    ASSERT_TRUE(ranges.add(host.data() + kN / 2, kBytes / 2, HostRanges::Kind::Registered));
+    ggml_backend_tensor_get_async(queue.get(), x, host.data(), 0, kBytes / 2);
+    EXPECT_EQ(device.faults(), 0u);
+    ggml_backend_tensor_get_async(queue.get(), x, host.data(), 0, kBytes);
+    EXPECT_EQ(device.faults(), 1u);
+    ggml_backend_tensor_get(x, host.data() + kN / 2, 0, sizeof(float));
+    EXPECT_EQ(device.faults(), 2u);
+    ranges.remove(host.data() + kN / 2);
+}
+
 TEST(Copies, ADownloadToPinnedMemoryLeavesPoisonUntilItIsThere) {
     SimDevice device;
     const BackendPtr queue = device.queue();

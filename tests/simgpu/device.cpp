@@ -73,7 +73,10 @@ bool offload_op(ggml_backend_dev_t /*device*/, const ggml_tensor* op) {
 }
 
 bool register_host_buffer(void* data, std::size_t bytes) {
-    return HostRanges::of_process().add(data, bytes);
+    HostRanges& ranges = HostRanges::of_process();
+    const std::size_t lockable = gpu_of_environment()->settings.lockable_bytes;
+    if (ranges.registered_bytes() + bytes > lockable) return false;
+    return ranges.add(data, bytes, HostRanges::Kind::Registered);
 }
 
 void unregister_host_buffer(void* data) { HostRanges::of_process().remove(data); }

@@ -70,6 +70,9 @@ void make_reg(Gpu& gpu);
 // Whether the tensor's values lie in this device's memory.
 [[nodiscard]] bool is_on(const Gpu& gpu, const ggml_tensor* tensor);
 
+// Reports a fault where the device may not write to host memory that a tensor is copied to.
+void check_target(Gpu& gpu, const ggml_tensor* tensor, Range target);
+
 // Events.
 [[nodiscard]] ggml_backend_event_t event_new(ggml_backend_dev_t device);
 void event_free(ggml_backend_dev_t device, ggml_backend_event_t handle);

@@ -1,5 +1,6 @@
 #include "simgpu/host_ranges.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace pshard::simgpu {
@@ -9,16 +10,16 @@ HostRanges& HostRanges::of_process() {
     return ranges;
 }
 
-bool HostRanges::add(const void* data, std::size_t bytes) {
+bool HostRanges::add(const void* data, std::size_t bytes, Kind kind) {
     const auto begin = reinterpret_cast<std::uintptr_t>(data);
     const std::lock_guard lock(mutex_);
     const auto next = ranges_.lower_bound(begin);
     if (bytes == 0 || (next != ranges_.end() && next->first < begin + bytes)) return false;
     if (next != ranges_.begin()) {
-        const auto& [before, length] = *std::prev(next);
-        if (before + length > begin) return false;
+        const auto& [before, locked] = *std::prev(next);
+        if (before + locked.bytes > begin) return false;
     }
-    ranges_[begin] = bytes;
+    ranges_[begin] = {bytes, kind};
     return true;
 }
 
@@ -32,8 +33,27 @@ bool HostRanges::pinned(const void* data, std::size_t bytes) const {
     const std::lock_guard lock(mutex_);
     const auto next = ranges_.upper_bound(begin);
     if (next == ranges_.begin()) return false;
-    const auto& [first, length] = *std::prev(next);
-    return begin + bytes <= first + length;
+    const auto& [first, locked] = *std::prev(next);
+    return begin + bytes <= first + locked.bytes;
+}
+
+bool HostRanges::writable(const void* data, std::size_t bytes) const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(data);
+    const std::lock_guard lock(mutex_);
+    return std::none_of(ranges_.begin(), ranges_.end(), [&](const auto& range) {
+        const auto& [first, locked] = range;
+        const bool touches = first < begin + bytes && begin < first + locked.bytes;
+        return touches && locked.kind == Kind::Registered;
+    });
+}
+
+std::size_t HostRanges::registered_bytes() const {
+    const std::lock_guard lock(mutex_);
+    std::size_t bytes = 0;
+    for (const auto& [first, locked] : ranges_) {
+        if (locked.kind == Kind::Registered) bytes += locked.bytes;
+    }
+    return bytes;
 }
 
 }  // namespace pshard::simgpu

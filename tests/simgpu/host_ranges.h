@@ -13,8 +13,13 @@ class HostRanges {
 public:
     static HostRanges& of_process();
 
+    enum class Kind {
+        Pinned,
+        Registered  // the device may read it only, as ggml's CUDA backend locks it
+    };
+
     // Refuses what overlaps memory that is locked already, as CUDA does, and no bytes.
-    bool add(const void* data, std::size_t bytes);
+    bool add(const void* data, std::size_t bytes, Kind kind);
 
     // `data`: where an added range begins. Does nothing for another address.
     void remove(const void* data);
@@ -23,9 +28,19 @@ public:
     // locks there.
     [[nodiscard]] bool pinned(const void* data, std::size_t bytes) const;
 
+    // Whether the device may write all of the bytes.
+    [[nodiscard]] bool writable(const void* data, std::size_t bytes) const;
+
+    [[nodiscard]] std::size_t registered_bytes() const;
+
 private:
+    struct Locked {
+        std::size_t bytes = 0;
+        Kind kind = Kind::Pinned;
+    };
+
     mutable std::mutex mutex_;
-    std::map<std::uintptr_t, std::size_t> ranges_;  // begin -> bytes
+    std::map<std::uintptr_t, Locked> ranges_;  // by where they begin
 };
 
 }  // namespace pshard::simgpu

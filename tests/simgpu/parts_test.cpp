@@ -28,6 +28,7 @@ TEST(Settings, HasDefaults) {
 
 TEST(Settings, ReadsEachVariable) {
     const char* all[] = {"SIMGPU_MEMORY_MIB=64",
+                         "SIMGPU_LOCKABLE_MIB=2",
                          "SIMGPU_H2D_GBPS=12.5",
                          "SIMGPU_D2H_GBPS=11",
                          "SIMGPU_PAGEABLE_SHARE=0.5",
@@ -41,6 +42,7 @@ TEST(Settings, ReadsEachVariable) {
     const auto [settings, problem] = read_settings(all);
     EXPECT_EQ(problem, "");
     EXPECT_EQ(settings.memory_bytes, 64ULL << 20U);
+    EXPECT_EQ(settings.lockable_bytes, 2ULL << 20U);
     EXPECT_EQ(settings.h2d_gbps, 12.5);
     EXPECT_EQ(settings.d2h_gbps, 11);
     EXPECT_EQ(settings.pageable_share, 0.5);
@@ -120,15 +122,15 @@ TEST(HostRanges, KnowsWhatIsLocked) {
     HostRanges ranges;
     std::byte memory[300] = {};
     EXPECT_FALSE(ranges.pinned(memory, 1));
-    EXPECT_TRUE(ranges.add(memory, 100));
+    EXPECT_TRUE(ranges.add(memory, 100, HostRanges::Kind::Pinned));
     EXPECT_TRUE(ranges.pinned(memory, 100));
     EXPECT_TRUE(ranges.pinned(memory + 99, 1));
     EXPECT_FALSE(ranges.pinned(memory + 99, 2));
-    EXPECT_TRUE(ranges.add(memory + 100, 100));
+    EXPECT_TRUE(ranges.add(memory + 100, 100, HostRanges::Kind::Pinned));
     EXPECT_FALSE(ranges.pinned(memory + 99, 2)) << "across the border of two locks";
-    EXPECT_FALSE(ranges.add(memory + 50, 10)) << "locked already";
-    EXPECT_FALSE(ranges.add(memory + 150, 100)) << "locked in part";
-    EXPECT_FALSE(ranges.add(memory + 250, 0));
+    EXPECT_FALSE(ranges.add(memory + 50, 10, HostRanges::Kind::Pinned)) << "locked already";
+    EXPECT_FALSE(ranges.add(memory + 150, 100, HostRanges::Kind::Pinned)) << "locked in part";
+    EXPECT_FALSE(ranges.add(memory + 250, 0, HostRanges::Kind::Pinned));
     ranges.remove(memory);
     EXPECT_FALSE(ranges.pinned(memory, 1));
     EXPECT_TRUE(ranges.pinned(memory + 100, 100));

@@ -55,8 +55,10 @@ ParsedSettings read_settings(const char* const* environment) {
     Reader reader(environment);
     Settings settings;
     double memory_mib = static_cast<double>(settings.memory_bytes) / kMiB;
+    double lockable_mib = static_cast<double>(settings.lockable_bytes) / kMiB;
     double n_threads = settings.n_threads;
     reader.number("SIMGPU_MEMORY_MIB", 1, memory_mib);
+    reader.number("SIMGPU_LOCKABLE_MIB", 0, lockable_mib);
     reader.number("SIMGPU_H2D_GBPS", 0, settings.h2d_gbps);
     reader.number("SIMGPU_D2H_GBPS", 0, settings.d2h_gbps);
     reader.number("SIMGPU_PAGEABLE_SHARE", 0.001, settings.pageable_share);
@@ -67,6 +69,7 @@ ParsedSettings read_settings(const char* const* environment) {
     reader.number("SIMGPU_THREADS", 1, n_threads);
     reader.on_fault(settings.on_fault);
     settings.memory_bytes = static_cast<std::size_t>(memory_mib * kMiB);
+    settings.lockable_bytes = static_cast<std::size_t>(lockable_mib * kMiB);
     settings.n_threads = static_cast<int>(n_threads);
     return {settings, reader.problem()};
 }

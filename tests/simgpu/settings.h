@@ -10,6 +10,7 @@ enum class OnFault { Ignore, Count, Abort };
 
 struct Settings {
     std::size_t memory_bytes = std::size_t{1024} << 20U;
+    std::size_t lockable_bytes = std::size_t{1} << 50U;  // of host memory, in place
     double h2d_gbps = 0;  // 1e9 bytes a second; 0, here and below: as fast as it goes
     double d2h_gbps = 0;
     double pageable_share = 0.4;  // of the link's rate

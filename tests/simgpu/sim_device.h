@@ -96,9 +96,11 @@ private:
 // Keeps a queue from going on until it is let go: so a test knows what has not happened yet.
 class Hold {
 public:
-    explicit Hold(const BackendPtr& queue) : flag_(std::make_shared<Flag>()) {
-        queue_of(queue.get()).push([flag = flag_] { flag->wait(); });
+    explicit Hold(ggml_backend_t queue) : flag_(std::make_shared<Flag>()) {
+        queue_of(queue).push([flag = flag_] { flag->wait(); });
     }
+
+    explicit Hold(const BackendPtr& queue) : Hold(queue.get()) {}
 
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;

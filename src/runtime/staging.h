@@ -1,0 +1,75 @@
+// Copies between host memory that is not page-locked and a device, by way of page-locked memory of
+// the driver's: a few parts that take turns, so that the host fills one while the device copies
+// another.
+//
+//   host    [fill 0][fill 1][fill 2][..wait..][fill 0]
+//   device          [copy 0........][copy 1........][copy 2........]
+//
+// Memory that PageLocks hold is uploaded from where it lies. Downloads never go there at once: the
+// device may only read what is locked in place. Where the device's driver has no such memory, all
+// copies are left to its backend.
+//
+// For one thread at a time.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "runtime/page_locks.h"
+#include "runtime/queue.h"
+
+namespace pshard {
+
+class Staging {
+public:
+    static constexpr Bytes kPart = 2 * kMiB;
+    static constexpr std::size_t kParts = 4;
+
+    // `queue` does the copies.
+    Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks);
+
+    // In the queue's order. Locked memory must stay as it is until the queue has passed this point;
+    // other memory is read before this returns.
+    void upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes);
+
+    // In the queue's order; the host's bytes are there after settle().
+    void download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes);
+
+    // Until the queue is done and what was downloaded is in its place.
+    void settle();
+
+    [[nodiscard]] Queue& queue() { return queue_; }
+
+private:
+    // Bytes that wait in a part for the device, and then go on to `host`.
+    struct Arrival {
+        std::byte* host = nullptr;
+        const std::byte* staged = nullptr;
+        Bytes bytes = 0;
+    };
+
+    struct Part {
+        explicit Part(ggml_backend_dev_t device) : copied(device) {}
+
+        Mark copied;  // what the device was told to do with it
+        Bytes used = 0;
+        std::vector<Arrival> arrivals;
+    };
+
+    struct Room {
+        std::byte* data = nullptr;
+        Bytes bytes = 0;
+    };
+
+    Room room_for(Bytes bytes);
+    void turn();
+    static void hand_on(Part& part);
+
+    Queue& queue_;
+    const PageLocks& locks_;
+    BufferHandle memory_;  // nullptr: the driver has none
+    std::vector<Part> parts_;
+    std::size_t now_ = 0;
+};
+
+}  // namespace pshard

@@ -1,0 +1,160 @@
+// Copies of memory that is not page-locked, on a simulated GPU that copies as late as it may.
+#include "runtime/staging.h"
+
+#include <gmock/gmock.h>
+
+#include <numeric>
+
+#include "simgpu/host_ranges.h"
+#include "simgpu/sim_device.h"
+
+namespace pshard::simgpu {
+namespace {
+
+using testing::ElementsAreArray;
+
+// As many floats as fill the ring twice, and a bit.
+constexpr std::size_t kFloats = (2 * Staging::kParts + 1) * Staging::kPart / sizeof(float) + 5;
+
+std::vector<float> ramp(std::size_t n) {
+    std::vector<float> values(n);
+    std::iota(values.begin(), values.end(), 1.0F);
+    return values;
+}
+
+Bytes bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
+
+std::unique_ptr<Queue> queue_on(SimDevice& device) {
+    Result<std::unique_ptr<Queue>> queue = Queue::open(&device.gpu.device);
+    EXPECT_TRUE(queue.ok());
+    return std::move(queue).value();
+}
+
+class StagingTest : public testing::Test {
+protected:
+    ggml_tensor* tensor(std::size_t n) { return device_.tensor("x", static_cast<std::int64_t>(n)); }
+
+    std::vector<float> values_of(const ggml_tensor* x, std::size_t n) {
+        std::vector<float> values(n);
+        ggml_backend_tensor_get(x, values.data(), 0, bytes_of(values));
+        return values;
+    }
+
+    static Settings large() {
+        Settings settings = counting();
+        settings.memory_bytes = std::size_t{64} << 20U;
+        return settings;
+    }
+
+    SimDevice device_{large()};
+    PageLocks locks_{&device_.gpu.device, 64 * kMiB};
+    std::unique_ptr<Queue> queue_ = queue_on(device_);
+    Staging link_{&device_.gpu.device, *queue_, locks_};
+};
+
+TEST_F(StagingTest, UploadsMoreThanItHolds) {
+    const std::vector<float> host = ramp(kFloats);
+    ggml_tensor* x = tensor(kFloats);
+    Hold hold(queue_->backend());
+    const LetGoLater later(hold);
+    link_.upload(*x, host.data(), 0, bytes_of(host));
+    link_.settle();
+    EXPECT_THAT(values_of(x, kFloats), ElementsAreArray(host));
+    EXPECT_EQ(device_.faults(), 0u);
+}
+
+TEST_F(StagingTest, DownloadsMoreThanItHolds) {
+    const std::vector<float> values = ramp(kFloats);
+    ggml_tensor* x = tensor(kFloats);
+    ggml_backend_tensor_set(x, values.data(), 0, bytes_of(values));
+    std::vector<float> host(kFloats);
+    link_.download(*x, host.data(), 0, bytes_of(host));
+    link_.settle();
+    EXPECT_THAT(host, ElementsAreArray(values));
+    EXPECT_EQ(device_.faults(), 0u);
+}
+
+// What the caller may do with its memory once upload() is back.
+TEST_F(StagingTest, ReadsMemoryThatIsNotLockedAtOnce) {
+    std::vector<float> host = ramp(64);
+    const std::vector<float> first = host;
+    ggml_tensor* x = tensor(64);
+    link_.upload(*x, host.data(), 0, bytes_of(host));
+    host.assign(64, -1);
+    link_.settle();
+    EXPECT_THAT(values_of(x, 64), ElementsAreArray(first));
+}
+
+TEST_F(StagingTest, ManySmallCopiesShareAPart) {
+    constexpr std::size_t kCopies = 3000;
+    const std::vector<float> host = ramp(kCopies * 3);
+    std::vector<float> back(kCopies * 3);
+    ggml_tensor* x = tensor(kCopies * 3);
+    for (std::size_t i = 0; i < kCopies; ++i) {
+        const Bytes at = 3 * i * sizeof(float);
+        link_.upload(*x, host.data() + 3 * i, at, 3 * sizeof(float));
+        link_.download(*x, back.data() + 3 * i, at, 3 * sizeof(float));
+    }
+    link_.settle();
+    EXPECT_THAT(back, ElementsAreArray(host));
+    EXPECT_EQ(device_.faults(), 0u);
+}
+
+// Locked memory is copied from where it lies, later; and never copied to at once.
+TEST_F(StagingTest, LockedMemoryIsReadInPlaceAndNotWrittenByTheDevice) {
+    constexpr std::size_t kMany = 1 << 16U;
+    std::vector<float> host(3 * kMany, 1);
+    const PageLocks::Lock lock = locks_.lock(
+        {{reinterpret_cast<const std::byte*>(host.data() + kMany), kMany * sizeof(float)}});
+    ASSERT_GT(lock.bytes(), 0u);
+    ggml_tensor* x = tensor(kMany);
+    Hold hold(queue_->backend());
+    link_.upload(*x, host.data() + kMany, 0, kMany * sizeof(float));
+    host[kMany] = 2;
+    hold.let_go();
+    link_.settle();
+    EXPECT_EQ(device_.first(x), 2);
+    host[kMany] = 0;
+    link_.download(*x, host.data() + kMany, 0, kMany * sizeof(float));
+    link_.settle();
+    EXPECT_EQ(host[kMany], 2);
+    EXPECT_EQ(device_.faults(), 0u);
+}
+
+// ---- what is locked ----
+
+class LocksTest : public testing::Test {
+protected:
+    static constexpr Bytes kBytes = 256 * kKiB;
+
+    HostRange range(std::size_t i) const { return {memory_.data() + 2 * i * kBytes, kBytes}; }
+
+    std::vector<std::byte> memory_ = std::vector<std::byte>(8 * kBytes);
+    SimDevice device_;
+};
+
+TEST_F(LocksTest, GoWithTheirOwner) {
+    PageLocks locks(&device_.gpu.device, 8 * kBytes);
+    {
+        const PageLocks::Lock lock = locks.lock({range(0), range(2)});
+        EXPECT_GE(lock.bytes(), 2 * kBytes);
+        EXPECT_TRUE(locks.hold(range(2).data, kBytes));
+        EXPECT_FALSE(locks.hold(range(1).data, kBytes));
+        EXPECT_TRUE(locks.touch(memory_.data(), memory_.size()));
+        EXPECT_TRUE(HostRanges::of_process().pinned(range(0).data, kBytes));
+    }
+    EXPECT_FALSE(locks.touch(memory_.data(), memory_.size()));
+    EXPECT_FALSE(HostRanges::of_process().pinned(range(0).data, kBytes));
+}
+
+TEST_F(LocksTest, OfAllOwnersKeepToTheLimit) {
+    PageLocks locks(&device_.gpu.device, 3 * kBytes);
+    PageLocks::Lock first = locks.lock({range(0), range(1)});
+    EXPECT_GE(first.bytes(), 2 * kBytes);
+    EXPECT_EQ(locks.lock({range(2)}).bytes(), 0u);
+    first = {};
+    EXPECT_GE(locks.lock({range(2)}).bytes(), kBytes);
+}
+
+}  // namespace
+}  // namespace pshard::simgpu
