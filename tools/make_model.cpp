@@ -50,15 +50,13 @@ std::string manual_of(const CLI::App& app) {
 void add_options(CLI::App& app, Options& options) {
     app.add_flag("--list", options.list, "list the known models and architectures");
     app.add_option("model", options.model, "write this model at full size, without weights");
-    CLI::Option* random =
-        app.add_option("--random", options.random_arch, "write a small random model of this arch");
+    app.add_option("--random", options.random_arch, "write a small random model of this arch");
     app.add_option("-o,--output", options.output, "a .gguf file, or a folder for NAME-QUANT.gguf");
     app.add_option("--quant",
                    options.quant,
                    fmt::format("{} (default: MXFP4 for gpt-oss, else Q4_K_M)",
                                fmt::join(pshard::quant_names(), ", ")));
-    app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...")
-        ->excludes(random);
+    app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...");
     app.add_option("--seed", options.seed, "random models: the seed of the weights (default 1)");
     app.add_option("--layers", options.sizes.n_layer, "random models: layers");
     app.add_option("--embd", options.sizes.n_embd, "random models: width");
@@ -132,8 +130,11 @@ pshard::Result<pshard::WrittenModel> make(const Options& options) {
         return path.error();
     }
     if (random) {
-        return pshard::write_random(
-            pshard::resized(shape, options.sizes), quant, path.value(), options.seed);
+        return pshard::write_random(pshard::resized(shape, options.sizes),
+                                    quant,
+                                    path.value(),
+                                    options.seed,
+                                    options.n_split);
     }
     return pshard::write_sparse(shape, quant, path.value(), options.n_split);
 }

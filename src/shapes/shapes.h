@@ -142,12 +142,14 @@ Result<WrittenModel> write_sparse(const ModelShape& shape,
                                   int n_split = 1);
 
 // Writes `shape` with random weights: unit-variance rows (variance 1 / columns), norms near 1, the
-// rest such that logits stay finite. Equal arguments give equal bytes.
+// rest such that logits stay finite. Equal arguments give equal bytes; the splits hold the weights
+// of the whole file.
 // The model may end its text at any token: use --ignore-eos where a number of tokens is wanted.
 // Fails: as write_sparse.
 Result<WrittenModel> write_random(const ModelShape& shape,
                                   const std::string& quant,
                                   const std::filesystem::path& path,
-                                  std::uint64_t seed);
+                                  std::uint64_t seed,
+                                  int n_split = 1);
 
 }  // namespace pshard

@@ -2,6 +2,7 @@
 // the header and a hole, a random one the header and the data.
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -149,42 +150,24 @@ void add_tensors(Header& header, const TypedTensors& tensors, size_t begin, size
     }
 }
 
-Result<WrittenModel> write_splits(Job job,
-                                  const std::string& arch,
-                                  const fs::path& path,
-                                  int n_split) {
-    WrittenModel written;
+// Which of a model's tensors are in a file.
+struct Share {
     size_t begin = 0;
-    const std::vector<size_t> counts = split_counts(job.tensors, n_split);
-    for (int index = 0; index < n_split; ++index) {
-        Header header = index == 0 ? std::move(job.keys) : Header(arch);
-        if (n_split > 1) {
-            add_split_keys(header, index, n_split, job.tensors.specs.size());
-        }
-        const size_t count = counts[static_cast<size_t>(index)];
-        add_tensors(header, job.tensors, begin, count);
-        begin += count;
-        const fs::path file = n_split > 1 ? split_path(path, index + 1, n_split) : path;
-        const Result<Bytes> size = write_header_and_hole(header, file);
-        if (!size) {
-            return size.error();
-        }
-        written.files.push_back(file);
-        written.bytes += size.value();
-    }
-    return written;
-}
+    size_t count = 0;
+};
 
 // Fills the hole of a file whose header is written.
 Status write_random_data(const Header& header,
-                         const Job& job,
+                         const TypedTensors& tensors,
+                         const Share& share,
                          const fs::path& path,
                          std::uint64_t seed) {
     std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
     const std::size_t data_begin = gguf_get_meta_size(header.gguf());
-    for (size_t i = 0; i < job.tensors.specs.size(); ++i) {
+    for (size_t i = 0; i < share.count; ++i) {
+        const size_t tensor = share.begin + i;
         const std::vector<std::byte> data =
-            random_tensor(job.tensors.specs[i], job.tensors.types[i], seed);
+            random_tensor(tensors.specs[tensor], tensors.types[tensor], seed);
         const std::size_t offset = gguf_get_tensor_offset(header.gguf(), std::int64_t(i));
         file.seekp(static_cast<std::streamoff>(data_begin + offset));
         file.write(reinterpret_cast<const char*>(data.data()),
@@ -197,12 +180,44 @@ Status write_random_data(const Header& header,
     return Done{};
 }
 
-}  // namespace
+// Without a seed the data is a hole.
+Result<WrittenModel> write_files(Job job,
+                                 const std::string& arch,
+                                 const fs::path& path,
+                                 int n_split,
+                                 std::optional<std::uint64_t> seed) {
+    WrittenModel written;
+    Share share;
+    for (const size_t count : split_counts(job.tensors, n_split)) {
+        const auto index = static_cast<int>(written.files.size());
+        Header header = index == 0 ? std::move(job.keys) : Header(arch);
+        if (n_split > 1) {
+            add_split_keys(header, index, n_split, job.tensors.specs.size());
+        }
+        share = {share.begin + share.count, count};
+        add_tensors(header, job.tensors, share.begin, share.count);
+        const fs::path file = n_split > 1 ? split_path(path, index + 1, n_split) : path;
+        const Result<Bytes> size = write_header_and_hole(header, file);
+        if (!size) {
+            return size.error();
+        }
+        if (seed) {
+            const Status filled = write_random_data(header, job.tensors, share, file, *seed);
+            if (!filled) {
+                return filled.error();
+            }
+        }
+        written.files.push_back(file);
+        written.bytes += size.value();
+    }
+    return written;
+}
 
-Result<WrittenModel> write_sparse(const ModelShape& shape,
-                                  const std::string& quant,
-                                  const fs::path& path,
-                                  int n_split) {
+Result<WrittenModel> write_model(const ModelShape& shape,
+                                 const std::string& quant,
+                                 const fs::path& path,
+                                 int n_split,
+                                 std::optional<std::uint64_t> seed) {
     Result<Job> job = prepare(shape, quant);
     if (!job) {
         return job.error();
@@ -214,29 +229,24 @@ Result<WrittenModel> write_sparse(const ModelShape& shape,
                 "cannot split {} tensors of '{}' into {} files", n_tensors, shape.name, n_split),
             {}};
     }
-    return write_splits(std::move(job).value(), shape.arch, path, n_split);
+    return write_files(std::move(job).value(), shape.arch, path, n_split, seed);
+}
+
+}  // namespace
+
+Result<WrittenModel> write_sparse(const ModelShape& shape,
+                                  const std::string& quant,
+                                  const fs::path& path,
+                                  int n_split) {
+    return write_model(shape, quant, path, n_split, std::nullopt);
 }
 
 Result<WrittenModel> write_random(const ModelShape& shape,
                                   const std::string& quant,
                                   const fs::path& path,
-                                  std::uint64_t seed) {
-    Result<Job> job = prepare(shape, quant);
-    if (!job) {
-        return job.error();
-    }
-    const TypedTensors& tensors = job.value().tensors;
-    Header& header = job.value().keys;
-    add_tensors(header, tensors, 0, tensors.specs.size());
-    const Result<Bytes> size = write_header_and_hole(header, path);
-    if (!size) {
-        return size.error();
-    }
-    const Status filled = write_random_data(header, job.value(), path, seed);
-    if (!filled) {
-        return filled.error();
-    }
-    return WrittenModel{{path}, size.value()};
+                                  std::uint64_t seed,
+                                  int n_split) {
+    return write_model(shape, quant, path, n_split, seed);
 }
 
 }  // namespace pshard

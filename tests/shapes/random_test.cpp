@@ -120,6 +120,20 @@ TEST(WriteRandom, IsMadeByItsSeedAlone) {
     EXPECT_FALSE(first == bytes_of(dir / "c.gguf"));
 }
 
+TEST(WriteRandom, SplitsComputeWhatTheWholeFileDoes) {
+    const stock::TempDir dir;
+    const ModelShape shape = find_tiny_shape("qwen3moe").value();
+    const auto whole = write_random(shape, "Q4_K_M", dir / "one.gguf", 7);
+    const auto split = write_random(shape, "Q4_K_M", dir / "many.gguf", 7, 3);
+    ASSERT_TRUE(whole && split);
+    ASSERT_EQ(split.value().files.size(), 3U);
+    const stock::Model one = stock::load_weights(whole.value().files[0]);
+    const stock::Model many = stock::load_weights(split.value().files[0]);
+    ASSERT_NE(many, nullptr);
+    const auto tokens = tokens_of(one, "hello the world");
+    EXPECT_EQ(run(many, tokens, 2), run(one, tokens, 2));
+}
+
 TEST(WriteRandom, AnyTextCanBeReadAndShown) {
     const stock::TempDir dir;
     ASSERT_TRUE(write_random(find_tiny_shape("llama").value(), "Q8_0", dir / "a.gguf", 1));
