@@ -100,10 +100,13 @@ std::size_t type_get_alignment(ggml_backend_buffer_type_t) {
 
 // ---- backend: one per llama_context ----
 
+Caller& caller(ggml_backend_t backend) { return *static_cast<Caller*>(backend->context); }
+
 const char* backend_get_name(ggml_backend_t) { return "PSHARD0"; }
 
 void backend_free(ggml_backend_t backend) {
-    the_engine->synchronize();
+    the_engine->forget(caller(backend));
+    delete &caller(backend);
     delete backend;
 }
 
@@ -119,14 +122,14 @@ void backend_get_tensor_async(
 
 void backend_synchronize(ggml_backend_t) { the_engine->synchronize(); }
 
-ggml_status backend_graph_compute(ggml_backend_t, ggml_cgraph* graph) {
-    return the_engine->compute(*graph);
+ggml_status backend_graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
+    return the_engine->compute(*graph, caller(backend));
 }
 
-void backend_graph_optimize(ggml_backend_t,
+void backend_graph_optimize(ggml_backend_t backend,
                             ggml_cgraph* graph,
                             ggml_backend_graph_optimize_params*) {
-    the_engine->note(*graph);
+    the_engine->note(*graph, caller(backend));
 }
 
 const ggml_backend_i kBackendInterface = {
@@ -196,7 +199,7 @@ void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) 
 }
 
 ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {
-    return new ggml_backend{backend_guid(), kBackendInterface, device, nullptr};
+    return new ggml_backend{backend_guid(), kBackendInterface, device, new Caller()};
 }
 
 ggml_backend_buffer_type_t device_get_buffer_type(ggml_backend_dev_t device) {
@@ -256,11 +259,19 @@ ggml_backend_dev_t registry_get_device(ggml_backend_reg_t registry, std::size_t)
     return &device;
 }
 
-void set_n_threads(ggml_backend_t, int n_threads) { the_engine->set_threads(n_threads); }
+void set_n_threads(ggml_backend_t backend, int n_threads) { caller(backend).n_threads = n_threads; }
+
+void set_abort_callback(ggml_backend_t backend, ggml_abort_callback abort, void* data) {
+    caller(backend).abort = abort;
+    caller(backend).abort_data = data;
+}
 
 void* registry_get_proc_address(ggml_backend_reg_t, const char* name) {
     if (std::string_view(name) == "ggml_backend_set_n_threads") {
         return reinterpret_cast<void*>(set_n_threads);
+    }
+    if (std::string_view(name) == "ggml_backend_set_abort_callback") {
+        return reinterpret_cast<void*>(set_abort_callback);
     }
     return nullptr;
 }

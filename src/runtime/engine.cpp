@@ -26,6 +26,7 @@ Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
       policy_(make_inner_device_policy(setup_.gpu)),
       page_locks_(setup_.gpu, setup_.page_lock_limit),
+      cpu_hooks_(setup_.cpu),
       cpu_weights_(setup_.cpu),
       free_before_(free_memory(setup_.gpu)) {}
 
@@ -87,14 +88,10 @@ void Engine::synchronize() {
     finish();
 }
 
-void Engine::set_threads(int n_threads) {
+void Engine::forget(const Caller& caller) {
+    synchronize();
     const std::lock_guard lock(mutex_);
-    ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(setup_.cpu);
-    const auto set = reinterpret_cast<ggml_backend_set_n_threads_t>(
-        ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"));
-    if (set == nullptr) return;
-    set(executor_->cpu_backend(), n_threads);
-    if (setup_.gpu == setup_.cpu) set(executor_->gpu().backend(), n_threads);  // it stands in
+    called_.erase(&caller);
 }
 
 PlannedModel* Engine::owner_of(const HostBuffer& buffer) {
@@ -119,6 +116,7 @@ void Engine::forget(HostBuffer& buffer) {
             owner->residency.drop_state(ref->index);
     }
     if (!owner->model.forget(buffer)) return;
+    std::erase_if(called_, [&](const auto& entry) { return entry.second == owner; });
     std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
 }
 

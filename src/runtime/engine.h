@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "plan/step_labels.h"
+#include "runtime/caller.h"
 #include "runtime/executor.h"
 #include "runtime/planned_model.h"
 
@@ -53,12 +54,14 @@ public:
     void read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes);
     void clear(HostBuffer& buffer, std::uint8_t value);
 
-    // ---- graphs ----
+    // ---- graphs: of a caller, whose address is its name ----
     // A graph that is reserved: tells the planner what will come.
-    void note(const ggml_cgraph& graph);
-    ggml_status compute(const ggml_cgraph& graph);
+    void note(const ggml_cgraph& graph, const Caller& caller);
+    // ABORTED if the caller wanted to stop; the next graph finds all as if this one had not run,
+    // but for the rows of states that it wrote.
+    ggml_status compute(const ggml_cgraph& graph, const Caller& caller);
     void synchronize();
-    void set_threads(int n_threads);
+    void forget(const Caller& caller);
 
     // Whether the inner GPU can compute it.
     [[nodiscard]] bool supports(const ggml_tensor& op) const { return policy_->supports(op); }
@@ -82,7 +85,9 @@ private:
 
     explicit Engine(EngineSetup setup);
 
-    PlannedModel& model_of(const ggml_cgraph& graph);
+    PlannedModel& model_of(const ggml_cgraph& graph, const Caller& caller);
+    PlannedModel* model_of(const Caller& caller, const std::vector<HostBuffer*>& weights);
+    void attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     PlannedModel* owner_of(const HostBuffer& buffer);
     Status ensure_planned(PlannedModel& owner);
@@ -97,14 +102,18 @@ private:
         std::size_t tier;
     };
 
-    Result<Pass*> pass_of(const ggml_cgraph& graph);
+    Result<Pass*> pass_of(const ggml_cgraph& graph, const Caller& caller);
     Pass* cached(const ggml_cgraph& graph, std::optional<std::size_t> tier);
-    Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph, std::optional<std::size_t> tier);
+    Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph,
+                                        const Caller& caller,
+                                        std::optional<std::size_t> tier);
     Result<std::unique_ptr<Pass>> build_somehow(const Arrival& arrival);
     Result<std::unique_ptr<Pass>> build_as(const Arrival& arrival, Fallback fallback);
     Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
     static bool alike(const Pass& a, const Pass& b);
+    void listen_to(const Caller& caller);
     ggml_status run(Pass& pass);
+    void break_off();
     void settle(const Pass& pass);
     void report(const Pass& pass);
     void drop_passes();
@@ -124,10 +133,12 @@ private:
     std::unique_ptr<DevicePolicy> policy_;
     PageLocks page_locks_;
     std::unique_ptr<Executor> executor_;
+    CpuHooks cpu_hooks_;
     CpuWeights cpu_weights_;
     std::vector<std::unique_ptr<PlannedModel>> models_;
-    std::unique_ptr<PlannedModel> loose_;        // for graphs of no model
-    std::vector<std::unique_ptr<Pass>> passes_;  // most recent first
+    std::unordered_map<const Caller*, PlannedModel*> called_;  // the model of its last graph
+    std::unique_ptr<PlannedModel> loose_;                      // for graphs of no model
+    std::vector<std::unique_ptr<Pass>> passes_;                // most recent first
     Pass* last_pass_ = nullptr;
     std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched
     std::shared_ptr<HostBuffer> cpu_scratch_;

@@ -103,7 +103,17 @@ std::string_view reason_of(Fallback fallback) {
 
 // ---- models ----
 
-PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
+// The model that the caller's last graph was of, if the weights can be others of its.
+PlannedModel* Engine::model_of(const Caller& caller, const std::vector<HostBuffer*>& weights) {
+    const auto known = called_.find(&caller);
+    if (known == called_.end()) return nullptr;
+    const bool fit = std::all_of(weights.begin(), weights.end(), [&](const HostBuffer* buffer) {
+        return known->second->model.has_room_for(*buffer);
+    });
+    return fit ? known->second : nullptr;
+}
+
+PlannedModel& Engine::model_of(const ggml_cgraph& graph, const Caller& caller) {
     const Touched touched = touched_by(graph);
     PlannedModel* owner = nullptr;
     for (HostBuffer* buffer : touched.weights) {
@@ -116,13 +126,13 @@ PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
         if (!loose_) loose_ = std::make_unique<PlannedModel>(setup_.gpu, *policy_, page_locks_);
         return *loose_;
     }
+    if (owner == nullptr) owner = model_of(caller, touched.weights);
     if (owner == nullptr) {
         models_.push_back(std::make_unique<PlannedModel>(setup_.gpu, *policy_, page_locks_));
         owner = models_.back().get();
     }
-    for (HostBuffer* buffer : touched.weights) {
-        if (owner_of(*buffer) == nullptr) owner->model.add_weights(*buffer);
-    }
+    called_[&caller] = owner;
+    attach_weights(*owner, touched.weights);
     std::vector<HostBuffer*> states;
     for (HostBuffer* buffer : touched.others) {
         if (owner_of(*buffer) == nullptr && holds_states(*buffer, touched))
@@ -130,6 +140,17 @@ PlannedModel& Engine::model_of(const ggml_cgraph& graph) {
     }
     attach_states(*owner, states);
     return *owner;
+}
+
+// Files of a split model may come to light one by one, where other weights are the host's CPU's.
+void Engine::attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
+    bool added = false;
+    for (HostBuffer* buffer : buffers) {
+        if (owner_of(*buffer) == nullptr) added = owner.model.add_weights(*buffer) || added;
+    }
+    if (!added || !owner.planned()) return;
+    drop_passes();
+    owner.release(executor_->gpu());
 }
 
 void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
@@ -184,10 +205,10 @@ void Engine::lock_pages(PlannedModel& owner) {
 
 // ---- graphs ----
 
-void Engine::note(const ggml_cgraph& graph) {
+void Engine::note(const ggml_cgraph& graph, const Caller& caller) {
     const std::lock_guard lock(mutex_);
     if (touched_by(graph).weights.empty()) return;
-    PlannedModel& owner = model_of(graph);
+    PlannedModel& owner = model_of(graph, caller);
     if (owner.planned()) return;
     owner.model.note(owner.model.read(graph).graph);
 }
@@ -311,8 +332,9 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_somehow(const Arrival& arriv
 
 // `tier`: of a graph that is known; else it is chosen once the graph is read.
 Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph,
+                                                    const Caller& caller,
                                                     std::optional<std::size_t> tier) {
-    PlannedModel& owner = model_of(graph);
+    PlannedModel& owner = model_of(graph, caller);
     ReadGraph read = owner.model.read(graph);
     keep_lasting(read, graph);
     if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
@@ -327,7 +349,7 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph,
 }
 
 // Compiled before, or now. It becomes the first of passes_.
-Result<Engine::Pass*> Engine::pass_of(const ggml_cgraph& graph) {
+Result<Engine::Pass*> Engine::pass_of(const ggml_cgraph& graph, const Caller& caller) {
     std::optional<std::size_t> tier;
     Pass* pass = cached(graph, tier);
     if (pass != nullptr) {
@@ -335,17 +357,27 @@ Result<Engine::Pass*> Engine::pass_of(const ggml_cgraph& graph) {
         pass = cached(graph, tier);
     }
     if (pass != nullptr) return pass;
-    Result<std::unique_ptr<Pass>> built = build(graph, tier);
+    Result<std::unique_ptr<Pass>> built = build(graph, caller, tier);
     if (!built) return built.error();
     passes_.insert(passes_.begin(), std::move(built).value());
     return passes_.front().get();
 }
 
-ggml_status Engine::compute(const ggml_cgraph& graph) {
+// Contexts take turns, each with its own wishes.
+void Engine::listen_to(const Caller& caller) {
+    cpu_hooks_.tell(executor_->cpu_backend(), caller);
+    if (setup_.gpu == setup_.cpu) cpu_hooks_.tell(executor_->gpu().backend(), caller);
+    executor_->ask_before_stages(caller.abort == nullptr ? std::function<bool()>() : [&caller] {
+        return caller.wants_to_stop();
+    });
+}
+
+ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
     const std::lock_guard lock(mutex_);
     if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
+    listen_to(caller);
     rotate();
-    Result<Pass*> pass = pass_of(graph);
+    Result<Pass*> pass = pass_of(graph, caller);
     if (!pass) {
         setup_.log(pass.error().text());
         return GGML_STATUS_FAILED;
@@ -385,12 +417,23 @@ ggml_status Engine::run(Pass& pass) {
     for (const int state : pass.written_states) owner.residency.mark_written(state);
     if (setup_.on_pass) finish();  // what was measured is reported once
     const ggml_status status = executor_->run(*pass.program, follows);
+    if (status != GGML_STATUS_SUCCESS) {
+        break_off();
+        return status;
+    }
     computing_ = true;
     last_pass_ = &pass;
     for (const Outlet& outlet : pass.program->outlets) {
         if (!outlet.at_once) outlets_.emplace(outlet.root, outlet);
     }
     return status;
+}
+
+// The marks of the steps that were not issued are those of older passes: nothing may follow them.
+void Engine::break_off() {
+    executor_->synchronize();
+    computing_ = false;
+    last_pass_ = nullptr;
 }
 
 // For tests: another plan every few graphs.

@@ -107,6 +107,7 @@ void Executor::turn_page(Program& program, bool follows) {
 
 ggml_status Executor::run(Program& program, bool follows) {
     turn_page(program, follows);
+    computed_ = {};
     int n_done_ahead = std::exchange(n_ahead_, 0);
     for (std::size_t i = 0; i < program.schedule.steps.size(); ++i) {
         const bool upload = program.schedule.steps[i].lane == ScheduleLane::Upload;
@@ -225,14 +226,24 @@ void Executor::store(int index, int group) {
     });
 }
 
+bool Executor::is_stopped() {
+    if (!asks_) return false;
+    if (computed_[0] != nullptr) gpu_->host_wait(*computed_[0]);
+    return asks_();
+}
+
 ggml_status Executor::compute(int index, int stage) {
+    if (is_stopped()) return GGML_STATUS_ABORTED;
     StageWork& work = program_->stages[at(stage)];
     note_issued(index);
     if (work.device == Device::Cpu) gpu_->host_wait(*brought_);  // its scratch may be used anew
     bring(work);
     Queue& lane = work.device == Device::Gpu ? *gpu_ : *cpu_;
     const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
-    if (work.device == Device::Gpu) gpu_->issue(now_->marks[at(index)]);
+    if (work.device == Device::Gpu) {
+        gpu_->issue(now_->marks[at(index)]);
+        computed_ = {computed_[1], &now_->marks[at(index)]};
+    }
     watch(index, work.device == Device::Gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu);
     return status;
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "runtime/program.h"
@@ -41,8 +42,15 @@ public:
     static Result<std::unique_ptr<Executor>> open(const Devices& devices, Chaos chaos, bool timed);
     ~Executor();
 
+    // Before each stage of later passes; true ends run() with ABORTED. The caller then issues no
+    // more than one stage ahead of the GPU. Empty: nobody is asked.
+    void ask_before_stages(std::function<bool()> wants_to_stop) {
+        asks_ = std::move(wants_to_stop);
+    }
+
     // `follows`: the pass before ran the same schedule on the same addresses, so that this one may
     // begin while it ends; else all of it is waited for. `program` must live until synchronize().
+    // After any other status than SUCCESS synchronize() is next, and no pass follows this one.
     ggml_status run(Program& program, bool follows);
 
     // Until the pass is done; uploads for the next may still run.
@@ -83,6 +91,7 @@ private:
         void wait_until_issued() const;
     };
 
+    bool is_stopped();
     ggml_status step(int index);
     void wait(ScheduleLane lane, const Wait& wait);
     void hold(ScheduleLane lane, const Point& point);
@@ -115,6 +124,8 @@ private:
     std::unique_ptr<Mark> brought_;              // the last upload of what the CPU made
     Program* program_ = nullptr;
     bool follows_ = false;
+    std::function<bool()> asks_;
+    std::array<const Mark*, 2> computed_{};  // of this pass's last stages on the GPU, if one asks
     int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
     StepTimes before_;  // of the pass before the one that is measured
     std::unique_ptr<Stopwatch> stopwatch_;   // nullptr unless timed

@@ -19,6 +19,21 @@ Bytes input_bytes(const Graph& graph) {
         });
 }
 
+std::size_t n_weights_read(const Graph& graph) {
+    std::set<int> read;
+    for (const Node& node : graph.nodes) {
+        for (const Ref& source : node.sources) {
+            if (source.kind == Ref::Kind::Weight) read.insert(source.index);
+        }
+    }
+    return read.size();
+}
+
+bool is_smaller(const Graph& a, const Graph& b) {
+    return std::pair(n_weights_read(a), input_bytes(a)) <
+           std::pair(n_weights_read(b), input_bytes(b));
+}
+
 std::int64_t weight_rows(const Node& node) {
     if (node.op == "MUL_MAT_ID") return node.shape[2];
     if (node.op == "MUL_MAT" || node.op == "MUL") {
@@ -31,12 +46,14 @@ std::int64_t weight_rows(const Node& node) {
 
 Model::Model(const DevicePolicy& policy) : policy_(policy) { inventory_.device = policy.model(); }
 
+bool Model::has_room_for(const HostBuffer& buffer) const {
+    return std::none_of(buffer.tensors.begin(),
+                        buffer.tensors.end(),
+                        [&](const ggml_tensor* tensor) { return names_.contains(tensor->name); });
+}
+
 bool Model::add_weights(HostBuffer& buffer) {
-    const bool foreign =
-        std::any_of(buffer.tensors.begin(), buffer.tensors.end(), [&](const ggml_tensor* tensor) {
-            return names_.contains(tensor->name);
-        });
-    if (foreign) return false;
+    if (!has_room_for(buffer)) return false;
     buffers_.insert(&buffer);
     for (const ggml_tensor* tensor : buffer.tensors) {
         names_.insert(tensor->name);
@@ -150,7 +167,7 @@ void Model::note(Graph graph) {
         });
     if (at == graphs.end() || at->n_tokens != graph.n_tokens) {
         graphs.insert(at, std::move(graph));
-    } else if (input_bytes(*at) < input_bytes(graph)) {
+    } else if (is_smaller(*at, graph)) {
         *at = std::move(graph);
     }
 }

@@ -1,7 +1,8 @@
 // One model as the device sees it: weights, states and graphs, led back to an Inventory.
 //
-// llama.cpp does not say which tensors are one model's. Buffers of weights that one graph reads
-// belong together, unless a name comes twice (a draft model has its own blk.0). States are tensors
+// llama.cpp does not say which tensors are one model's. Buffers of weights that one graph reads, or
+// that graphs of one context read, belong together (a split model has one for each file), unless a
+// name comes twice (a draft model has its own blk.0). States are tensors
 // outside weight buffers that are named like a cache or that a graph writes into.
 //
 // Indices do not change while a context lives: one that is freed leaves its states without a
@@ -24,7 +25,9 @@ class Model {
 public:
     explicit Model(const DevicePolicy& policy);
 
-    // False, and nothing is added, if a name of `buffer` is known already: it is another model's.
+    // Whether no name of the buffer is known already: else it is another model's.
+    [[nodiscard]] bool has_room_for(const HostBuffer& buffer) const;
+    // False, and nothing is added, if there is no room for it.
     bool add_weights(HostBuffer& buffer);
     // Returns the indices of states that are new to the inventory.
     std::vector<int> add_states(HostBuffer& buffer);
@@ -55,7 +58,8 @@ public:
     // The graph that arrived, and the tensors of its inputs in their order.
     ReadGraph read(const ggml_cgraph& graph) const;
 
-    // Keeps a graph for the planner: of each number of tokens the one with the most inputs' bytes.
+    // Keeps a graph for the planner: of each number of tokens the one that reads the most weights
+    // (a context of the MTP layers reads few), and of those the one with the most inputs' bytes.
     void note(Graph graph);
 
 private:

@@ -48,7 +48,8 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                                                             "gpt-oss-Q8_0",
                                                             "qwen3next-Q8_0",
                                                             "deepseek2-Q8_0",
-                                                            "llama-Q4_0"})),
+                                                            "llama-Q4_0",
+                                                            "qwen3moe-Q8_0-in-3"})),
                          name_of);
 
 class PlanOn : public testing::TestWithParam<DeviceAndRow> {};
@@ -67,6 +68,59 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                          PlanOn,
                          testing::ValuesIn(on_both_devices({"stream-all", "rotate"})),
                          name_of);
+
+// A model whose weights lie in several files, and so in several buffers.
+class SplitOn : public testing::TestWithParam<DeviceAndRow> {};
+
+TEST_P(SplitOn, EveryScenarioIsAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device(GetParam().device);
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    for (const char* scenario : {"two-contexts",
+                                 "two-models",
+                                 "eval-callback",
+                                 "kshift",
+                                 "lora",
+                                 "no-mmap",
+                                 "no-mmap-two-models",
+                                 "ngl-2",
+                                 "ot-cpu",
+                                 "ot-cpu-attn"}) {
+        expect_as_stock(grid,
+                        device,
+                        model_row("llama-Q8_0-in-5"),
+                        scenario_row(scenario),
+                        plan_row(GetParam().row));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         SplitOn,
+                         testing::ValuesIn(on_both_devices({"stream-all", "attn-1", "rotate"})),
+                         name_of);
+
+// The CPU has the attention, so that each graph of PSHARD0 is one FFN, of one file or two: were
+// they models of their own, the first one's plan would take the budget.
+TEST(SplitModel, IsOneModelWhereNoGraphReadsAllOfIt) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device("cpu");
+    Grid grid(device);
+    ChildProgram program;
+    program.command = {PSHARD_LOGITS_RUN, "--device", "PSHARD0"};
+    program.command.insert(program.command.end(),
+                           {"--model", grid.model_file(model_row("llama-Q8_0-in-5"))});
+    const std::vector<std::string>& flags = scenario_row("ot-cpu-attn").flags;
+    program.command.insert(program.command.end(), flags.begin(), flags.end());
+    program.environment = pshard_environment(device, plan_row("resident"));
+    program.environment["PSHARD_MAX_VRAM_ALLOC"] = "3";
+    const ChildResult result = run(program);
+    ASSERT_TRUE(result.ok()) << result.text();
+    const std::string plan = "plan up to 32 tokens: ";
+    const std::size_t first = result.err.find(plan);
+    EXPECT_EQ(first, result.err.rfind(plan)) << result.text();
+    EXPECT_EQ(result.err.find(plan + "GPUONLY_LAYERPIN_LAYERSTREAM with 4 layers pinned"), first);
+}
 
 // The tests above mean nothing if a plan that streams does not stream.
 class NegativeControl : public testing::TestWithParam<DeviceAndRow> {};
@@ -87,6 +141,29 @@ TEST_P(NegativeControl, WithoutUploadsAStreamedRunDiffers) {
 INSTANTIATE_TEST_SUITE_P(Backend,
                          NegativeControl,
                          testing::ValuesIn(on_both_devices({"stream-all", "layers-1", "attn-1"})),
+                         name_of);
+
+// The rows "abort" of the grid mean nothing if no batch is aborted. Here all are, as a plan that
+// streams asks before each layer: of stock, only the CPU asks.
+class AbortOn : public testing::TestWithParam<DeviceAndRow> {};
+
+TEST_P(AbortOn, StopsWithinABatch) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device(GetParam().device);
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    ChildProgram program;
+    program.command = {PSHARD_LOGITS_RUN, "--model", grid.model_file(model_row("llama-Q8_0"))};
+    program.command.insert(program.command.end(), {"--scenario", "abort", "--device", "PSHARD0"});
+    program.environment = pshard_environment(device, plan_row(GetParam().row));
+    const ChildResult result = run(program);
+    EXPECT_TRUE(result.ok()) << result.text();
+    EXPECT_THAT(result.out, testing::HasSubstr("16 of 16 batches were aborted"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         AbortOn,
+                         testing::ValuesIn(on_both_devices({"stream-all", "ffn-cpu-1"})),
                          name_of);
 
 // simgpu sees that a slot is read while it is written, even where the values come out right.

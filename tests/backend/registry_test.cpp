@@ -23,9 +23,9 @@ class Models {
 public:
     std::string add(const std::string& row) {
         Grid grid(inner_device("cpu"));
-        const std::string file = folder_.file(row + ".gguf");
-        fs::copy_file(grid.model_file(model_row(row)), file);
-        return file;
+        const std::vector<std::string>& files = grid.model_files(model_row(row));
+        for (const fs::path file : files) fs::copy_file(file, folder_.file(file.filename()));
+        return folder_.file(fs::path(files.front()).filename());
     }
 
     static std::string registry(const std::string& model) {
@@ -120,6 +120,27 @@ TEST(Registry, OfADraftModelIsFoundBesideIt) {
         end.err,
         AllOf(HasSubstr(fmt::format("{}: the variant of 4 MiB\n", Models::registry(model))),
               HasSubstr(fmt::format("{}: the variant of 3 MiB\n", Models::registry(draft)))));
+}
+
+// With the name of the file that llama.cpp is given, though the weights lie in five.
+TEST(Registry, OfASplitModelIsFoundBesideItsFirstFile) {
+    PSHARD_NEEDS_PLUGIN();
+    Models models;
+    const std::string model = models.add("llama-Q8_0-in-5");
+    models.plan(model, 4);
+    for (const char* mode : {"mmap", "none"}) {
+        const auto loaded = [&](ChildProgram program) {
+            program.command.insert(program.command.end(), {"--load-mode", mode});
+            return program;
+        };
+        Server stock(loaded(llama("llama-server", model, "none")));
+        Server ours(loaded(planned(llama("llama-server", model, "PSHARD0"), 4)));
+        EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
+        EXPECT_EQ(stock.stop().exit_code, 0);
+        EXPECT_EQ(ours.stop().exit_code, 0);
+        EXPECT_THAT(ours.stop().err,
+                    HasSubstr(Models::registry(model) + ": the variant of 4 MiB\n"));
+    }
 }
 
 // A server without a plan answers no request, and says why.

@@ -21,17 +21,23 @@ constexpr double kCloseNmse = 2e-2;
 
 fs::path work_folder() { return fs::path(PSHARD_LOGITS_RUN).parent_path() / "backend-runs"; }
 
-// Written anew by each process, so that it is never of another version; the name changes hands in
+// Written anew by each process, so that it is never of another version; each name changes hands in
 // one step, so that tests may run at the same time.
-std::string written_model(const ModelRow& model) {
-    fs::create_directories(work_folder());
-    const fs::path path = work_folder() / (model.name() + ".gguf");
-    const fs::path mine = path.string() + fmt::format(".{}.gguf", getpid());
+std::vector<std::string> written_model(const ModelRow& model) {
+    const fs::path folder = work_folder() / fmt::format("{}", getpid());
+    fs::create_directories(folder);
     const Result<ModelShape> shape = find_tiny_shape(model.arch);
     PSHARD_CHECK(shape.ok());
-    PSHARD_CHECK(write_random(shape.value(), model.quant, mine, 1).ok());
-    fs::rename(mine, path);
-    return path.string();
+    const Result<WrittenModel> written = write_random(
+        shape.value(), model.quant, folder / (model.name() + ".gguf"), 1, model.n_split);
+    PSHARD_CHECK(written.ok());
+    std::vector<std::string> files;
+    for (const fs::path& file : written.value().files) {
+        files.push_back(work_folder() / file.filename());
+        fs::rename(file, files.back());
+    }
+    fs::remove(folder);
+    return files;
 }
 
 void append(std::vector<std::string>& flags, const std::vector<std::string>& more) {
@@ -58,10 +64,10 @@ const char* outcome_name(Outcome outcome) {
 
 Grid::Grid(const InnerDevice& device) : device_(device) {}
 
-const std::string& Grid::model_file(const ModelRow& model) {
-    std::string& path = models_[model.name()];
-    if (path.empty()) path = written_model(model);
-    return path;
+const std::vector<std::string>& Grid::model_files(const ModelRow& model) {
+    std::vector<std::string>& files = models_[model.name()];
+    if (files.empty()) files = written_model(model);
+    return files;
 }
 
 Grid::Run Grid::run_program(const ModelRow& model,

@@ -39,6 +39,7 @@ struct ModelRow {
     std::string arch;
     std::string quant;
     bool repacked = false;  // by the CPU backend on x86
+    int n_split = 1;        // files that it is written to
 
     [[nodiscard]] std::string name() const;
 };
@@ -89,8 +90,11 @@ public:
                          const ScenarioRow& scenario,
                          const std::vector<std::string>& other_flags);
 
-    // The model's file, written now unless it was.
-    const std::string& model_file(const ModelRow& model);
+    // The model's files in order, written now unless they were.
+    const std::vector<std::string>& model_files(const ModelRow& model);
+
+    // The one to load it by.
+    const std::string& model_file(const ModelRow& model) { return model_files(model).front(); }
 
 private:
     struct Run {
@@ -107,7 +111,7 @@ private:
     static CellResult judge(const Run& expected, const Run& actual, bool exact);
 
     InnerDevice device_;
-    std::map<std::string, std::string> models_{};
+    std::map<std::string, std::vector<std::string>> models_{};
     std::map<std::string, Run> stock_{};
 };
 

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/format.h>
+
 #include "backend/harness/grid.h"
 #include "base/result.h"
 
@@ -68,7 +70,9 @@ InnerDevice inner_device(const std::string& name) {
     return vulkan_device();
 }
 
-std::string ModelRow::name() const { return arch + "-" + quant; }
+std::string ModelRow::name() const {
+    return arch + "-" + quant + (n_split > 1 ? fmt::format("-in-{}", n_split) : "");
+}
 
 // Q8_0, Q6_K and F16 are not repacked on x86.
 const std::vector<ModelRow>& all_models() {
@@ -87,6 +91,8 @@ const std::vector<ModelRow>& all_models() {
         {"granitehybrid", "Q8_0"},  // Mamba2, experts
         {"nemotron_h", "Q8_0"},     // layers of one side alone
         {"command-r", "Q8_0"},      // attention and FFN in parallel
+        {"llama", "Q8_0", false, 5},
+        {"qwen3moe", "Q8_0", false, 3},
     };
     return rows;
 }
@@ -107,6 +113,8 @@ const std::vector<ScenarioRow>& all_scenarios() {
         ScenarioRow::plain("control-vector"),
         ScenarioRow::plain("embeddings"),
         ScenarioRow::plain("eval-callback"),
+        ScenarioRow::plain("abort"),
+        {"mtp", {"--scenario", "mtp", "--mtp"}},
         {"np4-unified", {"--scenario", "np4", "-kvu"}},
         {"seq-cp-unified", {"--scenario", "seq-cp", "-kvu"}},
         {"kv-q8_0", {"--scenario", "decode", "-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"}},
@@ -118,6 +126,7 @@ const std::vector<ScenarioRow>& all_scenarios() {
         {"ngl-2", {"--scenario", "brief", "-ngl", "2"}},
         {"nkvo", {"--scenario", "brief", "-nkvo"}},
         {"ot-cpu", {"--scenario", "brief", "-ot", "blk\\.1\\.ffn_(up|down|gate).*"}},
+        {"ot-cpu-attn", {"--scenario", "brief", "-ot", "blk\\.[0-3]\\.attn_.*"}},
         {"swa-full", {"--scenario", "decode", "--swa-full"}},
     };
     return rows;

@@ -37,6 +37,7 @@ const std::map<std::string, Field>& fields() {
         {"--no-repack", &RunOptions::no_repack},
         {"--no-op-offload", &RunOptions::no_op_offload},
         {"-nkvo", &RunOptions::no_kv_offload},
+        {"--mtp", &RunOptions::load_mtp},
         {"--quick-exit", &RunOptions::quick_exit},
     };
     return fields;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "backend/harness/lora.h"
+#include "backend/harness/mtp.h"
 #include "backend/harness/session.h"
 
 namespace pshard::backend_test {
@@ -257,6 +258,24 @@ void embeddings(const RunOptions& options, Records& records) {
     run.decoder.generate(sequence, 4);
 }
 
+// Batches of several and of one ubatch and single tokens are given up, then computed.
+void aborted(const RunOptions& options, Records& records) {
+    Single run(options, records);
+    Decoder& decoder = run.decoder;
+    Sequence sequence;
+    int n_aborted = 0;
+    int n_tried = 0;
+    decoder.prompt(sequence, 10);
+    for (const int n_questions : {0, 1, 2, 3}) {
+        for (const int n_tokens : {40, 20, 1, 1}) {
+            n_aborted += decoder.interrupted_prompt(sequence, n_tokens, n_questions) ? 1 : 0;
+            ++n_tried;
+            decoder.prompt(sequence, n_tokens);
+        }
+    }
+    fmt::print("{} of {} batches were aborted\n", n_aborted, n_tried);
+}
+
 bool note_node(ggml_tensor* node, bool ask, void* user_data) {
     if (ask) return true;
     auto& records = *static_cast<Records*>(user_data);
@@ -321,6 +340,8 @@ const std::vector<Scenario>& scenarios() {
         {"control-vector", "a control vector on all layers", control_vector},
         {"embeddings", "embeddings beside logits", embeddings},
         {"wander", "--steps random batches of four sequences", wander, 4},
+        {"mtp", "drafts of the model's own MTP layers", mtp},
+        {"abort", "batches given up while they are computed", aborted},
         {"eval-callback", "a hash of every node", eval_callback},
     };
     return all;

@@ -64,6 +64,7 @@ ModelPtr load_model(const RunOptions& options) {
     params.n_gpu_layers = devices[0] == nullptr ? 0 : options.n_gpu_layers;
     params.load_mode = llama_load_mode_from_str(options.load_mode.c_str());
     params.use_extra_bufts = !options.no_repack;
+    params.load_mtp = options.load_mtp;
     // Else a device that has host memory of its own type keeps the CPU's weights from being
     // repacked, and PSHARD0, which has none, is held against other kernels.
     params.no_host = true;
@@ -148,6 +149,22 @@ void Decoder::note_output(int index) {
 void Decoder::prompt(Sequence& sequence, int n_tokens, Outputs outputs) {
     for (int i = 1; i <= n_tokens; ++i) add(sequence, outputs == Outputs::All || i == n_tokens);
     decode();
+}
+
+bool Decoder::interrupted_prompt(const Sequence& sequence, int n_tokens, int n_questions) {
+    Sequence copy = sequence;
+    for (int i = 1; i <= n_tokens; ++i) add(copy, i == n_tokens);
+    const auto count_down = [](void* left) { return (*static_cast<int*>(left))-- <= 0; };
+    llama_set_abort_callback(context_, count_down, &n_questions);
+    const int status = llama_decode(context_, batch_);
+    llama_set_abort_callback(context_, nullptr, nullptr);
+    constexpr int kAborted = 2;
+    require(status == 0 || status == kAborted, fmt::format("llama_decode returned {}", status));
+    batch_.n_tokens = 0;
+    if (!llama_memory_seq_rm(memory(), sequence.id, sequence.position, -1)) {
+        fail("a recurrent state cannot go back", kUnsupported);
+    }
+    return status == kAborted;
 }
 
 void Decoder::prompt_beside(Sequence& sequence,
