@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "strategy/expand.h"
 
@@ -15,6 +16,18 @@ std::uint32_t largest_batch(const Inventory& seen) {
     return seen.graphs.empty() ? 0 : seen.graphs.back().n_tokens;
 }
 
+// Without those of the layers that draft: they are of a context of their own, which a plan leaves
+// room for and knows nothing else of.
+std::vector<State> main_states(const Inventory& seen) {
+    std::set<int> drafting;
+    for (const Weight& weight : seen.weights) {
+        if (weight.name.find(".nextn.") != std::string::npos) drafting.insert(weight.layer);
+    }
+    std::vector<State> states = seen.states;
+    std::erase_if(states, [&](const State& state) { return drafting.contains(state.layer); });
+    return states;
+}
+
 // Empty: the variant's plans are for this model in this context.
 std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
     const OwnVariant& own = variant.own;
@@ -22,7 +35,9 @@ std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Byte
     if (is_damaged(variant)) return "its tiers are damaged, the file was cut off: plan again";
     if (own.version.value_or(0) != kOwnVersion) return "its plans are of another form: plan again";
     if (*own.weights != weights_hash(seen.weights)) return "its plans are for another model";
-    if (*own.states != states_hash(seen.states)) {
+    const bool same_context =
+        *own.states == states_hash(seen.states) || *own.states == states_hash(main_states(seen));
+    if (!same_context) {
         return "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full)";
     }
     if (own.n_ubatch.value_or(0) < largest_batch(seen)) {

@@ -150,7 +150,7 @@ void Engine::attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>&
     }
     if (!added || !owner.planned()) return;
     drop_passes();
-    owner.release(executor_->gpu());
+    owner.release(executor_->link());
 }
 
 void Engine::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::vector<std::string> kContext = {
     "-c", "2048", "-np", "4", "-b", "128", "-ub", "32", "-fa", "on"};
@@ -141,6 +142,29 @@ TEST(Registry, OfASplitModelIsFoundBesideItsFirstFile) {
         EXPECT_THAT(ours.stop().err,
                     HasSubstr(Models::registry(model) + ": the variant of 4 MiB\n"));
     }
+}
+
+// The context that drafts with the model's own MTP layers comes after the main one's warm-up: both
+// run by the plan that left room for it.
+TEST(Registry, HoldsWithTheContextOfTheMtpLayers) {
+    PSHARD_NEEDS_PLUGIN();
+    Models models;
+    const std::string model = models.add("glm4moe-Q8_0");
+    std::vector<std::string> context = kContext;
+    context.emplace_back("--mtp");
+    models.plan(model, 20, context);
+    const auto drafting = [](ChildProgram program) {
+        program.command.insert(program.command.end(), {"--spec-type", "draft-mtp"});
+        return program;
+    };
+    Server stock(drafting(llama("llama-server", model, "none")));
+    Server ours(drafting(planned(llama("llama-server", model, "PSHARD0"), 20)));
+    EXPECT_EQ(talk_with(ours, drafted_talk), talk_with(stock, drafted_talk));
+    EXPECT_EQ(stock.stop().exit_code, 0);
+    const std::string said = ours.stop().err;
+    const std::string plan = "pshard: plan from ";
+    EXPECT_NE(said.find(plan), said.rfind(plan)) << said;  // once more, with both contexts
+    EXPECT_THAT(said, Not(HasSubstr("another context")));
 }
 
 // A server without a plan answers no request, and says why.
