@@ -201,11 +201,10 @@ Result<WrittenModel> write_files(Job job,
         if (!size) {
             return size.error();
         }
-        if (seed) {
-            const Status filled = write_random_data(header, job.tensors, share, file, *seed);
-            if (!filled) {
-                return filled.error();
-            }
+        const Status filled =
+            seed ? write_random_data(header, job.tensors, share, file, *seed) : Status(Done{});
+        if (!filled) {
+            return filled.error();
         }
         written.files.push_back(file);
         written.bytes += size.value();
