@@ -14,7 +14,7 @@ enum class Strategy {
     GpuOnlyAttnPinFfnStream,     // 1: all attention pinned, FFNs of unpinned layers streamed
     DynamicFfnCpuAttnStream,     // 2: unpinned layers: attention streamed, FFN on the CPU
     StaticAttnPrio,              // 3: nothing moves: attention first, then whole layers
-    StaticFitParams,             // 4: what llama.cpp's --fit would do, with its op-offload
+    StaticFitParams,             // 4: what llama.cpp's --fit would place
 };
 
 inline constexpr std::array kAllStrategies = {Strategy::GpuOnlyLayerPinLayerStream,

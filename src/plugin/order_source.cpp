@@ -99,12 +99,6 @@ Result<Orders> packed_orders(const Inventory& seen,
     return orders;
 }
 
-// Stock's op-offload is stock's: here a weight that stays in host memory is the CPU's.
-StageOptions obeyed(StageOptions options) {
-    options.offload = OpOffload::Never;
-    return options;
-}
-
 // `profile`: nullptr: by memory alone.
 std::vector<TierChoice> searched(const Inventory& seen,
                                  const MachineProfile* profile,
@@ -119,7 +113,7 @@ std::vector<TierChoice> searched(const Inventory& seen,
         const Candidate* winner = tier.winner();
         const Graph* graph = graph_of_tier(seen, tier.n_tokens);
         if (winner == nullptr || graph == nullptr) continue;
-        choices.push_back({tier.n_tokens, winner->choice, obeyed(winner->options), graph});
+        choices.push_back({tier.n_tokens, winner->choice, winner->options, graph});
         if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
     }
     return choices;

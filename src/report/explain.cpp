@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -76,6 +78,24 @@ std::string rivals_text(const TierPlan& tier, const Candidate& plan) {
     return text;
 }
 
+std::string against(const Prediction& stock, const Prediction& plan) {
+    const double percent = 100 * (stock.tokens_per_second / plan.tokens_per_second - 1);
+    return fmt::format("{:.1f} % {}", std::abs(percent), percent < 0 ? "slower" : "faster");
+}
+
+// No rival: PSHARD0 does no op-offload.
+std::string stock_text(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
+    const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
+    const std::optional<Candidate> stock = stock_fit(problem_of(report), graph);
+    if (!stock || !stock->prediction || !plan.prediction) return "";
+    return fmt::format(
+        "- without PSHARD0, llama.cpp's own fit with its op-offload: {} t/s, {}; {} "
+        "MiB\n",
+        rate_text(stock->prediction),
+        against(*stock->prediction, *plan.prediction),
+        mib_text(stock->memory.device.total()));
+}
+
 std::string memory_text(const MemoryUse& memory, Bytes budget) {
     const DeviceUse& device = memory.device;
     const HostUse& host = memory.host;
@@ -119,7 +139,8 @@ std::string tier_text(const PlanReport& report, const TierPlan& tier) {
         return text + "\n";
     }
     return plan_title(tier, *plan) + why_it_won(tier, *plan) + rivals_text(tier, *plan) +
-           memory_text(plan->memory, report.plan.budget) + lanes_text(report, tier, *plan) + "\n";
+           stock_text(report, tier, *plan) + memory_text(plan->memory, report.plan.budget) +
+           lanes_text(report, tier, *plan) + "\n";
 }
 
 // Milliseconds where the link is known, else MiB.

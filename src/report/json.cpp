@@ -1,5 +1,7 @@
 // The machine-readable form. Its fields and their meaning are a promise: they are told in
 // docs/cli/llama-pshard-plan-params.md, and kVersion is raised when one changes.
+#include <optional>
+
 #include <nlohmann/json.hpp>
 
 #include "report/report.h"
@@ -65,14 +67,21 @@ Json rivals_of(const TierPlan& tier) {
     return rivals;
 }
 
-Json json_of(const TierPlan& tier) {
+Json stock_fit_json(const PlanReport& report, std::uint32_t n_tokens) {
+    const Graph& graph = *graph_of_tier(report.inventory, n_tokens);
+    const std::optional<Candidate> fit = stock_fit(problem_of(report), graph);
+    return fit ? json_of(*fit) : Json(nullptr);
+}
+
+Json json_of(const PlanReport& report, const TierPlan& tier) {
     const Candidate* plan = tier.winner();
     return {{"tokens", tier.n_tokens},
             {"viable", plan != nullptr},
             {"plan", plan != nullptr ? json_of(*plan) : Json(nullptr)},
             {"empty_cache", json_of(tier.empty)},
             {"full_cache", json_of(tier.full)},
-            {"rivals", rivals_of(tier)}};
+            {"rivals", rivals_of(tier)},
+            {"stock_fit", stock_fit_json(report, tier.n_tokens)}};
 }
 
 Json stock_json(const PlanReport& report) {
@@ -129,7 +138,7 @@ Json or_null(const std::optional<T>& value) {
 
 Json json_of(const PlanReport& report) {
     Json tiers = Json::array();
-    for (const TierPlan& tier : report.plan.tiers) tiers.push_back(json_of(tier));
+    for (const TierPlan& tier : report.plan.tiers) tiers.push_back(json_of(report, tier));
     Json switches = Json::array();
     for (const auto& row : report.plan.switches) {
         Json bytes = Json::array();

@@ -31,10 +31,8 @@ std::vector<StockRate> stock_rates(const PlanReport& report) {
     std::vector<StockRate> rates;
     for (const Graph& graph : report.inventory.graphs) {
         Evaluator evaluator(problem, graph);
-        StockRate rate{graph.n_tokens,
-                       evaluator.evaluate(everything, options_of(everything, false)),
-                       std::nullopt,
-                       std::nullopt};
+        StockRate rate{
+            graph.n_tokens, evaluator.evaluate(everything, kAsStock), std::nullopt, std::nullopt};
         if (rate.resident.verdict != Verdict::Viable) continue;
         rate.empty = evaluator.predict_at(rate.resident, 0);
         rate.full = evaluator.predict_at(rate.resident, full_depth(report.inventory, graph));

@@ -80,11 +80,6 @@ void judge(Candidate& candidate, Bytes budget, const HostLimits& host, const Sta
 
 }  // namespace
 
-StageOptions options_of(const PlanChoice& choice, bool slice_experts) {
-    const bool stock = choice.strategy == Strategy::StaticFitParams;
-    return {stock ? OpOffload::Stock : OpOffload::Never, slice_experts};
-}
-
 std::uint32_t full_depth(const Inventory& inventory, const Graph& graph) {
     const std::uint32_t n_seqs = std::max(graph.n_seqs, 1U);
     const bool unified = inventory.context.kv_unified;

@@ -89,7 +89,11 @@ private:
     std::map<std::array<int, 9>, ScratchPeaks> scratch_;  // by kind of choice
 };
 
-// What stock llama.cpp does with a choice: its op-offload where the choice is stock's own.
-StageOptions options_of(const PlanChoice& choice, bool slice_experts);
+// Who runs a placement decides what becomes of large batches over weights in host memory (trap 29).
+// As PSHARD0 runs it, whatever the strategy: the CPU computes them. All plans are for PSHARD0.
+constexpr StageOptions as_planned(bool slice_experts) { return {OpOffload::Never, slice_experts}; }
+
+// As stock llama.cpp runs it: they are uploaded. What plans are held against.
+inline constexpr StageOptions kAsStock{OpOffload::Stock, false};
 
 }  // namespace pshard

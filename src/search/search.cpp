@@ -80,7 +80,7 @@ private:
         if (candidates.empty()) {
             PlanChoice least;
             least.strategy = strategy;
-            candidates.push_back(evaluator_.evaluate(least, options_of(least, slice)));
+            candidates.push_back(evaluator_.evaluate(least, as_planned(slice)));
         }
         confirm_best(candidates);
         for (Candidate& candidate : candidates) keep(std::move(candidate), refused);
@@ -98,14 +98,14 @@ private:
 
     std::vector<Candidate> candidates_of(Strategy strategy, bool slice) {
         const Sizing sizing{
-            [&](const PlanChoice& c) { return evaluator_.device_bytes(c, options_of(c, slice)); },
+            [&](const PlanChoice& c) { return evaluator_.device_bytes(c, as_planned(slice)); },
             problem_.budget};
         const std::vector<PlanChoice> choices = strategy == Strategy::StaticFitParams
                                                     ? propose_stock_fit(problem_.inventory, sizing)
                                                     : propose(strategy, problem_.inventory, sizing);
         std::vector<Candidate> candidates;
         for (const PlanChoice& choice : choices) {
-            candidates.push_back(evaluator_.estimate(choice, options_of(choice, slice)));
+            candidates.push_back(evaluator_.estimate(choice, as_planned(slice)));
         }
         return candidates;
     }
@@ -182,12 +182,25 @@ Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
 }
 
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
-    const StageOptions options{OpOffload::Stock, false};
     const Placement placement = expand(inventory, everything_resident(inventory));
-    const StageCut cut = cut_stages(inventory, graph, placement, options);
+    const StageCut cut = cut_stages(inventory, graph, placement, kAsStock);
     const ScratchLayout scratch =
-        layout_scratch(inventory, graph, placement, cut, OpOffload::Stock);
+        layout_scratch(inventory, graph, placement, cut, kAsStock.offload);
     return memory_use(inventory, placement, cut, scratch).device;
+}
+
+std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
+    Evaluator evaluator(problem, graph);
+    const Sizing sizing{[&](const PlanChoice& c) { return evaluator.device_bytes(c, kAsStock); },
+                        problem.budget};
+    while (true) {
+        const std::vector<PlanChoice> choices = propose_stock_fit(problem.inventory, sizing);
+        if (choices.empty()) return std::nullopt;
+        Candidate fit = evaluator.evaluate(choices.front(), kAsStock);
+        if (fit.verdict == Verdict::Viable) return fit;
+        // Its scratch was more than its kind's until now: the next is proposed by what is known.
+        if (fit.verdict != Verdict::OverBudget) return std::nullopt;
+    }
 }
 
 TierPlan plan_tier(const Problem& problem, const Graph& graph) {

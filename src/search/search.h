@@ -14,7 +14,8 @@ namespace pshard {
 
 struct TierPlan {
     std::uint32_t n_tokens = 0;
-    // Viable candidates, best first; the first is the plan. Empty: no strategy fits.
+    // Viable candidates, best first; the first is the plan. Empty: no strategy fits. All are sized
+    // and priced as PSHARD0 runs them, stock's own placement (STATIC_FITPARAMS) too.
     std::vector<Candidate> viable;
     // The best of each strategy that has nothing viable, with the reason.
     std::vector<Candidate> refused;
@@ -46,6 +47,10 @@ VariantPlan plan_variant(const Problem& problem);
 // Stock llama.cpp's device use with the whole model resident, in the graph of one tier.
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph);
 Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
+
+// What llama.cpp's own --fit would place, sized and priced as stock runs it, with its op-offload.
+// nullopt: it does not fit.
+std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph);
 
 // All strategies of one tier.
 TierPlan plan_tier(const Problem& problem, const Graph& graph);

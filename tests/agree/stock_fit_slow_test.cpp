@@ -78,8 +78,7 @@ protected:
         const Problem problem{inventory_, nullptr, budget, 0, {}, {}};
         Evaluator evaluator(problem, inventory_.graphs.front());
         const Sizing sizing{
-            [&](const PlanChoice& c) { return evaluator.device_bytes(c, options_of(c, false)); },
-            budget};
+            [&](const PlanChoice& c) { return evaluator.device_bytes(c, kAsStock); }, budget};
         const std::vector<PlanChoice> choices = propose_stock_fit(inventory_, sizing);
         if (choices.empty()) return {};
         const PlanChoice& choice = choices.front();

@@ -107,6 +107,26 @@ TEST_F(Reports, ExplainTellsWhyEachRivalLost) {
     }
 }
 
+// Stock is no plan of PSHARD0's: what it reaches stands beside the rivals, op-offload and all.
+TEST_F(Reports, StockStandsBesideTheRivals) {
+    report_.inventory =
+        toy_model({.n_layers = 4, .n_embd = 64, .n_ff = 128, .n_cells = 32, .tiers = {32}});
+    report_.budget.total =
+        all_resident_bytes(report_.inventory, report_.inventory.graphs[0]) * 3 / 4;
+    search();
+    const std::optional<Candidate> stock =
+        stock_fit(problem_of(report_), report_.inventory.graphs[0]);
+    ASSERT_TRUE(stock && stock->prediction);
+    EXPECT_THAT(explain(report_),
+                HasSubstr("llama.cpp's own fit with its op-offload: " +
+                          rate_text(stock->prediction) + " t/s, "));
+    const json tier = json::parse(to_json({report_}))["plans"][0]["tiers"][0];
+    EXPECT_EQ(tier["stock_fit"]["prediction"]["pass_seconds"], stock->prediction->pass_seconds);
+    for (const json& rival : tier["rivals"]) {
+        EXPECT_NE(rival["prediction"]["pass_seconds"], stock->prediction->pass_seconds);
+    }
+}
+
 TEST_F(Reports, ExplainWithoutProfileRanksByMemory) {
     report_.profile = nullptr;
     search();

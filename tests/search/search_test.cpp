@@ -59,7 +59,7 @@ double best_of_all(const Problem& problem, const Graph& graph) {
     double best = 0;
     for (const PlanChoice& choice : every_choice(problem.inventory.n_layers)) {
         for (const bool slice : {false, true}) {
-            const Candidate candidate = evaluator.evaluate(choice, options_of(choice, slice));
+            const Candidate candidate = evaluator.evaluate(choice, as_planned(slice));
             if (candidate.verdict != Verdict::Viable) continue;
             best = std::max(best, candidate.prediction->tokens_per_second);
         }
@@ -238,11 +238,30 @@ TEST(Search, StockFitIsAlwaysAmongTheCandidates) {
     const TierPlan plan = plan_tier(problem_of(inventory, bytes_of_everything(inventory) / 2),
                                     inventory.graphs.back());
     EXPECT_TRUE(std::any_of(plan.viable.begin(), plan.viable.end(), [](const Candidate& c) {
-        return c.choice.strategy == Strategy::StaticFitParams &&
-               c.options.offload == OpOffload::Stock;
+        return c.choice.strategy == Strategy::StaticFitParams;
     }));
     ASSERT_NE(plan.published(), nullptr);
     EXPECT_NE(plan.published()->choice.strategy, Strategy::StaticFitParams);
+}
+
+// From 32 rows on stock uploads what is the CPU's in PSHARD0: its scratch holds it, and its time
+// is another.
+TEST(Search, PricesStockWithItsOpOffloadAndPlansWithout) {
+    const Inventory inventory =
+        toy_model({.n_layers = 4, .n_embd = 64, .n_ff = 128, .n_cells = 32, .tiers = {1, 32}});
+    const Problem problem = problem_of(inventory, bytes_of_everything(inventory) * 3 / 4);
+    for (const Graph& graph : inventory.graphs) {
+        const std::optional<Candidate> stock = stock_fit(problem, graph);
+        ASSERT_TRUE(stock.has_value());
+        Evaluator evaluator(problem, graph);
+        const Candidate ours = evaluator.evaluate(stock->choice, as_planned(false));
+        const bool offloads = graph.n_tokens >= 32;
+        EXPECT_EQ(stock->prediction->pass_seconds != ours.prediction->pass_seconds, offloads);
+        EXPECT_EQ(stock->memory.device.scratch > ours.memory.device.scratch, offloads);
+        for (const Candidate& candidate : plan_tier(problem, graph).viable) {
+            EXPECT_EQ(candidate.options.offload, OpOffload::Never);
+        }
+    }
 }
 
 }  // namespace

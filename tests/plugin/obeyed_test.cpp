@@ -1,0 +1,80 @@
+// From the planner's prediction over the registry to what PSHARD0 does: they must be the same.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "plan/plan_hash.h"
+#include "plugin/order_source.h"
+#include "plugin/registry_source.h"
+#include "registry/registry_text.h"
+#include "report/registry_form.h"
+#include "sim/simulator.h"
+#include "support/toy_report.h"
+
+namespace pshard {
+namespace {
+
+// A batch of 32 is one that stock would offload.
+class Obeyed : public test::ToyReport {
+protected:
+    Obeyed() {
+        report_.inventory =
+            toy_model({.n_layers = 4, .n_embd = 64, .n_ff = 128, .n_cells = 32, .tiers = {1, 32}});
+        report_.inventory.context.n_ubatch = 32;  // the tiers end there
+        report_.budget.total = everything() * 9 / 10;
+    }
+
+    Bytes everything() const {
+        return all_resident_bytes(report_.inventory, report_.inventory.graphs.back());
+    }
+
+    // What the planner writes and the backend reads.
+    Orders orders() const {
+        RegistrySection section;
+        section.variants = {to_registry_variant(report_)};
+        const Result<RegistryReading> reading =
+            read_registry(to_text(Registry{{section}}), "registry");
+        EXPECT_TRUE(reading.ok());
+        const RegistryMatch match =
+            match_registry(reading.value().registry, report_.inventory, kMiB);
+        const Result<Orders> orders = orders_of(report_.inventory, match.choices, match.budget);
+        EXPECT_TRUE(orders.ok());
+        return orders.value();
+    }
+
+    // As src/runtime goes about a graph: no weight is offloaded, whatever the orders say.
+    Seconds seconds_of(const Graph& graph, const TierOrder& order, const TierArena& arena) const {
+        const Inventory& seen = report_.inventory;
+        const StageCut cut = cut_stages(seen, graph, order.placement, order.options);
+        const ScratchLayout scratch =
+            layout_scratch(seen, graph, order.placement, cut, OpOffload::Never);
+        EXPECT_LE(scratch.gpu.peak, arena.scratch);
+        const Result<Schedule> schedule = make_schedule(cut);
+        EXPECT_TRUE(schedule.ok());
+        const GraphCost cost = price_graph(graph, seen, profile_, report_.depth_tokens);
+        const LinkRates link = *link_rates(profile_);
+        const PassCosts costs = price_pass(seen, graph, order.placement, cut, {cost, link});
+        return simulate(schedule.value(), costs).value().pass_seconds;
+    }
+};
+
+TEST_F(Obeyed, PredictionIsOfTheScheduleThatIsRun) {
+    report_.depth_tokens = 0;
+    for (const Strategy strategy : kAllStrategies) {
+        report_.forced = strategy;
+        search();
+        const Orders orders = this->orders();
+        ASSERT_EQ(orders.tiers.size(), 2U);
+        for (std::size_t i = 0; i < orders.tiers.size(); ++i) {
+            const Candidate& plan = *report_.plan.tiers[i].winner();
+            EXPECT_EQ(plan.choice.strategy, strategy);
+            EXPECT_DOUBLE_EQ(
+                seconds_of(report_.inventory.graphs[i], orders.tiers[i], orders.arena.tiers[i]),
+                plan.prediction->pass_seconds)
+                << strategy_name(strategy) << ", " << orders.tiers[i].n_tokens << " tokens";
+        }
+    }
+}
+
+}  // namespace
+}  // namespace pshard
