@@ -1,9 +1,12 @@
 #include "plan/plan_hash.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include "plan/schedule.h"
 
 namespace pshard {
 namespace {
@@ -21,42 +24,119 @@ void add(std::string& text, const Step& step) {
     if (const Wait* wait = std::get_if<Wait>(&step.what)) add(text, wait->step, wait->of_last_pass);
 }
 
+Placement all_on_the_device(const Inventory& inventory) {
+    Placement placement;
+    for (const Weight& weight : inventory.weights) {
+        placement.weights.push_back(weight.side == Side::Input ? Lane::Cpu : Lane::Gpu);
+    }
+    placement.states.resize(inventory.states.size(), Lane::Gpu);
+    return placement;
+}
+
+// Index of the first node of the part; -1: there is none.
+int part_begin(const Graph& graph, const std::vector<Device>& devices) {
+    int begin = -1;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        if (graph.nodes[i].is_view) continue;
+        const bool on_device = devices[i] == Device::Gpu;
+        if (begin >= 0 && !on_device) return -1;
+        if (begin < 0 && on_device) begin = static_cast<int>(i);
+    }
+    return begin;
+}
+
+// Nodes of one part of a graph, their Refs led to where they stand there.
+class Part {
+public:
+    Part(const Graph& whole, int begin)
+        : whole_(whole), begin_(begin), crossing_(static_cast<std::size_t>(begin), -1) {
+        part_.n_tokens = whole.n_tokens;
+        part_.n_seqs = whole.n_seqs;
+        part_.n_outputs = whole.n_outputs;
+        part_.inputs = whole.inputs;
+    }
+
+    Graph take() {
+        for (auto i = static_cast<std::size_t>(begin_); i < whole_.nodes.size(); ++i) {
+            Node node = whole_.nodes[i];
+            for (Ref& source : node.sources) source = moved(source);
+            if (node.has_storage) node.storage = moved(node.storage);
+            part_.nodes.push_back(std::move(node));
+        }
+        return std::move(part_);
+    }
+
+private:
+    Ref moved(const Ref& ref) {
+        if (ref.kind != Ref::Kind::Node) return ref;
+        if (ref.index >= begin_) return {Ref::Kind::Node, ref.index - begin_};
+        int& input = crossing_[static_cast<std::size_t>(ref.index)];
+        if (input < 0) input = add_input(whole_.nodes[static_cast<std::size_t>(ref.index)]);
+        return {Ref::Kind::Input, input};
+    }
+
+    int add_input(const Node& node) {
+        part_.inputs.push_back({node.name, node.type, node.shape, node.bytes, node.alloc_bytes});
+        return static_cast<int>(part_.inputs.size()) - 1;
+    }
+
+    const Graph& whole_;
+    int begin_;
+    std::vector<int> crossing_;  // inputs that earlier nodes have become
+    Graph part_;
+};
+
+const std::string& name_of(const Inventory& inventory, const Ref& ref) {
+    const auto index = static_cast<std::size_t>(ref.index);
+    return ref.kind == Ref::Kind::Weight ? inventory.weights[index].name
+                                         : inventory.states[index].name;
+}
+
+void add(std::string& text, const Inventory& inventory, const Ref& ref) {
+    add(text, static_cast<int>(ref.kind));
+    if (ref.kind == Ref::Kind::Node) add(text, ref.index);
+    if (ref.kind == Ref::Kind::Weight || ref.kind == Ref::Kind::State) {
+        add(text, name_of(inventory, ref));
+    }
+}
+
 }  // namespace
 
-Hash64 graph_hash(const Graph& graph) {
+std::optional<Graph> device_part(const Inventory& inventory, const Graph& graph) {
+    const std::vector<Device> devices =
+        assign_nodes(inventory, graph, all_on_the_device(inventory), OpOffload::Never);
+    const int begin = part_begin(graph, devices);
+    if (begin < 0) return std::nullopt;
+    return Part(graph, begin).take();
+}
+
+Hash64 ops_hash(const Inventory& inventory, const Graph& part) {
     std::string text;
-    add(text, graph.n_tokens, graph.n_seqs, graph.n_outputs);
-    for (const Input& input : graph.inputs) {
-        text += fmt::format("i {} {} ", input.type, fmt::join(input.shape, " "));
-    }
-    for (const Node& node : graph.nodes) {
-        text += fmt::format("n {} {} {} ", node.op, node.type, fmt::join(node.shape, " "));
-        for (const Ref& source : node.sources) {
-            add(text, static_cast<int>(source.kind), source.index);
-        }
+    for (const Node& node : part.nodes) {
+        add(text, node.op, node.type, node.shape[3], node.sources.size());
+        for (const Ref& source : node.sources) add(text, inventory, source);
     }
     return text_hash(text);
 }
 
-Hash64 schedule_hash(const TierArena& arena, const StageCut& cut, const Schedule& schedule) {
-    std::string text =
-        fmt::format("{} {} ", fmt::join(arena.weights, " "), fmt::join(arena.states, " "));
-    add(text,
-        arena.slots_begin,
-        arena.slots.pair,
-        arena.slots.experts,
-        arena.scratch_begin,
-        arena.scratch,
-        arena.end);
+std::optional<Hash64> steps_hash(const Inventory& inventory,
+                                 const Graph& part,
+                                 const Placement& placement,
+                                 const StageOptions& options) {
+    const StageCut cut = cut_stages(inventory, part, placement, options);
+    const Result<Schedule> schedule = make_schedule(cut);
+    if (!schedule) return std::nullopt;
+    std::string text;
     for (const StreamGroup& group : cut.groups) {
-        text +=
-            fmt::format("g {} {} ", fmt::join(group.weights, " "), fmt::join(group.states, " "));
         add(text, static_cast<int>(group.slot), group.on_demand);
+        add(text, group.weights.size(), group.states.size());
+        for (const int w : group.weights) add(text, inventory, Ref{Ref::Kind::Weight, w});
+        for (const int s : group.states) add(text, inventory, Ref{Ref::Kind::State, s});
     }
     for (const Stage& stage : cut.stages) {
         add(text, static_cast<int>(stage.device), stage.node_begin, stage.node_end, stage.group);
     }
-    for (const Step& step : schedule.steps) add(text, step);
+    for (const Step& step : schedule.value().steps) add(text, step);
     return text_hash(text);
 }
 

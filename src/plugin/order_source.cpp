@@ -177,6 +177,9 @@ private:
         if (!match) return match.error();
         if (!match.value().choices.empty()) {
             log_(fmt::format("plan from {}", match.value().text));
+            for (const std::string& warning : match.value().warnings) {
+                log_("warning: " + warning);
+            }
             return Chosen{match.value().choices, match.value().budget, true};
         }
         if (!settings_.plan_here) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "plan/plan_hash.h"
 #include "strategy/expand.h"
 
 namespace pshard {
@@ -61,6 +62,12 @@ const Graph* sizing_graph(const Inventory& seen, std::uint32_t n_tokens) {
     return seen.graphs.empty() ? nullptr : &seen.graphs.back();
 }
 
+const OwnTier& own_of(const RegistryVariant& variant, std::uint32_t n_tokens) {
+    const auto tier = std::ranges::find(variant.tiers, n_tokens, &RegistryTier::bs);
+    PSHARD_CHECK(tier != variant.tiers.end());
+    return tier->own;
+}
+
 // Of the plan that is taken, with an empty cache where the file tells.
 double rate_of(const RegistryTier& tier) { return tier.own.tps_empty.value_or(chosen_tps(tier)); }
 
@@ -80,6 +87,70 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
         choices.push_back(choice);
     }
     return choices;
+}
+
+// Of a graph that llama.cpp has reserved: rows that the head is applied to; 0: it has no head.
+std::uint32_t rows_of_logits(const Inventory& seen, const Graph& graph) {
+    for (const Node& node : graph.nodes) {
+        for (const Ref& source : node.sources) {
+            if (source.kind != Ref::Kind::Weight || node.op != "MUL_MAT") continue;
+            const Weight& weight = seen.weights[static_cast<std::size_t>(source.index)];
+            if (weight.name == "output.weight") return static_cast<std::uint32_t>(node.shape[1]);
+        }
+    }
+    return 0;
+}
+
+// A program that sets no cap reserves a row for every token, whatever it asks for later.
+std::string other_rows(const OwnVariant& own, const Inventory& seen, const Graph& graph) {
+    const std::uint32_t rows = rows_of_logits(seen, graph);
+    const bool capped = rows < graph.n_tokens;
+    if (!own.output_rows || !capped || rows <= *own.output_rows) return "";
+    return fmt::format(
+        "the plan keeps {} row{} of logits and this run up to {}: batches that ask "
+        "for more than fit may be computed on the CPU; plan with --n-outputs {}",
+        *own.output_rows,
+        *own.output_rows == 1 ? "" : "s",
+        rows,
+        rows);
+}
+
+std::string other_graph(const OwnTier& own, const Inventory& seen, const TierChoice& choice) {
+    const std::optional<Graph> part = device_part(seen, *choice.graph);
+    if (!part) return "";
+    if (own.ops && *own.ops != ops_hash(seen, *part)) {
+        return fmt::format(
+            "the graph of {} tokens is not the one that was planned (another -fa or "
+            "-np, --lora, --control-vector, --embedding, backend sampling): answers "
+            "are right, speed and memory may not be as predicted",
+            choice.n_tokens);
+    }
+    const Placement placement = expand(seen, choice.choice);
+    if (own.steps && own.steps != steps_hash(seen, *part, placement, choice.options)) {
+        return fmt::format(
+            "the steps for {} tokens are not those that were planned: answers are "
+            "right, speed and memory may not be as predicted; plan again with the "
+            "llama-pshard-plan-params of this libggml-pshard.so",
+            choice.n_tokens);
+    }
+    return "";
+}
+
+// By the graph of the largest batch: llama.cpp has reserved it, all others may have come as they
+// are computed, of fewer sequences or in pieces.
+std::vector<std::string> differences(const RegistryVariant& variant,
+                                     const Inventory& seen,
+                                     const std::vector<TierChoice>& choices) {
+    std::vector<std::string> found;
+    if (seen.graphs.empty()) return found;
+    const Graph& largest = seen.graphs.back();
+    found.push_back(other_rows(variant.own, seen, largest));
+    for (const TierChoice& choice : choices) {
+        if (choice.n_tokens != largest.n_tokens) continue;
+        found.push_back(other_graph(own_of(variant, choice.n_tokens), seen, choice));
+    }
+    std::erase(found, "");
+    return found;
 }
 
 std::vector<const RegistryVariant*> variants_of(const Registry& registry) {
@@ -143,6 +214,7 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
         return match;
     }
     match.choices = choices_of(*best, seen);
+    match.warnings = differences(*best, seen, match.choices);
     return match;
 }
 

@@ -3,6 +3,9 @@
 // The published fingerprint has inputs that a device never sees (-c, -t, the file's size). So a
 // variant is taken if its own lines name these weights and these states, and a ubatch that holds
 // what llama.cpp reserved; of several, the largest budget that the device's budget holds.
+//
+// What is seen and cannot make a token wrong is no reason to refuse: the runtime cuts the graphs
+// that arrive. Where it differs from what was planned, a warning says what that may cost.
 #pragma once
 
 #include <string>
@@ -14,9 +17,10 @@
 namespace pshard {
 
 struct RegistryMatch {
-    std::vector<TierChoice> choices;  // empty: none matches
-    std::string text;                 // which plan, or why none
-    Bytes budget = 0;                 // of the plan that was taken
+    std::vector<TierChoice> choices;      // empty: none matches
+    std::string text;                     // which plan, or why none
+    Bytes budget = 0;                     // of the plan that was taken
+    std::vector<std::string> warnings{};  // what the run differs in, one sentence each
 };
 
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);

@@ -60,8 +60,8 @@ struct OwnTier {
     std::optional<double> tps;            // of `plan`; without `plan` the published line has it
     std::optional<double> tps_empty;      // of the chosen plan, KV cache empty
     std::optional<double> tps_full;       // of the chosen plan, KV cache of n_ctx tokens
-    std::optional<Hash64> graph;          // of the compute graph that was planned
-    std::optional<Hash64> schedule;       // of arena layout and schedule
+    std::optional<Hash64> ops;            // of the graph that was planned (plan/plan_hash.h)
+    std::optional<Hash64> steps;          // of what the plan makes of it
     std::optional<Bytes> arena;           // the one allocation, and its parts:
     std::optional<Bytes> pinned;          //   weights that stay
     std::optional<Bytes> states_bytes;    //   KV cache and recurrent state that stay

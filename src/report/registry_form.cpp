@@ -4,7 +4,6 @@
 
 #include "machine/profile_text.h"
 #include "plan/plan_hash.h"
-#include "search/evaluator.h"
 #include "strategy/expand.h"
 
 namespace pshard {
@@ -48,7 +47,7 @@ void set_published(const Inventory& inventory, const Candidate& plan, RegistryTi
 
 class Form {
 public:
-    explicit Form(const PlanReport& report) : report_(report), problem_(problem_of(report)) {}
+    explicit Form(const PlanReport& report) : report_(report) {}
 
     RegistryTier tier(std::size_t index) const {
         const TierPlan& plan = report_.plan.tiers[index];
@@ -58,7 +57,7 @@ public:
         const Candidate* published = plan.published();
         if (published != nullptr) set_published(report_.inventory, *published, tier);
         if (plan.winner() == nullptr) return tier;
-        tier.own = own(plan, *report_.plan.arena_index(index));
+        tier.own = own(plan);
         if (plan.winner() != published) {
             tier.own.plan = plan.winner()->choice;
             tier.own.tps = rate_of(plan.winner()->prediction);
@@ -67,14 +66,15 @@ public:
     }
 
 private:
-    OwnTier own(const TierPlan& plan, std::size_t arena_index) const {
+    OwnTier own(const TierPlan& plan) const {
         const Candidate& winner = *plan.winner();
         const DeviceUse& use = winner.memory.device;
         OwnTier own;
         own.depth = report_.depth_tokens;
         own.tps_empty = rate_of(plan.empty);
         own.tps_full = rate_of(plan.full);
-        add_hashes(winner, plan.n_tokens, report_.plan.arena.tiers[arena_index], own);
+        add_hashes(winner, plan.n_tokens, own);
+        if (winner.options.slice_experts) own.slice_experts = true;
         own.arena = report_.plan.arena.budget;
         own.pinned = use.weights;
         own.states_bytes = use.states;
@@ -85,15 +85,15 @@ private:
         return own;
     }
 
-    void add_hashes(const Candidate& winner,
-                    std::uint32_t n_tokens,
-                    const TierArena& arena,
-                    OwnTier& own) const {
-        const Graph& graph = *graph_of_tier(report_.inventory, n_tokens);
-        const TierDetail detail = Evaluator(problem_, graph).detail(winner);
-        own.graph = graph_hash(graph);
-        own.schedule = schedule_hash(arena, detail.cut, detail.schedule);
-        if (winner.options.slice_experts) own.slice_experts = true;
+    // Recurrent models are left out: the graph that llama.cpp reserves for a run of qwen3next on a
+    // device is another one than that of the capture.
+    void add_hashes(const Candidate& winner, std::uint32_t n_tokens, OwnTier& own) const {
+        const Inventory& inventory = report_.inventory;
+        const std::optional<Graph> part =
+            device_part(inventory, *graph_of_tier(inventory, n_tokens));
+        if (!part || inventory.has_recurrent) return;
+        own.ops = ops_hash(inventory, *part);
+        own.steps = steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
     }
 
     std::optional<Bytes> outside() const {
@@ -103,7 +103,6 @@ private:
     }
 
     const PlanReport& report_;
-    Problem problem_;
 };
 
 }  // namespace

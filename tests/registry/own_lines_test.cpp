@@ -44,17 +44,17 @@ TEST(OwnLines, AreNotWrittenWithoutContent) {
 TEST(OwnLines, KeepWhatTheyCannotRead) {
     OwnTier own;
     const auto warnings =
-        read_own(" depth=x later=1 depth=5 depth=6 graph=0xFF alone =v tps=-1", {"f", 7, 11}, own);
+        read_own(" depth=x later=1 depth=5 depth=6 ops=0xFF alone =v tps=-1", {"f", 7, 11}, own);
     EXPECT_EQ(test::warnings_text(warnings),
               "f:7:12: 'depth=x': expected a whole number\n"
               "f:7:36: 'depth=6': expected depth only once\n"
-              "f:7:44: 'graph=0xFF': expected 0x and 16 lowercase hex digits\n"
-              "f:7:55: 'alone': expected KEY=VALUE\n"
-              "f:7:61: '=v': expected KEY=VALUE\n"
-              "f:7:64: 'tps=-1': expected a number, not negative\n");
+              "f:7:44: 'ops=0xFF': expected 0x and 16 lowercase hex digits\n"
+              "f:7:53: 'alone': expected KEY=VALUE\n"
+              "f:7:59: '=v': expected KEY=VALUE\n"
+              "f:7:62: 'tps=-1': expected a number, not negative\n");
     EXPECT_EQ(own.depth, 5U);
     EXPECT_EQ(own_text(own),
-              "# pshard tier depth=5 depth=x depth=6 graph=0xFF alone =v tps=-1 later=1\n");
+              "# pshard tier depth=5 depth=x depth=6 ops=0xFF alone =v tps=-1 later=1\n");
 }
 
 TEST(OwnLines, SayAPlanInOneValue) {

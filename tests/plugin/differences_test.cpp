@@ -1,0 +1,81 @@
+// What a backend says of a run that is not the one that was planned.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plan/plan_hash.h"
+#include "plugin/registry_source.h"
+#include "report/registry_form.h"
+#include "support/toy_report.h"
+
+namespace pshard {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Differences : public test::ToyReport {
+protected:
+    Differences() {
+        report_.inventory.context.n_ubatch = 4;
+        search();
+        variant_ = to_registry_variant(report_);
+        for (Graph& graph : report_.inventory.graphs) {
+            graph = device_part(report_.inventory, graph).value();
+        }
+    }
+
+    Graph& reserved() { return report_.inventory.graphs.back(); }
+
+    std::vector<std::string> warnings() const {
+        RegistrySection section;
+        section.variants = {variant_};
+        const RegistryMatch match = match_registry(Registry{{section}}, report_.inventory, kMiB);
+        EXPECT_EQ(match.choices.size(), 2U) << match.text;
+        return match.warnings;
+    }
+
+    RegistryVariant variant_;
+};
+
+TEST_F(Differences, AreNoneInTheRunThatWasPlanned) {
+    EXPECT_TRUE(variant_.tiers[0].own.ops && variant_.tiers[1].own.steps);
+    EXPECT_THAT(warnings(), IsEmpty());
+}
+
+TEST_F(Differences, NameAnotherGraph) {
+    reserved().nodes[6].op = "SOFT_MAX";
+    EXPECT_THAT(warnings(),
+                ElementsAre(HasSubstr("the graph of 4 tokens is not the one that was planned")));
+}
+
+// Graphs of fewer tokens may be of fewer sequences than planned, or pieces.
+TEST_F(Differences, AreLookedForInTheLargestGraphAlone) {
+    report_.inventory.graphs[0].nodes[6].op = "SOFT_MAX";
+    EXPECT_THAT(warnings(), IsEmpty());
+}
+
+TEST_F(Differences, NameOtherSteps) {
+    variant_.tiers[1].own.steps = Hash64{1};
+    EXPECT_THAT(warnings(),
+                ElementsAre(HasSubstr("the steps for 4 tokens are not those that were planned")));
+}
+
+TEST_F(Differences, AreNotSoughtInFilesWithoutHashes) {
+    for (RegistryTier& tier : variant_.tiers) tier.own.ops = tier.own.steps = std::nullopt;
+    reserved().nodes[6].op = "SOFT_MAX";
+    EXPECT_THAT(warnings(), IsEmpty());
+}
+
+// The head's product is the last node. A cap of 2 where 1 was planned; with a row for every token
+// nobody has set a cap.
+TEST_F(Differences, NameACapOfLogitsThatIsAboveThePlans) {
+    ASSERT_EQ(variant_.own.output_rows, 1U);
+    reserved().nodes.back().shape[1] = 2;
+    EXPECT_THAT(warnings(), ElementsAre(HasSubstr("keeps 1 row of logits and this run up to 2: ")));
+    reserved().nodes.back().shape[1] = 4;
+    EXPECT_THAT(warnings(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace pshard
