@@ -273,7 +273,7 @@ const std::vector<Suite>& slow_suites() {
          .names_device = false,
          .pass_only = true,
          .must_say = {"Backend PSHARD0: "},
-         .limit_seconds = 540},
+         .limit_seconds = 1800},
     };
     return suites;
 }
