@@ -193,13 +193,15 @@ std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
     Evaluator evaluator(problem, graph);
     const Sizing sizing{[&](const PlanChoice& c) { return evaluator.device_bytes(c, kAsStock); },
                         problem.budget};
+    std::optional<PlanChoice> tried;
     while (true) {
         const std::vector<PlanChoice> choices = propose_stock_fit(problem.inventory, sizing);
-        if (choices.empty()) return std::nullopt;
+        if (choices.empty() || choices.front() == tried) return std::nullopt;
         Candidate fit = evaluator.evaluate(choices.front(), kAsStock);
         if (fit.verdict == Verdict::Viable) return fit;
         // Its scratch was more than its kind's until now: the next is proposed by what is known.
         if (fit.verdict != Verdict::OverBudget) return std::nullopt;
+        tried = fit.choice;
     }
 }
 
