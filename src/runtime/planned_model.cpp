@@ -68,21 +68,36 @@ TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
     return traffic;
 }
 
+// Weights or states: where a plan has them, and their tensors.
+struct Kind {
+    std::vector<Lane> Placement::*lanes;
+    std::vector<Bytes> TierArena::*offsets;
+    const ggml_tensor* (Model::*tensor)(int) const;
+};
+
+constexpr Kind kWeights{&Placement::weights, &TierArena::weights, &Model::weight};
+constexpr Kind kStates{&Placement::states, &TierArena::states, &Model::state};
+
 // Whether it crosses the link more than once: it is streamed, or plan switches move it.
-bool is_uploaded_again(const Orders& orders,
-                       std::size_t index,
-                       std::vector<Lane> Placement::*lanes,
-                       std::vector<Bytes> TierArena::*offsets) {
-    const Bytes first = (orders.arena.tiers.front().*offsets)[index];
+bool is_uploaded_again(const Orders& orders, const Kind& kind, std::size_t index) {
+    const Bytes first = (orders.arena.tiers.front().*kind.offsets)[index];
     for (std::size_t tier = 0; tier < orders.tiers.size(); ++tier) {
-        if (is_streamed((orders.tiers[tier].placement.*lanes)[index])) return true;
-        if ((orders.arena.tiers[tier].*offsets)[index] != first) return true;
+        if (is_streamed((orders.tiers[tier].placement.*kind.lanes)[index])) return true;
+        if ((orders.arena.tiers[tier].*kind.offsets)[index] != first) return true;
     }
     return false;
 }
 
-HostRange master_of(const ggml_tensor& tensor) {
-    return {static_cast<const std::byte*>(tensor.data), ggml_nbytes(&tensor)};
+// The masters of those that are. A state whose context is gone has none.
+std::vector<HostRange> uploaded_again(const Orders& orders, const Model& model, const Kind& kind) {
+    std::vector<HostRange> masters;
+    for (std::size_t i = 0; i < (orders.arena.tiers.front().*kind.offsets).size(); ++i) {
+        if (!is_uploaded_again(orders, kind, i)) continue;
+        const ggml_tensor* tensor = (model.*kind.tensor)(static_cast<int>(i));
+        if (tensor == nullptr) continue;
+        masters.push_back({static_cast<const std::byte*>(tensor->data), ggml_nbytes(tensor)});
+    }
+    return masters;
 }
 
 Bytes bytes_of(const std::vector<HostRange>& ranges) {
@@ -116,28 +131,9 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     return Done{};
 }
 
-std::vector<HostRange> PlannedModel::uploaded_weights() const {
-    std::vector<HostRange> ranges;
-    for (std::size_t i = 0; i < orders_->arena.tiers.front().weights.size(); ++i) {
-        if (!is_uploaded_again(*orders_, i, &Placement::weights, &TierArena::weights)) continue;
-        ranges.push_back(master_of(*model.weight(static_cast<int>(i))));
-    }
-    return ranges;
-}
-
-std::vector<HostRange> PlannedModel::uploaded_states() const {
-    std::vector<HostRange> ranges;
-    for (std::size_t i = 0; i < orders_->arena.tiers.front().states.size(); ++i) {
-        if (!is_uploaded_again(*orders_, i, &Placement::states, &TierArena::states)) continue;
-        const ggml_tensor* state = model.state(static_cast<int>(i));
-        if (state != nullptr) ranges.push_back(master_of(*state));
-    }
-    return ranges;
-}
-
 PlannedModel::LockedPages PlannedModel::lock_pages() {
-    std::vector<HostRange> weights = uploaded_weights();
-    std::vector<HostRange> states = uploaded_states();
+    std::vector<HostRange> weights = uploaded_again(*orders_, model, kWeights);
+    std::vector<HostRange> states = uploaded_again(*orders_, model, kStates);
     const Bytes wanted = bytes_of(weights) + bytes_of(states);
     locked_weights_ = page_locks_.lock(std::move(weights));
     locked_states_ = page_locks_.lock(std::move(states));
@@ -192,7 +188,8 @@ TierPlace PlannedModel::place(std::size_t tier, Fallback fallback) const {
 }
 
 Bytes PlannedModel::settle(const TierPlace& place, std::size_t tier, Staging& link) {
-    if (!locked_states_) locked_states_ = page_locks_.lock(uploaded_states());
+    if (!locked_states_)
+        locked_states_ = page_locks_.lock(uploaded_again(*orders_, model, kStates));
     const Bytes moved = residency.go_to(place.arena, model, arena_.get(), link);
     settled_ = place.arena;
     tier_ = tier;

@@ -82,8 +82,6 @@ public:
 
 private:
     Status allocate(Bytes bytes);
-    std::vector<HostRange> uploaded_weights() const;
-    std::vector<HostRange> uploaded_states() const;
 
     ggml_backend_dev_t gpu_;
     std::optional<Orders> orders_;

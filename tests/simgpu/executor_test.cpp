@@ -111,14 +111,18 @@ INSTANTIATE_TEST_SUITE_P(Executor, Executors, testing::Bool(), [](const auto& te
     return test.param ? "Timed" : "Plain";
 });
 
+void run_passes(Executor& executor, Program& program, int n) {
+    for (int pass = 0; pass < n; ++pass) {
+        ASSERT_EQ(executor.run(program, pass > 0), GGML_STATUS_SUCCESS);
+    }
+}
+
 // Three of five stages, with their stores.
 TEST_P(Executors, GoOnBehindAPassThatWasStopped) {
     SimDevice device;
     Counters counters(device, 5);
     const std::unique_ptr<Executor> executor = executor_on(device, GetParam());
-    for (int pass = 0; pass < 2; ++pass) {
-        ASSERT_EQ(executor->run(counters.program, pass > 0), GGML_STATUS_SUCCESS);
-    }
+    run_passes(*executor, counters.program, 2);
     int n_asked = 0;
     executor->ask_before_stages([&n_asked] { return ++n_asked == 4; });
     EXPECT_EQ(executor->run(counters.program, true), GGML_STATUS_ABORTED);
@@ -126,9 +130,7 @@ TEST_P(Executors, GoOnBehindAPassThatWasStopped) {
     executor->ask_before_stages({});
     const std::vector<float> stopped = counters.values();
     EXPECT_THAT(stopped, testing::ElementsAre(3, 4, 5, 5, 6));
-    for (int pass = 0; pass < 3; ++pass) {
-        ASSERT_EQ(executor->run(counters.program, pass > 0), GGML_STATUS_SUCCESS);
-    }
+    run_passes(*executor, counters.program, 3);
     executor->synchronize();
     EXPECT_THAT(counters.values(), testing::ElementsAre(6, 7, 8, 8, 9));
     EXPECT_EQ(device.faults(), 0u);
