@@ -30,36 +30,53 @@ std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoic
 
 namespace {
 
-// One group for each layer that streams anything: what a graph in pieces may stream, too.
-std::vector<StreamGroup> groups_by_layer(const Inventory& seen, const Placement& placement) {
+// All that a layer streams ahead; if `on_demand`, its routed experts that are uploaded in slices.
+StreamGroup group_of_layer(const Inventory& seen,
+                           const TierOrder& order,
+                           int layer,
+                           bool on_demand) {
+    StreamGroup group;
+    group.layer = layer;
+    group.on_demand = on_demand;
+    for (std::size_t i = 0; i < seen.weights.size(); ++i) {
+        const Weight& weight = seen.weights[i];
+        const bool streamed = weight.layer == layer && is_streamed(order.placement.weights[i]);
+        const bool sliced = weight.routed && order.options.slice_experts;
+        if (streamed && sliced == on_demand) group.weights.push_back(static_cast<int>(i));
+    }
+    for (std::size_t i = 0; i < seen.states.size() && !on_demand; ++i) {
+        const bool member = seen.states[i].layer == layer && is_streamed(order.placement.states[i]);
+        if (member) group.states.push_back(static_cast<int>(i));
+    }
+    return group;
+}
+
+// As if each layer streamed all at once: what a graph in pieces may stream, too.
+std::vector<StreamGroup> groups_by_layer(const Inventory& seen, const TierOrder& order) {
     std::vector<StreamGroup> groups;
     for (int layer = -1; layer < seen.n_layers; ++layer) {
-        StreamGroup group;
-        group.layer = layer;
-        for (std::size_t i = 0; i < seen.weights.size(); ++i) {
-            const bool member = seen.weights[i].layer == layer && is_streamed(placement.weights[i]);
-            if (member) group.weights.push_back(static_cast<int>(i));
+        for (const bool on_demand : {false, true}) {
+            StreamGroup group = group_of_layer(seen, order, layer, on_demand);
+            const bool streams = !group.weights.empty() || !group.states.empty();
+            if (streams) groups.push_back(std::move(group));
         }
-        for (std::size_t i = 0; i < seen.states.size(); ++i) {
-            const bool member = seen.states[i].layer == layer && is_streamed(placement.states[i]);
-            if (member) group.states.push_back(static_cast<int>(i));
-        }
-        if (!group.weights.empty() || !group.states.empty()) groups.push_back(group);
     }
     return groups;
 }
 
 TierDemand demand_of(const Inventory& seen,
                      const TierChoice& tier,
-                     const Placement& placement,
+                     const TierOrder& order,
                      bool by_layers) {
+    const Placement& placement = order.placement;
     const StageCut cut = cut_stages(seen, *tier.graph, placement, tier.options);
     TierDemand demand;
     demand.placement = placement;
     demand.slots = slot_sizes(seen, cut.groups);
-    if (by_layers && !tier.options.slice_experts) {
-        const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, placement));
+    if (by_layers) {
+        const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, order));
         demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
+        demand.slots.experts = std::max(demand.slots.experts, by_layer.experts);
     }
     // llama.cpp reserves a row of logits for every token, which few runs ever ask for: the planner
     // knows better.
@@ -89,9 +106,9 @@ Result<Orders> packed_orders(const Inventory& seen,
     orders.budget = budget;
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
-        Placement placement = expand(seen, tier.choice);
-        demands.push_back(demand_of(seen, tier, placement, by_layers));
-        orders.tiers.push_back({tier.n_tokens, std::move(placement), tier.options, text_of(tier)});
+        orders.tiers.push_back(
+            {tier.n_tokens, expand(seen, tier.choice), tier.options, text_of(tier)});
+        demands.push_back(demand_of(seen, tier, orders.tiers.back(), by_layers));
     }
     Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
     if (!arena) return arena.error();
