@@ -122,6 +122,21 @@ TEST(SplitModel, IsOneModelWhereNoGraphReadsAllOfIt) {
     EXPECT_EQ(result.err.find(plan + "GPUONLY_LAYERPIN_LAYERSTREAM with 4 layers pinned"), first);
 }
 
+// Graphs in pieces, of a model whose weights the CPU would repack: a piece that did not fit into its
+// slots would be computed there, and show.
+TEST(Pieces, StreamAsTheWholeGraphDoes) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    for (const char* scenario : {"nkvo", "ot-cpu-attn"}) {
+        for (const char* plan : {"stream-all", "slices"}) {
+            const ModelRow& model = model_row("qwen3moe-Q4_K_M");
+            expect_as_stock(grid, device, model, scenario_row(scenario), plan_row(plan));
+        }
+    }
+}
+
 // The tests above mean nothing if a plan that streams does not stream.
 class NegativeControl : public testing::TestWithParam<DeviceAndRow> {};
 
