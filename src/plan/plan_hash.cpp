@@ -100,6 +100,14 @@ void add(std::string& text, const Inventory& inventory, const Ref& ref) {
     }
 }
 
+// A view of an input is an input where the scheduler has copied it to the device.
+Ref as_read(const Graph& part, const Ref& ref) {
+    if (ref.kind != Ref::Kind::Node) return ref;
+    const Node& node = part.nodes[static_cast<std::size_t>(ref.index)];
+    const bool of_input = node.is_view && node.has_storage && node.storage.kind == Ref::Kind::Input;
+    return of_input ? node.storage : ref;
+}
+
 }  // namespace
 
 std::optional<Graph> device_part(const Inventory& inventory, const Graph& graph) {
@@ -114,7 +122,7 @@ Hash64 ops_hash(const Inventory& inventory, const Graph& part) {
     std::string text;
     for (const Node& node : part.nodes) {
         add(text, node.op, node.type, node.shape[3], node.sources.size());
-        for (const Ref& source : node.sources) add(text, inventory, source);
+        for (const Ref& source : node.sources) add(text, inventory, as_read(part, source));
     }
     return text_hash(text);
 }

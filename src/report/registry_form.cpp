@@ -85,13 +85,11 @@ private:
         return own;
     }
 
-    // Recurrent models are left out: the graph that llama.cpp reserves for a run of qwen3next on a
-    // device is another one than that of the capture.
     void add_hashes(const Candidate& winner, std::uint32_t n_tokens, OwnTier& own) const {
         const Inventory& inventory = report_.inventory;
         const std::optional<Graph> part =
             device_part(inventory, *graph_of_tier(inventory, n_tokens));
-        if (!part || inventory.has_recurrent) return;
+        if (!part) return;
         own.ops = ops_hash(inventory, *part);
         own.steps = steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
     }

@@ -137,7 +137,7 @@ TEST(Stock, AnotherTextDiffers) {
 // fail, the CPU backend repacks no more, or rounds as before: mind ModelRow::repacked.
 TEST(Stock, RepackedWeightsAreCloseOnly) {
     InnerDevice device = inner_device("cpu");
-    device.stock_flags = {};
+    device.common_flags = {};
     Grid grid(device);
     const auto repacked = [&](const char* model) {
         return grid.run_stock(model_row(model), scenario_row("brief"), {"--no-repack"}).outcome;

@@ -96,9 +96,8 @@ const Grid::Run& Grid::stock(const ModelRow& model, const ScenarioRow& scenario)
     const std::string key = model.name() + " " + scenario.name;
     const auto known = stock_.find(key);
     if (known != stock_.end()) return known->second;
-    std::vector<std::string> flags = {"--device", device_.stock_name};
-    append(flags, device_.stock_flags);
-    return stock_.emplace(key, run_program(model, scenario, device_.stock, flags)).first->second;
+    Run run = run_program(model, scenario, device_.stock, {"--device", device_.stock_name});
+    return stock_.emplace(key, std::move(run)).first->second;
 }
 
 CellResult Grid::judge(const Run& expected, const Run& actual, bool exact) {
@@ -141,7 +140,6 @@ CellResult Grid::run_stock(const ModelRow& model,
                            const ScenarioRow& scenario,
                            const std::vector<std::string>& other_flags) {
     std::vector<std::string> flags = {"--device", device_.stock_name};
-    append(flags, device_.stock_flags);
     append(flags, other_flags);
     const Run& expected = stock(model, scenario);
     return judge(expected, run_program(model, scenario, device_.stock, flags), true);

@@ -3,7 +3,7 @@
 //
 // What stock is, so that every bit must be the same:
 //   inner device   stock run                        why
-//   cpu            the CPU alone, --no-repack       weights on the "GPU" are not repacked
+//   cpu            the CPU alone, both --no-repack  weights on the "GPU" are not repacked
 //   simgpu         SIM0 alone
 //   vulkan         Vulkan0 alone
 // A plan that computes a part on the CPU uses the CPU's kernels there. On cpu and simgpu these are
@@ -25,7 +25,6 @@ struct InnerDevice {
     std::string stock_name;                   // for --device
     Environment stock{};                      // of the stock run
     Environment inner{};                      // of the run with PSHARD0, which is told the device
-    std::vector<std::string> stock_flags{};   // of the stock run alone
     std::vector<std::string> common_flags{};  // of both
     std::string missing{};                    // why it cannot be used here; empty: it can
     bool as_cpu = true;                       // computes as the CPU does, bit for bit

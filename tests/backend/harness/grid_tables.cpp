@@ -19,7 +19,7 @@ InnerDevice cpu_device() {
     return {.name = "cpu",
             .stock_name = "none",
             .inner = {{"PSHARD_DEVICE", "CPU"}},
-            .stock_flags = {"--no-repack"}};
+            .common_flags = {"--no-repack"}};
 }
 
 InnerDevice simgpu_device() {
@@ -123,8 +123,9 @@ const std::vector<ScenarioRow>& all_scenarios() {
         {"no-mmap-two-models", {"--scenario", "two-models", "--load-mode", "none"}},
         {"one-ubatch", {"--scenario", "long-prompt", "-ub", "512"}},
         {"two-threads", {"--scenario", "brief", "--threads", "2"}},
-        {"ngl-2", {"--scenario", "brief", "-ngl", "2"}},
-        {"nkvo", {"--scenario", "brief", "-nkvo"}},
+        // With `-fa auto` llama.cpp chooses by where the layers lie, and so otherwise on the CPU alone.
+        {"ngl-2", {"--scenario", "brief", "-ngl", "2", "-fa", "on"}},
+        {"nkvo", {"--scenario", "brief", "-nkvo", "-fa", "on"}},
         {"ot-cpu", {"--scenario", "brief", "-ot", "blk\\.1\\.ffn_(up|down|gate).*"}},
         {"ot-cpu-attn", {"--scenario", "brief", "-ot", "blk\\.[0-3]\\.attn_.*"}},
         {"swa-full", {"--scenario", "decode", "--swa-full"}},
