@@ -122,8 +122,8 @@ TEST(SplitModel, IsOneModelWhereNoGraphReadsAllOfIt) {
     EXPECT_EQ(result.err.find(plan + "GPUONLY_LAYERPIN_LAYERSTREAM with 4 layers pinned"), first);
 }
 
-// Graphs in pieces, of a model whose weights the CPU would repack: a piece that did not fit into its
-// slots would be computed there, and show.
+// Graphs in pieces, of a model whose weights the CPU would repack: a piece that did not fit into
+// its slots would be computed there, and show.
 TEST(Pieces, StreamAsTheWholeGraphDoes) {
     PSHARD_NEEDS_PLUGIN();
     const InnerDevice device = inner_device("simgpu");
