@@ -136,6 +136,15 @@ std::vector<TierChoice> searched(const Inventory& seen,
     return choices;
 }
 
+// What --mmproj names: towers for vision and sound, and what leads from them to the model. No
+// registry has plans of it, as llama-pshard-plan-params only leaves it room.
+bool is_projector(const Inventory& seen) {
+    return std::ranges::any_of(seen.weights, [](const Weight& weight) {
+        const std::string& name = weight.name;
+        return name.starts_with("v.") || name.starts_with("a.") || name.starts_with("mm.");
+    });
+}
+
 class OrderSource {
 public:
     OrderSource(PluginSettings settings, Log log)
@@ -146,7 +155,7 @@ public:
         if (!chosen) return chosen.error();
         Result<Orders> orders = pack(chosen.value(), seen, budget);
         if (!orders && chosen.value().from_registry && settings_.plan_here) {
-            chosen = planned_here(orders.error().text(), seen, budget);
+            chosen = planned_here(orders.error().text(), kMoreTiers, seen, budget);
             if (!chosen) return chosen.error();
             orders = pack(chosen.value(), seen, budget);
         }
@@ -155,6 +164,8 @@ public:
     }
 
 private:
+    static constexpr const char* kMoreTiers = "llama-pshard-plan-params plans more tiers";
+
     struct Chosen {
         std::vector<TierChoice> choices;
         Bytes budget = 0;
@@ -190,6 +201,13 @@ private:
     }
 
     Result<Chosen> planned(const Inventory& seen, Bytes budget) const {
+        if (is_projector(seen)) {
+            const std::string advice = fmt::format(
+                "it has the {:.0f} MiB that are left; llama-pshard-plan-params --mmproj leaves it "
+                "more",
+                in_mib(budget));
+            return planned_here("the projector (--mmproj)", advice, seen, budget);
+        }
         Result<RegistryMatch> match = from_registry(seen, budget);
         if (!match) return match.error();
         if (!match.value().choices.empty()) {
@@ -205,19 +223,23 @@ private:
                                      match.value().text),
                          {}};
         }
-        return planned_here(match.value().text, seen, budget);
+        return planned_here(match.value().text, kMoreTiers, seen, budget);
     }
 
     // Fails if a profile is there and cannot be read.
-    Result<Chosen> planned_here(const std::string& why, const Inventory& seen, Bytes budget) const {
+    Result<Chosen> planned_here(const std::string& why,
+                                const std::string& advice,
+                                const Inventory& seen,
+                                Bytes budget) const {
         const ProfileNames& names = settings_.profiles;
         const Result<MachineProfile> read = read_profile_files(names);
         if (!read) return read.error();
         const bool priced = read.value().cpu && read.value().gpu && link_rates(read.value());
-        log_(fmt::format("{}: planning here, {}; llama-pshard-plan-params plans more tiers",
+        log_(fmt::format("{}: planning here, {}; {}",
                          why,
                          priced ? fmt::format("by {} and {}", names.cpu, names.gpu)
-                                : "by memory alone as there is no profile of CPU and GPU"));
+                                : "by memory alone as there is no profile of CPU and GPU",
+                         advice));
         const MachineProfile* profile = priced ? &read.value() : nullptr;
         return Chosen{searched(seen, profile, budget, std::nullopt), budget};
     }

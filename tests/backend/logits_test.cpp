@@ -122,8 +122,8 @@ TEST(SplitModel, IsOneModelWhereNoGraphReadsAllOfIt) {
     EXPECT_EQ(result.err.find(plan + "GPUONLY_LAYERPIN_LAYERSTREAM with 4 layers pinned"), first);
 }
 
-// Graphs in pieces, of a model whose weights the CPU would repack: a piece that did not fit into its
-// slots would be computed there, and show.
+// Graphs in pieces, of a model whose weights the CPU would repack: a piece that did not fit into
+// its slots would be computed there, and show.
 TEST(Pieces, StreamAsTheWholeGraphDoes) {
     PSHARD_NEEDS_PLUGIN();
     const InnerDevice device = inner_device("simgpu");
@@ -158,22 +158,27 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                          testing::ValuesIn(on_both_devices({"stream-all", "layers-1", "attn-1"})),
                          name_of);
 
-// The rows "abort" of the grid mean nothing if no batch is aborted. Here all are, as a plan that
-// streams asks before each layer: of stock, only the CPU asks.
+// The rows "abort" of the grid mean nothing if no graph is aborted. Here all batches are, as a plan
+// that streams asks before each layer: of stock, only the CPU asks.
 class AbortOn : public testing::TestWithParam<DeviceAndRow> {};
 
-TEST_P(AbortOn, StopsWithinABatch) {
+TEST_P(AbortOn, StopsWithinAGraph) {
     PSHARD_NEEDS_PLUGIN();
     const InnerDevice device = inner_device(GetParam().device);
     PSHARD_NEEDS_DEVICE(device);
     Grid grid(device);
-    ChildProgram program;
-    program.command = {PSHARD_LOGITS_RUN, "--model", grid.model_file(model_row("llama-Q8_0"))};
-    program.command.insert(program.command.end(), {"--scenario", "abort", "--device", "PSHARD0"});
-    program.environment = pshard_environment(device, plan_row(GetParam().row));
-    const ChildResult result = run(program);
-    EXPECT_TRUE(result.ok()) << result.text();
-    EXPECT_THAT(result.out, testing::HasSubstr("16 of 16 batches were aborted"));
+    const auto said_by = [&](const std::string& scenario) {
+        ChildProgram program;
+        program.command = {PSHARD_LOGITS_RUN, "--model", grid.model_file(model_row("llama-Q8_0"))};
+        program.command.insert(program.command.end(),
+                               {"--scenario", scenario, "--device", "PSHARD0"});
+        program.environment = pshard_environment(device, plan_row(GetParam().row));
+        const ChildResult result = run(program);
+        EXPECT_TRUE(result.ok()) << result.text();
+        return result.out + result.err;
+    };
+    EXPECT_THAT(said_by("abort"), testing::HasSubstr("16 of 16 batches were aborted"));
+    EXPECT_THAT(said_by("abort-kshift"), testing::HasSubstr("failed to compute K-shift"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backend,

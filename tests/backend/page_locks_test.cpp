@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
+#include "backend/harness/programs.h"
 
 namespace pshard::backend_test {
 namespace {
@@ -14,15 +15,9 @@ using testing::Not;
 std::string told_with(const std::string& lockable_mib) {
     const InnerDevice device = inner_device("simgpu");
     Grid grid(device);
-    ChildProgram program;
-    program.command = {
-        PSHARD_LLAMA_BIN_DIR "/llama-completion", "-m", grid.model_file(model_row("llama-Q8_0"))};
-    program.command.insert(program.command.end(), {"--device", "PSHARD0", "-fit", "off"});
-    program.command.insert(program.command.end(), {"-t", "1", "-c", "2048", "-no-cnv"});
-    program.command.insert(program.command.end(), {"-p", "hello", "-n", "2"});
-    program.environment = device.inner;
-    program.environment["GGML_BACKEND_PATH"] = PSHARD_PLUGIN_PATH;
-    program.environment["PSHARD_STRATEGY"] = "0:0";
+    ChildProgram program = completion(grid.model_file(model_row("llama-Q8_0")), 2);
+    program.command.insert(program.command.end(), {"-fit", "off", "-c", "2048"});
+    program.environment.merge(pshard_environment(device, plan_row("stream-all")));
     program.environment["SIMGPU_LOCKABLE_MIB"] = lockable_mib;
     const ChildResult result = run(program);
     EXPECT_TRUE(result.ok()) << result.text();

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
+#include "backend/harness/programs.h"
+#include "backend/harness/projector.h"
 #include "backend/harness/server.h"
 
 namespace pshard::backend_test {
@@ -13,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -51,15 +54,13 @@ private:
     test::TempFolder folder_{};
 };
 
-ChildProgram llama(const std::string& name, const std::string& model, const std::string& device) {
-    ChildProgram program;
-    program.command = {fmt::format("{}/{}", PSHARD_LLAMA_BIN_DIR, name), "-m", model};
-    std::vector<std::string>& words = program.command;
-    words.insert(words.end(), {"--device", device, "-t", "1"});
-    words.insert(words.end(), kContext.begin(), kContext.end());
-    if (device == "none") words.emplace_back("--no-repack");
-    program.environment = {{"GGML_NO_BACKTRACE", "1"}};
+ChildProgram in_context(ChildProgram program) {
+    program.command.insert(program.command.end(), kContext.begin(), kContext.end());
     return program;
+}
+
+ChildProgram server_of(const std::string& model, const std::string& device) {
+    return in_context(llama_program("llama-server", model, device));
 }
 
 // By a registry's plan or not at all, the CPU standing in for the GPU.
@@ -86,8 +87,8 @@ TEST(Registry, MayBeChangedAndDeletedUnderAServer) {
     Models models;
     const std::string model = models.add("llama-Q8_0");
     models.plan(model, 4);
-    Server stock(llama("llama-server", model, "none"));
-    Server ours(planned(llama("llama-server", model, "PSHARD0"), 4));
+    Server stock(server_of(model, "none"));
+    Server ours(planned(server_of(model, "PSHARD0"), 4));
     EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
     std::ofstream(Models::registry(model)) << "not a registry\n";
     EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
@@ -111,8 +112,8 @@ TEST(Registry, OfADraftModelIsFoundBesideIt) {
         program.command.insert(program.command.end(), {"--spec-type", "draft-simple"});
         return program;
     };
-    Server stock(drafting(llama("llama-server", model, "none"), "none"));
-    Server ours(planned(drafting(llama("llama-server", model, "PSHARD0"), "PSHARD0"), 7));
+    Server stock(drafting(server_of(model, "none"), "none"));
+    Server ours(planned(drafting(server_of(model, "PSHARD0"), "PSHARD0"), 7));
     EXPECT_EQ(talk_with(ours, drafted_talk), talk_with(stock, drafted_talk));
     EXPECT_EQ(stock.stop().exit_code, 0);
     const ChildResult& end = ours.stop();
@@ -134,8 +135,8 @@ TEST(Registry, OfASplitModelIsFoundBesideItsFirstFile) {
             program.command.insert(program.command.end(), {"--load-mode", mode});
             return program;
         };
-        Server stock(loaded(llama("llama-server", model, "none")));
-        Server ours(loaded(planned(llama("llama-server", model, "PSHARD0"), 4)));
+        Server stock(loaded(server_of(model, "none")));
+        Server ours(loaded(planned(server_of(model, "PSHARD0"), 4)));
         EXPECT_EQ(talk_with(ours, talk), talk_with(stock, talk));
         EXPECT_EQ(stock.stop().exit_code, 0);
         EXPECT_EQ(ours.stop().exit_code, 0);
@@ -157,8 +158,8 @@ TEST(Registry, HoldsWithTheContextOfTheMtpLayers) {
         program.command.insert(program.command.end(), {"--spec-type", "draft-mtp"});
         return program;
     };
-    Server stock(drafting(llama("llama-server", model, "none")));
-    Server ours(drafting(planned(llama("llama-server", model, "PSHARD0"), 20)));
+    Server stock(drafting(server_of(model, "none")));
+    Server ours(drafting(planned(server_of(model, "PSHARD0"), 20)));
     EXPECT_EQ(talk_with(ours, drafted_talk), talk_with(stock, drafted_talk));
     EXPECT_EQ(stock.stop().exit_code, 0);
     const std::string said = ours.stop().err;
@@ -167,11 +168,40 @@ TEST(Registry, HoldsWithTheContextOfTheMtpLayers) {
     EXPECT_THAT(said, Not(HasSubstr("another context")));
 }
 
+// A projector (--mmproj) is in no registry: it has what the model's plan leaves of the budget, or
+// else the CPU.
+TEST(Registry, OfAModelIsUsedBesideAProjector) {
+    PSHARD_NEEDS_PLUGIN();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    models.plan(model, 4);
+    const std::string projector = model + ".mmproj.gguf";
+    write_random_projector(projector, "llama");
+    const auto seeing = [&](ChildProgram program) {
+        program.command.insert(program.command.end(), {"--mmproj", projector});
+        return program;
+    };
+    Server stock(seeing(server_of(model, "none")));
+    const Talk expected = talk_with(stock, seeing_talk);
+    EXPECT_EQ(stock.stop().exit_code, 0);
+    for (const auto& [budget, place] : {std::pair{4, "the CPU"}, std::pair{5, "the GPU"}}) {
+        Server ours(seeing(planned(server_of(model, "PSHARD0"), budget)));
+        EXPECT_EQ(talk_with(ours, seeing_talk), expected);
+        EXPECT_EQ(ours.stop().exit_code, 0);
+        EXPECT_THAT(
+            ours.stop().err,
+            AllOf(HasSubstr(": the variant of 4 MiB\n"),
+                  HasSubstr("the projector (--mmproj): planning here"),
+                  HasSubstr(fmt::format("it has the {} MiB that are left", budget - 4)),
+                  ContainsRegex(fmt::format("plan up to 64 tokens: .* head on {}", place))));
+    }
+}
+
 // A server without a plan answers no request, and says why.
 TEST(Registry, WithoutAMatchAServerRefusesRequests) {
     PSHARD_NEEDS_PLUGIN();
     Models models;
-    Server server(planned(llama("llama-server", models.add("llama-Q8_0"), "PSHARD0"), 4));
+    Server server(planned(server_of(models.add("llama-Q8_0"), "PSHARD0"), 4));
     ASSERT_TRUE(server.wait_until_ready().ok());
     const Result<Talk> told = talk(server);
     ASSERT_FALSE(told.ok());
@@ -189,7 +219,7 @@ TEST(Registry, OfWhichTheEndIsMissingIsNotUsed) {
     std::ostringstream whole;
     whole << std::ifstream(registry).rdbuf();
     fs::resize_file(registry, whole.str().rfind("[tier"));
-    Server server(planned(llama("llama-server", model, "PSHARD0"), 4));
+    Server server(planned(server_of(model, "PSHARD0"), 4));
     ASSERT_TRUE(server.wait_until_ready().ok());
     EXPECT_FALSE(talk(server).ok());
     EXPECT_THAT(server.stop().err, HasSubstr("its tiers are damaged, the file was cut off"));
@@ -216,13 +246,11 @@ TEST(Registry, HasThePlansOfContextsThatFollowOneAnother) {
 TEST(Registry, WithoutOneAProfilePlansHere) {
     PSHARD_NEEDS_PLUGIN();
     Models models;
-    ChildProgram program =
-        planned(llama("llama-completion", models.add("llama-Q8_0"), "PSHARD0"), 4);
+    ChildProgram program = planned(in_context(completion(models.add("llama-Q8_0"), 4)), 4);
     const std::string profiles = PSHARD_SOURCE_DIR "/profiles/reference/";
     program.environment["PSHARD_PLAN"] = "auto";
     program.environment["PSHARD_CPU_PROFILE"] = profiles + "cpu_profile.txt";
     program.environment["PSHARD_GPU_PROFILE"] = profiles + "gpu_profile.txt";
-    program.command.insert(program.command.end(), {"-p", "hello", "-n", "4", "-no-cnv"});
     const ChildResult result = run(program);
     EXPECT_TRUE(result.ok()) << result.text();
     EXPECT_THAT(result.err,
@@ -245,9 +273,7 @@ TEST_P(Refusals, NameTheCause) {
     Models models;
     const std::string model = models.add("llama-Q8_0");
     models.plan(model, 4);
-    ChildProgram program = planned(llama("llama-completion", model, "PSHARD0"), 4);
-    program.command.insert(program.command.end(),
-                           {"-p", "hello", "-n", "8", "--temp", "0", "-no-cnv"});
+    ChildProgram program = planned(in_context(completion(model, 8)), 4);
     const ChildResult good = run(program);
     ASSERT_TRUE(good.ok()) << good.text();
     EXPECT_THAT(good.err, HasSubstr("pshard: plan from "));

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
+#include "backend/harness/programs.h"
+#include "backend/harness/projector.h"
 #include "backend/harness/server.h"
 
 namespace pshard::backend_test {
@@ -22,6 +24,7 @@ struct Setting {
     std::string model = "llama-Q8_0";
     std::string draft_model{};  // a row of the grid, too: both lie on the device
     std::vector<std::string> flags{};
+    bool sees = false;  // with a vision projector
 
     friend void PrintTo(const Setting& value, std::ostream* out) { *out << value.name; }
 };
@@ -30,26 +33,22 @@ ChildProgram server_of(const Setting& setting,
                        const InnerDevice& device,
                        const std::string& device_name) {
     Grid grid(device);
-    ChildProgram program;
-    program.command = {fmt::format("{}/llama-server", PSHARD_LLAMA_BIN_DIR),
-                       "-m",
-                       grid.model_file(model_row(setting.model))};
+    ChildProgram program =
+        llama_program("llama-server", grid.model_file(model_row(setting.model)), device_name);
     std::vector<std::string>& words = program.command;
-    words.insert(words.end(), {"--device", device_name, "-c", "2048", "-np", "4"});
-    words.insert(words.end(), {"-b", "128", "-ub", "32", "-t", "1"});
+    words.insert(words.end(), {"-c", "2048", "-np", "4"});
+    words.insert(words.end(), {"-b", "128", "-ub", "32"});
     words.insert(words.end(), setting.flags.begin(), setting.flags.end());
     if (!setting.draft_model.empty()) {
         const std::string draft = grid.model_file(model_row(setting.draft_model));
         words.insert(words.end(), {"-md", draft, "-devd", device_name});
         words.insert(words.end(), {"--spec-type", "draft-simple", "--spec-draft-n-max", "4"});
     }
-    program.environment["GGML_NO_BACKTRACE"] = "1";
     return program;
 }
 
 ChildProgram stock_server(const Setting& setting, const InnerDevice& device) {
     ChildProgram program = server_of(setting, device, device.stock_name);
-    if (device.name == "cpu") program.command.emplace_back("--no-repack");
     program.environment.insert(device.stock.begin(), device.stock.end());
     return program;
 }
@@ -61,8 +60,19 @@ ChildProgram pshard_server(const Setting& setting, const InnerDevice& device, co
     return program;
 }
 
+struct Told {
+    Talk talk{};
+    std::string log{};
+};
+
 // What a server said, and that it then ended well.
-Talk told(const Setting& setting, ChildProgram program) {
+Told told(const Setting& setting, ChildProgram program) {
+    const test::TempFolder folder;
+    if (setting.sees) {
+        const std::string projector = folder.file("mmproj.gguf");
+        write_random_projector(projector, model_row(setting.model).arch);
+        program.command.insert(program.command.end(), {"--mmproj", projector});
+    }
     Server server(std::move(program));
     SCOPED_TRACE(server.program().shell_line());
     const Status ready = server.wait_until_ready();
@@ -72,7 +82,7 @@ Talk told(const Setting& setting, ChildProgram program) {
     EXPECT_TRUE(talk.ok()) << talk.error().text();
     const ChildResult& end = server.stop();
     EXPECT_EQ(end.exit_code, 0) << end.text();
-    return talk ? talk.value() : Talk{};
+    return {talk ? talk.value() : Talk{}, end.err};
 }
 
 class Servers : public testing::TestWithParam<std::tuple<Setting, std::string, std::string>> {};
@@ -82,8 +92,8 @@ TEST_P(Servers, AnswerAsStock) {
     const auto& [setting, device_name, plan_name] = GetParam();
     const InnerDevice device = inner_device(device_name);
     PSHARD_NEEDS_DEVICE(device);
-    const Talk stock = told(setting, stock_server(setting, device));
-    const Talk ours = told(setting, pshard_server(setting, device, plan_row(plan_name)));
+    const Talk stock = told(setting, stock_server(setting, device)).talk;
+    const Talk ours = told(setting, pshard_server(setting, device, plan_row(plan_name))).talk;
     EXPECT_GE(stock.size(), 4);
     EXPECT_EQ(ours, stock);
 }
@@ -95,7 +105,9 @@ std::vector<Setting> settings() {
             {"Endless", endless_talk, "llama-Q8_0", "", {"--context-shift"}},
             {"RecurrentSlots", talk, "qwen3next-Q8_0"},
             {"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"},
-            {"DraftedCrowd", crowded_talk, "llama-Q8_0", "llama-F16"}};
+            {"DraftedCrowd", crowded_talk, "llama-Q8_0", "llama-F16"},
+            {"Seeing", seeing_talk, "gemma3-Q8_0", "", {}, true},
+            {"SeeingOnTheCpu", seeing_talk, "gemma3-Q8_0", "", {"--no-mmproj-offload"}, true}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Backend,
@@ -119,7 +131,7 @@ TEST(SleepingServer, AnswersAsStockWhenItWakes) {
     ASSERT_TRUE(server.wait_until_ready().ok());
     const Result<Talk> ours = setting.talk(server);
     ASSERT_TRUE(ours.ok()) << ours.error().text();
-    EXPECT_EQ(ours.value(), told(setting, stock_server(setting, device)));
+    EXPECT_EQ(ours.value(), told(setting, stock_server(setting, device)).talk);
     EXPECT_THAT(server.stop().err, HasSubstr("exiting sleeping state"));
 }
 
@@ -130,17 +142,33 @@ TEST(ServersControl, WithoutUploadsAnswersDiffer) {
     const Setting setting{"Slots", talk};
     PlanRow plan = plan_row("stream-all");
     plan.environment["PSHARD_CHAOS"] = "no-upload";
-    EXPECT_NE(told(setting, pshard_server(setting, device, plan)),
-              told(setting, stock_server(setting, device)));
+    EXPECT_NE(told(setting, pshard_server(setting, device, plan)).talk,
+              told(setting, stock_server(setting, device)).talk);
 }
 
 // A draft of the same model in another type is believed often: both ways of a draft are taken.
 TEST(ServersControl, DraftsAreAcceptedAndRefused) {
     const Setting setting{"Drafted", drafted_talk, "llama-Q8_0", "llama-F16"};
-    const Talk stock = told(setting, stock_server(setting, inner_device("cpu")));
+    const Talk stock = told(setting, stock_server(setting, inner_device("cpu"))).talk;
     ASSERT_FALSE(stock.empty());
     EXPECT_THAT(stock, Each(Not(HasSubstr(" 0 of "))));
     EXPECT_THAT(stock, Contains(ContainsRegex(", ([0-9]+) of ([0-9]+) drafted")));
+}
+
+// Of two pictures a server says two things, and it has its projector where the flags say.
+TEST(ServersControl, PicturesAreSeenOnPshard) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device("cpu");
+    const std::string plan_of_projector = "pshard: plan up to 64 tokens";  // patches
+    for (const bool offload : {true, false}) {
+        const char* flag = offload ? "--mmproj-offload" : "--no-mmproj-offload";
+        const Setting setting{"Seeing", seeing_talk, "gemma3-Q8_0", "", {flag}, true};
+        const auto [talk, log] =
+            told(setting, pshard_server(setting, device, plan_row("stream-all")));
+        ASSERT_GE(talk.size(), 2);
+        EXPECT_NE(talk[0], talk[1]);
+        EXPECT_EQ(log.find(plan_of_projector) != std::string::npos, offload) << log;
+    }
 }
 
 }  // namespace

@@ -8,17 +8,9 @@
 namespace pshard::backend_test {
 namespace {
 
-class Wander : public testing::TestWithParam<std::string> {};
+TEST_P(Wander, IsAsStock) { expect_as_stock({1, 2}, 20); }
 
-TEST_P(Wander, IsAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    PSHARD_NEEDS_DEVICE(inner_device("simgpu"));
-    for (const unsigned seed : {1U, 2U}) expect_wander_as_stock(GetParam(), seed, 20);
-}
-
-INSTANTIATE_TEST_SUITE_P(Few, Wander, testing::ValuesIn(wander_models()), [](const auto& test) {
-    return test_name(test.param);
-});
+INSTANTIATE_TEST_SUITE_P(Few, Wander, testing::ValuesIn(wander_models()), wander_name);
 
 // A program of llama.cpp's with a context in each of its threads.
 TEST(Threads, OfTheHostTakeTurns) {

@@ -6,17 +6,9 @@
 namespace pshard::backend_test {
 namespace {
 
-class Wander : public testing::TestWithParam<std::string> {};
+TEST_P(Wander, IsAsStock) { expect_as_stock({11, 12, 13, 14, 15, 16, 17, 18}, 210); }
 
-TEST_P(Wander, IsAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    PSHARD_NEEDS_DEVICE(inner_device("simgpu"));
-    for (unsigned seed = 11; seed <= 18; ++seed) expect_wander_as_stock(GetParam(), seed, 210);
-}
-
-INSTANTIATE_TEST_SUITE_P(All, Wander, testing::ValuesIn(wander_models()), [](const auto& test) {
-    return test_name(test.param);
-});
+INSTANTIATE_TEST_SUITE_P(All, Wander, testing::ValuesIn(wander_models()), wander_name);
 
 }  // namespace
 }  // namespace pshard::backend_test

@@ -114,6 +114,7 @@ const std::vector<ScenarioRow>& all_scenarios() {
         ScenarioRow::plain("embeddings"),
         ScenarioRow::plain("eval-callback"),
         ScenarioRow::plain("abort"),
+        ScenarioRow::plain("abort-kshift"),
         {"mtp", {"--scenario", "mtp", "--mtp"}},
         {"np4-unified", {"--scenario", "np4", "-kvu"}},
         {"seq-cp-unified", {"--scenario", "seq-cp", "-kvu"}},

@@ -108,6 +108,25 @@ std::string what_differs(const Suite& suite,
 
 }  // namespace
 
+ChildProgram llama_program(const std::string& name,
+                           const std::string& model_file,
+                           const std::string& device) {
+    ChildProgram program;
+    program.command = {fmt::format("{}/{}", PSHARD_LLAMA_BIN_DIR, name), "-m", model_file};
+    std::vector<std::string>& words = program.command;
+    words.insert(words.end(), {"--device", device, "-t", "1"});
+    if (device == "none") words.emplace_back("--no-repack");
+    program.environment["GGML_NO_BACKTRACE"] = "1";
+    return program;
+}
+
+ChildProgram completion(const std::string& model_file, int n_predict) {
+    ChildProgram program = llama_program("llama-completion", model_file, "PSHARD0");
+    program.command.insert(program.command.end(), {"-p", "hello", "-no-cnv", "--temp", "0"});
+    program.command.insert(program.command.end(), {"-n", std::to_string(n_predict)});
+    return program;
+}
+
 std::string archs_of_today() {
     const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
     const auto day = static_cast<std::size_t>(today.time_since_epoch().count());

@@ -26,6 +26,14 @@ struct Suite {
     int limit_seconds = 300;
 };
 
+// A program of llama.cpp's with one thread, its model on a device.
+ChildProgram llama_program(const std::string& name,
+                           const std::string& model_file,
+                           const std::string& device);
+
+// llama-completion on PSHARD0, which is greeted and says `n_predict` tokens.
+ChildProgram completion(const std::string& model_file, int n_predict);
+
 // Short enough for every test run, and the long ones.
 const std::vector<Suite>& quick_suites();
 const std::vector<Suite>& slow_suites();

@@ -82,12 +82,16 @@ std::string architecture_of(const llama_model& model) {
     return name.data();
 }
 
+// llama.cpp v0.5.0 aborts in the graph that it makes for granitehybrid.
+bool can_shift(const Single& run) {
+    return llama_memory_can_shift(run.decoder.memory()) &&
+           architecture_of(*run.model) != "granitehybrid";
+}
+
 void kshift(const RunOptions& options, Records& records) {
     Single run(options, records);
     Decoder& decoder = run.decoder;
-    if (!llama_memory_can_shift(decoder.memory())) fail("no K-shift", kUnsupported);
-    // llama.cpp v0.5.0 aborts in the graph that it makes for it.
-    if (architecture_of(*run.model) == "granitehybrid") fail("no K-shift", kUnsupported);
+    if (!can_shift(run)) fail("no K-shift", kUnsupported);
     Sequence sequence;
     decoder.prompt(sequence, 40);
     decoder.generate(sequence, 4);
@@ -276,6 +280,24 @@ void aborted(const RunOptions& options, Records& records) {
     fmt::print("{} of {} batches were aborted\n", n_aborted, n_tried);
 }
 
+// A K-shift is given up at each of its layers in turn. The token behind it is computed as the one
+// before it was, though another graph has run in between; what it says is taken back.
+void aborted_kshift(const RunOptions& options, Records& records) {
+    Single run(options, records);
+    Decoder& decoder = run.decoder;
+    if (!can_shift(run)) fail("no K-shift", kUnsupported);
+    for (int n_questions = 0; n_questions < 8; ++n_questions) {
+        Sequence sequence;
+        decoder.prompt(sequence, 40);
+        decoder.generate(sequence, 2);
+        if (!llama_memory_seq_rm(decoder.memory(), 0, 4, 14)) fail("no removal", kUnsupported);
+        llama_memory_seq_add(decoder.memory(), 0, 14, -1, -10);
+        sequence.position -= 10;
+        decoder.interrupted_prompt(sequence, 1, n_questions);
+        require(llama_memory_seq_rm(decoder.memory(), 0, -1, -1), "a sequence was not removed");
+    }
+}
+
 bool note_node(ggml_tensor* node, bool ask, void* user_data) {
     if (ask) return true;
     auto& records = *static_cast<Records*>(user_data);
@@ -342,6 +364,7 @@ const std::vector<Scenario>& scenarios() {
         {"wander", "--steps random batches of four sequences", wander, 4},
         {"mtp", "drafts of the model's own MTP layers", mtp},
         {"abort", "batches given up while they are computed", aborted},
+        {"abort-kshift", "tokens moved down, given up halfway", aborted_kshift},
         {"eval-callback", "a hash of every node", eval_callback},
     };
     return all;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend/harness/http.h"
+#include "backend/harness/projector.h"
 
 namespace pshard::backend_test {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kOk = 200;
+constexpr const char* kPicture = "<picture>";  // where one goes in a prompt
 
 ChildProgram listening(ChildProgram program, const test::TempFolder& folder) {
     for (const std::string& word :
@@ -23,6 +25,7 @@ ChildProgram listening(ChildProgram program, const test::TempFolder& folder) {
         program.command.push_back(word);
     }
     program.command.push_back(folder.file(""));
+    program.environment["LLAMA_MEDIA_MARKER"] = kPicture;
     return program;
 }
 
@@ -187,6 +190,23 @@ Result<Talk> broken_talk(Server& server) {
     Talk both = before.value();
     both.insert(both.end(), after.value().begin(), after.value().end());
     return both;
+}
+
+Result<Talk> seeing_talk(Server& server) {
+    const std::string look = fmt::format("look at {} and", kPicture);
+    const auto seen = [](const std::string& text, const json& pictures) {
+        return json{{"prompt_string", text}, {"multimodal_data", pictures}};
+    };
+    const json a = {picture(1)};
+    const json b = {picture(2)};
+    const json both = {picture(1), picture(2)};
+    Asking asking(server);
+    asking.ask("picture", at_slot(question(seen(look, a), 12), 0));
+    asking.ask("picture", at_slot(question(seen(look, b), 12), 1));
+    asking.ask("two pictures", at_slot(question(seen(words(40) + look + look, both), 12), 2));
+    asking.ask("picture again", at_slot(question(seen(look + " then", a), 12), 0));
+    asking.ask("text", at_slot(question(words(20), 8), 1));
+    return asking.told();
 }
 
 Result<Talk> drafted_talk(Server& server) {

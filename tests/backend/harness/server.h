@@ -53,6 +53,9 @@ Result<Talk> drafted_talk(Server& server);
 // Four answers that are longer than a slot's context, for a server that shifts it.
 Result<Talk> endless_talk(Server& server);
 
+// Pictures alone, two in a prompt, and one that is cached, for a server with a vision projector.
+Result<Talk> seeing_talk(Server& server);
+
 // A talk, a silence of seconds, and the talk again, for a server that frees its model meanwhile.
 Result<Talk> broken_talk(Server& server);
 

@@ -154,7 +154,7 @@ void Decoder::prompt(Sequence& sequence, int n_tokens, Outputs outputs) {
 bool Decoder::interrupted_prompt(const Sequence& sequence, int n_tokens, int n_questions) {
     Sequence copy = sequence;
     for (int i = 1; i <= n_tokens; ++i) add(copy, i == n_tokens);
-    const auto count_down = [](void* left) { return (*static_cast<int*>(left))-- <= 0; };
+    const auto count_down = [](void* left) { return (*static_cast<int*>(left))-- == 0; };
     llama_set_abort_callback(context_, count_down, &n_questions);
     const int status = llama_decode(context_, batch_);
     llama_set_abort_callback(context_, nullptr, nullptr);

@@ -61,8 +61,8 @@ public:
     void generate(const std::vector<Sequence*>& sequences, int n_steps);
     void generate(Sequence& sequence, int n_steps);
 
-    // The same with an abort callback that says no `n_questions` times, then yes. Whether it was
-    // heard: then nothing is noted down. In either case the sequence is what it was before.
+    // The same with an abort callback that says no `n_questions` times, once yes, then no. Whether
+    // the batch heard it. Nothing is noted down, and the sequence is what it was before.
     bool interrupted_prompt(const Sequence& sequence, int n_tokens, int n_questions);
 
     // A prompt of one sequence in one batch with a token of each of the others.

@@ -49,4 +49,18 @@ inline void expect_wander_as_stock(const std::string& model, unsigned seed, int 
     expect_as_stock(grid, device, model_row(model), scenario, plan);
 }
 
+class Wander : public testing::TestWithParam<std::string> {
+protected:
+    // Once for each seed.
+    static void expect_as_stock(const std::vector<unsigned>& seeds, int n_steps) {
+        PSHARD_NEEDS_PLUGIN();
+        PSHARD_NEEDS_DEVICE(inner_device("simgpu"));
+        for (const unsigned seed : seeds) expect_wander_as_stock(GetParam(), seed, n_steps);
+    }
+};
+
+inline std::string wander_name(const testing::TestParamInfo<std::string>& test) {
+    return test_name(test.param);
+}
+
 }  // namespace pshard::backend_test
