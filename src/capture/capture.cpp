@@ -104,6 +104,17 @@ private:
             known_.add(tensor, {Ref::Kind::Weight, static_cast<int>(inventory_.weights.size())});
             inventory_.weights.push_back(std::move(weight));
         }
+        count_layers();
+    }
+
+    // A backend that runs the plan knows no other layers than those that have weights.
+    void count_layers() {
+        const int in_file = inventory_.n_layers;
+        inventory_.n_layers = 0;
+        for (const Weight& weight : inventory_.weights) {
+            inventory_.n_layers = std::max(inventory_.n_layers, weight.layer + 1);
+        }
+        inventory_.n_layers_unloaded = in_file - inventory_.n_layers;
     }
 
     void add_states() {

@@ -58,7 +58,6 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
     for (const GgufHeader& file : files) inventory.total_file_bytes += file.file_bytes();
     inventory.header_hash = hash_of_tensors(files);
     inventory.n_layers = static_cast<int>(n_layers);
-    inventory.n_layers_nextn = static_cast<int>(figure(first, "nextn_predict_layers"));
     inventory.n_experts = static_cast<int>(figure(first, "expert_count"));
     inventory.n_experts_used = static_cast<int>(figure(first, "expert_used_count"));
     inventory.n_ctx_train = static_cast<std::uint32_t>(figure(first, "context_length"));

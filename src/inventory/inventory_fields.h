@@ -74,7 +74,7 @@ inline constexpr std::array kModelFields = {field<&Inventory::model_name>("model
                                             field<&Inventory::total_file_bytes>("total_file_bytes"),
                                             kHashField,
                                             field<&Inventory::n_layers>("n_layers"),
-                                            field<&Inventory::n_layers_nextn>("n_layers_nextn"),
+                                            field<&Inventory::n_layers_unloaded>("n_layers_unloaded"),
                                             field<&Inventory::n_experts>("n_experts"),
                                             field<&Inventory::n_experts_used>("n_experts_used"),
                                             field<&Inventory::n_ctx_train>("n_ctx_train"),

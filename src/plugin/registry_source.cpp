@@ -39,7 +39,10 @@ std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Byte
     const bool same_context =
         *own.states == states_hash(seen.states) || *own.states == states_hash(main_states(seen));
     if (!same_context) {
-        return "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full)";
+        return fmt::format(
+            "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full, and with "
+            "sliding windows -ub {})",
+            own.n_ubatch.value_or(0));
     }
     if (own.n_ubatch.value_or(0) < largest_batch(seen)) {
         return fmt::format("its plans are for -ub {}, this run reserves {} tokens",

@@ -55,7 +55,8 @@ private:
 // Where llama.cpp would have the weight by -ngl alone.
 bool on_gpu_by_ngl(const Inventory& inventory, const Weight& weight, int n_gpu_layers) {
     if (weight.side == Side::Input) return false;
-    const int from_back = weight.layer < 0 ? 1 : inventory.n_layers - weight.layer + 1;
+    const int n_layers = inventory.n_layers + inventory.n_layers_unloaded;
+    const int from_back = weight.layer < 0 ? 1 : n_layers - weight.layer + 1;
     return from_back <= n_gpu_layers;
 }
 
@@ -65,7 +66,7 @@ std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice
     if (!pins_as_ngl_does(inventory, choice)) return std::nullopt;
     StockArgs args;
     const bool any = choice.output_on_gpu || choice.n_attn_pinned > 0;
-    args.n_gpu_layers = any ? choice.n_attn_pinned + 1 : 0;
+    args.n_gpu_layers = any ? choice.n_attn_pinned + inventory.n_layers_unloaded + 1 : 0;
     const Placement placement = expand(inventory, choice);
     PatternMaker patterns;
     for (std::size_t i = 0; i < inventory.weights.size(); ++i) {

@@ -99,6 +99,43 @@ TEST(Registry, MayBeChangedAndDeletedUnderAServer) {
     EXPECT_THAT(ours.stop().err, HasSubstr(": the variant of 4 MiB\n"));
 }
 
+struct PlannedRow {
+    std::string model;
+    int budget_mib;  // not all of the model fits into it
+};
+
+void PrintTo(const PlannedRow& row, std::ostream* out) { *out << row.model; }
+
+class PlanOf : public testing::TestWithParam<PlannedRow> {};
+
+// The backend sees the graph and comes to the steps that the planner has priced, or would warn.
+TEST_P(PlanOf, IsOfTheStepsOfTheRun) {
+    PSHARD_NEEDS_PLUGIN();
+    const auto& [row, budget_mib] = GetParam();
+    Models models;
+    const std::string model = models.add(row);
+    models.plan(model, budget_mib, {"-c", "512", "-fa", "on", "--pshard-tier-max", "64"});
+    std::ostringstream registry;
+    registry << std::ifstream(Models::registry(model)).rdbuf();
+    ASSERT_THAT(registry.str(), AllOf(HasSubstr(" ops="), HasSubstr(" steps=")));
+    ChildProgram program = planned(completion(model, 4), budget_mib);
+    program.command.insert(program.command.end(),
+                           {"-c", "512", "-fa", "on", "-b", "64", "-ub", "64"});
+    const ChildResult result = run(program);
+    EXPECT_TRUE(result.ok()) << result.text();
+    EXPECT_THAT(result.err, AllOf(HasSubstr("pshard: plan from "), Not(HasSubstr("warning"))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry,
+                         PlanOf,
+                         testing::Values(PlannedRow{"llama-Q8_0", 3},
+                                         PlannedRow{"gemma3-Q8_0", 5},
+                                         PlannedRow{"qwen3moe-Q8_0", 8},
+                                         PlannedRow{"gpt-oss-Q8_0", 8},
+                                         PlannedRow{"qwen3next-Q8_0", 16},
+                                         PlannedRow{"glm4moe-Q8_0", 8}),
+                         [](const auto& info) { return test_name(info.param.model); });
+
 // Two models, two registries, one budget that is their sum.
 TEST(Registry, OfADraftModelIsFoundBesideIt) {
     PSHARD_NEEDS_PLUGIN();

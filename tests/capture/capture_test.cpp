@@ -281,7 +281,9 @@ TEST_F(CaptureTest, LoadsMtpLayersOnRequestOnly) {
     const Inventory without = captured(request);
     request.load_mtp = true;
     const Inventory with = captured(request);
-    EXPECT_EQ(with.n_layers_nextn, 1);
+    EXPECT_EQ(with.n_layers, without.n_layers + 1);
+    EXPECT_EQ(without.n_layers_unloaded, 1);
+    EXPECT_EQ(with.n_layers_unloaded, 0);
     EXPECT_GT(with.weights.size(), without.weights.size());
     const std::string last = std::to_string(with.n_layers - 1);
     EXPECT_NE(weight_named(with, "blk." + last + ".nextn.eh_proj.weight"), nullptr);
