@@ -171,8 +171,10 @@ public:
     [[nodiscard]] std::vector<Fault> faults() const {
         std::vector<Fault> found;
         for (int i = 0; i < n_nodes(); ++i) {
-            for (const ggml_tensor* source : node(i)->src) {
+            for (int k = 0; k < GGML_MAX_SRC; ++k) {
+                const ggml_tensor* source = node(i)->src[k];
                 if (source == nullptr || is_made_here(source)) continue;
+                if (is_destination(node(i), k)) continue;
                 const ggml_tensor* result = written_over(source, i);
                 if (result == nullptr) continue;
                 if (is_seen(source)) return {};
