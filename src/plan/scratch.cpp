@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "plan/fused_runs.h"
 #include "plan/interval_packing.h"
 
 namespace pshard {
@@ -70,6 +71,7 @@ public:
         for (int i = 0; i < n_nodes_; ++i) {
             if (!node(i).is_view && !node(i).has_storage) take_over_operand(i);
         }
+        hold_for_fused_runs();
         ScratchLayout layout;
         layout.gpu.peak = pack(Device::Gpu);
         layout.cpu.peak = pack(Device::Cpu);
@@ -228,6 +230,35 @@ private:
             reads += other == root ? 1 : 0;
         }
         return reads == 1;
+    }
+
+    // What a fused run reads lasts to its end, in the block where it lies by then.
+    void hold_for_fused_runs() {
+        for (const Stage& stage : cut_.stages) {
+            if (stage.device != Device::Gpu) continue;
+            for (const FusedRun& run : fused_runs(graph_, stage)) {
+                for (const int reader : run.nodes) hold_operands(reader, run);
+            }
+        }
+    }
+
+    void hold_operands(int reader, const FusedRun& run) {
+        for (const Ref& source : node(reader).sources) {
+            const int v = value_on_gpu(source);
+            const bool made_here =
+                std::find(run.nodes.begin(), run.nodes.end(), v) != run.nodes.end();
+            if (v < 0 || made_here) continue;
+            Value& block = value(owner_of(v));
+            block.last_use = std::max(block.last_use, run.last());
+        }
+    }
+
+    // -1: it is not in the GPU's scratch.
+    int value_on_gpu(const Ref& source) const {
+        if (source.kind == Ref::Kind::Input) return gpu_input(source.index);
+        if (source.kind != Ref::Kind::Node) return -1;
+        const bool crosses = device(source.index) != Device::Gpu;
+        return crosses ? copy_of(source.index) : root_node(source.index);
     }
 
     Bytes pack(Device target) {

@@ -2,7 +2,8 @@
 //
 // A value is allocated when its node is computed, and freed after the last node that reads it or a
 // view of it. A value that a stage of the other device reads has a copy there from that stage on.
-// An element-wise op takes over the memory of an operand that dies with it. Blocks are packed by
+// An element-wise op takes over the memory of an operand that dies with it. What the GPU may read
+// in a fused run (plan/fused_runs.h) lasts to the end of that run. Blocks are packed by
 // plan/interval_packing.h; addresses are offsets into the scratch region. The runtime takes its
 // addresses from here: llama.cpp's own are names only.
 #pragma once

@@ -134,6 +134,7 @@ std::vector<std::string> verify(const PlanUnderTest& plan) {
     check_slots(plan, violations);
     check_cut(plan, violations);
     check_scratch(plan, violations);
+    check_fused(plan, violations);
     check_schedule(plan, violations);
     return violations;
 }

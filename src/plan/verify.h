@@ -4,6 +4,7 @@
 //   arena      what is resident has an address; nothing lies on anything else; all in the budget
 //   cut        every node is in one stage, on one device, and its weights and states are in reach
 //   scratch    interpreted node by node: each read finds the value that was written
+//   fused      runs that the GPU may compute by one kernel write over nothing that they read
 //   schedule   by happens-before over two passes: nothing is read before it is there, nothing is
 //              overwritten while it is needed, and no lane waits for ever
 //

@@ -21,6 +21,7 @@ void check_residents(const Inventory& inventory,
 void check_slots(const PlanUnderTest& plan, Violations& violations);
 void check_cut(const PlanUnderTest& plan, Violations& violations);
 void check_scratch(const PlanUnderTest& plan, Violations& violations);
+void check_fused(const PlanUnderTest& plan, Violations& violations);
 void check_schedule(const PlanUnderTest& plan, Violations& violations);
 
 // How violations name things.

@@ -6,6 +6,7 @@
 
 #include <ggml-impl.h>
 
+#include "simgpu/fusion.h"
 #include "simgpu/gpu.h"
 #include "simgpu/indexed_reads.h"
 #include "simgpu/kernels.h"
@@ -180,6 +181,9 @@ std::vector<Kernels::Stop> announce(Stream& stream, const GraphCopy& graph) {
         const auto read = indexed_read(nodes[i], static_cast<int>(i), watch);
         if (read) stops.push_back(stop_at(stream, nodes[i], *read));
         watch.run(stream.actor, operation_name(nodes[i]), accesses_of(nodes[i]));
+        for (const Fault& fault : faults_of_fusion(graph.graph(), static_cast<int>(i))) {
+            watch.report(fault);
+        }
     }
     return stops;
 }

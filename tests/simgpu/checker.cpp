@@ -29,6 +29,8 @@ const char* sentence(FaultKind kind) {
             return "overwrites what may not have been written yet";
         case FaultKind::LockedForReading:
             return "writes host memory that is page-locked for reading";
+        case FaultKind::FusedOverwrite:
+            return "writes over what the same kernel reads";
         case FaultKind::OverwritesRead:
             break;
     }

@@ -52,7 +52,8 @@ enum class FaultKind {
     ReadTooEarly,
     OverwritesWrite,
     OverwritesRead,
-    LockedForReading
+    LockedForReading,
+    FusedOverwrite  // see fusion.h
 };
 
 struct Fault {

@@ -70,15 +70,17 @@ bool touches_nothing(const ggml_tensor* node) {
     }
 }
 
+bool is_destination(const ggml_tensor* node, int source) {
+    return (node->op == GGML_OP_CPY && source == 1) ||
+           (node->op == GGML_OP_SET_ROWS && source == 2);
+}
+
 std::vector<Access> accesses_of(const ggml_tensor* node) {
     std::vector<Access> accesses;
     for (int i = 0; i < GGML_MAX_SRC; ++i) {
         const ggml_tensor* source = node->src[i];
-        if (source == nullptr || ggml_is_empty(source)) continue;
+        if (source == nullptr || ggml_is_empty(source) || is_destination(node, i)) continue;
         const std::size_t first = accesses.size();
-        // The destination is a source of these two in name only.
-        if (node->op == GGML_OP_CPY && i == 1) continue;
-        if (node->op == GGML_OP_SET_ROWS && i == 2) continue;
         add_accesses(source, false, accesses);
         if (i != 0 || !reads_by_index(node)) continue;
         for (std::size_t k = first; k < accesses.size(); ++k) accesses[k].needs_all = false;

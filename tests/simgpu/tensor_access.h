@@ -22,6 +22,10 @@ namespace pshard::simgpu {
 // Whether a node's first source is used in part: the experts or rows that its indices name.
 [[nodiscard]] bool reads_by_index(const ggml_tensor* node);
 
+// Whether a source is where the node writes: the destination of CPY and SET_ROWS, a source in name
+// only.
+[[nodiscard]] bool is_destination(const ggml_tensor* node, int source);
+
 // What a node reads and writes, reads first.
 [[nodiscard]] std::vector<Access> accesses_of(const ggml_tensor* node);
 

@@ -1,0 +1,160 @@
+#include "plan/fused_runs.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace pshard {
+namespace {
+
+enum class Times : std::uint8_t { Once, Maybe, Repeated };
+
+enum class Reads : std::uint8_t { Run, Anything };  // a node of the run, in person or by a view
+
+struct Step {
+    std::vector<std::string_view> ops;
+    Times times = Times::Once;
+    Reads reads = Reads::Run;
+};
+
+struct Pattern {
+    const char* name;
+    std::int64_t most_columns;  // of the first node; more are not fused
+    std::vector<Step> steps;
+};
+
+constexpr std::int64_t kAnyNumber = std::int64_t{1} << 62U;
+constexpr std::int64_t kVectorKernelColumns = 8;  // MMVQ_MAX_BATCH_SIZE, MMVF_MAX_BATCH_SIZE
+
+std::vector<Pattern> make_patterns() {
+    const Step matmul{{"MUL_MAT", "MUL_MAT_ID"}, Times::Once, Reads::Anything};
+    const Step scale_rows{{"REPEAT"}, Times::Maybe, Reads::Anything};
+    const Step scale_of_experts{{"GET_ROWS"}, Times::Maybe};
+    const Step scale{{"MUL"}, Times::Maybe};
+    const Step bias{{"ADD", "ADD_ID"}, Times::Maybe};
+    const Step gated{{"SWIGLU", "GEGLU", "SWIGLU_OAI", "SWIGLU_CLAMP"}};
+    const Step sum{{"SUM_ROWS"}, Times::Maybe};
+    const Step least{{"CLAMP"}, Times::Maybe};
+    const Step norm{{"DIV"}, Times::Maybe};
+    const Step factor{{"SCALE"}, Times::Maybe};
+    return {
+        {"gated matmuls",
+         kVectorKernelColumns,
+         {matmul,
+          scale_rows,
+          scale_of_experts,
+          scale,
+          bias,
+          matmul,
+          scale_rows,
+          scale_of_experts,
+          scale,
+          bias,
+          gated}},
+        {"choice of experts",
+         kAnyNumber,
+         {{{"SOFT_MAX", "SIGMOID", "SOFTPLUS"}},
+          {{"SQRT"}, Times::Maybe},
+          {{"ADD"}, Times::Maybe},
+          {{"ARGSORT"}},
+          {{"GET_ROWS"}},
+          sum,
+          least,
+          norm,
+          factor}},
+        {"choice of experts, softmax last",
+         kAnyNumber,
+         {{{"ARGSORT"}}, {{"GET_ROWS"}}, {{"SOFT_MAX"}}, factor}},
+        {"choice of rows",
+         kAnyNumber,
+         {{{"GET_ROWS"}},
+          {{"CONT"}},
+          {{"CPY"}, Times::Once, Reads::Anything},
+          {{"ADD"}},
+          {{"TOP_K"}}}},
+        {"sum of experts",
+         kAnyNumber,
+         {{{"MUL"}}, {{"MUL"}, Times::Maybe}, {{"ADD"}, Times::Repeated}}},
+        {"snake", kAnyNumber, {{{"MUL"}}, {{"SIN"}}, {{"SQR"}}, {{"MUL"}}, {{"ADD"}}}},
+    };
+}
+
+const std::vector<Pattern>& patterns() {
+    static const std::vector<Pattern> all = make_patterns();
+    return all;
+}
+
+class Matcher {
+public:
+    Matcher(const Graph& graph, const Stage& stage) : graph_(graph) {
+        for (int i = stage.node_begin; i < stage.node_end; ++i) {
+            if (!node(i).is_view) nodes_.push_back(i);
+        }
+    }
+
+    // The run that begins at the nth node of the stage; no nodes: there is none.
+    FusedRun match(const Pattern& pattern, std::size_t begin) {
+        run_ = {pattern.name, {}};
+        at_ = begin;
+        if (columns(node(nodes_[begin])) > pattern.most_columns) return {};
+        for (const Step& step : pattern.steps) {
+            bool taken = take(step);
+            if (!taken && step.times != Times::Maybe) return {};
+            while (taken && step.times == Times::Repeated) taken = take(step);
+        }
+        return std::move(run_);
+    }
+
+    std::size_t n_nodes() const { return nodes_.size(); }
+
+private:
+    const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
+
+    static std::int64_t columns(const Node& node) {
+        return node.shape[node.op == "MUL_MAT_ID" ? 2 : 1];
+    }
+
+    bool take(const Step& step) {
+        if (at_ == nodes_.size()) return false;
+        const Node& next = node(nodes_[at_]);
+        if (std::find(step.ops.begin(), step.ops.end(), next.op) == step.ops.end()) return false;
+        const bool linked = step.reads == Reads::Anything || run_.nodes.empty() || reads_run(next);
+        if (!linked) return false;
+        run_.nodes.push_back(nodes_[at_++]);
+        return true;
+    }
+
+    bool reads_run(const Node& reader) const {
+        return std::any_of(reader.sources.begin(), reader.sources.end(), [&](const Ref& source) {
+            return source.kind == Ref::Kind::Node && in_run(source.index);
+        });
+    }
+
+    bool in_run(int index) const {
+        const Node& read = node(index);
+        const bool by_view = read.is_view && read.has_storage;
+        if (by_view && read.storage.kind != Ref::Kind::Node) return false;
+        const int value = by_view ? read.storage.index : index;
+        return std::find(run_.nodes.begin(), run_.nodes.end(), value) != run_.nodes.end();
+    }
+
+    const Graph& graph_;
+    std::vector<int> nodes_;
+    FusedRun run_;
+    std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::vector<FusedRun> fused_runs(const Graph& graph, const Stage& stage) {
+    std::vector<FusedRun> runs;
+    Matcher matcher(graph, stage);
+    for (std::size_t begin = 0; begin < matcher.n_nodes(); ++begin) {
+        for (const Pattern& pattern : patterns()) {
+            FusedRun run = matcher.match(pattern, begin);
+            if (!run.nodes.empty()) runs.push_back(std::move(run));
+        }
+    }
+    return runs;
+}
+
+}  // namespace pshard

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "plan/fused_runs.h"
+#include "plan/verify_checks.h"
+
+namespace pshard {
+namespace {
+
+// What a value is called, and its bytes in the GPU's scratch.
+struct Place {
+    Ref root;
+    std::string_view name;
+    Extent bytes;
+};
+
+class FusedCheck {
+public:
+    FusedCheck(const PlanUnderTest& plan, Violations& violations)
+        : plan_(plan), violations_(violations) {}
+
+    void run() {
+        for (const Stage& stage : plan_.cut.stages) {
+            if (stage.device != Device::Gpu) continue;
+            for (const FusedRun& fused : fused_runs(plan_.graph, stage)) check(fused);
+        }
+    }
+
+private:
+    const Node& node(int i) const { return plan_.graph.nodes[static_cast<std::size_t>(i)]; }
+
+    void check(const FusedRun& fused) {
+        for (const int reader : fused.nodes) {
+            for (const Ref& source : node(reader).sources) {
+                const std::optional<Place> operand = place_of(source);
+                if (operand && !made_by(fused, operand->root)) check_operand(fused, *operand);
+            }
+        }
+    }
+
+    // No node of the run may write over it, but one that reads it, in place, and those that go on
+    // in that one's place.
+    void check_operand(const FusedRun& fused, const Place& operand) {
+        bool taken_over = false;
+        for (const int writer : fused.nodes) {
+            const std::optional<Place> result = place_of({Ref::Kind::Node, writer});
+            if (!result || !result->bytes.overlaps(operand.bytes)) continue;
+            taken_over = taken_over || reads(writer, operand.root);
+            if (taken_over && same(result->bytes, operand.bytes)) continue;
+            report(fused, *result, operand);
+        }
+    }
+
+    bool reads(int reader, Ref root) const {
+        const std::vector<Ref>& sources = node(reader).sources;
+        return std::any_of(sources.begin(), sources.end(), [&](const Ref& source) {
+            const std::optional<Place> read = place_of(source);
+            return read && read->root == root;
+        });
+    }
+
+    void report(const FusedRun& fused, const Place& result, const Place& operand) {
+        violations_.push_back(
+            fmt::format("node '{}' writes over '{}', which a kernel for {} from '{}' to '{}' "
+                        "would still read",
+                        result.name,
+                        operand.name,
+                        fused.pattern,
+                        node(fused.nodes.front()).name,
+                        node(fused.last()).name));
+    }
+
+    static bool same(const Extent& a, const Extent& b) {
+        return a.begin == b.begin && a.end == b.end;
+    }
+
+    static bool made_by(const FusedRun& fused, Ref root) {
+        return root.kind == Ref::Kind::Node &&
+               std::find(fused.nodes.begin(), fused.nodes.end(), root.index) != fused.nodes.end();
+    }
+
+    // Nothing for what is not in the GPU's scratch.
+    std::optional<Place> place_of(Ref of) const {
+        const DeviceScratch& scratch = plan_.scratch.gpu;
+        if (of.kind == Ref::Kind::Node) of = root_on_gpu(of);
+        const auto i = static_cast<std::size_t>(of.index);
+        if (of.kind == Ref::Kind::Input) {
+            const Input& input = plan_.graph.inputs[i];
+            return placed({of, input.name, extent_of(scratch.inputs[i], input.alloc_bytes)});
+        }
+        if (of.kind != Ref::Kind::Node) return std::nullopt;
+        const Node& made = node(of.index);
+        const Bytes bytes = made.has_storage ? made.bytes : made.alloc_bytes;
+        return placed({of, made.name, extent_of(scratch.nodes[i], bytes)});
+    }
+
+    static std::optional<Place> placed(const Place& place) {
+        if (place.bytes.begin == kNoOffset) return std::nullopt;
+        return place;
+    }
+
+    // A value of the CPU is read by a copy of its own.
+    Ref root_on_gpu(Ref of) const {
+        const bool crosses = plan_.cut.devices[static_cast<std::size_t>(of.index)] != Device::Gpu;
+        const Node& made = node(of.index);
+        return made.has_storage && !crosses ? made.storage : of;
+    }
+
+    const PlanUnderTest& plan_;
+    Violations& violations_;
+};
+
+}  // namespace
+
+void check_fused(const PlanUnderTest& plan, Violations& violations) {
+    FusedCheck(plan, violations).run();
+}
+
+}  // namespace pshard
