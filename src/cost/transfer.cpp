@@ -84,6 +84,38 @@ void set_curves(const LinkProfile& link, LinkRates& rates) {
     }
 }
 
+// A rate that was not measured is that of a copy alone, and no guess: nothing was seen to slow it
+// down.
+void set_loaded(const LinkProfile& link, LinkRates& rates) {
+    const double h2d = rates.h2d_bytes_per_second;
+    const double d2h = rates.d2h_bytes_per_second;
+    rates.h2d_under_gpu_load = std::min(h2d, link.under_gpu_gb_per_s.value_or(h2d / 1e9) * 1e9);
+    const double both = link.duplex_gb_per_s.value_or((h2d + d2h) / 1e9) * 1e9;
+    const double share = std::min(1.0, both / (h2d + d2h));
+    rates.h2d_duplex = h2d * share;
+    rates.d2h_duplex = d2h * share;
+}
+
+double rate_up(Beside beside, const LinkRates& link) {
+    switch (beside) {
+        case Beside::Cpu:
+            return link.h2d_under_cpu_load;
+        case Beside::Gpu:
+            return link.h2d_under_gpu_load;
+        case Beside::OtherWay:
+            return link.h2d_duplex;
+        case Beside::Nothing:
+            break;
+    }
+    return link.h2d_bytes_per_second;
+}
+
+// Nobody has measured a download while a device computes.
+double rate_down(Beside beside, const LinkRates& link) {
+    if (beside == Beside::Cpu) return std::min(link.d2h_bytes_per_second, link.h2d_under_cpu_load);
+    return beside == Beside::OtherWay ? link.d2h_duplex : link.d2h_bytes_per_second;
+}
+
 }  // namespace
 
 std::optional<LinkRates> link_rates(const MachineProfile& profile) {
@@ -102,6 +134,7 @@ std::optional<LinkRates> link_rates(const MachineProfile& profile) {
     rates.h2d_pageable =
         std::min(h2d, known_or(link.pageable_gb_per_s, kPageableShare * h2d / 1e9, guess) * 1e9);
     rates.d2h_bytes_per_second = known_or(link.d2h_gb_per_s, h2d / 1e9, guess) * 1e9;
+    set_loaded(link, rates);
     rates.setup_seconds = known_or(link.copy_setup_us, kSetupSeconds * 1e6, guess) * 1e-6;
     rates.switch_seconds = known_or(link.engine_switch_us, kSwitchSeconds * 1e6, guess) * 1e-6;
     set_curves(link, rates);
@@ -117,9 +150,8 @@ std::optional<LinkRates> link_rates(const MachineProfile& profile) {
 
 Seconds upload_seconds(const Copy& copy, const LinkRates& link) {
     if (copy.bytes == 0) return 0;
-    double rate = link.h2d_bytes_per_second;
+    double rate = rate_up(copy.beside, link);
     if (copy.memory == HostMemory::Pageable) rate = std::min(rate, link.h2d_pageable);
-    if (copy.cpu_busy) rate = std::min(rate, link.h2d_under_cpu_load);
     const bool locked = copy.memory == HostMemory::PageLocked;
     return std::max({bulk_seconds(copy, rate, link),
                      curve_seconds(copy, locked ? link.locked : link.pageable),
@@ -128,9 +160,8 @@ Seconds upload_seconds(const Copy& copy, const LinkRates& link) {
 
 Seconds download_seconds(const Copy& copy, const LinkRates& link) {
     if (copy.bytes == 0) return 0;
-    double rate = link.d2h_bytes_per_second;
+    double rate = rate_down(copy.beside, link);
     if (copy.memory == HostMemory::Pageable) rate = std::min(rate, link.h2d_pageable);
-    if (copy.cpu_busy) rate = std::min(rate, link.h2d_under_cpu_load);
     return std::max(bulk_seconds(copy, rate, link), curve_seconds(copy, link.down));
 }
 

@@ -18,6 +18,11 @@ namespace pshard {
 struct LinkRates {
     double h2d_bytes_per_second = 0;  // page-locked, else pageable; alone; at most what DRAM reads
     double h2d_under_cpu_load = 0;    // while the CPU computes; else min(h2d, dram/2)
+    double h2d_under_gpu_load = 0;    // while the GPU computes; else h2d
+    // Of each direction while the other one copies, too. Of both together the profile knows the
+    // sum: each is slowed down by as much.
+    double h2d_duplex = 0;            // else h2d
+    double d2h_duplex = 0;            // else d2h
     double h2d_pageable = 0;          // not page-locked; else 0.3 * h2d (trap 19)
     double d2h_bytes_per_second = 0;  // else h2d
     Seconds setup_seconds = 0;        // per copy; else 3.1 us (facts 1.5)
@@ -38,11 +43,14 @@ struct LinkRates {
 
 enum class HostMemory : std::uint8_t { PageLocked, Pageable };
 
+// What runs meanwhile, and so takes some of the link's or the memories' rate.
+enum class Beside : std::uint8_t { Nothing, Cpu, Gpu, OtherWay };
+
 struct Copy {
     Bytes bytes = 0;
     std::uint64_t pieces = 1;  // above 1: gathered slices of bytes/pieces each
     HostMemory memory = HostMemory::PageLocked;
-    bool cpu_busy = false;  // the CPU computes meanwhile
+    Beside beside = Beside::Nothing;
 };
 
 // 0 for no bytes; otherwise bytes/rate + pieces * setup, or what copies of that size were seen to

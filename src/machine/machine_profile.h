@@ -66,12 +66,13 @@ struct GpuProfile {
     std::string backend{};  // "CUDA0"
     std::optional<double> memory_gb_per_s{};
     std::optional<double> peak_gflops{};
-    std::optional<double> vector_gflops{};  // as for the CPU
-    std::optional<double> memory_mib{};     // device memory that a process can see
-    std::optional<double> overhead_mib{};   // context and workspaces outside our allocations
-    std::optional<double> launch_us{};      // per kernel, in a full queue
-    std::optional<double> scan_step_us{};   // per token and layer of a recurrence (delta net)
-    std::optional<double> subgraph_us{};    // per graph of its own in a queue of many
+    std::optional<double> vector_gflops{};        // as for the CPU
+    std::optional<double> memory_mib{};           // device memory that a process can see
+    std::optional<double> overhead_mib{};         // context and workspaces outside our allocations
+    std::optional<double> overhead_unseen_mib{};  // of these: taken before a process can ask
+    std::optional<double> launch_us{};            // per kernel, in a full queue
+    std::optional<double> scan_step_us{};         // per token and layer of a recurrence (delta net)
+    std::optional<double> subgraph_us{};          // per graph of its own in a queue of many
     // The same two with graph capture off; absent where the device captures nothing.
     std::optional<double> launch_uncaptured_us{};
     std::optional<double> subgraph_uncaptured_us{};

@@ -15,6 +15,7 @@ constexpr std::array kNumberKeys = {
     NumberKey{"gpu.vector_gflops", &GpuProfile::vector_gflops},
     NumberKey{"gpu.memory_mib", &GpuProfile::memory_mib},
     NumberKey{"gpu.overhead_mib", &GpuProfile::overhead_mib},
+    NumberKey{"gpu.overhead_unseen_mib", &GpuProfile::overhead_unseen_mib},
     NumberKey{"gpu.launch_us", &GpuProfile::launch_us},
     NumberKey{"gpu.launch_uncaptured_us", &GpuProfile::launch_uncaptured_us},
     NumberKey{"gpu.subgraph_us", &GpuProfile::subgraph_us},
@@ -82,7 +83,7 @@ bool NumberKey::stands_in(KeyHome home, const MachineProfile& profile) const {
 }
 
 bool NumberKey::may_be_zero() const {
-    return name.ends_with("_us") || name.ends_with("overhead_mib");
+    return name.ends_with("_us") || name.starts_with("gpu.overhead");
 }
 
 std::optional<double> NumberKey::get(const MachineProfile& profile) const {

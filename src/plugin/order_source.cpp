@@ -145,6 +145,13 @@ bool is_projector(const Inventory& seen) {
     });
 }
 
+std::optional<DriverMemory> driver_of(const MachineProfile& profile) {
+    if (!profile.gpu || !profile.gpu->overhead_mib) return std::nullopt;
+    const auto bytes = [](double mib) { return static_cast<Bytes>(mib * double(kMiB)); };
+    return DriverMemory{bytes(*profile.gpu->overhead_mib),
+                        bytes(profile.gpu->overhead_unseen_mib.value_or(0))};
+}
+
 class OrderSource {
 public:
     OrderSource(PluginSettings settings, Log log)
@@ -170,6 +177,7 @@ private:
         std::vector<TierChoice> choices;
         Bytes budget = 0;
         bool from_registry = false;
+        std::optional<DriverMemory> driver{};
     };
 
     // In the plan's own budget, else in all that is left.
@@ -182,6 +190,7 @@ private:
         }
         Result<Orders> orders = orders_of(seen, chosen.choices, chosen.budget);
         if (!orders && chosen.budget < budget) orders = orders_of(seen, chosen.choices, budget);
+        if (orders) orders.value().driver = chosen.driver;
         return orders;
     }
 
@@ -215,7 +224,7 @@ private:
             for (const std::string& warning : match.value().warnings) {
                 log_("warning: " + warning);
             }
-            return Chosen{match.value().choices, match.value().budget, true};
+            return Chosen{match.value().choices, match.value().budget, true, match.value().driver};
         }
         if (!settings_.plan_here) {
             return Error{fmt::format("{}, and PSHARD_PLAN is off; run llama-pshard-plan-params "
@@ -241,7 +250,8 @@ private:
                                 : "by memory alone as there is no profile of CPU and GPU",
                          advice));
         const MachineProfile* profile = priced ? &read.value() : nullptr;
-        return Chosen{searched(seen, profile, budget, std::nullopt), budget};
+        return Chosen{
+            searched(seen, profile, budget, std::nullopt), budget, false, driver_of(read.value())};
     }
 
     // The first registry with plans for this model; else why none has. Fails if one cannot be read.

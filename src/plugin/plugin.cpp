@@ -41,6 +41,7 @@ Result<Engine*> open_engine() {
     setup.gpu = devices.value().gpu;
     setup.cpu = devices.value().cpu;
     setup.budget = budget_of(settings.value(), setup.gpu);
+    setup.budget_is_given = settings.value().budget.has_value();
     setup.page_lock_limit = available_host_memory() / 10 * 8;
     setup.planner = make_planner(settings.value(), log_line);
     setup.log = log_line;

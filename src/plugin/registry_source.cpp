@@ -92,6 +92,14 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
     return choices;
 }
 
+// What a driver has taken for one tier it keeps in the next.
+std::optional<DriverMemory> driver_of(const RegistryVariant& variant) {
+    std::optional<Bytes> most = variant.own.outside;
+    for (const RegistryTier& tier : variant.tiers) most = std::max(most, tier.own.outside);
+    if (!most) return std::nullopt;
+    return DriverMemory{*most, variant.own.unseen.value_or(0)};
+}
+
 // Of a graph that llama.cpp has reserved: rows that the head is applied to; 0: it has no head.
 std::uint32_t rows_of_logits(const Inventory& seen, const Graph& graph) {
     for (const Node& node : graph.nodes) {
@@ -205,6 +213,7 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
     const Bytes total = best->budget_mib * kMiB;
     const Bytes shared = std::min(best->own.shared.value_or(0), total);
     match.budget = total - shared;
+    match.driver = driver_of(*best);
     match.text = fmt::format("the variant of {} MiB", best->budget_mib);
     if (shared > 0) {
         match.text +=

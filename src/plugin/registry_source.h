@@ -8,6 +8,7 @@
 // that arrive. Where it differs from what was planned, a warning says what that may cost.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,11 @@
 namespace pshard {
 
 struct RegistryMatch {
-    std::vector<TierChoice> choices;      // empty: none matches
-    std::string text;                     // which plan, or why none
-    Bytes budget = 0;                     // of the plan that was taken
-    std::vector<std::string> warnings{};  // what the run differs in, one sentence each
+    std::vector<TierChoice> choices;       // empty: none matches
+    std::string text;                      // which plan, or why none
+    Bytes budget = 0;                      // of the plan that was taken
+    std::optional<DriverMemory> driver{};  // expected by the plan
+    std::vector<std::string> warnings{};   // what the run differs in, one sentence each
 };
 
 RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);

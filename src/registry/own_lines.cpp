@@ -62,6 +62,8 @@ constexpr std::array kVariantFields = {
     field<&OwnVariant::kv_unified>("kv_unified"),
     field<&OwnVariant::swa_full>("swa_full"),
     field<&OwnVariant::shared>("shared"),
+    field<&OwnVariant::outside>("outside"),
+    field<&OwnVariant::unseen>("unseen"),
     field<&OwnVariant::machine>("machine"),
 };
 
@@ -160,6 +162,8 @@ OwnVariant plan_key(const Inventory& inventory, Hash64 machine) {
             .kv_unified = context.kv_unified,
             .swa_full = context.swa_full,
             .shared = {},
+            .outside = {},
+            .unseen = {},
             .machine = machine,
             .unknown = {}};
 }

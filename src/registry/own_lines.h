@@ -46,6 +46,8 @@ struct OwnVariant {
     std::optional<bool> kv_unified;
     std::optional<bool> swa_full;
     std::optional<Bytes> shared;       // of the budget: left to a draft model and the like
+    std::optional<Bytes> outside;      // as of a tier, where the whole model fits: without tiers
+    std::optional<Bytes> unseen;       // of `outside`: taken before a process can ask what is free
     std::optional<Hash64> machine;     // of the machine and its profile
     std::vector<std::string> unknown;  // "key=value", as read
 

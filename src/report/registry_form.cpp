@@ -45,6 +45,14 @@ void set_published(const Inventory& inventory, const Candidate& plan, RegistryTi
     tier.ot = overrides_of(inventory, plan.choice);
 }
 
+// What the profile knows of memory that the driver takes.
+std::optional<Bytes> bytes_of(const PlanReport& report, std::optional<double> GpuProfile::*mib) {
+    if (report.profile == nullptr || !report.profile->gpu) return std::nullopt;
+    const std::optional<double> known = *report.profile->gpu.*mib;
+    if (!known) return std::nullopt;
+    return static_cast<Bytes>(*known * double(kMiB));
+}
+
 class Form {
 public:
     explicit Form(const PlanReport& report) : report_(report) {}
@@ -80,7 +88,7 @@ private:
         own.states_bytes = use.states;
         own.slots = use.slots;
         own.scratch = use.scratch;
-        own.outside = outside();
+        own.outside = bytes_of(report_, &GpuProfile::overhead_mib);
         if (winner.prediction) own.bound_by = one_word(bound_name(winner.prediction->bound_by));
         return own;
     }
@@ -92,12 +100,6 @@ private:
         if (!part) return;
         own.ops = ops_hash(inventory, *part);
         own.steps = steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
-    }
-
-    std::optional<Bytes> outside() const {
-        const MachineProfile* profile = report_.profile;
-        if (profile == nullptr || !profile->gpu || !profile->gpu->overhead_mib) return std::nullopt;
-        return static_cast<Bytes>(*profile->gpu->overhead_mib * double(kMiB));
     }
 
     const PlanReport& report_;
@@ -117,8 +119,10 @@ RegistryVariant to_registry_variant(const PlanReport& report) {
     variant.cache_ubatch = report.plan.cache_ubatch;
     variant.own = plan_key(report.inventory, machine_hash(report.profile));
     if (report.budget.taken() > 0) variant.own.shared = report.budget.taken();
+    variant.own.unseen = bytes_of(report, &GpuProfile::overhead_unseen_mib);
     if (report.plan.baseline_vram) {
         variant.baseline_vram_mib = in_mib(*report.plan.baseline_vram);
+        variant.own.outside = bytes_of(report, &GpuProfile::overhead_mib);  // no tier says it
         return variant;
     }
     const Form form(report);

@@ -13,22 +13,26 @@ namespace pshard {
 
 namespace {
 
-Bytes free_memory(ggml_backend_dev_t device) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    ggml_backend_dev_memory(device, &free, &total);
-    return free;
+// None where the CPU stands in: what is free there says nothing of us.
+std::function<Bytes()> free_memory(const EngineSetup& setup) {
+    if (setup.gpu == setup.cpu) return {};
+    return [device = setup.gpu] {
+        std::size_t free = 0;
+        std::size_t total = 0;
+        ggml_backend_dev_memory(device, &free, &total);
+        return Bytes{free};
+    };
 }
 
 }  // namespace
 
 Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
+      memory_watch_(free_memory(setup_), setup_.log),
       policy_(make_inner_device_policy(setup_.gpu)),
       page_locks_(setup_.gpu, setup_.page_lock_limit),
       cpu_hooks_(setup_.cpu),
-      cpu_weights_(setup_.cpu),
-      free_before_(free_memory(setup_.gpu)) {}
+      cpu_weights_(setup_.cpu) {}
 
 Engine::~Engine() {
     idle();
@@ -49,20 +53,31 @@ void Engine::finish() {
     if (!computing_) return;
     executor_->finish();
     computing_ = false;
-    if (last_pass_ != nullptr) report(*last_pass_);
-    if (free_before_ > 0 && !models_.empty()) tell_memory();
+    if (last_pass_ == nullptr) return;
+    report(*last_pass_);
+    watch_memory(*last_pass_);
 }
 
-// Once, after the first pass of a model: what the driver takes of the device besides the arena.
-void Engine::tell_memory() {
-    const Bytes before = std::exchange(free_before_, 0);
-    const Bytes now = free_memory(setup_.gpu);
-    Bytes arenas = loose_ ? loose_->arena_bytes() : 0;
-    for (const auto& planned : models_) arenas += planned->arena_bytes();
-    if (setup_.gpu == setup_.cpu || now == 0 || before < now + arenas) return;
-    setup_.log(fmt::format("device memory: {:.1f} MiB in the arena, {:.1f} MiB outside it",
-                           in_mib(arenas),
-                           in_mib(before - now - arenas)));
+void Engine::watch_memory(const Pass& pass) {
+    if (pass.owner == loose_.get()) return;  // has no tiers
+    const std::vector<TierOrder>& tiers = pass.owner->orders().tiers;
+    const bool news = memory_watch_.is_news(
+        {tiers[pass.tier].n_tokens, tiers.front().n_tokens, tiers.back().n_tokens});
+    if (news) memory_watch_.look(claims());
+}
+
+MemoryClaims Engine::claims() const {
+    MemoryClaims claims;
+    claims.arenas = loose_ ? loose_->arena_bytes() : 0;
+    Bytes planned_for = 0;
+    for (const auto& planned : models_) {
+        if (!planned->planned()) continue;
+        claims.arenas += planned->arena_bytes();
+        planned_for += std::min(planned->orders().budget, setup_.budget);
+        claims.driver = std::max(claims.driver, planned->orders().driver);
+    }
+    claims.budget = setup_.budget_is_given ? setup_.budget : std::min(planned_for, setup_.budget);
+    return claims;
 }
 
 void Engine::idle() {

@@ -14,6 +14,7 @@
 #include "plan/step_labels.h"
 #include "runtime/caller.h"
 #include "runtime/executor.h"
+#include "runtime/memory_watch.h"
 #include "runtime/planned_model.h"
 
 namespace pshard {
@@ -32,8 +33,9 @@ struct PassRecord {
 struct EngineSetup {
     ggml_backend_dev_t gpu = nullptr;  // inner devices
     ggml_backend_dev_t cpu = nullptr;
-    Bytes budget = 0;           // device bytes for all arenas
-    Bytes page_lock_limit = 0;  // host bytes that may be locked for uploads
+    Bytes budget = 0;              // device bytes for all arenas
+    bool budget_is_given = false;  // by the user; else the budgets of the plans are what was agreed
+    Bytes page_lock_limit = 0;     // host bytes that may be locked for uploads
     Planner planner;
     Log log;
     Chaos chaos;
@@ -126,10 +128,12 @@ private:
     const Outlet* pending(const ggml_tensor& tensor) const;
     std::shared_ptr<HostBuffer> cpu_scratch(Bytes bytes);
     void finish();  // what was computed is there
-    void tell_memory();
+    void watch_memory(const Pass& pass);
+    [[nodiscard]] MemoryClaims claims() const;
     void idle();  // everything issued is done
 
     EngineSetup setup_;
+    MemoryWatch memory_watch_;  // before anything of ours is on the device
     std::unique_ptr<DevicePolicy> policy_;
     PageLocks page_locks_;
     std::unique_ptr<Executor> executor_;
@@ -143,7 +147,6 @@ private:
     std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched
     std::shared_ptr<HostBuffer> cpu_scratch_;
     bool computing_ = false;
-    Bytes free_before_ = 0;  // on the device, before anything of ours was there; 0: told
     int computed_ = 0;
     std::recursive_mutex mutex_;
 };

@@ -5,8 +5,10 @@
 // reserved.
 #pragma once
 
+#include <compare>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,11 +28,20 @@ struct TierOrder {
     bool operator==(const TierOrder&) const = default;
 };
 
+// Device memory that the driver takes besides all arenas.
+struct DriverMemory {
+    Bytes bytes = 0;   // expected
+    Bytes unseen = 0;  // of these: taken before the device can first be asked what is free
+
+    auto operator<=>(const DriverMemory&) const = default;
+};
+
 struct Orders {
     ArenaLayout arena;             // tiers as below
     std::vector<TierOrder> tiers;  // ascending n_tokens, at least one
     // What the plan was made for: its arena grows no further, so that other models keep the rest.
     Bytes budget = std::numeric_limits<Bytes>::max();
+    std::optional<DriverMemory> driver{};  // nullopt: unknown
 
     bool operator==(const Orders&) const = default;
 };

@@ -25,8 +25,7 @@ public:
         for (const Stage& stage : cut_.stages) costs_.stages.push_back(stage_duration(stage));
         for (const StreamGroup& group : cut_.groups) {
             costs_.loads.push_back(load_duration(group));
-            const Seconds store = store_seconds(group);
-            costs_.stores.push_back({store, store});
+            costs_.stores.push_back(store_duration(group));
         }
         return std::move(costs_);
     }
@@ -47,7 +46,7 @@ private:
 
     Seconds crossing_seconds(const Stage& stage) const {
         if (stage.bytes_in == 0) return 0;
-        const Copy copy{stage.bytes_in, 1, HostMemory::PageLocked, false};
+        const Copy copy{stage.bytes_in, 1, HostMemory::PageLocked};
         const Seconds moving = stage.device == Device::Gpu ? upload_seconds(copy, context_.link)
                                                            : download_seconds(copy, context_.link);
         return moving + context_.link.switch_seconds;
@@ -111,54 +110,63 @@ private:
             uploaded_[index] = true;
             const WeightTraffic traffic = sliced_traffic(
                 inventory_.weights[index], inventory_.n_experts_used, graph_.n_tokens);
-            const Copy copy{traffic.bytes, traffic.pieces, HostMemory::Pageable, false};
+            const Copy copy{traffic.bytes, traffic.pieces, HostMemory::Pageable};
             seconds += upload_seconds(copy, context_.link) + context_.link.switch_seconds;
         }
         return seconds;
     }
 
     Duration load_duration(const StreamGroup& group) const {
-        return {load_seconds(group, false), load_seconds(group, true)};
-    }
-
-    Seconds load_seconds(const StreamGroup& group, bool cpu_busy) const {
-        Seconds seconds = group.on_demand ? context_.link.switch_seconds : 0;
+        const Seconds begin = group.on_demand ? context_.link.switch_seconds : 0;
+        Duration duration{begin, begin, begin, begin};
         for (const int w : group.weights) {
             const Weight& weight = inventory_.weights[static_cast<std::size_t>(w)];
-            const WeightTraffic traffic =
-                group.on_demand ? sliced_traffic(weight, inventory_.n_experts_used, graph_.n_tokens)
-                                : whole_traffic(weight);
-            seconds += mixed_seconds(traffic, cpu_busy);
+            add_load(group.on_demand
+                         ? sliced_traffic(weight, inventory_.n_experts_used, graph_.n_tokens)
+                         : whole_traffic(weight),
+                     duration);
         }
-        for (const int s : group.states) {
-            const State& state = inventory_.states[static_cast<std::size_t>(s)];
-            const StateTraffic traffic =
-                state_traffic(state, graph_, inventory_, context_.graph_cost.depth_tokens);
-            seconds += mixed_seconds({traffic.upload, 1}, cpu_busy);
-        }
-        return seconds;
+        for (const int s : group.states) add_load({traffic_of(s).upload, 1}, duration);
+        return duration;
+    }
+
+    StateTraffic traffic_of(int state) const {
+        return state_traffic(inventory_.states[static_cast<std::size_t>(state)],
+                             graph_,
+                             inventory_,
+                             context_.graph_cost.depth_tokens);
+    }
+
+    void add_load(const WeightTraffic& traffic, Duration& duration) const {
+        duration.alone += mixed_seconds(traffic, Beside::Nothing);
+        duration.contended += mixed_seconds(traffic, Beside::Cpu);
+        duration.beside_gpu += mixed_seconds(traffic, Beside::Gpu);
+        duration.beside_copy += mixed_seconds(traffic, Beside::OtherWay);
     }
 
     // Part of the host memory is page-locked, the rest is not.
-    Seconds mixed_seconds(const WeightTraffic& traffic, bool cpu_busy) const {
+    Seconds mixed_seconds(const WeightTraffic& traffic, Beside beside) const {
         const double share = context_.page_locked_share;
-        const Copy locked{traffic.bytes, traffic.pieces, HostMemory::PageLocked, cpu_busy};
+        const Copy locked{traffic.bytes, traffic.pieces, HostMemory::PageLocked, beside};
         if (share >= 1) return upload_seconds(locked, context_.link);
-        const Copy pageable{traffic.bytes, traffic.pieces, HostMemory::Pageable, cpu_busy};
+        const Copy pageable{traffic.bytes, traffic.pieces, HostMemory::Pageable, beside};
         return share * upload_seconds(locked, context_.link) +
                (1 - share) * upload_seconds(pageable, context_.link);
     }
 
-    Seconds store_seconds(const StreamGroup& group) const {
-        Seconds seconds = 0;
+    // Of downloads nobody has measured what a computing processor takes from them.
+    Duration store_duration(const StreamGroup& group) const {
+        Duration duration;
         for (const int s : group.states) {
-            const State& state = inventory_.states[static_cast<std::size_t>(s)];
-            const StateTraffic traffic =
-                state_traffic(state, graph_, inventory_, context_.graph_cost.depth_tokens);
-            seconds += download_seconds({traffic.download, 1, HostMemory::PageLocked, false},
-                                        context_.link);
+            const Copy alone{traffic_of(s).download, 1, HostMemory::PageLocked};
+            Copy beside_copy = alone;
+            beside_copy.beside = Beside::OtherWay;
+            duration.alone += download_seconds(alone, context_.link);
+            duration.beside_copy += download_seconds(beside_copy, context_.link);
         }
-        return seconds;
+        duration.contended = duration.alone;
+        duration.beside_gpu = duration.alone;
+        return duration;
     }
 
     const Inventory& inventory_;

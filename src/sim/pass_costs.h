@@ -11,10 +11,13 @@
 namespace pshard {
 
 // Seconds of a step alone, and beside what slows it down: a CPU or GPU stage under copies, a copy
-// under a CPU stage.
+// under a CPU stage, under a GPU stage, and under a copy the other way. Beside several it goes at
+// the slowest of these paces. Never less than alone; of a stage the last two are not looked at.
 struct Duration {
     Seconds alone = 0;
     Seconds contended = 0;
+    Seconds beside_gpu = 0;
+    Seconds beside_copy = 0;
 
     bool operator==(const Duration&) const = default;
 };

@@ -126,10 +126,23 @@ private:
     // Seconds that the rest of the lane's step takes at the present pace.
     Seconds rest(std::size_t which) const {
         const LaneState& state = lanes_[which];
-        const bool copies = lanes_[kUpload].running || lanes_[kDownload].running;
         const bool computes = which == kCpu || which == kGpu;
-        const bool contended = computes ? copies : lanes_[kCpu].running;
-        return state.left * (contended ? state.duration.contended : state.duration.alone);
+        return state.left * (computes ? stage_pace(state.duration) : copy_pace(which));
+    }
+
+    Seconds stage_pace(const Duration& duration) const {
+        const bool copies = lanes_[kUpload].running || lanes_[kDownload].running;
+        return copies ? duration.contended : duration.alone;
+    }
+
+    Seconds copy_pace(std::size_t which) const {
+        const Duration& duration = lanes_[which].duration;
+        const std::size_t other = which == kUpload ? kDownload : kUpload;
+        Seconds pace = duration.alone;
+        if (lanes_[kCpu].running) pace = std::max(pace, duration.contended);
+        if (lanes_[kGpu].running) pace = std::max(pace, duration.beside_gpu);
+        if (lanes_[other].running) pace = std::max(pace, duration.beside_copy);
+        return pace;
     }
 
     // Moves the clock to the next end of a step; returns how many steps ended.

@@ -5,7 +5,8 @@
 //
 // Lanes run side by side, each in its own order; a Wait holds its lane until the step that it names
 // is done. A CPU stage and a copy over the link share the DRAM: while both run, each goes at its
-// contended pace. So does a GPU stage under copies, which take some of the device's memory.
+// contended pace. So does a GPU stage under copies, which take some of the device's memory, and a
+// copy beside it; copies both ways share the link.
 //
 // Passes follow each other as in decoding: the next pass may upload while this one computes. The
 // time of a pass is that of the last of several, when the pipeline is in its rhythm.

@@ -22,7 +22,8 @@ LinkRates toy_link() {
 
 TEST(Upload, TakesBytesOverRateAndASetupPerPiece) {
     EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8}, toy_link()), 8 / 4.0 + 0.5);
-    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .cpu_busy = true}, toy_link()), 8 / 2.0 + 0.5);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .beside = Beside::Cpu}, toy_link()),
+                     8 / 2.0 + 0.5);
     EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 8, .memory = HostMemory::Pageable}, toy_link()),
                      8 / 1.0 + 0.5);
     EXPECT_EQ(upload_seconds({.bytes = 0}, toy_link()), 0);
@@ -132,6 +133,30 @@ TEST(LinkRates, CopyFromPageableMemoryWhereADeviceLocksNone) {
     EXPECT_DOUBLE_EQ(link.h2d_under_cpu_load, 3e9);
     EXPECT_EQ(link.locked, (Curve{{1, 3}}));
     EXPECT_EQ(link.down, (Curve{{1, 2}}));
+}
+
+// 10 up and 6 down alone, 8 of their 16 together: each at half its rate. Never faster than alone.
+TEST(LinkRates, AreSlowerBesideAGpuThatComputesAndCopiesTheOtherWay) {
+    MachineProfile profile;
+    profile.link.standalone_gb_per_s = 10;
+    profile.link.d2h_gb_per_s = 6;
+    const LinkRates alone = *link_rates(profile);
+    EXPECT_DOUBLE_EQ(alone.h2d_under_gpu_load, 10e9);
+    EXPECT_DOUBLE_EQ(alone.h2d_duplex, 10e9);
+    EXPECT_DOUBLE_EQ(alone.d2h_duplex, 6e9);
+    profile.link.under_gpu_gb_per_s = 9;
+    profile.link.duplex_gb_per_s = 8;
+    const LinkRates loaded = *link_rates(profile);
+    EXPECT_DOUBLE_EQ(loaded.h2d_under_gpu_load, 9e9);
+    EXPECT_DOUBLE_EQ(loaded.h2d_duplex, 5e9);
+    EXPECT_DOUBLE_EQ(loaded.d2h_duplex, 3e9);
+    EXPECT_DOUBLE_EQ(upload_seconds({.bytes = Bytes(9e9), .beside = Beside::Gpu}, loaded),
+                     1 + loaded.setup_seconds);
+    EXPECT_DOUBLE_EQ(download_seconds({.bytes = Bytes(3e9), .beside = Beside::OtherWay}, loaded),
+                     1 + loaded.setup_seconds);
+    profile.link.under_gpu_gb_per_s = 12;
+    profile.link.duplex_gb_per_s = 20;
+    EXPECT_EQ(*link_rates(profile), alone);
 }
 
 Weight routed_weight(std::int64_t n_experts, Bytes expert_bytes) {

@@ -124,6 +124,7 @@ private:
             gpu.*field = maybe(number());
         }
         for (const auto field : {&GpuProfile::overhead_mib,
+                                 &GpuProfile::overhead_unseen_mib,
                                  &GpuProfile::launch_us,
                                  &GpuProfile::scan_step_us,
                                  &GpuProfile::subgraph_us,
@@ -297,12 +298,13 @@ TEST(ProfileKeys, NameTheFieldsThatTheyFill) {
     const std::string gpu =
         "# GPU Profiling (backend=X, GPU_Memory_BW=1 GB/s, GPU_Peak_Compute=2 GFLOP/s)\n"
         "# pshard gpu.vector_gflops=3\n# pshard gpu.memory_mib=4\n# pshard gpu.overhead_mib=5\n"
-        "# pshard gpu.launch_us=6\n# pshard gpu.scan_step_us=7\n# pshard gpu.subgraph_us=8\n"
+        "# pshard gpu.overhead_unseen_mib=14\n# pshard gpu.launch_us=6\n"
+        "# pshard gpu.scan_step_us=7\n# pshard gpu.subgraph_us=8\n"
         "# pshard gpu.launch_uncaptured_us=9\n# pshard gpu.subgraph_uncaptured_us=10\n"
         "# pshard gpu.copy_efficiency_percent=11\n# pshard gpu.overhead=12 13\n";
     MachineProfile p{"a", "b", "c", "d", "e", "f", "g", "h", 2, 3, Provenance::Quick};
     p.cpu = CpuProfile{1, std::nullopt, 2, 3, 4, 5, {}};
-    p.gpu = GpuProfile{"X", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, {{12, 13}}, {}};
+    p.gpu = GpuProfile{"X", 1, 2, 3, 4, 5, 14, 6, 7, 8, 9, 10, 11, {{12, 13}}, {}};
     p.link = {1,
               2,
               3,

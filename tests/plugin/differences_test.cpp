@@ -4,6 +4,7 @@
 
 #include "plan/plan_hash.h"
 #include "plugin/registry_source.h"
+#include "registry/registry_text.h"
 #include "report/registry_form.h"
 #include "support/toy_report.h"
 
@@ -41,6 +42,26 @@ protected:
 TEST_F(Differences, AreNoneInTheRunThatWasPlanned) {
     EXPECT_TRUE(variant_.tiers[0].own.ops && variant_.tiers[1].own.steps);
     EXPECT_THAT(warnings(), IsEmpty());
+}
+
+// The profile's figures, by way of the registry.
+TEST_F(Differences, AreHeldAgainstTheMemoryThatTheDriverTakes) {
+    const auto driver = [&] {
+        RegistrySection section;
+        section.variants = {to_registry_variant(report_)};
+        const Result<RegistryReading> reading =
+            read_registry(to_text(Registry{{section}}), "registry");
+        EXPECT_TRUE(reading.ok());
+        return match_registry(reading.value().registry, report_.inventory, kMiB).driver;
+    };
+    profile_.gpu->overhead_mib.reset();
+    EXPECT_EQ(driver(), std::nullopt);
+    profile_.gpu->overhead_mib = 300;
+    EXPECT_EQ(driver(), DriverMemory{300 * kMiB});
+    profile_.gpu->overhead_unseen_mib = 250;
+    EXPECT_EQ(driver(), (DriverMemory{300 * kMiB, 250 * kMiB}));
+    report_.plan.baseline_vram = 400;
+    EXPECT_EQ(driver(), (DriverMemory{300 * kMiB, 250 * kMiB}));
 }
 
 TEST_F(Differences, NameAnotherGraph) {

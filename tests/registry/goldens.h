@@ -84,6 +84,8 @@ inline RegistryVariant full_variant() {
                    .kv_unified = true,
                    .swa_full = false,
                    .shared = 8192,
+                   .outside = 4096,
+                   .unseen = 2048,
                    .machine = Hash64{3},
                    .unknown = {"later=yes"}};
     variant.tiers[0].own = {.plan = PlanChoice{.strategy = Strategy::StaticFitParams,

@@ -103,6 +103,36 @@ TEST(Simulator, SlowsTheGpuDownWhileTheLinkCopies) {
     EXPECT_DOUBLE_EQ(timeline.intervals[2].end, 6);
 }
 
+// Upload  [ L0 ][ L1, a third ][rest at full pace][ L0 ]
+// Gpu     ......[     C0      ]..................[C1]
+//         0     2             5                  7
+// Loads of 2 s alone and 9 beside a GPU stage of 3 s: of L1 a third is done by 5, the rest takes
+// 2 * 2/3 alone.
+TEST(Simulator, SlowsCopiesDownWhileTheGpuComputes) {
+    const Timeline timeline =
+        run(streamed_stages(2), uniform_costs(2, {2, 2, 9, 0}, {3, 3})).timeline;
+    EXPECT_DOUBLE_EQ(timeline.intervals[1].end, 5);            // C0
+    EXPECT_DOUBLE_EQ(timeline.intervals[2].end, 5 + 4.0 / 3);  // L1
+}
+
+// Upload    [ L0, at half pace ]
+// Download  [ S0, at half pace ][rest]
+//           0                  4     6
+// L0 of 2 s takes 4; of S0 of 4 s half is done by then.
+TEST(Simulator, SharesTheLinkBetweenCopiesBothWays) {
+    Schedule schedule;
+    schedule.steps = {{ScheduleLane::Upload, Wait{2, true}},
+                      {ScheduleLane::Upload, Load{0}},
+                      {ScheduleLane::Download, Store{0}}};
+    PassCosts costs;
+    costs.loads = {{2, 2, 2, 4}};
+    costs.stores = {{4, 4, 4, 8}};
+    const Result<Simulation> simulation = simulate(schedule, costs);
+    ASSERT_TRUE(simulation.ok());
+    EXPECT_DOUBLE_EQ(simulation.value().timeline.intervals[0].end, 4);
+    EXPECT_DOUBLE_EQ(simulation.value().timeline.end, 6);
+}
+
 // Without streams a pass is the sum of its stages, whatever the lanes.
 TEST(Simulator, AddsUpStagesThatWaitForEachOther) {
     StageCut cut;

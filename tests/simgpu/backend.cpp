@@ -176,7 +176,7 @@ std::vector<Kernels::Stop> announce(Stream& stream, const GraphCopy& graph) {
     const std::vector<const ggml_tensor*> nodes = graph.nodes();
     for (std::size_t i = 0; i < nodes.size(); ++i) {
         if (touches_nothing(nodes[i])) continue;
-        ++stream.gpu.n_kernels;
+        stream.gpu.count_kernel();
         if (!watch.on()) continue;
         const auto read = indexed_read(nodes[i], static_cast<int>(i), watch);
         if (read) stops.push_back(stop_at(stream, nodes[i], *read));
@@ -257,6 +257,7 @@ void event_synchronize(ggml_backend_dev_t device, ggml_backend_event_t handle) {
 }
 
 ggml_backend_t make_backend(Gpu& gpu) {
+    gpu.open_context();
     auto* stream = new Stream(gpu);
     gpu.watch.with([&](Checker& checker) { stream->actor = checker.add_queue(); });
     {

@@ -118,6 +118,7 @@ void clear(ggml_backend_buffer_t buffer, std::uint8_t value) {
 
 ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t size) {
     Gpu& gpu = *static_cast<Gpu*>(type->context);
+    gpu.open_context();
     std::byte* data = gpu.memory.allocate(size);
     if (data == nullptr) {
         GGML_LOG_ERROR("simgpu: allocating %.2f MiB on device SIM0: out of memory, %.2f MiB free\n",

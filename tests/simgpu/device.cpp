@@ -17,6 +17,7 @@ const char* device_name(ggml_backend_dev_t /*device*/) { return "SIM0"; }
 const char* description(ggml_backend_dev_t /*device*/) { return "simulated GPU"; }
 
 void get_memory(ggml_backend_dev_t device, std::size_t* free, std::size_t* total) {
+    gpu_of(device).open_context();  // as cudaMemGetInfo does
     *free = gpu_of(device).memory.free_bytes();
     *total = gpu_of(device).memory.total_bytes();
 }

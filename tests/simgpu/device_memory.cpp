@@ -13,7 +13,7 @@ DeviceMemory::~DeviceMemory() {
 
 std::byte* DeviceMemory::allocate(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    if (bytes > total_ - used_) return nullptr;
+    if (bytes > total_ - used_ - taken_) return nullptr;
     void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) return nullptr;
     std::memset(data, kPoison, bytes);
@@ -33,9 +33,14 @@ void DeviceMemory::release(std::byte* data) {
     allocations_.erase(found);
 }
 
+void DeviceMemory::take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    taken_ += std::min(bytes, total_ - used_ - taken_);
+}
+
 std::size_t DeviceMemory::free_bytes() const {
     const std::lock_guard lock(mutex_);
-    return total_ - used_;
+    return total_ - used_ - taken_;
 }
 
 std::size_t DeviceMemory::peak_bytes() const {

@@ -24,6 +24,9 @@ public:
     [[nodiscard]] std::byte* allocate(std::size_t bytes);
     void release(std::byte* data);
 
+    // What a driver takes for itself and never gives back; of the rest, when that is less.
+    void take(std::size_t bytes);
+
     [[nodiscard]] std::size_t total_bytes() const { return total_; }
 
     [[nodiscard]] std::size_t free_bytes() const;
@@ -33,6 +36,7 @@ private:
     const std::size_t total_;
     mutable std::mutex mutex_;
     std::size_t used_ = 0;
+    std::size_t taken_ = 0;
     std::size_t peak_ = 0;
     std::map<std::byte*, std::size_t> allocations_;
 };

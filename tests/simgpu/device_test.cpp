@@ -39,6 +39,27 @@ TEST(Device, RefusesMemoryThatItHasNot) {
     EXPECT_EQ(ggml_backend_buft_alloc_buffer(&device.gpu.buffer_type, (512 << 10U) + 1), nullptr);
 }
 
+// A context at the first question, kernels when one runs; each once.
+TEST(Device, TakesMemoryForItself) {
+    Settings settings = counting();
+    settings.memory_bytes = 8 << 20U;
+    settings.context_bytes = 1 << 20U;
+    settings.kernel_bytes = 2 << 20U;
+    SimDevice device(settings);
+    const auto free_mib = [&] {
+        std::size_t free = 0;
+        std::size_t total = 0;
+        ggml_backend_dev_memory(&device.gpu.device, &free, &total);
+        return free >> 20U;
+    };
+    EXPECT_EQ(device.gpu.memory.free_bytes() >> 20U, 8U);
+    EXPECT_EQ(free_mib(), 7U);
+    EXPECT_EQ(free_mib(), 7U);
+    device.gpu.count_kernel();
+    device.gpu.count_kernel();
+    EXPECT_EQ(free_mib(), 5U);
+}
+
 // 100 elements of q8_0 are not possible; 96 are 3 blocks of 34 bytes, padded to 512: 16 blocks.
 TEST(Device, PadsRowsOfQuantizedTensors) {
     SimDevice device;

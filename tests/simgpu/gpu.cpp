@@ -18,6 +18,15 @@ void Gpu::drain_all() {
     for (WorkQueue* queue : queues) queue->drain();
 }
 
+void Gpu::open_context() {
+    std::call_once(context_opened, [this] { memory.take(settings.context_bytes); });
+}
+
+void Gpu::count_kernel() {
+    ++n_kernels;
+    std::call_once(kernels_loaded, [this] { memory.take(settings.kernel_bytes); });
+}
+
 Stats Gpu::stats() const {
     return {upload.bytes_copied(), download.bytes_copied(), n_kernels, memory.peak_bytes()};
 }

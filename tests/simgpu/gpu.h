@@ -39,6 +39,11 @@ struct Gpu {
 
     [[nodiscard]] Stats stats() const;
 
+    // What the driver takes of the memory for this process, and for the kernels that it loads when
+    // the first of them runs.
+    void open_context();
+    void count_kernel();
+
     Settings settings;
     DeviceMemory memory;
     CopyEngine upload;
@@ -49,6 +54,9 @@ struct Gpu {
 
     std::mutex queues_mutex;
     std::set<WorkQueue*> queues;
+
+    std::once_flag context_opened;
+    std::once_flag kernels_loaded;
 
     ggml_backend_buffer_type buffer_type{};
     ggml_backend_buffer_type host_buffer_type{};

@@ -28,6 +28,8 @@ TEST(Settings, HasDefaults) {
 
 TEST(Settings, ReadsEachVariable) {
     const char* all[] = {"SIMGPU_MEMORY_MIB=64",
+                         "SIMGPU_CONTEXT_MIB=3",
+                         "SIMGPU_KERNELS_MIB=0.5",
                          "SIMGPU_LOCKABLE_MIB=2",
                          "SIMGPU_H2D_GBPS=12.5",
                          "SIMGPU_D2H_GBPS=11",
@@ -42,6 +44,8 @@ TEST(Settings, ReadsEachVariable) {
     const auto [settings, problem] = read_settings(all);
     EXPECT_EQ(problem, "");
     EXPECT_EQ(settings.memory_bytes, 64ULL << 20U);
+    EXPECT_EQ(settings.context_bytes, 3U << 20U);
+    EXPECT_EQ(settings.kernel_bytes, 512U << 10U);
     EXPECT_EQ(settings.lockable_bytes, 2ULL << 20U);
     EXPECT_EQ(settings.h2d_gbps, 12.5);
     EXPECT_EQ(settings.d2h_gbps, 11);

@@ -10,6 +10,8 @@ enum class OnFault { Ignore, Count, Abort };
 
 struct Settings {
     std::size_t memory_bytes = std::size_t{1024} << 20U;
+    std::size_t context_bytes = 0;  // taken of it once it is first asked about, or used
+    std::size_t kernel_bytes = 0;   // and once a kernel has run
     std::size_t lockable_bytes = std::size_t{1} << 50U;  // of host memory, in place
     double h2d_gbps = 0;  // 1e9 bytes a second; 0, here and below: as fast as it goes
     double d2h_gbps = 0;

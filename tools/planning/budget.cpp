@@ -32,6 +32,15 @@ std::uint64_t overhead_mib(const Machine& machine) {
     return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
 }
 
+// Of the same, what a process has not taken yet when it learns how much is free; 0: not known.
+std::uint64_t overhead_to_come_mib(const Machine& machine) {
+    if (!machine.profile || !machine.profile->gpu) return 0;
+    const GpuProfile& gpu = *machine.profile->gpu;
+    if (!gpu.overhead_mib || !gpu.overhead_unseen_mib) return 0;
+    const double to_come = *gpu.overhead_mib - *gpu.overhead_unseen_mib;
+    return static_cast<std::uint64_t>(std::ceil(std::max(to_come, 0.0)));
+}
+
 // Device memory, and what of it is not ours to plan with.
 struct DeviceMemory {
     std::uint64_t mib = 0;
@@ -48,7 +57,8 @@ Result<std::optional<DeviceMemory>> device_memory(const Options& options, const 
     if (is_model_of_a_device(options.device)) return std::optional<DeviceMemory>();
     const Result<Bytes> free = free_memory_in_child(options.device);
     if (!free) return free.error();
-    return std::optional(DeviceMemory{free.value() / kMiB, 0, "free memory of " + options.device});
+    return std::optional(DeviceMemory{
+        free.value() / kMiB, overhead_to_come_mib(machine), "free memory of " + options.device});
 }
 
 Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,

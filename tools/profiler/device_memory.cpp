@@ -14,13 +14,6 @@ namespace {
 constexpr std::array<std::int64_t, 3> kBatches = {1, 512, 2048};
 constexpr Bytes kProbe = 64 * kMiB;
 
-Bytes free_memory(ggml_backend_dev_t device) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    ggml_backend_dev_memory(device, &free, &total);
-    return free;
-}
-
 // Whether memory that is taken is missing from what the device calls free.
 bool tells_what_is_in_use(ggml_backend_dev_t device) {
     const Bytes before = free_memory(device);
@@ -33,7 +26,23 @@ bool captures_graphs(ggml_backend_dev_t device) {
     return name == "CUDA" || name == "ROCm" || name == "MUSA";
 }
 
+// `taken`: bytes that a run was seen to take from outside. `seen`: the helper's own count of them.
+void keep_point(GpuProfile& gpu, std::int64_t n_ubatch, Bytes taken, std::int64_t seen) {
+    gpu.overhead.push_back({n_ubatch, in_mib(taken)});
+    gpu.overhead_mib = std::max(gpu.overhead_mib.value_or(0), gpu.overhead.back().mib);
+    if (seen < 0 || Bytes(seen) > taken) return;
+    const double unseen = in_mib(taken - Bytes(seen));
+    gpu.overhead_unseen_mib = std::min(gpu.overhead_unseen_mib.value_or(unseen), unseen);
+}
+
 }  // namespace
+
+Bytes free_memory(ggml_backend_dev_t device) {
+    std::size_t free = 0;
+    std::size_t total = 0;
+    ggml_backend_dev_memory(device, &free, &total);
+    return free;
+}
 
 void measure_overhead(ggml_backend_dev_t device, const HelperOptions& options, GpuProfile& gpu) {
     if (!tells_what_is_in_use(device)) {
@@ -52,8 +61,7 @@ void measure_overhead(ggml_backend_dev_t device, const HelperOptions& options, G
         if (!ran) return options.note(ran.error().text());
         const Bytes after = free_memory(device);
         if (after >= before) continue;
-        gpu.overhead.push_back({n_ubatch, in_mib(before - after)});
-        gpu.overhead_mib = std::max(gpu.overhead_mib.value_or(0), gpu.overhead.back().mib);
+        keep_point(gpu, n_ubatch, before - after, std::stoll(ran.value()));
     }
 }
 

@@ -15,9 +15,13 @@ struct HelperOptions {
     std::function<void(const std::string&)> note;  // why something is absent
 };
 
+// As the device says.
+Bytes free_memory(ggml_backend_dev_t device);
+
 // gpu.overhead by ubatch, and gpu.overhead_mib: by how much the device's free memory shrinks while
-// a helper has computed a run and freed all of its own. Other processes should be quiet on the
-// device. Absent where the device does not tell what is in use.
+// a helper has computed a run and freed all of its own. Of it gpu.overhead_unseen_mib is what the
+// helper itself does not miss. Other processes should be quiet on the device. Absent where the
+// device does not tell what is in use.
 void measure_overhead(ggml_backend_dev_t device, const HelperOptions& options, GpuProfile& gpu);
 
 // gpu.launch_uncaptured_us, gpu.subgraph_uncaptured_us: on CUDA and what is built from it (HIP,

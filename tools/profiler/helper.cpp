@@ -20,6 +20,7 @@
 #include "probe/launch_probe.h"
 #include "probe/sample_run.h"
 #include "profiler/backends.h"
+#include "profiler/device_memory.h"
 #include "profiler/guards.h"
 
 namespace pshard::tool {
@@ -81,16 +82,19 @@ private:
 
     Result<std::string> run(ggml_backend_dev_t device, std::int64_t n_tokens) {
         if (!backend_) {
+            free_before_ = free_memory(device);  // on CUDA this makes the context
             Result<BackendPtr> opened = open_backend(device, 1);
             if (!opened) return opened.error();
             backend_ = std::move(opened).value();
         }
         const Status done = sample_run(backend_.get(), n_tokens);
         if (!done) return done.error();
-        return std::string();
+        const auto seen = static_cast<std::int64_t>(free_before_ - free_memory(device));
+        return fmt::format("{}", seen);
     }
 
     BackendPtr backend_{};
+    Bytes free_before_ = 0;
 };
 
 }  // namespace

@@ -31,7 +31,10 @@ public:
 
     // One line each way:
     //   "launch DEVICE"     -> "NODE_SECONDS GRAPH_SECONDS", the second -1 where it is not known
-    //   "run DEVICE TOKENS" -> ""  (probe/sample_run.h; the device stays open)
+    //   "run DEVICE TOKENS" -> "BYTES" that are no longer free, of those that were when it was
+    //   first
+    //                          asked; below 0: others gave some back. (probe/sample_run.h; the
+    //                          device stays open)
     // Fails when the helper says why it could not, ends, or does not answer for two minutes.
     Result<std::string> ask(const std::string& request);
 

@@ -48,6 +48,7 @@ std::vector<Figure> gpu_figures(const GpuProfile& gpu) {
             {"scan_step_us", "per step of those", gpu.scan_step_us, "us"},
             {"memory_mib", "memory", gpu.memory_mib, "MiB"},
             {"overhead_mib", "outside of allocations", gpu.overhead_mib, "MiB"},
+            {"overhead_unseen_mib", "of it, unseen", gpu.overhead_unseen_mib, "MiB"},
             {"launch_us", "per kernel", gpu.launch_us, "us"},
             {"subgraph_us", "per graph", gpu.subgraph_us, "us"},
             {"launch_uncaptured_us", "per kernel, no capture", gpu.launch_uncaptured_us, "us"},
