@@ -133,9 +133,9 @@ struct Inventory {
     Bytes file_bytes = 0;           // first split only: the published fingerprint takes this
     Bytes total_file_bytes = 0;     // all splits
     std::uint64_t header_hash = 0;  // of names, types and shapes of all tensors
-    int n_layers = 0;           // with weights
-    int n_layers_unloaded = 0;  // MTP layers behind them that llama.cpp leaves in the file
-    int n_experts = 0;          // 0: dense
+    int n_layers = 0;               // with weights
+    int n_layers_unloaded = 0;      // MTP layers behind them that llama.cpp leaves in the file
+    int n_experts = 0;              // 0: dense
     int n_experts_used = 0;
     std::uint32_t n_ctx_train = 0;
     bool has_recurrent = false;

@@ -68,19 +68,20 @@ inline constexpr Field<Inventory> kHashField = {
     [](const Inventory& a, const Inventory& b) { return a.header_hash == b.header_hash; },
     [](const Inventory& from, Inventory& to) { to.header_hash = from.header_hash; }};
 
-inline constexpr std::array kModelFields = {field<&Inventory::model_name>("model_name"),
-                                            field<&Inventory::architecture>("architecture"),
-                                            field<&Inventory::file_bytes>("file_bytes"),
-                                            field<&Inventory::total_file_bytes>("total_file_bytes"),
-                                            kHashField,
-                                            field<&Inventory::n_layers>("n_layers"),
-                                            field<&Inventory::n_layers_unloaded>("n_layers_unloaded"),
-                                            field<&Inventory::n_experts>("n_experts"),
-                                            field<&Inventory::n_experts_used>("n_experts_used"),
-                                            field<&Inventory::n_ctx_train>("n_ctx_train"),
-                                            field<&Inventory::has_recurrent>("has_recurrent"),
-                                            field<&Inventory::head_is_tied>("head_is_tied"),
-                                            field<&Inventory::flash_attention>("flash_attention")};
+inline constexpr std::array kModelFields = {
+    field<&Inventory::model_name>("model_name"),
+    field<&Inventory::architecture>("architecture"),
+    field<&Inventory::file_bytes>("file_bytes"),
+    field<&Inventory::total_file_bytes>("total_file_bytes"),
+    kHashField,
+    field<&Inventory::n_layers>("n_layers"),
+    field<&Inventory::n_layers_unloaded>("n_layers_unloaded"),
+    field<&Inventory::n_experts>("n_experts"),
+    field<&Inventory::n_experts_used>("n_experts_used"),
+    field<&Inventory::n_ctx_train>("n_ctx_train"),
+    field<&Inventory::has_recurrent>("has_recurrent"),
+    field<&Inventory::head_is_tied>("head_is_tied"),
+    field<&Inventory::flash_attention>("flash_attention")};
 
 inline constexpr std::array kContextFields = {
     field<&ContextSpec::n_ctx>("n_ctx"),

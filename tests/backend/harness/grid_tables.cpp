@@ -124,7 +124,7 @@ const std::vector<ScenarioRow>& all_scenarios() {
         {"no-mmap-two-models", {"--scenario", "two-models", "--load-mode", "none"}},
         {"one-ubatch", {"--scenario", "long-prompt", "-ub", "512"}},
         {"two-threads", {"--scenario", "brief", "--threads", "2"}},
-        // With `-fa auto` llama.cpp chooses by where the layers lie, and so otherwise on the CPU alone.
+        // `-fa auto` chooses by where the layers lie: otherwise than stock on the CPU alone.
         {"ngl-2", {"--scenario", "brief", "-ngl", "2", "-fa", "on"}},
         {"nkvo", {"--scenario", "brief", "-nkvo", "-fa", "on"}},
         {"ot-cpu", {"--scenario", "brief", "-ot", "blk\\.1\\.ffn_(up|down|gate).*"}},
