@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(Registry,
                                          PlannedRow{"gpt-oss-Q8_0", 8},
                                          PlannedRow{"qwen3next-Q8_0", 16},
                                          PlannedRow{"glm4moe-Q8_0", 8}),
-                         [](const auto& info) { return test_name(info.param.model); });
+                         [](const auto& row) { return test_name(row.param.model); });
 
 // Two models, two registries, one budget that is their sum.
 TEST(Registry, OfADraftModelIsFoundBesideIt) {
