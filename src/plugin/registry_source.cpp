@@ -29,6 +29,16 @@ std::vector<State> main_states(const Inventory& seen) {
     return states;
 }
 
+// What the variant leaves to a draft model and the like.
+Bytes shared_bytes(const RegistryVariant& variant) {
+    return std::min(variant.own.shared.value_or(0), variant.budget_mib * kMiB);
+}
+
+// The rest, which its plans need.
+Bytes own_budget(const RegistryVariant& variant) {
+    return variant.budget_mib * kMiB - shared_bytes(variant);
+}
+
 // Empty: the variant's plans are for this model in this context.
 std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
     const OwnVariant& own = variant.own;
@@ -49,9 +59,9 @@ std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Byte
                            own.n_ubatch.value_or(0),
                            largest_batch(seen));
     }
-    if (variant.budget_mib * kMiB > budget) {
-        return fmt::format("its plans need a budget of {} MiB, {:.0f} are left",
-                           variant.budget_mib,
+    if (own_budget(variant) > budget) {
+        return fmt::format("its plans need a budget of {:.0f} MiB, {:.0f} are left",
+                           in_mib(own_budget(variant)),
                            in_mib(budget));
     }
     return "";
@@ -210,9 +220,8 @@ RegistryMatch match_registry(const Registry& registry, const Inventory& seen, By
     }
     if (best == nullptr) return {{}, reason};
     RegistryMatch match;
-    const Bytes total = best->budget_mib * kMiB;
-    const Bytes shared = std::min(best->own.shared.value_or(0), total);
-    match.budget = total - shared;
+    const Bytes shared = shared_bytes(*best);
+    match.budget = own_budget(*best);
     match.driver = driver_of(*best);
     match.text = fmt::format("the variant of {} MiB", best->budget_mib);
     if (shared > 0) {

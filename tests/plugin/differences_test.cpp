@@ -98,5 +98,19 @@ TEST_F(Differences, NameACapOfLogitsThatIsAboveThePlans) {
     EXPECT_THAT(warnings(), IsEmpty());
 }
 
+// The draft model that a plan leaves room for may have taken it already.
+TEST_F(Differences, CountNoBudgetThatThePlanLeavesToOthers) {
+    const auto match = [&](Bytes shared) {
+        variant_.budget_mib = 3;
+        variant_.own.shared = shared;
+        RegistrySection section;
+        section.variants = {variant_};
+        return match_registry(Registry{{section}}, report_.inventory, kMiB);
+    };
+    EXPECT_EQ(match(2 * kMiB).budget, kMiB);
+    EXPECT_TRUE(match(kMiB).choices.empty());
+    EXPECT_THAT(match(kMiB).text, HasSubstr("need a budget of 2 MiB, 1 are left"));
+}
+
 }  // namespace
 }  // namespace pshard
