@@ -5,17 +5,13 @@
 #include <string>
 
 #include "base/result.h"
+#include "capture/stock_memory.h"
 #include "inventory/inventory.h"
 #include "strategy/stock_args.h"
 
 namespace pshard::testing_support {
 
-// On the device, in bytes (llama_get_memory_breakdown).
-struct StockMemory {
-    Bytes model = 0;
-    Bytes context = 0;
-    Bytes compute = 0;
-};
+using pshard::StockMemory;
 
 // A model loaded by llama.cpp with -ngl and -ot onto a virtual CUDA device; op-offload off.
 Result<StockMemory> stock_memory(const std::string& model_path,

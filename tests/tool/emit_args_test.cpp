@@ -100,7 +100,16 @@ TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
     ASSERT_TRUE(placed.ok()) << placed.error().text();
     EXPECT_NEAR(in_mib(placed.value().model), mib_after(tool.err, "weights "), 0.051);
     EXPECT_NEAR(in_mib(placed.value().context), mib_after(tool.err, "KV and state "), 0.051);
-    EXPECT_LE(in_mib(placed.value().model + placed.value().context), GetParam().budget_mib);
+    const bool offloads = std::ranges::count(by_xargs, "--no-op-offload") == 0;
+    const Result<StockMemory> whole = pshard::stock_memory({.model_path = model.value(),
+                                                            .context = context,
+                                                            .n_gpu_layers = stock.n_gpu_layers,
+                                                            .cpu_patterns = stock.cpu_patterns,
+                                                            .op_offload = offloads,
+                                                            .backend_dir = PSHARD_LLAMA_BIN_DIR});
+    ASSERT_TRUE(whole.ok()) << whole.error().text();
+    EXPECT_NEAR(in_mib(whole.value().compute), mib_after(tool.err, "scratch "), 0.051);
+    EXPECT_LE(in_mib(whole.value().total()), GetParam().budget_mib);
 }
 
 class EmitArgsFlags : public ToolTest {};

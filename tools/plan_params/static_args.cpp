@@ -241,6 +241,85 @@ Result<Inventory> capture_ubatch(const Options& options, const Job& job, std::ui
     return capture_in_child(wish);
 }
 
+// The static plans of one ubatch, in a budget that shrinks while llama.cpp takes more.
+struct UbatchPlans {
+    Inventory inventory;
+    Bytes budget = 0;
+    std::optional<StaticPlan> best{};
+};
+
+class StaticPlanner {
+public:
+    StaticPlanner(const Options& options, const Machine& machine, const Job& job, const Work& work)
+        : options_(options), machine_(machine), job_(job), work_(work) {}
+
+    Status search_all(Bytes budget) {
+        for (const std::uint32_t n_ubatch : ubatches(options_, job_, work_)) {
+            Result<Inventory> inventory = capture_ubatch(options_, job_, n_ubatch);
+            if (!inventory) return inventory.error();
+            ubatches_.push_back({std::move(inventory).value(), budget});
+            search(ubatches_.back());
+        }
+        return Done{};
+    }
+
+    // The best plan that llama.cpp keeps within `budget`, its memory as llama.cpp tells it: ggml's
+    // allocator leaves holes where the planner packs. nullptr: there is none.
+    Result<const UbatchPlans*> best_within(Bytes budget) {
+        while (UbatchPlans* best = best_of_all()) {
+            DeviceUse& use = best->best->prompt.memory.device;
+            const Result<StockMemory> memory = stock_memory_in_child(stock_run(*best));
+            if (!memory) return memory.error();
+            const Bytes planned = use.total();
+            use = {memory.value().model, memory.value().context, 0, memory.value().compute};
+            if (use.total() <= budget) return best;
+            best->budget = planned - std::min(planned, use.total() - budget);
+            search(*best);
+        }
+        return nullptr;
+    }
+
+private:
+    void search(UbatchPlans& plans) const {
+        const SlowNotice notice("planning");
+        const Problem problem{plans.inventory,
+                              machine_.pricing(),
+                              plans.budget,
+                              options_.depth.value_or(tokens_per_sequence(job_.context) / 2),
+                              host_limits(options_, machine_),
+                              std::nullopt};
+        plans.best.reset();
+        for (StaticPlan& plan : StaticSearch(problem).run()) {
+            if (!plans.best || is_better(plan, *plans.best, work_)) plans.best = std::move(plan);
+        }
+    }
+
+    UbatchPlans* best_of_all() {
+        UbatchPlans* best = nullptr;
+        for (UbatchPlans& plans : ubatches_) {
+            if (!plans.best) continue;
+            if (best == nullptr || is_better(*plans.best, *best->best, work_)) best = &plans;
+        }
+        return best;
+    }
+
+    StockRun stock_run(const UbatchPlans& plans) const {
+        return {.model_path = options_.model,
+                .context = plans.inventory.context,
+                .n_gpu_layers = plans.best->args.n_gpu_layers,
+                .cpu_patterns = plans.best->args.cpu_patterns,
+                .op_offload = plans.best->op_offload,
+                .load_mtp = options_.mtp,
+                .device = options_.device};
+    }
+
+    const Options& options_;
+    const Machine& machine_;
+    const Job& job_;
+    const Work& work_;
+    std::vector<UbatchPlans> ubatches_;
+};
+
 }  // namespace
 
 Result<Outcome> plan_static(const Options& options, const Machine& machine, const Job& job) {
@@ -252,30 +331,20 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     const BudgetUse& use = std::get<BudgetUse>(budget.value());
     const Result<Work> work = work_of(options, job.context);
     if (!work) return work.error();
-    std::optional<StaticPlan> best;
-    Inventory best_inventory;
-    for (const std::uint32_t n_ubatch : ubatches(options, job, work.value())) {
-        const Result<Inventory> inventory = capture_ubatch(options, job, n_ubatch);
-        if (!inventory) return inventory.error();
-        const SlowNotice notice("planning");
-        const Problem problem{inventory.value(),
-                              machine.pricing(),
-                              use.total - use.taken(),
-                              options.depth.value_or(tokens_per_sequence(job.context) / 2),
-                              host_limits(options, machine),
-                              std::nullopt};
-        for (StaticPlan& plan : StaticSearch(problem).run()) {
-            if (best && !is_better(plan, *best, work.value())) continue;
-            best = std::move(plan);
-            best_inventory = inventory.value();
-        }
+    const Bytes available = use.total - use.taken();
+    StaticPlanner planner(options, machine, job, work.value());
+    if (Status searched = planner.search_all(available); !searched) return searched.error();
+    const Result<const UbatchPlans*> found = planner.best_within(available);
+    if (!found) return found.error();
+    if (found.value() == nullptr) {
+        return Outcome{kDeclined, "", "no static plan fits this budget", ""};
     }
-    if (!best) return Outcome{kDeclined, "", "no static plan fits this budget", ""};
+    const auto& [inventory, _, best] = *found.value();
     if (options.format == OutputFormat::Json) {
-        return Outcome{kPlanned, json_text(*best, best_inventory, options, work.value()), "", ""};
+        return Outcome{kPlanned, json_text(*best, inventory, options, work.value()), "", ""};
     }
     log_choice(*best, work.value());
-    return Outcome{kPlanned, args_text(*best, best_inventory, options, machine), "", ""};
+    return Outcome{kPlanned, args_text(*best, inventory, options, machine), "", ""};
 }
 
 }  // namespace pshard::tool

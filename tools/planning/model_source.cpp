@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -39,6 +40,14 @@ Result<std::string> capture_text(const CaptureWish& wish) {
                                                            .backend_dir = ggml_folder()});
     if (!inventory) return inventory.error();
     return to_text(inventory.value());
+}
+
+Result<std::string> stock_memory_text(const StockRun& run) {
+    if (!is_model_of_a_device(run.device)) load_ggml_backends(ggml_folder());
+    const Result<StockMemory> memory = stock_memory(run);
+    if (!memory) return memory.error();
+    const StockMemory& bytes = memory.value();
+    return fmt::format("{} {} {}", bytes.model, bytes.context, bytes.compute);
 }
 
 Result<std::string> free_memory_text(const std::string& device) {
@@ -120,6 +129,16 @@ Result<Inventory> capture_in_child(const CaptureWish& wish) {
         run_in_child({fmt::format("reading {}", wish.model), [&] { return capture_text(wish); }});
     if (!text) return text.error();
     return inventory_from_text(text.value(), "captured inventory");
+}
+
+Result<StockMemory> stock_memory_in_child(StockRun run) {
+    run.backend_dir = ggml_folder();
+    const Result<std::string> text = run_in_child(
+        {fmt::format("reading {}", run.model_path), [&] { return stock_memory_text(run); }});
+    if (!text) return text.error();
+    StockMemory memory;
+    std::istringstream(text.value()) >> memory.model >> memory.context >> memory.compute;
+    return memory;
 }
 
 Result<Inventory> read_inventory(const std::string& path) {

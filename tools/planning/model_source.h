@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capture/stock_memory.h"
 #include "inventory/inventory.h"
 #include "plan_flags/options.h"
 
@@ -40,6 +41,9 @@ struct CaptureWish {
 
 // Fails also where llama.cpp crashes, or takes longer than two minutes.
 Result<Inventory> capture_in_child(const CaptureWish& wish);
+
+// The same of what stock llama.cpp would take; `run.backend_dir` is filled in.
+Result<StockMemory> stock_memory_in_child(StockRun run);
 
 Result<Inventory> read_inventory(const std::string& path);
 Status write_inventory(const std::string& path, const Inventory& inventory);
