@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -155,6 +156,15 @@ Result<std::optional<std::string>> read_file(const std::string& path, std::size_
     Result<std::string> text = read_up_to(file.get(), max_bytes, path);
     if (!text.ok()) return text.error();
     return std::optional(std::move(text).value());
+}
+
+bool may_replace(const std::string& path, std::string_view mark) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) return true;
+    std::ifstream file(path, std::ios::binary);
+    std::string start(256, '\0');
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    return file.gcount() == 0 || start.find(mark) != std::string::npos;
 }
 
 Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milliseconds patience) {

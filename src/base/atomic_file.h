@@ -23,6 +23,10 @@ namespace pshard {
 // `max_bytes`.
 Result<std::optional<std::string>> read_file(const std::string& path, std::size_t max_bytes);
 
+// Whether nobody loses anything but a file of ours if `path` is written: none is there, or an empty
+// one, or its first 256 bytes hold `mark`. A pipe or a device holds nothing.
+bool may_replace(const std::string& path, std::string_view mark);
+
 class FileUpdate {
 public:
     // Waits up to `patience` for another writer. A symbolic link at `path` is followed: the link

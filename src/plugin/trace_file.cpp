@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <utility>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/atomic_file.h"
 #include "registry/own_lines.h"
 #include "trace/trace.h"
 
@@ -35,17 +35,6 @@ TracedPass traced(const PassRecord& record) {
     return pass;
 }
 
-// A file that is there must be a trace: nobody loses a model to a slip. What is no regular file (a
-// pipe) holds nothing.
-bool may_replace(const std::string& path) {
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path, ignored)) return true;
-    std::ifstream file(path);
-    std::string start(256, '\0');
-    file.read(start.data(), static_cast<std::streamsize>(start.size()));
-    return file.gcount() == 0 || start.find("pshard-trace") != std::string::npos;
-}
-
 class TraceFile {
 public:
     TraceFile(std::string path, Log log) : path_(std::move(path)), log_(std::move(log)) {}
@@ -59,7 +48,7 @@ public:
 
     // Locked as long as this run writes: another run would mix its passes in.
     Status begin(const Trace& header) {
-        if (!may_replace(path_)) {
+        if (!may_replace(path_, "pshard-trace")) {
             return fault("is there and is no trace; name another file, or remove it");
         }
         lock_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);

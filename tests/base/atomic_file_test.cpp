@@ -77,6 +77,18 @@ TEST(ReadFile, TellsAbsentFromUnreadable) {
     EXPECT_EQ(read_file("/dev/zero", 9).error().text(), "/dev/zero: this is not a file");
 }
 
+TEST(MayReplace, WhatIsOursOrNothing) {
+    const TempFolder folder;
+    EXPECT_TRUE(may_replace(folder.file("absent"), "mark"));
+    put_text(folder.file("empty"), "");
+    EXPECT_TRUE(may_replace(folder.file("empty"), "mark"));
+    put_text(folder.file("ours"), "{\"mark\"}");
+    EXPECT_TRUE(may_replace(folder.file("ours"), "mark"));
+    put_text(folder.file("other"), std::string(256, ' ') + "mark");
+    EXPECT_FALSE(may_replace(folder.file("other"), "mark"));
+    EXPECT_TRUE(may_replace("/dev/null", "mark"));
+}
+
 TEST(FileUpdate, ReplacesTheWholeFile) {
     const TempFolder folder;
     ASSERT_TRUE(replaced(folder.file("a"), "first, longer").ok());

@@ -80,13 +80,6 @@ Result<Explained> explained(const ExplainOptions& options,
     return outcome;
 }
 
-// A file that is there must be a page: nobody loses a model to a slip.
-bool may_replace(const std::string& path) {
-    const Result<std::optional<std::string>> old = read_file(path, 64 * kMiB);
-    if (!old) return false;
-    return !old.value() || old.value()->empty() || old.value()->starts_with("<!doctype html>");
-}
-
 // What can be told of --html before anything is planned.
 Status check_page(const ExplainOptions& options) {
     if (options.html.empty()) return Done{};
@@ -96,7 +89,7 @@ Status check_page(const ExplainOptions& options) {
             "scripts/get-echarts and build again",
             {}};
     }
-    if (!may_replace(options.html)) {
+    if (!may_replace(options.html, "<!doctype html>")) {
         return Error{"--html: this is there and is no page; name another file, or remove it",
                      {options.html}};
     }

@@ -1,8 +1,6 @@
 #include "planning/model_source.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <sstream>
 
@@ -66,17 +64,6 @@ Bytes bytes_of(const std::vector<GgufHeader>& files) {
         for (const GgufTensor& tensor : file.tensors()) bytes += tensor.bytes;
     }
     return bytes;
-}
-
-// Nothing but an inventory is ever overwritten by one.
-bool may_replace(const std::string& path) {
-    std::error_code code;
-    if (!std::filesystem::exists(path, code)) return true;
-    if (!std::filesystem::is_regular_file(path, code)) return false;  // a pipe would block
-    std::ifstream file(path);
-    std::string start(kInventoryMark.size(), ' ');
-    file.read(start.data(), static_cast<std::streamsize>(start.size()));
-    return file.gcount() == 0 || start == kInventoryMark;
 }
 
 }  // namespace
@@ -149,7 +136,7 @@ Result<Inventory> read_inventory(const std::string& path) {
 }
 
 Status write_inventory(const std::string& path, const Inventory& inventory) {
-    if (!may_replace(path)) {
+    if (!may_replace(path, kInventoryMark)) {
         return Error{
             "exists and is no inventory; it stays as it is, give --save-inventory another "
             "file",
