@@ -176,7 +176,7 @@ TEST_F(BadInput, Pipes) {
     expect_says(planning({"--gpu-profile", pipe}), "folder, pipe or device");
     expect_says(planning({"--cpu-profile", pipe}), "folder, pipe or device");
     expect_says({"--inventory", pipe, "-mva", "500"}, "this is not a file");
-    expect_says(planning({"--no-registry", "--save-inventory", pipe}), "is no inventory");
+    expect_says(planning({"--no-registry", "--save-inventory", pipe}), "this is not a file");
     expect_error({"-m", pipe, "-mva", "500"}, "pipe");
     expect_says(planning({"--registry", pipe}), "this is not a file");
     environment_["PSHARD_GPU_PROFILE"] = pipe;
