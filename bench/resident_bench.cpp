@@ -135,11 +135,6 @@ private:
     Runner through_;
 };
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
 void print_row(const char* name, const std::vector<Pair>& pairs) {
     std::vector<double> shares;
     std::vector<double> more;  // milliseconds
@@ -148,6 +143,7 @@ void print_row(const char* name, const std::vector<Pair>& pairs) {
         more.push_back(1e3 * (pair.through - pair.alone));
     }
     std::sort(shares.begin(), shares.end());
+    std::sort(more.begin(), more.end());
     const std::size_t n = shares.size();
     const auto wide = static_cast<std::size_t>(std::ceil(0.98 * std::sqrt(double(n))));
     const std::size_t reach = std::min(wide, n / 2);
@@ -159,7 +155,7 @@ void print_row(const char* name, const std::vector<Pair>& pairs) {
                shares[std::min(n - 1, n / 2 + reach)],
                shares[n / 4],
                shares[n * 3 / 4],
-               median(more));
+               more[n / 2]);
     std::fflush(stdout);
 }
 

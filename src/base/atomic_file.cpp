@@ -158,13 +158,14 @@ Result<std::optional<std::string>> read_file(const std::string& path, std::size_
     return std::optional(std::move(text).value());
 }
 
-bool may_replace(const std::string& path, std::string_view mark) {
+std::string beginning_of(const std::string& path) {
     std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path, ignored)) return true;
+    if (!std::filesystem::is_regular_file(path, ignored)) return "";
     std::ifstream file(path, std::ios::binary);
     std::string start(256, '\0');
     file.read(start.data(), static_cast<std::streamsize>(start.size()));
-    return file.gcount() == 0 || start.find(mark) != std::string::npos;
+    start.resize(static_cast<std::size_t>(file.gcount()));
+    return start;
 }
 
 Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milliseconds patience) {

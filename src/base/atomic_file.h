@@ -23,9 +23,9 @@ namespace pshard {
 // `max_bytes`.
 Result<std::optional<std::string>> read_file(const std::string& path, std::size_t max_bytes);
 
-// Whether nobody loses anything but a file of ours if `path` is written: none is there, or an empty
-// one, or its first 256 bytes hold `mark`. A pipe or a device holds nothing.
-bool may_replace(const std::string& path, std::string_view mark);
+// The first 256 bytes, to tell a file of ours from one that nobody may write over. Empty: none is
+// there, or it holds nothing, as a pipe or a device does.
+std::string beginning_of(const std::string& path);
 
 class FileUpdate {
 public:

@@ -48,7 +48,7 @@ public:
     Status run(const std::vector<GgufHeader>& files,
                const std::vector<std::string>& paths,
                const llama_context_params& params) {
-        model_ = load_without_weights(paths, device_, request_.load_mtp);
+        model_ = load_without_weights(paths, device_, {.load_mtp = request_.load_mtp});
         if (!model_) return Error{"llama.cpp could not load the model", {}};
         context_ = make_context(params);
         if (!context_) {

@@ -57,15 +57,21 @@ Status ensure_cpu_backend(const std::string& directory) {
 
 ModelPtr load_without_weights(const std::vector<std::string>& paths,
                               VirtualDevice& device,
-                              bool load_mtp) {
+                              const LoadOptions& options) {
+    std::vector<llama_model_tensor_buft_override> overrides;
+    for (const std::string& pattern : options.cpu_patterns) {
+        overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
+    }
+    overrides.push_back({nullptr, nullptr});
     ggml_backend_dev_t devices[] = {device.device(), nullptr};
     llama_model_params params = llama_model_default_params();
     params.devices = devices;
-    params.n_gpu_layers = -1;
+    params.n_gpu_layers = options.n_gpu_layers;
+    params.tensor_buft_overrides = overrides.data();
     params.split_mode = LLAMA_SPLIT_MODE_LAYER;
     params.load_mode = LLAMA_LOAD_MODE_NONE;
     params.no_alloc = true;
-    params.load_mtp = load_mtp;
+    params.load_mtp = options.load_mtp;
     params.use_extra_bufts = false;
     params.progress_callback = [](float, void*) { return true; };
     if (paths.size() == 1) return ModelPtr(llama_model_load_from_file(paths[0].c_str(), params));

@@ -31,10 +31,16 @@ using ContextPtr = std::unique_ptr<llama_context, ContextDeleter>;
 // Loads the CPU backend if ggml has none yet; `directory` as in CaptureRequest::backend_dir.
 Status ensure_cpu_backend(const std::string& directory);
 
+struct LoadOptions {
+    int n_gpu_layers = -1;                    // -ngl; below 0: all
+    std::vector<std::string> cpu_patterns{};  // of -ot, without "=CPU"
+    bool load_mtp = false;
+};
+
 // nullptr where llama.cpp refuses: its log says why. `paths`: all splits, in order.
 ModelPtr load_without_weights(const std::vector<std::string>& paths,
                               VirtualDevice& device,
-                              bool load_mtp);
+                              const LoadOptions& options);
 
 // The parameters that llama.cpp gets for `spec`, each set on purpose.
 // Fails on a cache type that ggml does not know.

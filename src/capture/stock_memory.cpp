@@ -15,26 +15,6 @@
 namespace pshard {
 namespace {
 
-ModelPtr load(const StockRun& run, const std::vector<std::string>& paths, VirtualDevice& device) {
-    std::vector<llama_model_tensor_buft_override> overrides;
-    for (const std::string& pattern : run.cpu_patterns) {
-        overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
-    }
-    overrides.push_back({nullptr, nullptr});
-    ggml_backend_dev_t devices[] = {device.device(), nullptr};
-    llama_model_params params = llama_model_default_params();
-    params.devices = devices;
-    params.n_gpu_layers = run.n_gpu_layers;
-    params.tensor_buft_overrides = overrides.data();
-    params.no_alloc = true;
-    params.load_mode = LLAMA_LOAD_MODE_NONE;
-    params.use_extra_bufts = false;
-    params.load_mtp = run.load_mtp;
-    std::vector<const char*> names;
-    for (const std::string& path : paths) names.push_back(path.c_str());
-    return ModelPtr(llama_model_load_from_splits(names.data(), names.size(), params));
-}
-
 StockMemory measure(const llama_context* context, VirtualDevice& device) {
     StockMemory memory;
     for (const auto& [type, used] : llama_get_memory_breakdown(context)) {
@@ -51,7 +31,8 @@ Result<StockMemory> measured(const StockRun& run,
                              const std::vector<std::string>& paths,
                              const llama_context_params& params,
                              VirtualDevice& device) {
-    const ModelPtr model = load(run, paths, device);
+    const ModelPtr model =
+        load_without_weights(paths, device, {run.n_gpu_layers, run.cpu_patterns, run.load_mtp});
     if (!model) return Error{"llama.cpp could not load the model", {run.model_path}};
     const ContextPtr context(llama_init_from_model(model.get(), params));
     if (!context) return Error{"llama.cpp could not make a context", {run.model_path}};

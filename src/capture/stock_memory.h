@@ -32,8 +32,9 @@ struct StockMemory {
     bool operator==(const StockMemory&) const = default;
 };
 
-// Fails as capture_inventory does. What CUDA's graph_optimize asks the allocator to keep for fused
-// kernels of models with experts is not in `compute`: the virtual device asks for nothing.
+// Fails on what is no good model file, and on what llama.cpp refuses. What CUDA's graph_optimize
+// asks the allocator to keep for fused kernels of models with experts is not in `compute`: the
+// virtual device asks for nothing.
 Result<StockMemory> stock_memory(const StockRun& run);
 
 }  // namespace pshard

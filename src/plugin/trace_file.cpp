@@ -48,7 +48,8 @@ public:
 
     // Locked as long as this run writes: another run would mix its passes in.
     Status begin(const Trace& header) {
-        if (!may_replace(path_, "pshard-trace")) {
+        const std::string old = beginning_of(path_);
+        if (!old.empty() && old.find("pshard-trace") == std::string::npos) {
             return fault("is there and is no trace; name another file, or remove it");
         }
         lock_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);

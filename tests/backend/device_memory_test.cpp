@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
+#include "backend/harness/programs.h"
 #include "base/temp_folder.h"
 
 namespace pshard::backend_test {
@@ -33,13 +34,9 @@ std::string told_with(const std::string& kernels_mib) {
     const test::TempFolder folder;
     const InnerDevice device = inner_device("simgpu");
     Grid grid(device);
-    ChildProgram program;
-    program.command = {
-        PSHARD_LLAMA_BIN_DIR "/llama-completion", "-m", grid.model_file(model_row("llama-Q8_0"))};
-    program.command.insert(program.command.end(), {"--device", "PSHARD0", "-fit", "off"});
-    program.command.insert(program.command.end(), {"-t", "1", "-c", "512", "-no-cnv"});
-    program.command.insert(program.command.end(), {"-p", "hello", "-n", "20"});
-    program.environment = device.inner;
+    ChildProgram program = completion(grid.model_file(model_row("llama-Q8_0")), 20);
+    program.command.insert(program.command.end(), {"-fit", "off", "-c", "512"});
+    program.environment.merge(Environment(device.inner));
     program.environment.merge(
         Environment{{"GGML_BACKEND_PATH", PSHARD_PLUGIN_PATH},
                     {"PSHARD_MAX_VRAM_ALLOC", "4"},

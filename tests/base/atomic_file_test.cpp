@@ -77,16 +77,16 @@ TEST(ReadFile, TellsAbsentFromUnreadable) {
     EXPECT_EQ(read_file("/dev/zero", 9).error().text(), "/dev/zero: this is not a file");
 }
 
-TEST(MayReplace, WhatIsOursOrNothing) {
+TEST(BeginningOf, IsWhatAFileOfOursIsKnownBy) {
     const TempFolder folder;
-    EXPECT_TRUE(may_replace(folder.file("absent"), "mark"));
+    EXPECT_EQ(beginning_of(folder.file("absent")), "");
     put_text(folder.file("empty"), "");
-    EXPECT_TRUE(may_replace(folder.file("empty"), "mark"));
+    EXPECT_EQ(beginning_of(folder.file("empty")), "");
     put_text(folder.file("ours"), "{\"mark\"}");
-    EXPECT_TRUE(may_replace(folder.file("ours"), "mark"));
+    EXPECT_EQ(beginning_of(folder.file("ours")), "{\"mark\"}");
     put_text(folder.file("other"), std::string(256, ' ') + "mark");
-    EXPECT_FALSE(may_replace(folder.file("other"), "mark"));
-    EXPECT_TRUE(may_replace("/dev/null", "mark"));
+    EXPECT_EQ(beginning_of(folder.file("other")), std::string(256, ' '));
+    EXPECT_EQ(beginning_of("/dev/null"), "");
 }
 
 TEST(FileUpdate, ReplacesTheWholeFile) {

@@ -129,7 +129,8 @@ Sums counted_by_llama(const CaptureRequest& request) {
     VirtualDevice device({.policy = std::move(policy).value()});
     const auto files = open_model_files(request.model_path);
     const auto slim = SlimModel::make(files.value());
-    const ModelPtr model = load_without_weights(slim.value().paths(), device, request.load_mtp);
+    const ModelPtr model =
+        load_without_weights(slim.value().paths(), device, {.load_mtp = request.load_mtp});
     const ContextPtr context(
         llama_init_from_model(model.get(), context_params(request.context).value()));
     if (context == nullptr) {

@@ -12,8 +12,6 @@ namespace pshard::test {
 namespace {
 
 using testing_support::sparse_model;
-using testing_support::stock_memory;
-using testing_support::StockMemory;
 
 struct EmitCase {
     const char* shape;
@@ -94,22 +92,19 @@ TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
     context.n_ubatch = static_cast<std::uint32_t>(std::stoul(value_of(by_xargs, "-ub")));
     context.n_batch = context.n_ubatch;
     context.flash_attention = FlashAttention::On;
-    const StockArgs stock{std::stoi(value_of(by_xargs, "-ngl")),
-                          patterns_of(value_of(by_xargs, "-ot"))};
-    const Result<StockMemory> placed = stock_memory(model.value(), context, stock);
+    const bool offloads = std::ranges::count(by_xargs, "--no-op-offload") == 0;
+    const Result<StockMemory> placed =
+        pshard::stock_memory({.model_path = model.value(),
+                              .context = context,
+                              .n_gpu_layers = std::stoi(value_of(by_xargs, "-ngl")),
+                              .cpu_patterns = patterns_of(value_of(by_xargs, "-ot")),
+                              .op_offload = offloads,
+                              .backend_dir = PSHARD_LLAMA_BIN_DIR});
     ASSERT_TRUE(placed.ok()) << placed.error().text();
     EXPECT_NEAR(in_mib(placed.value().model), mib_after(tool.err, "weights "), 0.051);
     EXPECT_NEAR(in_mib(placed.value().context), mib_after(tool.err, "KV and state "), 0.051);
-    const bool offloads = std::ranges::count(by_xargs, "--no-op-offload") == 0;
-    const Result<StockMemory> whole = pshard::stock_memory({.model_path = model.value(),
-                                                            .context = context,
-                                                            .n_gpu_layers = stock.n_gpu_layers,
-                                                            .cpu_patterns = stock.cpu_patterns,
-                                                            .op_offload = offloads,
-                                                            .backend_dir = PSHARD_LLAMA_BIN_DIR});
-    ASSERT_TRUE(whole.ok()) << whole.error().text();
-    EXPECT_NEAR(in_mib(whole.value().compute), mib_after(tool.err, "scratch "), 0.051);
-    EXPECT_LE(in_mib(whole.value().total()), GetParam().budget_mib);
+    EXPECT_NEAR(in_mib(placed.value().compute), mib_after(tool.err, "scratch "), 0.051);
+    EXPECT_LE(in_mib(placed.value().total()), GetParam().budget_mib);
 }
 
 class EmitArgsFlags : public ToolTest {};

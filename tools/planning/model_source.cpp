@@ -136,7 +136,8 @@ Result<Inventory> read_inventory(const std::string& path) {
 }
 
 Status write_inventory(const std::string& path, const Inventory& inventory) {
-    if (!may_replace(path, kInventoryMark)) {
+    const std::string old = beginning_of(path);
+    if (!old.empty() && !old.starts_with(kInventoryMark)) {
         return Error{
             "exists and is no inventory; it stays as it is, give --save-inventory another "
             "file",
