@@ -19,8 +19,15 @@ std::vector<std::string> plan_names() {
 // Each run compiles its shaders anew on lavapipe, in seconds: a choice of models and scenarios.
 bool is_taken(const InnerDevice& device, const ModelRow& model, const ScenarioRow& scenario) {
     if (device.name != "vulkan") return true;
-    static const std::vector<std::string> models = {"llama-Q8_0", "qwen3moe-Q8_0", "llama-Q4_0"};
-    static const std::vector<std::string> scenarios = {"brief", "np4", "state"};
+    static const std::vector<std::string> models = {"llama-Q8_0",
+                                                    "llama-Q4_0",
+                                                    "gemma3-Q8_0",
+                                                    "qwen3moe-Q8_0",
+                                                    "gpt-oss-Q8_0",
+                                                    "qwen3next-Q8_0",
+                                                    "deepseek2-Q8_0",
+                                                    "granitehybrid-Q8_0"};
+    static const std::vector<std::string> scenarios = {"brief", "seq-cp", "state"};
     return std::ranges::count(models, model.name()) > 0 &&
            std::ranges::count(scenarios, scenario.name) > 0;
 }

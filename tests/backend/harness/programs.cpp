@@ -63,6 +63,8 @@ ChildProgram program_of(const Suite& suite, const InnerDevice& device, bool stoc
     if (suite.names_device) {
         program.command.emplace_back("--device");
         program.command.push_back(stock ? device.stock_name : "PSHARD0");
+        program.command.insert(
+            program.command.end(), device.program_flags.begin(), device.program_flags.end());
         if (stock && device.name == "cpu") program.command.emplace_back("--no-repack");
     }
     program.folder = work_folder() / fmt::format("{}.folder", getpid());
