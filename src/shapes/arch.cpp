@@ -71,6 +71,7 @@ const std::vector<Arch>& all_archs() {
         {"glm4moe", glm4moe_keys, glm4moe_layer},
         {"llama4", llama4_keys, llama4_layer},
         {"qwen3next", qwen3next_keys, qwen3next_layer},
+        {"qwen35moe", qwen35moe_keys, qwen35moe_layer},
         {"granitehybrid", granitehybrid_keys, granitehybrid_layer},
         {"falcon-h1", falcon_h1_keys, falcon_h1_layer},
         {"nemotron_h", nemotron_h_keys, nemotron_h_layer},

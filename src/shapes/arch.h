@@ -75,6 +75,8 @@ void llama4_layer(Layer& layer);
 
 void qwen3next_keys(Header& header, const ModelShape& model);
 void qwen3next_layer(Layer& layer);
+void qwen35moe_keys(Header& header, const ModelShape& model);
+void qwen35moe_layer(Layer& layer);
 void granitehybrid_keys(Header& header, const ModelShape& model);
 void granitehybrid_layer(Layer& layer);
 void falcon_h1_keys(Header& header, const ModelShape& model);

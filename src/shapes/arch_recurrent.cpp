@@ -4,8 +4,9 @@
 namespace pshard::shapes {
 namespace {
 
-// Gated delta net: d_state is the dimension of a key head and of a value head.
-void add_delta_net(Layer& layer) {
+// Gated delta net: d_state is the dimension of a key head and of a value head. `rates`: the weights
+// of its decay and of its step, in one or two.
+void add_delta_net(Layer& layer, const std::vector<std::string>& rates) {
     const ModelShape& m = layer.model;
     const SsmShape& ssm = m.ssm;
     const std::int64_t n_key = std::int64_t{ssm.d_state} * ssm.n_group;
@@ -15,7 +16,10 @@ void add_delta_net(Layer& layer) {
     layer.weight("ssm_conv1d", {ssm.d_conv, 2 * n_key + n_value});
     layer.bias("ssm_dt", {ssm.n_head});
     layer.add("ssm_a", {ssm.n_head});
-    layer.weight("ssm_ba", {m.n_embd, std::int64_t{2} * ssm.n_head});
+    for (const std::string& name : rates) {
+        const auto share = static_cast<std::int64_t>(2 / rates.size());
+        layer.weight(name, {m.n_embd, share * ssm.n_head});
+    }
     layer.weight("ssm_norm", {ssm.d_state});
     layer.weight("ssm_out", {n_value, m.n_embd});
 }
@@ -32,6 +36,19 @@ void add_gated_attention(Layer& layer) {
     add_qk_norms(layer);
 }
 
+void add_qwen_hybrid(Layer& layer, const std::vector<std::string>& rates) {
+    layer.norm("attn_norm");
+    if (layer_kind(layer.model, layer.index) == 'M') {
+        add_delta_net(layer, rates);
+    } else {
+        add_gated_attention(layer);
+    }
+    layer.norm("post_attention_norm");
+    add_routed_experts(layer);
+    layer.norm("ffn_gate_inp_shexp");
+    add_shared_experts(layer);
+}
+
 void add_grouped_ssm_norm(Layer& layer) {
     const SsmShape& ssm = layer.model.ssm;
     layer.weight("ssm_norm", {ssm.d_inner / ssm.n_group, ssm.n_group});
@@ -46,18 +63,17 @@ void qwen3next_keys(Header& header, const ModelShape& model) {
     header.u32("%.full_attention_interval", first_attention + 1);
 }
 
-void qwen3next_layer(Layer& layer) {
-    layer.norm("attn_norm");
-    if (layer_kind(layer.model, layer.index) == 'M') {
-        add_delta_net(layer);
-    } else {
-        add_gated_attention(layer);
-    }
-    layer.norm("post_attention_norm");
-    add_routed_experts(layer);
-    layer.norm("ffn_gate_inp_shexp");
-    add_shared_experts(layer);
+void qwen3next_layer(Layer& layer) { add_qwen_hybrid(layer, {"ssm_ba"}); }
+
+// As qwen3next, with positions of time, height and width.
+void qwen35moe_keys(Header& header, const ModelShape& model) {
+    qwen3next_keys(header, model);
+    const int n_pairs = rope_dim(model) / 2;
+    const int side = n_pairs / 3;
+    header.i32s("%.rope.dimension_sections", {n_pairs - 2 * side, side, side, 0});
 }
+
+void qwen35moe_layer(Layer& layer) { add_qwen_hybrid(layer, {"ssm_alpha", "ssm_beta"}); }
 
 // A layer is recurrent if and only if it has no KV heads. No layer has rope. The width of an expert
 // is under the key that is the dense FFN's elsewhere.

@@ -101,8 +101,8 @@ ModelShape tiny_llama4() {
     return model;
 }
 
-ModelShape tiny_qwen3next() {
-    ModelShape model = tiny_moe("qwen3next");
+ModelShape tiny_qwen_hybrid(const char* arch) {
+    ModelShape model = tiny_moe(arch);
     model.n_layer = 8;
     model.rope_dim = 32;
     model.layer_pattern = "MMM*MMM*";
@@ -190,7 +190,8 @@ const std::vector<ModelShape>& tiny_shapes() {
         tiny_deepseek2(),
         tiny_glm4moe(),
         tiny_llama4(),
-        tiny_qwen3next(),
+        tiny_qwen_hybrid("qwen3next"),
+        tiny_qwen_hybrid("qwen35moe"),
         tiny_granitehybrid(),
         tiny_falcon_h1(),
         tiny_nemotron_h(),

@@ -129,7 +129,8 @@ CellResult Grid::judge(const Run& expected, const Run& actual, bool exact) {
 }
 
 CellResult Grid::run(const ModelRow& model, const ScenarioRow& scenario, const PlanRow& plan) {
-    const bool exact = plan.gpu_only || (device_.as_cpu && !model.repacked);
+    const bool same_kernels = plan.gpu_only || (device_.as_cpu && !model.repacked);
+    const bool exact = same_kernels && !device_.fuses;
     const Run& expected = stock(model, scenario);
     const Run actual =
         run_program(model, scenario, pshard_environment(device_, plan), {"--device", "PSHARD0"});

@@ -5,7 +5,9 @@
 //   inner device   stock run                        why
 //   cpu            the CPU alone, both --no-repack  weights on the "GPU" are not repacked
 //   simgpu         SIM0 alone
-//   vulkan         Vulkan0 alone
+//   vulkan         Vulkan0 alone, both without     the order of nodes and where a graph is cut
+//                  fusion and graph_optimize       choose what is fused
+//   vulkan-fused   Vulkan0 alone                   all runs must only be close
 // A plan that computes a part on the CPU uses the CPU's kernels there. On cpu and simgpu these are
 // the same, unless the weights are of a type that the CPU repacks (x86: Q4_0, Q4_K, IQ4_NL, MXFP4);
 // then, and on vulkan, such plans must only be close.
@@ -29,6 +31,7 @@ struct InnerDevice {
     std::vector<std::string> program_flags{};  // and which llama.cpp's programs take
     std::string missing{};                     // why it cannot be used here; empty: it can
     bool as_cpu = true;                        // computes as the CPU does, bit for bit
+    bool fuses = false;                        // with other last digits
     int limit_seconds = 120;
 };
 

@@ -32,15 +32,20 @@ InnerDevice simgpu_device() {
 }
 
 // With flash attention this lavapipe (Mesa 22.3.6) ends stock runs of several sequences by SIGSEGV.
-InnerDevice vulkan_device() {
-    const Environment driver = {{"VK_DRIVER_FILES", kLavapipe}, {"GGML_VK_VISIBLE_DEVICES", "0"}};
-    InnerDevice device{.name = "vulkan",
+InnerDevice vulkan_device(bool fuses) {
+    Environment driver = {{"VK_DRIVER_FILES", kLavapipe}, {"GGML_VK_VISIBLE_DEVICES", "0"}};
+    if (!fuses) {
+        driver["GGML_VK_DISABLE_FUSION"] = "1";
+        driver["GGML_VK_DISABLE_GRAPH_OPTIMIZE"] = "1";
+    }
+    InnerDevice device{.name = fuses ? "vulkan-fused" : "vulkan",
                        .stock_name = "Vulkan0",
                        .stock = driver,
                        .inner = driver,
                        .common_flags = {"--quick-exit", "-fa", "off"},
                        .program_flags = {"-fa", "off"},
                        .as_cpu = false,
+                       .fuses = fuses,
                        .limit_seconds = 300};
     device.stock["GGML_BACKEND_PATH"] = PSHARD_VULKAN_BACKEND;
     device.inner["PSHARD_DEVICE"] = PSHARD_VULKAN_BACKEND;
@@ -61,15 +66,15 @@ const Row& row_of(const std::vector<Row>& rows, const std::string& name, auto na
 }  // namespace
 
 const std::vector<std::string>& inner_device_names() {
-    static const std::vector<std::string> names = {"cpu", "simgpu", "vulkan"};
+    static const std::vector<std::string> names = {"cpu", "simgpu", "vulkan", "vulkan-fused"};
     return names;
 }
 
 InnerDevice inner_device(const std::string& name) {
     if (name == "cpu") return cpu_device();
     if (name == "simgpu") return simgpu_device();
-    PSHARD_CHECK(name == "vulkan");
-    return vulkan_device();
+    PSHARD_CHECK(name.starts_with("vulkan"));
+    return vulkan_device(name == "vulkan-fused");
 }
 
 std::string ModelRow::name() const {
@@ -84,6 +89,7 @@ const std::vector<ModelRow>& all_models() {
         {"qwen3moe", "Q8_0"},   // experts
         {"gpt-oss", "Q8_0"},    // experts, sliding windows, sinks, biases
         {"qwen3next", "Q8_0"},  // recurrent layers, experts
+        {"qwen35moe", "Q8_0"},  // recurrent layers that can be rolled back, M-RoPE, experts
         {"deepseek2", "Q8_0"},  // MLA, experts, a dense first layer
         {"llama", "Q4_0", true},
         {"llama", "F16"},

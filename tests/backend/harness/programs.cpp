@@ -68,7 +68,7 @@ ChildProgram program_of(const Suite& suite, const InnerDevice& device, bool stoc
         if (stock && device.name == "cpu") program.command.emplace_back("--no-repack");
     }
     program.folder = work_folder() / fmt::format("{}.folder", getpid());
-    program.limit_seconds = suite.limit_seconds * (device.name == "vulkan" ? 4 : 1);
+    program.limit_seconds = suite.limit_seconds * (device.as_cpu ? 1 : 4);
     return program;
 }
 
@@ -79,6 +79,10 @@ ChildResult run_in_folder(ChildProgram& program, const Environment& environment)
     ChildResult result = run(program);
     fs::remove_all(program.folder);
     return result;
+}
+
+bool ended_right(const Suite& suite, const ChildResult& result) {
+    return result.exit_code == suite.exit_code && !result.timed_out;
 }
 
 // What of a run is compared: all that it prints, or the lines with certain words.
@@ -100,8 +104,8 @@ bool lost_its_end(const Suite& suite, const ChildResult& expected, const ChildRe
 std::string what_differs(const Suite& suite,
                          const ChildResult& expected,
                          const ChildResult& actual) {
-    if (!expected.ok()) return "the stock run: " + expected.text();
-    if (!actual.ok()) return actual.text();
+    if (!ended_right(suite, expected)) return "the stock run: " + expected.text();
+    if (!ended_right(suite, actual)) return actual.text();
     const auto wanted = said(suite, expected);
     const auto found = said(suite, actual);
     if (!wanted.empty() && wanted == found) return "";
@@ -146,7 +150,7 @@ SuiteResult run_suite(const Suite& suite, const InnerDevice& device, const PlanR
     if (suite.all_ggml_backends) environment["LD_PRELOAD"] = PSHARD_LOAD_BACKENDS;
     const ChildResult actual = run_in_folder(program, environment);
     result.seconds = actual.seconds;
-    std::string fault = actual.ok() ? "" : actual.text();
+    std::string fault = ended_right(suite, actual) ? "" : actual.text();
     for (const std::string& words : suite.must_say) {
         if (!fault.empty() || (actual.out + actual.err).find(words) != std::string::npos) continue;
         fault = fmt::format("it does not say '{}': {}", words, actual.text());
@@ -212,10 +216,14 @@ std::vector<Suite> model_tests() {
         {.name = "state-restore-fragmented",
          .program = "test-state-restore-fragmented",
          .flags = {"-m", "MODEL", "-t", "1"}},
+        // Stock fails the second half, where two sequences go back and on in several ubatches.
         {.name = "recurrent-state-rollback",
          .program = "test-recurrent-state-rollback",
          .flags = {"-m", "MODEL", "-t", "1"},
-         .model = "qwen3next-Q8_0"},
+         .model = "qwen35moe-Q8_0",
+         .same_lines = {"test_rollback", "test_multi_seq_split_replay"},
+         .must_say = {"checkpoint restored successfully"},
+         .exit_code = 1},
         {.name = "thread-safety",
          .program = "test-thread-safety",
          .flags = {"-m",

@@ -24,6 +24,7 @@ struct Suite {
     std::vector<std::string> must_say{};  // or nothing was tested; not the last line,
                                           // which llama.cpp's log may lose
     int limit_seconds = 300;
+    int exit_code = 0;  // of both runs
 };
 
 // A program of llama.cpp's with one thread, its model on a device.
