@@ -35,6 +35,7 @@ inline void expect_as_stock(Grid& grid,
                scenario.name,
                outcome_name(cell.outcome),
                cell.seconds);
+    std::fflush(stdout);  // runs take hours
     EXPECT_TRUE(cell.good) << model.name() << ", " << scenario.name << ", " << plan.name << " on "
                            << device.name << ": " << outcome_name(cell.outcome) << "\n"
                            << cell.text;
@@ -52,6 +53,7 @@ inline void expect_suite_passes(const Suite& suite,
                suite.name,
                outcome,
                result.seconds);
+    std::fflush(stdout);
     if (!result.missing.empty()) return;
     EXPECT_TRUE(result.good) << suite.name << ", " << plan.name << " on " << device.name << ": "
                              << result.text;
