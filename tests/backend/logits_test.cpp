@@ -70,6 +70,26 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                          testing::ValuesIn(on_both_devices({"stream-all", "rotate"})),
                          name_of);
 
+// On lavapipe a run takes seconds: one model, one short run.
+class VulkanPlan : public testing::TestWithParam<DeviceAndRow> {};
+
+TEST_P(VulkanPlan, IsAsStock) {
+    PSHARD_NEEDS_PLUGIN();
+    const InnerDevice device = inner_device(GetParam().device);
+    PSHARD_NEEDS_DEVICE(device);
+    Grid grid(device);
+    expect_as_stock(
+        grid, device, model_row("llama-Q8_0"), scenario_row("brief"), plan_row(GetParam().row));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backend,
+                         VulkanPlan,
+                         testing::Values(DeviceAndRow{"vulkan", "resident"},
+                                         DeviceAndRow{"vulkan", "stream-all"},
+                                         DeviceAndRow{"vulkan", "rotate"},
+                                         DeviceAndRow{"vulkan-fused", "stream-all"}),
+                         name_of);
+
 // A model whose weights lie in several files, and so in several buffers.
 class SplitOn : public testing::TestWithParam<DeviceAndRow> {};
 

@@ -33,6 +33,7 @@ struct InnerDevice {
     bool as_cpu = true;                        // computes as the CPU does, bit for bit
     bool fuses = false;                        // with other last digits
     int limit_seconds = 120;
+    int tries = 1;  // more: its driver ends runs by SIGSEGV now and then, stock's too
 };
 
 InnerDevice inner_device(const std::string& name);

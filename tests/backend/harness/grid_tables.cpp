@@ -46,7 +46,8 @@ InnerDevice vulkan_device(bool fuses) {
                        .program_flags = {"-fa", "off"},
                        .as_cpu = false,
                        .fuses = fuses,
-                       .limit_seconds = 300};
+                       .limit_seconds = 300,
+                       .tries = 3};
     device.stock["GGML_BACKEND_PATH"] = PSHARD_VULKAN_BACKEND;
     device.inner["PSHARD_DEVICE"] = PSHARD_VULKAN_BACKEND;
     if (!fs::exists(PSHARD_VULKAN_BACKEND)) device.missing = "the Vulkan backend was not fetched";
