@@ -1,7 +1,7 @@
 # tests/backend/harness/*.cpp -> pshard_backend_harness: runs llama.cpp with and without PSHARD0
 #                                and compares; linked into all programs of this folder
 # tests/backend/logits_run.cpp -> logits_run: one run of a model, for the harness to start
-# tests/backend/preload/*.cpp  -> load_backends, preloaded into a program of llama.cpp
+# tests/backend/preload/*.cpp  -> load_backends and keep_buffers, preloaded into a program
 # tests/backend/hosts/*.cpp    -> local_host and fake_ggml_*, hosts for the door
 #
 # Where libggml-pshard.so (PSHARD_PLUGIN_PATH) is not built, the tests that need it are skipped.
@@ -15,14 +15,16 @@ target_link_libraries(pshard_backend_harness
 
 add_executable(logits_run "${CMAKE_CURRENT_LIST_DIR}/logits_run.cpp")
 target_link_libraries(logits_run PRIVATE pshard_warnings pshard_backend_harness)
-# No sanitizer is in it, as it goes into programs of llama.cpp.
-add_library(load_backends MODULE "${CMAKE_CURRENT_LIST_DIR}/preload/load_backends.cpp")
-target_link_libraries(load_backends PRIVATE pshard_warnings pshard::ggml)
-target_compile_definitions(load_backends PRIVATE ${PSHARD_PATH_DEFINITIONS})
-if(PSHARD_SANITIZE)
-    target_compile_options(load_backends PRIVATE -fno-sanitize=all)
-    target_link_options(load_backends PRIVATE -fno-sanitize=all)
-endif()
+# No sanitizer is in them, as they go into programs of llama.cpp.
+foreach(preloaded load_backends keep_buffers)
+    add_library(${preloaded} MODULE "${CMAKE_CURRENT_LIST_DIR}/preload/${preloaded}.cpp")
+    target_link_libraries(${preloaded} PRIVATE pshard_warnings pshard::ggml ${CMAKE_DL_LIBS})
+    target_compile_definitions(${preloaded} PRIVATE ${PSHARD_PATH_DEFINITIONS})
+    if(PSHARD_SANITIZE)
+        target_compile_options(${preloaded} PRIVATE -fno-sanitize=all)
+        target_link_options(${preloaded} PRIVATE -fno-sanitize=all)
+    endif()
+endforeach()
 
 # A program with a ggml for itself alone, and libraries that are not our ggml.
 add_executable(local_host "${CMAKE_CURRENT_LIST_DIR}/hosts/local_host.cpp")
@@ -57,13 +59,14 @@ target_compile_definitions(pshard_backend_harness PUBLIC
     PSHARD_FAKE_GGML_NONE="$<TARGET_FILE:fake_ggml_none>"
     PSHARD_PLUGIN_PATH="${PSHARD_PLUGIN_PATH}"
     PSHARD_LOGITS_RUN="${CMAKE_CURRENT_BINARY_DIR}/logits_run"
-    PSHARD_LOAD_BACKENDS="${CMAKE_CURRENT_BINARY_DIR}/libload_backends.so")
+    PSHARD_LOAD_BACKENDS="${CMAKE_CURRENT_BINARY_DIR}/libload_backends.so"
+    PSHARD_KEEP_BUFFERS="${CMAKE_CURRENT_BINARY_DIR}/libkeep_buffers.so")
 
 add_dependencies(test_backend ${door_hosts} llama-pshard-plan-params)
 foreach(program test_backend test_backend_slow test_backend_threads)
     if(TARGET ${program})
         target_link_libraries(${program} PRIVATE pshard_backend_harness)
-        add_dependencies(${program} logits_run load_backends)
+        add_dependencies(${program} logits_run load_backends keep_buffers)
         foreach(backend pshard_plugin_library ggml-simgpu)
             if(TARGET ${backend})
                 add_dependencies(${program} ${backend})

@@ -38,8 +38,6 @@ int run(const std::vector<std::string>& arguments) {
             const Result<Done> written = write_records(records, options.out);
             if (!written) fail(written.error().text());
         }
-        std::fflush(stdout);
-        if (options.quick_exit) std::_Exit(0);
         return 0;
     }
     fail(fmt::format("no scenario '{}'; --list tells them", options.scenario));

@@ -79,7 +79,7 @@ TEST_P(VulkanPlan, IsAsStock) {
     PSHARD_NEEDS_DEVICE(device);
     Grid grid(device);
     expect_as_stock(
-        grid, device, model_row("llama-Q8_0"), scenario_row("brief"), plan_row(GetParam().row));
+        grid, device, model_row("llama-Q8_0"), scenario_row("np4"), plan_row(GetParam().row));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backend,

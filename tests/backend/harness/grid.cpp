@@ -1,6 +1,5 @@
 #include "backend/harness/grid.h"
 
-#include <csignal>
 #include <filesystem>
 
 #include <unistd.h>
@@ -85,10 +84,6 @@ Grid::Run Grid::run_program(const ModelRow& model,
     run.program.environment["GGML_NO_BACKTRACE"] = "1";  // a second, and it hides the message
     run.program.limit_seconds = device_.limit_seconds;
     run.result = backend_test::run(run.program);
-    for (int i = 1; i < device_.tries && run.result.exit_code == 128 + SIGSEGV; ++i) {
-        fmt::print("[driver] ended by SIGSEGV, once more: {}\n", run.program.shell_line());
-        run.result = backend_test::run(run.program);
-    }
     if (run.result.ok()) {
         Result<Records> records = read_records(out);
         if (records) run.records = std::move(records).value();

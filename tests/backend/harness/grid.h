@@ -24,16 +24,14 @@ namespace pshard::backend_test {
 
 struct InnerDevice {
     std::string name;
-    std::string stock_name;                    // for --device
-    Environment stock{};                       // of the stock run
-    Environment inner{};                       // of the run with PSHARD0, which is told the device
-    std::vector<std::string> common_flags{};   // of both, which logits_run takes
-    std::vector<std::string> program_flags{};  // and which llama.cpp's programs take
-    std::string missing{};                     // why it cannot be used here; empty: it can
-    bool as_cpu = true;                        // computes as the CPU does, bit for bit
-    bool fuses = false;                        // with other last digits
+    std::string stock_name;                   // for --device
+    Environment stock{};                      // of the stock run
+    Environment inner{};                      // of the run with PSHARD0, which is told the device
+    std::vector<std::string> common_flags{};  // of both
+    std::string missing{};                    // why it cannot be used here; empty: it can
+    bool as_cpu = true;                       // computes as the CPU does, bit for bit
+    bool fuses = false;                       // with other last digits
     int limit_seconds = 120;
-    int tries = 1;  // more: its driver ends runs by SIGSEGV now and then, stock's too
 };
 
 InnerDevice inner_device(const std::string& name);

@@ -31,9 +31,10 @@ InnerDevice simgpu_device() {
     return device;
 }
 
-// With flash attention this lavapipe (Mesa 22.3.6) ends stock runs of several sequences by SIGSEGV.
 InnerDevice vulkan_device(bool fuses) {
-    Environment driver = {{"VK_DRIVER_FILES", kLavapipe}, {"GGML_VK_VISIBLE_DEVICES", "0"}};
+    Environment driver = {{"VK_DRIVER_FILES", kLavapipe},
+                          {"GGML_VK_VISIBLE_DEVICES", "0"},
+                          {"LD_PRELOAD", PSHARD_KEEP_BUFFERS}};
     if (!fuses) {
         driver["GGML_VK_DISABLE_FUSION"] = "1";
         driver["GGML_VK_DISABLE_GRAPH_OPTIMIZE"] = "1";
@@ -42,12 +43,9 @@ InnerDevice vulkan_device(bool fuses) {
                        .stock_name = "Vulkan0",
                        .stock = driver,
                        .inner = driver,
-                       .common_flags = {"--quick-exit", "-fa", "off"},
-                       .program_flags = {"-fa", "off"},
                        .as_cpu = false,
                        .fuses = fuses,
-                       .limit_seconds = 300,
-                       .tries = 3};
+                       .limit_seconds = 300};
     device.stock["GGML_BACKEND_PATH"] = PSHARD_VULKAN_BACKEND;
     device.inner["PSHARD_DEVICE"] = PSHARD_VULKAN_BACKEND;
     if (!fs::exists(PSHARD_VULKAN_BACKEND)) device.missing = "the Vulkan backend was not fetched";

@@ -63,8 +63,6 @@ ChildProgram program_of(const Suite& suite, const InnerDevice& device, bool stoc
     if (suite.names_device) {
         program.command.emplace_back("--device");
         program.command.push_back(stock ? device.stock_name : "PSHARD0");
-        program.command.insert(
-            program.command.end(), device.program_flags.begin(), device.program_flags.end());
         if (stock && device.name == "cpu") program.command.emplace_back("--no-repack");
     }
     program.folder = work_folder() / fmt::format("{}.folder", getpid());
@@ -147,7 +145,7 @@ SuiteResult run_suite(const Suite& suite, const InnerDevice& device, const PlanR
         return result;
     }
     Environment environment = pshard_environment(device, plan);
-    if (suite.all_ggml_backends) environment["LD_PRELOAD"] = PSHARD_LOAD_BACKENDS;
+    if (suite.all_ggml_backends) environment["LD_PRELOAD"] += ":" PSHARD_LOAD_BACKENDS;
     const ChildResult actual = run_in_folder(program, environment);
     result.seconds = actual.seconds;
     std::string fault = ended_right(suite, actual) ? "" : actual.text();

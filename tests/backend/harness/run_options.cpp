@@ -38,7 +38,6 @@ const std::map<std::string, Field>& fields() {
         {"--no-op-offload", &RunOptions::no_op_offload},
         {"-nkvo", &RunOptions::no_kv_offload},
         {"--mtp", &RunOptions::load_mtp},
-        {"--quick-exit", &RunOptions::quick_exit},
     };
     return fields;
 }

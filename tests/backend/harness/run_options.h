@@ -34,7 +34,6 @@ struct RunOptions {
     bool no_op_offload = false;  // --no-op-offload
     bool no_kv_offload = false;  // -nkvo
     bool load_mtp = false;       // --mtp: the layers that draft
-    bool quick_exit = false;     // --quick-exit: no destructors; lavapipe crashes in its own
 };
 
 Result<RunOptions> parse_options(const std::vector<std::string>& arguments);
