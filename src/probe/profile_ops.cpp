@@ -230,6 +230,17 @@ std::optional<Recurrence> recurrence_of(const std::vector<OpRow>& rows) {
 
 }  // namespace
 
+std::string busy_note(const std::vector<OpRow>& rows) {
+    const auto noisy = static_cast<std::size_t>(std::ranges::count_if(
+        rows, [](const OpRow& row) { return row.noisy_percent.has_value(); }));
+    if (2 * noisy <= rows.size()) return "";
+    return fmt::format(
+        "{} of {} ops were now fast, now slow: something else kept this machine busy, and plans by "
+        "this profile may be far off; run again while nothing else does",
+        noisy,
+        rows.size());
+}
+
 void put_ops(const MeasuredOps& ops, CpuProfile& cpu) {
     cpu.launch_us = ops.launch_seconds * 1e6;
     cpu.rows = ops.rows;

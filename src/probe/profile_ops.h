@@ -55,6 +55,10 @@ struct MeasuredOps {
                                               const std::vector<OpCase>& cases,
                                               const ProfileOpsOptions& options);
 
+// Where more than a half of the rows is noisy: that the machine was busy, and what to do. Else
+// empty.
+[[nodiscard]] std::string busy_note(const std::vector<OpRow>& rows);
+
 // Rows with their ridges, launch, what a recurrence reaches, and memory bandwidth of a CPU whose
 // bandwidth was probed: the probe's, or what the rows streamed where that is more.
 void put_ops(const MeasuredOps& ops, CpuProfile& cpu);

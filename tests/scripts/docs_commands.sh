@@ -5,7 +5,7 @@
 #
 # Stand-ins: model.gguf is a random model of a few MB, the profiles are those of the reference machine,
 # llama-server (which would not end) and missing programs of llama.cpp's print how they were started,
-# the profilers get a time limit, build/dev is this build.
+# the profilers get a time limit, build/dev and build/release are this build.
 set -euo pipefail
 
 readonly root=$PSHARD_SOURCE_DIR
@@ -18,6 +18,7 @@ failed=0
 # Why a command is not run here; nothing: it is run.
 reason_to_leave_out() { # command
     case $1 in
+        "cmake --"*) echo "builds pshard once more" ;;
         scripts/plan-demo*) echo "builds pshard once more, installs packages" ;;
         scripts/run-demo*) echo "builds llama.cpp's programs; scripts.run_demo runs it with what is built" ;;
         scripts/run-tests*) echo "runs this test" ;;
@@ -93,6 +94,7 @@ gpu_variables() {
 # In a copy of the folder: profiles that one command writes are not the next one's.
 run_command() { # place, command
     local command=${2//build\/dev/$PSHARD_BINARY_DIR} variables=()
+    command=${command//build\/release/$PSHARD_BINARY_DIR}
     rm -rf "$folder/here"
     cp -r "$folder/work" "$folder/here"
     [[ $command != *llama-profiler-gpu* ]] || mapfile -t variables < <(gpu_variables)

@@ -72,6 +72,7 @@ public:
         measured.left_out = timed.value().left_out;
         for (const OpCase& c : timed.value().unreached) measured.unreached.push_back(describe(c));
         measured.stopped = stop_wanted();
+        if (const std::string busy = busy_note(timed.value().rows); !busy.empty()) note(busy);
         if (!timed.value().rows.empty() || measured.stopped) return timed;
         return Error{"not one op was measured in the time that was given; give more (--time-limit)",
                      {}};
