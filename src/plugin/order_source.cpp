@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "cost/transfer.h"
@@ -154,10 +155,11 @@ std::optional<DriverMemory> driver_of(const MachineProfile& profile) {
 
 class OrderSource {
 public:
-    OrderSource(PluginSettings settings, Log log)
-        : settings_(std::move(settings)), log_(std::move(log)) {}
+    OrderSource(PluginSettings settings, Bytes room, Log log)
+        : settings_(std::move(settings)), room_(room), log_(std::move(log)) {}
 
     Result<Orders> operator()(const Inventory& seen, Bytes budget) {
+        largest_ = std::max(largest_, budget);
         Result<Chosen> chosen = choose(seen, budget);
         if (!chosen) return chosen.error();
         Result<Orders> orders = pack(chosen.value(), seen, budget);
@@ -171,6 +173,8 @@ public:
     }
 
 private:
+    // --fit-target, 1024 MiB of the device: a plan that nobody gave a budget may leave so much.
+    static constexpr Bytes kPlannersMargin = 1024 * kMiB;
     static constexpr const char* kMoreTiers = "llama-pshard-plan-params plans more tiers";
 
     struct Chosen {
@@ -209,7 +213,7 @@ private:
         return Chosen{std::move(choices), budget};
     }
 
-    Result<Chosen> planned(const Inventory& seen, Bytes budget) const {
+    Result<Chosen> planned(const Inventory& seen, Bytes budget) {
         if (is_projector(seen)) {
             const std::string advice = fmt::format(
                 "it has the {:.0f} MiB that are left; llama-pshard-plan-params --mmproj leaves it "
@@ -224,6 +228,7 @@ private:
             for (const std::string& warning : match.value().warnings) {
                 log_("warning: " + warning);
             }
+            warn_of_unused_room(match.value(), seen, budget);
             return Chosen{match.value().choices, match.value().budget, true, match.value().driver};
         }
         if (!settings_.plan_here) {
@@ -233,6 +238,16 @@ private:
                          {}};
         }
         return planned_here(match.value().text, kMoreTiers, seen, budget);
+    }
+
+    // Once for each model. Not where others have some of the budget, or may come to have.
+    void warn_of_unused_room(const RegistryMatch& match, const Inventory& seen, Bytes budget) {
+        if (budget < largest_ || names_several_models()) return;
+        const bool given = budget < room_;
+        const std::string warning =
+            unused_room(match, {std::min(budget, room_), given ? 0 : kPlannersMargin});
+        if (warning.empty() || !warned_.insert(weights_hash(seen.weights)).second) return;
+        log_("warning: " + warning);
     }
 
     // Fails if a profile is there and cannot be read.
@@ -275,7 +290,8 @@ private:
         const Result<RegistryReading> reading = load_registry(path);
         if (!reading) return reading.error();
         for (const Error& warning : reading.value().warnings) log_(warning.text());
-        RegistryMatch match = match_registry(reading.value().registry, seen, budget);
+        RegistryMatch match =
+            match_registry(reading.value().registry, seen, budget, settings_.plans);
         match.text = fmt::format("{}: {}", path, match.text);
         return match;
     }
@@ -292,7 +308,10 @@ private:
     }
 
     PluginSettings settings_;
+    Bytes room_;
     Log log_;
+    Bytes largest_ = 0;        // budget that a model was left: all of it, if it came first
+    std::set<Hash64> warned_;  // weights of models
     std::size_t calls_ = 0;
 };
 
@@ -305,8 +324,8 @@ Result<Orders> orders_of(const Inventory& seen,
     return roomy ? roomy : packed_orders(seen, choices, budget, /*by_layers=*/false);
 }
 
-Planner make_planner(PluginSettings settings, Log log) {
-    const auto source = std::make_shared<OrderSource>(std::move(settings), std::move(log));
+Planner make_planner(PluginSettings settings, Bytes room, Log log) {
+    const auto source = std::make_shared<OrderSource>(std::move(settings), room, std::move(log));
     return [source](const Inventory& seen, Bytes budget) { return (*source)(seen, budget); };
 }
 

@@ -28,7 +28,8 @@ Result<Orders> orders_of(const Inventory& seen,
                          const std::vector<TierChoice>& choices,
                          Bytes budget);
 
-// The planner that the settings ask for. Each call moves on to the next forced strategy.
-Planner make_planner(PluginSettings settings, Log log);
+// The planner that the settings ask for. Each call moves on to the next forced strategy. `room`:
+// the device has so much for plans, whatever budget was given.
+Planner make_planner(PluginSettings settings, Bytes room, Log log);
 
 }  // namespace pshard

@@ -20,8 +20,7 @@ void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line);
 // What a budget nobody gave leaves to the driver and to others.
 constexpr Bytes kMargin = 512 * kMiB;
 
-Bytes budget_of(const PluginSettings& settings, ggml_backend_dev_t gpu) {
-    if (settings.budget) return *settings.budget;
+Bytes room_of(ggml_backend_dev_t gpu) {
     std::size_t free = 0;
     std::size_t total = 0;
     ggml_backend_dev_memory(gpu, &free, &total);
@@ -40,10 +39,11 @@ Result<Engine*> open_engine() {
     EngineSetup setup;
     setup.gpu = devices.value().gpu;
     setup.cpu = devices.value().cpu;
-    setup.budget = budget_of(settings.value(), setup.gpu);
+    const Bytes room = room_of(setup.gpu);
+    setup.budget = settings.value().budget.value_or(room);
     setup.budget_is_given = settings.value().budget.has_value();
     setup.page_lock_limit = available_host_memory() / 10 * 8;
-    setup.planner = make_planner(settings.value(), log_line);
+    setup.planner = make_planner(settings.value(), room, log_line);
     setup.log = log_line;
     setup.chaos = settings.value().chaos;
     setup.replan_every = settings.value().replan_every;

@@ -174,12 +174,71 @@ std::vector<std::string> differences(const RegistryVariant& variant,
     return found;
 }
 
-std::vector<const RegistryVariant*> variants_of(const Registry& registry) {
-    std::vector<const RegistryVariant*> variants;
+struct Found {
+    const RegistrySection* section = nullptr;
+    const RegistryVariant* variant = nullptr;
+};
+
+bool is_named(const Found& found, const std::vector<PlanName>& names) {
+    return names.empty() || std::ranges::any_of(names, [&](const PlanName& name) {
+               return name.section == found.section->fingerprint &&
+                      name.cache_ubatch.value_or(found.variant->cache_ubatch) ==
+                          found.variant->cache_ubatch;
+           });
+}
+
+std::vector<Found> variants_of(const Registry& registry, const std::vector<PlanName>& names) {
+    std::vector<Found> variants;
     for (const RegistrySection& section : registry.sections) {
-        for (const RegistryVariant& variant : section.variants) variants.push_back(&variant);
+        for (const RegistryVariant& variant : section.variants) {
+            const Found found{&section, &variant};
+            if (is_named(found, names)) variants.push_back(found);
+        }
     }
     return variants;
+}
+
+// As PSHARD_FINGERPRINT names it, with what a reader tells it from others by.
+std::string name_of(const Found& found) {
+    std::string name =
+        fmt::format("{}:{}", to_text(found.section->fingerprint), found.variant->cache_ubatch);
+    if (found.section->settings)
+        name += fmt::format(" (-t {})", found.section->settings->n_threads);
+    return name;
+}
+
+// Of plans that match, those with the largest budget; the newest last.
+std::vector<Found> best_of(const std::vector<Found>& matching) {
+    std::uint32_t largest = 0;
+    for (const Found& found : matching) largest = std::max(largest, found.variant->budget_mib);
+    std::vector<Found> best = matching;
+    std::erase_if(best, [&](const Found& found) { return found.variant->budget_mib < largest; });
+    return best;
+}
+
+std::string several_match(const std::vector<Found>& best) {
+    if (best.size() < 2) return "";
+    std::string names;
+    for (const Found& found : best) names += (names.empty() ? "" : ", ") + name_of(found);
+    return fmt::format(
+        "{} plans for {} MiB match, {}: the newest, which is the last, is taken; "
+        "PSHARD_FINGERPRINT=0x...:N takes another, llama-pshard-run sets it",
+        best.size(),
+        best.back().variant->budget_mib,
+        names);
+}
+
+// Why no plan is taken. `fault`: of the last that may be.
+std::string no_match(const std::string& fault, const std::vector<PlanName>& names) {
+    if (names.empty()) return fault.empty() ? "it holds no plan" : fault;
+    if (fault.empty()) return "it holds no plan that PSHARD_FINGERPRINT names";
+    return fault + "; PSHARD_FINGERPRINT lets no others be taken";
+}
+
+bool is_all_resident(const Inventory& seen, const std::vector<TierChoice>& choices) {
+    const Placement all = expand(seen, everything_resident(seen));
+    return std::ranges::all_of(
+        choices, [&](const TierChoice& tier) { return expand(seen, tier.choice) == all; });
 }
 
 // The path of a line of /proc/self/maps, which begins with its first slash; an argument as it is.
@@ -187,57 +246,90 @@ std::string name_in(const std::string& line, bool is_mapping) {
     return is_mapping ? line.substr(std::min(line.find('/'), line.size())) : line;
 }
 
-// Model files that this process has mapped, and those that its command line names: llama.cpp may
-// have read and closed its file.
-std::vector<std::string> model_files() {
+// Of a list in /proc/self: the names of model files.
+std::vector<std::string> model_files(const char* path, char separator) {
     std::vector<std::string> files;
-    const auto read = [&](const char* path, char separator) {
-        std::ifstream text(path);
-        for (std::string line; std::getline(text, line, separator);) {
-            if (line.ends_with(".gguf")) files.push_back(name_in(line, separator == '\n'));
-        }
-    };
-    read("/proc/self/cmdline", '\0');
-    read("/proc/self/maps", '\n');
+    std::ifstream text(path);
+    for (std::string line; std::getline(text, line, separator);) {
+        if (line.ends_with(".gguf")) files.push_back(name_in(line, separator == '\n'));
+    }
     return files;
 }
 
-}  // namespace
+std::vector<std::string> named_models() { return model_files("/proc/self/cmdline", '\0'); }
 
-RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget) {
-    const RegistryVariant* best = nullptr;
-    std::string reason = "it holds no plan";
-    std::string passed_over;
-    for (const RegistryVariant* variant : variants_of(registry)) {
-        const std::string fault = mismatch(*variant, seen, budget);
-        if (!fault.empty() && is_damaged(*variant)) {
-            passed_over += fmt::format("; that of {} MiB is damaged and passed over: plan again",
-                                       variant->budget_mib);
-        }
-        const bool larger = best == nullptr || variant->budget_mib >= best->budget_mib;
-        if (!fault.empty()) reason = fault;
-        if (fault.empty() && larger) best = variant;
-    }
-    if (best == nullptr) return {{}, reason};
+// Model files that this process has mapped, and those that its command line names: llama.cpp may
+// have read and closed its file.
+std::vector<std::string> model_files() {
+    std::vector<std::string> files = named_models();
+    const std::vector<std::string> mapped = model_files("/proc/self/maps", '\n');
+    files.insert(files.end(), mapped.begin(), mapped.end());
+    return files;
+}
+
+RegistryMatch match_of(const RegistryVariant& variant, const Inventory& seen) {
     RegistryMatch match;
-    const Bytes shared = shared_bytes(*best);
-    match.budget = own_budget(*best);
-    match.driver = driver_of(*best);
-    match.text = fmt::format("the variant of {} MiB", best->budget_mib);
+    const Bytes shared = shared_bytes(variant);
+    match.budget = own_budget(variant);
+    match.planned_for = variant.budget_mib * kMiB;
+    match.driver = driver_of(variant);
+    match.text = fmt::format("the variant of {} MiB", variant.budget_mib);
     if (shared > 0) {
         match.text +=
             fmt::format(", {:.1f} of which are left to a draft model and the like", in_mib(shared));
     }
-    match.text += passed_over;
-    if (best->baseline_vram_mib) {
-        match.choices = same_in_all_tiers(seen, everything_resident(seen));
-        match.text += ": the whole model fits";
-        return match;
-    }
-    match.choices = choices_of(*best, seen);
-    match.warnings = differences(*best, seen, match.choices);
+    const bool fits = variant.baseline_vram_mib.has_value();
+    match.choices =
+        fits ? same_in_all_tiers(seen, everything_resident(seen)) : choices_of(variant, seen);
+    match.all_resident = fits || is_all_resident(seen, match.choices);
+    if (!fits) match.warnings = differences(variant, seen, match.choices);
     return match;
 }
+
+}  // namespace
+
+RegistryMatch match_registry(const Registry& registry,
+                             const Inventory& seen,
+                             Bytes budget,
+                             const std::vector<PlanName>& named) {
+    std::vector<Found> matching;
+    std::string reason;
+    std::string passed_over;
+    for (const Found& found : variants_of(registry, named)) {
+        const RegistryVariant& variant = *found.variant;
+        const std::string fault = mismatch(variant, seen, budget);
+        if (!fault.empty() && is_damaged(variant)) {
+            passed_over += fmt::format("; that of {} MiB is damaged and passed over: plan again",
+                                       variant.budget_mib);
+        }
+        if (!fault.empty()) reason = fault;
+        if (fault.empty()) matching.push_back(found);
+    }
+    if (matching.empty()) return {{}, no_match(reason, named)};
+    const std::vector<Found> best = best_of(matching);
+    RegistryMatch match = match_of(*best.back().variant, seen);
+    match.text += passed_over;
+    if (best.back().variant->baseline_vram_mib) match.text += ": the whole model fits";
+    if (std::string several = several_match(best); !several.empty()) {
+        match.warnings.push_back(std::move(several));
+    }
+    return match;
+}
+
+std::string unused_room(const RegistryMatch& match, const DeviceRoom& room) {
+    const bool much =
+        match.planned_for < room.there / 10 * 9 && match.planned_for + room.spared < room.there;
+    if (!much || match.all_resident) return "";
+    const std::uint64_t mib = room.there / kMiB;
+    return fmt::format(
+        "the plan is for {} MiB and {} are there: llama-pshard-plan-params -mva {} makes one that "
+        "uses them",
+        match.planned_for / kMiB,
+        mib,
+        mib);
+}
+
+bool names_several_models() { return named_models().size() > 1; }
 
 std::vector<std::string> find_registries(const std::string& given) {
     if (!given.empty()) return {given};

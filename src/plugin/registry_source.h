@@ -2,7 +2,8 @@
 //
 // The published fingerprint has inputs that a device never sees (-c, -t, the file's size). So a
 // variant is taken if its own lines name these weights and these states, and a ubatch that holds
-// what llama.cpp reserved; of several, the largest budget that the device's budget holds.
+// what llama.cpp reserved; of several, the largest budget that the device's budget holds, and of
+// equal budgets the newest. Who knows more (llama-pshard-run does) names the plan.
 //
 // What is seen and cannot make a token wrong is no reason to refuse: the runtime cuts the graphs
 // that arrive. Where it differs from what was planned, a warning says what that may cost.
@@ -23,9 +24,27 @@ struct RegistryMatch {
     Bytes budget = 0;                      // of the plan that was taken
     std::optional<DriverMemory> driver{};  // expected by the plan
     std::vector<std::string> warnings{};   // what the run differs in, one sentence each
+    Bytes planned_for = 0;                 // `budget`, and what the plan leaves to other models
+    bool all_resident = false;             // nothing is streamed, nothing is the CPU's
 };
 
-RegistryMatch match_registry(const Registry& registry, const Inventory& seen, Bytes budget);
+// `named`: no other plans are taken; empty: all may be.
+RegistryMatch match_registry(const Registry& registry,
+                             const Inventory& seen,
+                             Bytes budget,
+                             const std::vector<PlanName>& named = {});
+
+// Device memory that a plan may have.
+struct DeviceRoom {
+    Bytes there = 0;
+    Bytes spared = 0;  // a planner that nobody gave a budget leaves so much, and rightly
+};
+
+// A warning: of what is there, the plan uses clearly less than it could. "": it does not.
+std::string unused_room(const RegistryMatch& match, const DeviceRoom& room);
+
+// Whether the command line names several model files, so that one plan shall not have all.
+bool names_several_models();
 
 // The registries to look into: `given`, else those that lie beside model files that this process
 // was started with or has mapped, each once: a draft model has its own. Empty: there is none.

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 
 namespace pshard {
@@ -62,14 +63,42 @@ Status read_forced(PluginSettings& settings) {
     return Done{};
 }
 
+// 0 is as -mva 0: what the device has.
 Status read_budget(PluginSettings& settings) {
     const std::string text = variable("PSHARD_MAX_VRAM_ALLOC");
     if (text.empty()) return Done{};
     const std::optional<std::uint32_t> mib = number_of(text);
     if (!mib) {
-        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB", text), {}};
+        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB from 0 to {}",
+                                 text,
+                                 std::numeric_limits<std::uint32_t>::max()),
+                     {}};
     }
-    settings.budget = *mib * kMiB;
+    if (*mib > 0) settings.budget = *mib * kMiB;
+    return Done{};
+}
+
+Result<PlanName> plan_name(const std::string& text) {
+    const std::size_t colon = text.find(':');
+    const std::optional<Hash64> section = hash_of(text.substr(0, colon));
+    std::optional<std::uint32_t> cache_ubatch;
+    if (colon != std::string::npos) cache_ubatch = number_of(text.substr(colon + 1));
+    if (!section || (colon != std::string::npos && !cache_ubatch)) {
+        return Error{fmt::format("PSHARD_FINGERPRINT: '{}' names no plan; give the fingerprint of "
+                                 "a registry's section, 0x and 16 hex digits, and ':N' for its "
+                                 "variant with cache_ubatch=N",
+                                 text),
+                     {}};
+    }
+    return PlanName{*section, cache_ubatch};
+}
+
+Status read_plan_names(PluginSettings& settings) {
+    for (const std::string& part : split(variable("PSHARD_FINGERPRINT"), ',')) {
+        const Result<PlanName> name = plan_name(part);
+        if (!name) return name.error();
+        settings.plans.push_back(name.value());
+    }
     return Done{};
 }
 
@@ -109,7 +138,7 @@ Result<PluginSettings> read_settings() {
     settings.device = variable("PSHARD_DEVICE");
     settings.registry = variable("PSHARD_REGISTRY");
     settings.trace = variable("PSHARD_TRACE");
-    for (const auto& read : {read_budget, read_plan, read_forced, read_tests}) {
+    for (const auto& read : {read_budget, read_plan_names, read_plan, read_forced, read_tests}) {
         if (Status status = read(settings); !status) return status.error();
     }
     return settings;

@@ -2,8 +2,10 @@
 //
 //   PSHARD_DEVICE          inner GPU: a ggml device ("CUDA0"), or the path of a backend library
 //                          that llama.cpp shall not see, as PATH or PATH:NAME; else the first GPU
-//   PSHARD_MAX_VRAM_ALLOC  budget, MiB; else what is free, less a margin
+//   PSHARD_MAX_VRAM_ALLOC  budget, MiB; 0 or unset: what is free, less a margin
 //   PSHARD_REGISTRY        registry file; else the one beside the model file
+//   PSHARD_FINGERPRINT     of the registry, only the plans of these sections, FINGERPRINT or
+//                          FINGERPRINT:CACHE_UBATCH, separated by ","; else all that match
 //   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
 //                          profiles to plan here with; else those in the working directory
@@ -19,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "machine/profile_text.h"
@@ -35,10 +38,19 @@ struct ForcedStrategy {
     bool operator==(const ForcedStrategy&) const = default;
 };
 
+// Plans of a registry: of one section, and in it of one ubatch if that is given.
+struct PlanName {
+    Hash64 section;
+    std::optional<std::uint32_t> cache_ubatch{};
+
+    bool operator==(const PlanName&) const = default;
+};
+
 struct PluginSettings {
     std::string device;
     std::optional<Bytes> budget{};
     std::string registry;
+    std::vector<PlanName> plans;  // none: any that matches
     bool plan_here = true;
     ProfileNames profiles{};
     std::string trace;

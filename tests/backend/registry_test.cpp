@@ -36,6 +36,13 @@ public:
         return model + ".tensor_overrides.pshard_registry";
     }
 
+    // Each number of threads has a section of its own.
+    void plan_for_threads(const std::string& model, int budget_mib, int n_threads) const {
+        std::vector<std::string> context = kContext;
+        context.insert(context.end(), {"-t", std::to_string(n_threads)});
+        plan(model, budget_mib, context);
+    }
+
     // By memory alone: no profile is found in the folder.
     void plan(const std::string& model,
               int budget_mib,
@@ -155,10 +162,10 @@ TEST(Registry, OfADraftModelIsFoundBesideIt) {
     EXPECT_EQ(stock.stop().exit_code, 0);
     const ChildResult& end = ours.stop();
     EXPECT_EQ(end.exit_code, 0);
-    EXPECT_THAT(
-        end.err,
-        AllOf(HasSubstr(fmt::format("{}: the variant of 4 MiB\n", Models::registry(model))),
-              HasSubstr(fmt::format("{}: the variant of 3 MiB\n", Models::registry(draft)))));
+    EXPECT_THAT(end.err,
+                AllOf(HasSubstr(fmt::format("{}: the variant of 4 MiB\n", Models::registry(model))),
+                      HasSubstr(fmt::format("{}: the variant of 3 MiB\n", Models::registry(draft))),
+                      Not(HasSubstr("are there"))));
 }
 
 // With the name of the file that llama.cpp is given, though the weights lie in five.
@@ -280,6 +287,63 @@ TEST(Registry, HasThePlansOfContextsThatFollowOneAnother) {
     EXPECT_THAT(result.out, AllOf(HasSubstr("pp512"), HasSubstr("tg16")));
 }
 
+// "0x0123456789abcdef" of the sections, the newest last.
+std::vector<std::string> sections_of(const std::string& registry) {
+    std::ifstream file(registry);
+    std::vector<std::string> found;
+    const std::string head = "[fingerprint=";
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with(head)) found.push_back(line.substr(head.size(), 18));
+    }
+    return found;
+}
+
+TEST(Registry, TakesThePlanThatIsNamedOfSeveral) {
+    PSHARD_NEEDS_PLUGIN();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    models.plan_for_threads(model, 4, 2);
+    models.plan_for_threads(model, 4, 8);
+    const std::vector<std::string> sections = sections_of(Models::registry(model));
+    ASSERT_EQ(sections.size(), 2U);
+    ChildProgram program = planned(in_context(completion(model, 4)), 4);
+    const ChildResult any = run(program);
+    EXPECT_TRUE(any.ok()) << any.text();
+    EXPECT_THAT(any.err,
+                AllOf(HasSubstr("pshard: warning: 2 plans for 4 MiB match, " + sections[0]),
+                      HasSubstr(" (-t 2), " + sections[1])));
+    for (const std::string& section : sections) {
+        program.environment["PSHARD_FINGERPRINT"] = section;
+        const ChildResult named = run(program);
+        EXPECT_TRUE(named.ok()) << named.text();
+        EXPECT_THAT(named.err,
+                    AllOf(HasSubstr("pshard: plan from "), Not(HasSubstr("pshard: warning"))));
+    }
+    program.environment["PSHARD_FINGERPRINT"] = "0x0000000000000007";
+    program.environment["PSHARD_PLAN"] = "auto";
+    const ChildResult none = run(program);
+    EXPECT_TRUE(none.ok()) << none.text();
+    EXPECT_THAT(none.err,
+                HasSubstr("it holds no plan that PSHARD_FINGERPRINT names: planning here"));
+}
+
+// The model could lie on the device as a whole.
+TEST(Registry, WithAPlanForMuchLessThanThereIsSaysSo) {
+    PSHARD_NEEDS_PLUGIN();
+    Models models;
+    const std::string model = models.add("llama-Q8_0");
+    models.plan(model, 4);
+    ChildProgram program = planned(in_context(completion(model, 4)), 4);
+    for (const char* budget : {"40", "0", ""}) {
+        program.environment["PSHARD_MAX_VRAM_ALLOC"] = budget;
+        const ChildResult result = run(program);
+        EXPECT_TRUE(result.ok()) << result.text();
+        const std::string start = "pshard: warning: the plan is for 4 MiB and ";
+        EXPECT_THAT(result.err, HasSubstr(start + (*budget == '4' ? "40 are there: " : "")));
+        EXPECT_EQ(result.err.find(start), result.err.rfind(start)) << result.err;
+    }
+}
+
 TEST(Registry, WithoutOneAProfilePlansHere) {
     PSHARD_NEEDS_PLUGIN();
     Models models;
@@ -333,7 +397,13 @@ std::vector<Refusal> refusals() {
          "more than the budget"},
         {"BudgetThatIsNoNumber",
          {{"PSHARD_MAX_VRAM_ALLOC", "all"}},
-         "PSHARD_MAX_VRAM_ALLOC: 'all' is no number of MiB"},
+         "PSHARD_MAX_VRAM_ALLOC: 'all' is no number of MiB from 0 to 4294967295"},
+        {"FingerprintOfNoPlan",
+         {{"PSHARD_FINGERPRINT", "0x0000000000000007"}},
+         "it holds no plan that PSHARD_FINGERPRINT names, and PSHARD_PLAN is off"},
+        {"FingerprintThatIsNone",
+         {{"PSHARD_FINGERPRINT", "0x7"}},
+         "PSHARD_FINGERPRINT: '0x7' names no plan; give the fingerprint"},
         {"RegistryThatIsNotThere",
          {{"PSHARD_REGISTRY", "/nowhere/registry"}},
          "PSHARD_REGISTRY: there is no file /nowhere/registry"},

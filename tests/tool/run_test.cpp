@@ -87,6 +87,35 @@ TEST_F(Run, SecondStartTakesThePlanOfTheRegistry) {
     }
 }
 
+// As PSHARD_FINGERPRINT names it.
+std::string name_of(const RegistrySection& section) {
+    return fmt::format("{}:{}", to_text(section.fingerprint), section.variants.back().cache_ubatch);
+}
+
+// The program's libggml-pshard.so takes the plan that was checked, whatever came to lie beside it.
+TEST_F(Run, NamesThePlanThatItHasChecked) {
+    const std::string program = stand_in("llama-completion");
+    const std::string first = run(with(planning(), {program})).out;
+    const Result<RegistryReading> written = load_registry(registry());
+    ASSERT_TRUE(written.ok());
+    ASSERT_EQ(written.value().registry.sections.size(), 1U);
+    const std::string named =
+        "PSHARD_FINGERPRINT=" + name_of(written.value().registry.sections[0]) + "\n";
+    EXPECT_THAT(first, HasSubstr(named));
+    tool_ = PSHARD_TOOL_PATH_PLAN_PARAMS;
+    std::vector<std::string> other = planning({"-t", "77"});
+    ASSERT_EQ(run(other).exit_code, 0);
+    EXPECT_EQ(load_registry(registry()).value().registry.sections.size(), 2U);
+    tool_ = PSHARD_TOOL_PATH_RUN;
+    environment_["PSHARD_FINGERPRINT"] = "of the user's";
+    const ToolRun second = run(with(planning(), {program}));
+    EXPECT_THAT(second.err, HasSubstr("plan of "));
+    EXPECT_THAT(second.out, HasSubstr(named));
+    const json document = dry_run(planning(), {program});
+    EXPECT_EQ("PSHARD_FINGERPRINT=" + document["plan"]["fingerprint"].get<std::string>() + "\n",
+              named);
+}
+
 TEST_F(Run, PlansAnewWhereTheRegistryWasCutOff) {
     const std::string program = stand_in("llama-server");
     run(with(planning(), {program, "--port", "0"}));
@@ -154,16 +183,19 @@ TEST_F(Run, SpellsFlagsAsLlamaBenchDoes) {
 
 TEST_F(Run, PlansAllContextsOfLlamaBench) {
     const std::string program = stand_in("llama-bench");
-    ASSERT_EQ(
-        run(with({"-m", model_, "-mva", "1500"}, {program, "-p", "256,512", "-n", "16"})).exit_code,
-        7);
+    const ToolRun tool =
+        run(with({"-m", model_, "-mva", "1500"}, {program, "-p", "256,512", "-n", "16"}));
+    ASSERT_EQ(tool.exit_code, 7);
     const Result<RegistryReading> reading = load_registry(registry());
     ASSERT_TRUE(reading.ok());
     std::vector<std::uint32_t> contexts;
+    std::string names;
     for (const RegistrySection& section : reading.value().registry.sections) {
         contexts.push_back(section.settings->n_ctx);
+        names += (names.empty() ? "" : ",") + name_of(section);
     }
     EXPECT_THAT(contexts, ElementsAre(256, 512, 16));
+    EXPECT_THAT(tool.out, HasSubstr("PSHARD_FINGERPRINT=" + names + "\n"));
 }
 
 // One chunk at a time, of the size that the program takes by itself.
@@ -293,8 +325,13 @@ TEST_F(Run, TakesTheBackendsVariablesAsDefaults) {
     const ToolRun given = run(with(planning({"--registry", "mine"}), {program}));
     EXPECT_THAT(given.out, HasSubstr("PSHARD_MAX_VRAM_ALLOC=1500\n"));
     EXPECT_THAT(given.out, HasSubstr("PSHARD_REGISTRY=mine\n"));
-    environment_["PSHARD_MAX_VRAM_ALLOC"] = "much";
-    expect_sentence(run(with({"-m", model_}, {program})), "'much' is no number of MiB");
+    for (const char* value : {"much", "99999999999"}) {
+        environment_["PSHARD_MAX_VRAM_ALLOC"] = value;
+        expect_sentence(run(with({"-m", model_}, {program})),
+                        fmt::format("'{}' is no number of MiB from 0 to 4294967295", value));
+    }
+    environment_["PSHARD_MAX_VRAM_ALLOC"] = "0";  // what the device has
+    EXPECT_THAT(run(with({"-m", model_}, {program})).err, HasSubstr("refused: no device and no"));
 }
 
 TEST_F(Run, GpuBackendOfTheUsersBecomesTheInnerDevice) {

@@ -162,6 +162,7 @@ public:
         set("GGML_BACKEND_PATH", here_.plugin);
         set("PSHARD_MAX_VRAM_ALLOC", std::to_string(plan.budget_mib));
         set("PSHARD_REGISTRY", plan.registry);
+        set("PSHARD_FINGERPRINT", plan.fingerprint);
         const std::string device = device_text(inner_device(here_));
         if (!device.empty()) set("PSHARD_DEVICE", device);
         if (!profiles.cpu.empty()) set("PSHARD_CPU_PROFILE", profiles.cpu);
@@ -202,6 +203,7 @@ nlohmann::ordered_json json_of(const RunPlan& plan) {
     return {{"stock", plan.stock},
             {"why", plan.why},
             {"registry", plan.registry},
+            {"fingerprint", plan.fingerprint},
             {"budget_mib", plan.budget_mib},
             {"n_ctx", plan.n_ctx},
             {"n_batch", plan.n_batch},

@@ -53,6 +53,18 @@ Result<Answer> ask_planner(const PlanRequest& request,
 
 std::uint32_t count(const json& value) { return value.get<std::uint32_t>(); }
 
+// As PSHARD_FINGERPRINT names the plans in the registry. llama-bench has one for each context.
+std::string fingerprint_of(const json& plans) {
+    std::string names;
+    for (const json& plan : plans) {
+        names += fmt::format("{}{}:{}",
+                             names.empty() ? "" : ",",
+                             plan["fingerprint"].get<std::string>(),
+                             count(plan["cache_ubatch"]));
+    }
+    return names;
+}
+
 // What all plans of a run have in common, and the largest ubatch of them.
 RunPlan plan_of(const json& plans, const PlanRequest& request) {
     const json& first = plans.front();
@@ -72,6 +84,7 @@ RunPlan plan_of(const json& plans, const PlanRequest& request) {
     plan.n_batch = std::max(plan.n_ubatch, request.options.plan.context.n_batch.value_or(0));
     plan.budget_mib = (first["budget"]["total_bytes"].get<std::uint64_t>() + kMiB - 1) / kMiB;
     plan.registry = registry_of(request.options);
+    plan.fingerprint = fingerprint_of(plans);
     plan.why = fmt::format("planned for {} MiB", plan.budget_mib);
     return plan;
 }
@@ -79,6 +92,7 @@ RunPlan plan_of(const json& plans, const PlanRequest& request) {
 void leave_batches_to_stock(const PlanRequest& request, RunPlan& plan) {
     plan.stock = true;
     plan.budget_mib = 0;
+    plan.fingerprint.clear();
     plan.n_batch = request.options.plan.context.n_batch.value_or(0);
     plan.n_ubatch = request.options.plan.context.n_ubatch.value_or(0);
 }

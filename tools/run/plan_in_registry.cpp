@@ -175,7 +175,11 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const Result<bool> ours = is_for(*variant, machine.value(), registry_of(options));
     if (!ours) return ours.error();
     if (!ours.value()) return none;
-    return std::optional(plan_of(*variant, wanted, request));
+    RunPlan plan = plan_of(*variant, wanted, request);
+    if (!plan.stock) {
+        plan.fingerprint = fmt::format("{}:{}", to_text(fingerprint), variant->cache_ubatch);
+    }
+    return std::optional(std::move(plan));
 }
 
 }  // namespace pshard::tool

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -109,10 +110,15 @@ Status take_variables(const Variables& environment, RunOptions& options) {
     }
     if (options.plan.max_vram_mib > 0 || budget.empty()) return Done{};
     const char* end = budget.data() + budget.size();
-    const auto [last, error] = std::from_chars(budget.data(), end, options.plan.max_vram_mib);
+    std::uint32_t mib = 0;
+    const auto [last, error] = std::from_chars(budget.data(), end, mib);
     if (error != std::errc{} || last != end) {
-        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB", budget), {}};
+        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB from 0 to {}",
+                                 budget,
+                                 std::numeric_limits<std::uint32_t>::max()),
+                     {}};
     }
+    options.plan.max_vram_mib = mib;
     options.plan_arguments.push_back("--max-vram-alloc=" + budget);
     return Done{};
 }

@@ -39,6 +39,7 @@ struct RunPlan {
     int n_threads = 0;
     std::uint64_t budget_mib = 0;  // 0 in stock
     std::string registry;
+    std::string fingerprint;  // as PSHARD_FINGERPRINT: the plans of the registry that were checked
 
     bool operator==(const RunPlan&) const = default;
 };

@@ -1,0 +1,59 @@
+// The environment that steers the backend.
+#include "plugin/settings.h"
+
+#include <cstdlib>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pshard {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Settings : public testing::Test {
+protected:
+    ~Settings() override {
+        for (const char* name : {"PSHARD_MAX_VRAM_ALLOC", "PSHARD_FINGERPRINT"}) unsetenv(name);
+    }
+
+    static Result<PluginSettings> with(const char* name, const char* value) {
+        setenv(name, value, /*overwrite=*/1);
+        return read_settings();
+    }
+};
+
+// As -mva 0.
+TEST_F(Settings, ABudgetOfZeroIsNone) {
+    EXPECT_EQ(with("PSHARD_MAX_VRAM_ALLOC", "12").value().budget, 12 * kMiB);
+    EXPECT_EQ(with("PSHARD_MAX_VRAM_ALLOC", "0").value().budget, std::nullopt);
+    EXPECT_EQ(with("PSHARD_MAX_VRAM_ALLOC", "").value().budget, std::nullopt);
+}
+
+TEST_F(Settings, ABudgetOutOfRangeIsRefusedWithTheRange) {
+    EXPECT_EQ(with("PSHARD_MAX_VRAM_ALLOC", "4294967295").value().budget, 4294967295 * kMiB);
+    for (const char* value : {"4294967296", "99999999999", "-1", "all"}) {
+        const Result<PluginSettings> settings = with("PSHARD_MAX_VRAM_ALLOC", value);
+        ASSERT_FALSE(settings.ok()) << value;
+        EXPECT_THAT(settings.error().text(), HasSubstr("is no number of MiB from 0 to 4294967295"));
+    }
+}
+
+TEST_F(Settings, PlansAreNamedBySectionAndUbatch) {
+    EXPECT_THAT(read_settings().value().plans, IsEmpty());
+    EXPECT_THAT(with("PSHARD_FINGERPRINT", "0x00000000000000ab").value().plans,
+                ElementsAre(PlanName{Hash64{0xab}}));
+    EXPECT_THAT(
+        with("PSHARD_FINGERPRINT", "0x00000000000000ab:512,0x0000000000000001").value().plans,
+        ElementsAre(PlanName{Hash64{0xab}, 512}, PlanName{Hash64{1}}));
+    for (const char* value : {"ab", "0xab", "0x00000000000000ab:", "0x00000000000000ab:x", ","}) {
+        const Result<PluginSettings> settings = with("PSHARD_FINGERPRINT", value);
+        ASSERT_FALSE(settings.ok()) << value;
+        EXPECT_THAT(settings.error().text(), HasSubstr("PSHARD_FINGERPRINT: '"));
+    }
+}
+
+}  // namespace
+}  // namespace pshard
