@@ -114,6 +114,10 @@ private:
     Status bring(const ggml_tensor* tensor, StageWork& work) {
         const std::optional<Ref> ref = shadows_.ref_of(tensor);
         if (!ref) return Error{fmt::format("'{}' is not known", tensor->name), {}};
+        const bool on_gpu = shadows_.spot_of(tensor, Device::Gpu).data != nullptr;
+        if (ref->kind == Ref::Kind::State && on_gpu != (work.device == Device::Gpu)) {
+            return Error{fmt::format("'{}' is a state of the other side", tensor->name), {}};
+        }
         const bool input = ref->kind == Ref::Kind::Input && work.device == Device::Gpu;
         const bool crosses = ref->kind == Ref::Kind::Node && device(ref->index) != work.device;
         if (!input && !crosses) return Done{};

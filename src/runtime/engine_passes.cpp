@@ -59,12 +59,34 @@ void keep_lasting(ReadGraph& read, const ggml_cgraph& graph) {
     }
 }
 
-// A view of a state that this graph did not make: part of a graph that is computed piecewise.
+// nullptr: the input is no view of a state.
+const Ref* state_under(const ggml_tensor* input, const Model& model) {
+    const Ref* root = input->view_src != nullptr ? model.find(input->view_src) : nullptr;
+    return root != nullptr && root->kind == Ref::Kind::State ? root : nullptr;
+}
+
+// A view of a state that this graph did not make: part of a graph that is computed piecewise, or
+// llama.cpp has left the graph's first views to the part before.
 bool looks_into_state(const ReadGraph& read, const Model& model) {
-    return std::any_of(read.inputs.begin(), read.inputs.end(), [&](const ggml_tensor* input) {
-        const Ref* root = input->view_src != nullptr ? model.find(input->view_src) : nullptr;
-        return root != nullptr && root->kind == Ref::Kind::State;
+    return std::ranges::any_of(read.inputs, [&](const ggml_tensor* input) {
+        return state_under(input, model) != nullptr;
     });
+}
+
+// With such views as the states themselves, which their readers then find where they are.
+ReadGraph with_states(ReadGraph read, const Model& model) {
+    for (Node& node : read.graph.nodes) {
+        for (Ref& source : node.sources) {
+            if (source.kind != Ref::Kind::Input) continue;
+            const ggml_tensor* input = read.inputs[static_cast<std::size_t>(source.index)];
+            if (const Ref* state = state_under(input, model)) source = *state;
+        }
+    }
+    std::ranges::replace_if(
+        read.inputs,
+        [&](const ggml_tensor* input) { return state_under(input, model) != nullptr; },
+        nullptr);
+    return read;
 }
 
 std::vector<int> written_states(const Graph& graph) {
@@ -318,8 +340,12 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const Arrival& arrival, F
 // As ordered; where that cannot be, in the fastest way that can, and says so.
 Result<std::unique_ptr<Engine::Pass>> Engine::build_somehow(const Arrival& arrival) {
     const bool piecewise = looks_into_state(arrival.read, arrival.owner.model);
+    const ReadGraph resolved =
+        piecewise ? with_states(arrival.read, arrival.owner.model) : ReadGraph{};
     Result<std::unique_ptr<Pass>> pass =
-        build_as(arrival, piecewise ? Fallback::HostState : Fallback::None);
+        build_as({arrival.graph, arrival.owner, piecewise ? resolved : arrival.read, arrival.tier},
+                 Fallback::None);
+    if (!pass && piecewise) pass = build_as(arrival, Fallback::HostState);
     for (const Fallback fallback : {Fallback::NoStreams, Fallback::Host}) {
         const bool keeps_state = fallback == Fallback::NoStreams;
         if (pass || (piecewise && keeps_state)) continue;

@@ -60,8 +60,11 @@ void Shadows::place_groups() {
 std::optional<Ref> Shadows::ref_of(const ggml_tensor* tensor) const {
     if (const Ref* known = graph_.model.find(tensor)) return *known;
     const auto found = refs_.find(tensor);
-    if (found == refs_.end()) return std::nullopt;
-    return found->second;
+    if (found != refs_.end()) return found->second;
+    // A view that another part of the graph has made is read where its state is.
+    const Ref* root = graph_.model.find(&root_of(*tensor));
+    if (root == nullptr || root->kind != Ref::Kind::State) return std::nullopt;
+    return *root;
 }
 
 // Bytes of their own: a node of the other device is read by a copy, and so is an input, which may

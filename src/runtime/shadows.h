@@ -61,6 +61,9 @@ public:
     // What a tensor of the graph is; nullopt for one that it does not have.
     [[nodiscard]] std::optional<Ref> ref_of(const ggml_tensor* tensor) const;
 
+    // Where a tensor is read on `device`; no data: nowhere.
+    [[nodiscard]] Spot spot_of(const ggml_tensor* tensor, Device device) const;
+
     // Where a streamed group's members begin in the arena.
     [[nodiscard]] Bytes slot_of_weight(int weight) const { return at(weight_slots_, weight); }
 
@@ -76,7 +79,6 @@ private:
 
     void place_groups();
     [[nodiscard]] bool stands_alone(const ggml_tensor* tensor, Device device) const;
-    Spot spot_of(const ggml_tensor* tensor, Device device) const;
     Spot gpu_spot(const Ref& root) const;
     Spot cpu_spot(const Ref& root) const;
     Spot in_arena(Bytes offset) const;
