@@ -24,6 +24,9 @@ struct ThreadFacts {
     std::optional<double> efficiency_percent;
 };
 
+constexpr std::string_view kCpuHead = "# Concurrent Profiling";
+constexpr std::string_view kGpuHead = "# GPU Profiling";
+
 // A CPU file as it stands: perhaps several thread counts.
 struct CpuFile {
     std::vector<ThreadFacts> facts;
@@ -80,7 +83,11 @@ Status read_cpu_comment(const TextLine& line, CpuFile& file, MachineProfile& pro
         file.key_lines.push_back(line);
         return Done{};
     }
-    if (line.text.starts_with("# Concurrent Profiling")) {
+    if (line.text.starts_with(kGpuHead)) {
+        return Error{"this is a GPU profile; --cpu-profile wants that of llama-profiler-cpu",
+                     {line.place.file}};
+    }
+    if (line.text.starts_with(kCpuHead)) {
         file.recognised = true;
         auto threads = thread_count(line, "(threads=");
         if (!threads) return threads.error();
@@ -232,7 +239,11 @@ struct GpuFile {
 
 Status read_gpu_comment(const TextLine& line, GpuFile& file, GpuProfile& gpu) {
     if (is_key_line(line.text)) file.key_lines.push_back(line);
-    if (!line.text.starts_with("# GPU Profiling")) return Done{};
+    if (line.text.starts_with(kCpuHead)) {
+        return Error{"this is a CPU profile; --gpu-profile wants that of llama-profiler-gpu",
+                     {line.place.file}};
+    }
+    if (!line.text.starts_with(kGpuHead)) return Done{};
     file.recognised = true;
     return read_gpu_header(line, gpu);
 }

@@ -101,6 +101,17 @@ TEST_F(TwoProfileFiles, HaveARow) {
     EXPECT_EQ(error(cpu + kCpuRow, gpu + kSkippedGpuRow), names_.gpu + none);
 }
 
+TEST_F(TwoProfileFiles, AreNotTakenForEachOther) {
+    const std::string cpu = std::string(kCpuHeader) + kCpuRow;
+    const std::string gpu = std::string(kGpuHeader) + kGpuRow;
+    EXPECT_EQ(
+        error(cpu, cpu),
+        names_.gpu + ": this is a CPU profile; --gpu-profile wants that of llama-profiler-gpu");
+    EXPECT_EQ(
+        error(gpu, gpu),
+        names_.cpu + ": this is a GPU profile; --cpu-profile wants that of llama-profiler-cpu");
+}
+
 TEST(ReadProfileFiles, TakesAMissingFileAsUnknown) {
     const auto p = read_profile_files({"/nonexistent/cpu", "/nonexistent/gpu"}).value();
     EXPECT_EQ(p, MachineProfile{});
