@@ -152,6 +152,7 @@ function cpu_header() {
     print "# pshard link.sliced=2.0 29.6"
     print "# pshard link.sliced=8.0 30.0"
     print "# pshard link.sliced=32.0 29.4"
+    print "# pshard rows=" n_rows
     print "# op_name quant threads AI(FLOP/byte) BW(GB/s) GFLOP/s Ridge(FLOP/byte) " \
           "Concurrent_GFLOP/s PCIe_Concurrent_BW N K B n_tokens ctx_len n_heads head_dim n_elements"
 }
@@ -166,6 +167,7 @@ function gpu_header() {
     print "# pshard gpu.overhead_mib=470.0"
     print "# pshard gpu.launch_us=1.7"
     print "# pshard gpu.scan_step_us=1.4"
+    print "# pshard rows=" n_rows
     print "# op_name quant AI(FLOP/byte) BW(GB/s) GFLOP/s Ridge(FLOP/byte) N K B n_tokens ctx_len " \
           "n_heads head_dim n_elements"
 }

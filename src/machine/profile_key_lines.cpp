@@ -119,6 +119,19 @@ Error no_row(const TextLine& line) {
 
 bool is_key_line(std::string_view text) { return text.starts_with(kOurs); }
 
+Result<std::optional<std::int64_t>> told_rows(const std::vector<TextLine>& lines) {
+    std::optional<std::int64_t> told;
+    for (const TextLine& line : lines) {
+        const auto entry = split(line);
+        if (!entry) return entry.error();
+        if (entry.value().name != kRowsKey) continue;
+        ColumnReader columns(line, entry.value().value_at);
+        told = columns.count(kRowsKey);
+        if (auto fault = columns.finish("the line")) return *fault;
+    }
+    return told;
+}
+
 Status apply_key_lines(const std::vector<TextLine>& lines, MachineProfile& profile) {
     for (const TextLine& line : lines) {
         if (auto status = apply(line, profile); !status) return status.error();

@@ -1,6 +1,7 @@
 // Reads `# pshard KEY=VALUE` into a profile. Internal to machine/.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@
 namespace pshard {
 
 [[nodiscard]] bool is_key_line(std::string_view text);
+
+// How many rows the file had when it was written; nullopt: nobody says.
+[[nodiscard]] Result<std::optional<std::int64_t>> told_rows(const std::vector<TextLine>& lines);
 
 // Keys that we do not know are left for a later version. Facts of a half that the profile does not
 // have are dropped.

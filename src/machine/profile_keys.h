@@ -50,6 +50,7 @@ inline constexpr std::string_view kCopyKey = "link.copy";
 inline constexpr std::string_view kOverheadKey = "gpu.overhead";
 inline constexpr std::string_view kConcurrentMeasuredKey = "link.concurrent_measured";
 inline constexpr std::string_view kProvenanceKey = "provenance";
+inline constexpr std::string_view kRowsKey = "rows";  // of the file that it stands in
 inline constexpr std::string_view kNoisyKey = "row.noisy_percent";
 
 // By the enumerators.

@@ -3,7 +3,8 @@
 // reader skips. Grammar and an example: docs/formats/profile.md.
 //
 // Reading is tolerant of comment lines that it does not know, and strict on rows: an Error has
-// file, line, column and what was expected there. Rows with a zero rate (benchmarks that the
+// file, line, column and what was expected there. A text with fewer rows than its header tells of
+// is refused: it was cut off. Rows with a zero rate (benchmarks that the
 // profiler skipped) are dropped.
 #pragma once
 
@@ -42,7 +43,7 @@ struct ProfileNames {
                                                        const ProfileNames& names = {});
 
 // The same from files. A path that does not exist is a missing file (see the profile's `cpu` and
-// `gpu`), one that cannot be read or is no regular file is an Error.
+// `gpu`), one that cannot be read, is no regular file or holds no row of an op is an Error.
 [[nodiscard]] Result<MachineProfile> read_profile_files(const ProfileNames& paths,
                                                         int n_threads = 0);
 

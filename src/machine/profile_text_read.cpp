@@ -24,6 +24,9 @@ struct ThreadFacts {
     std::optional<double> efficiency_percent;
 };
 
+constexpr std::string_view kCpuHead = "# Concurrent Profiling";
+constexpr std::string_view kGpuHead = "# GPU Profiling";
+
 // A CPU file as it stands: perhaps several thread counts.
 struct CpuFile {
     std::vector<ThreadFacts> facts;
@@ -80,7 +83,11 @@ Status read_cpu_comment(const TextLine& line, CpuFile& file, MachineProfile& pro
         file.key_lines.push_back(line);
         return Done{};
     }
-    if (line.text.starts_with("# Concurrent Profiling")) {
+    if (line.text.starts_with(kGpuHead)) {
+        return Error{"this is a GPU profile; --cpu-profile wants that of llama-profiler-cpu",
+                     {line.place.file}};
+    }
+    if (line.text.starts_with(kCpuHead)) {
         file.recognised = true;
         auto threads = thread_count(line, "(threads=");
         if (!threads) return threads.error();
@@ -153,6 +160,18 @@ int choose_threads(const CpuFile& file, int asked, std::vector<std::string>& not
     return nearest;
 }
 
+// A file that ends early has lost rows: rates of what is left may be far off.
+Status check_whole(const std::vector<TextLine>& key_lines,
+                   std::size_t n_rows,
+                   const std::string& name) {
+    const auto told = told_rows(key_lines);
+    if (!told) return told.error();
+    const auto n = static_cast<std::int64_t>(n_rows);
+    if (n >= told.value().value_or(0)) return Done{};
+    return Error{fmt::format("cut off: {} of {} rows are there; profile again", n, *told.value()),
+                 {name}};
+}
+
 // Not so the rows of benchmarks that the profiler skipped.
 bool is_measured(const OpRow& row) { return row.gflops > 0 && row.gb_per_s > 0; }
 
@@ -190,6 +209,9 @@ Status read_cpu(const std::string& text,
         return Error{"no header and no row of a CPU profile; is this a cpu_profile.txt?",
                      {name, 1, 1}};
     }
+    if (auto whole = check_whole(file.key_lines, file.rows.size(), name); !whole) {
+        return whole.error();
+    }
     profile.cpu->n_threads = choose_threads(file, n_threads, profile.notes);
     take_facts(file, profile);
     if (auto status = apply_key_lines(file.key_lines, profile); !status) return status;
@@ -211,12 +233,17 @@ Status read_gpu_header(const TextLine& line, GpuProfile& gpu) {
 // A GPU file as it stands.
 struct GpuFile {
     std::vector<TextLine> key_lines;
+    std::size_t n_rows = 0;
     bool recognised = false;
 };
 
 Status read_gpu_comment(const TextLine& line, GpuFile& file, GpuProfile& gpu) {
     if (is_key_line(line.text)) file.key_lines.push_back(line);
-    if (!line.text.starts_with("# GPU Profiling")) return Done{};
+    if (line.text.starts_with(kCpuHead)) {
+        return Error{"this is a CPU profile; --gpu-profile wants that of llama-profiler-gpu",
+                     {line.place.file}};
+    }
+    if (!line.text.starts_with(kGpuHead)) return Done{};
     file.recognised = true;
     return read_gpu_header(line, gpu);
 }
@@ -229,6 +256,7 @@ Status read_gpu_lines(const std::vector<TextLine>& lines, GpuFile& file, GpuProf
         auto row = parse_gpu_row(line);
         if (!row) return row.error();
         noise.give(row.value());
+        file.n_rows++;
         file.recognised = true;
         if (is_measured(row.value())) gpu.rows.push_back(std::move(row).value());
         return Done{};
@@ -244,7 +272,18 @@ Status read_gpu(const std::string& text, const std::string& name, MachineProfile
         return Error{"no header and no row of a GPU profile; is this a gpu_profile.txt?",
                      {name, 1, 1}};
     }
+    if (auto whole = check_whole(file.key_lines, file.n_rows, name); !whole) return whole.error();
     return apply_key_lines(file.key_lines, profile);
+}
+
+// A profile in memory may be without, a file of a profiler never is.
+Status check_rows(const MachineProfile& profile, const ProfileNames& names) {
+    const auto no_row = [](const std::string& name) {
+        return Error{"no row of an op is there, so it can price nothing; profile again", {name}};
+    };
+    if (profile.cpu && profile.cpu->rows.empty()) return no_row(names.cpu);
+    if (profile.gpu && profile.gpu->rows.empty()) return no_row(names.gpu);
+    return Done{};
 }
 
 }  // namespace
@@ -269,7 +308,11 @@ Result<MachineProfile> read_profile_files(const ProfileNames& paths, int n_threa
     if (!cpu) return cpu.error();
     auto gpu = read_file(paths.gpu, kMaxBytes);
     if (!gpu) return gpu.error();
-    return profile_from_text({std::move(cpu).value(), std::move(gpu).value()}, n_threads, paths);
+    Result<MachineProfile> profile =
+        profile_from_text({std::move(cpu).value(), std::move(gpu).value()}, n_threads, paths);
+    if (!profile) return profile;
+    if (Status rows = check_rows(profile.value(), paths); !rows) return rows.error();
+    return profile;
 }
 
 }  // namespace pshard

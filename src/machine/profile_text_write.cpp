@@ -124,6 +124,9 @@ std::string copy_columns(const CopyPoint& point) {
     return columns;
 }
 
+// Comes before the rows, so that a file that was cut off tells of it.
+std::string rows_line(std::size_t n_rows) { return key_line(kRowsKey, fmt::format("{}", n_rows)); }
+
 std::string link_lines(const LinkProfile& link) {
     std::string text;
     if (link.concurrent_measured) text += key_line(kConcurrentMeasuredKey, "1");
@@ -153,7 +156,7 @@ std::string cpu_text(const MachineProfile& profile) {
                                    cpu.n_threads,
                                    batch_list(cpu.rows));
     text += "# Measured Bandwidths Per Thread Count:\n" + threads_line(profile);
-    text += key_lines(profile, KeyHome::Cpu);
+    text += key_lines(profile, KeyHome::Cpu) + rows_line(cpu.rows.size());
     text +=
         "# op_name quant threads AI(FLOP/byte) BW(GB/s) GFLOP/s Ridge(FLOP/byte) "
         "Concurrent_GFLOP/s PCIe_Concurrent_BW N K B n_tokens ctx_len n_heads head_dim "
@@ -172,7 +175,7 @@ std::string gpu_text(const MachineProfile& profile) {
     if (gpu.peak_gflops) {
         text += fmt::format(", GPU_Peak_Compute={} GFLOP/s", number(*gpu.peak_gflops, 1));
     }
-    text += ")\n" + key_lines(profile, KeyHome::Gpu);
+    text += ")\n" + key_lines(profile, KeyHome::Gpu) + rows_line(gpu.rows.size());
     text +=
         "# op_name quant AI(FLOP/byte) BW(GB/s) GFLOP/s Ridge(FLOP/byte) N K B n_tokens ctx_len "
         "n_heads head_dim n_elements\n";

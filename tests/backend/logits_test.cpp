@@ -168,7 +168,7 @@ TEST_P(NegativeControl, WithoutUploadsAStreamedRunDiffers) {
     Grid grid(device);
     PlanRow plan = plan_row(GetParam().row);
     plan.environment["PSHARD_CHAOS"] = "no-upload";
-    for (const char* model : {"llama-Q8_0", "qwen3moe-Q8_0"}) {
+    for (const char* model : {"llama-Q8_0", "qwen3moe-Q8_0", "nemotron_h-Q8_0"}) {
         const CellResult cell = grid.run(model_row(model), scenario_row("brief"), plan);
         EXPECT_EQ(cell.outcome, Outcome::Different) << model << ": " << cell.text;
     }

@@ -270,8 +270,13 @@ TEST(ProfileRoundTrip, WritesEveryKey) {
     for (const TextKey& key : text_keys()) {
         EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key.name) + "="));
     }
-    for (const std::string_view key :
-         {kSlicedKey, kCopyKey, kOverheadKey, kConcurrentMeasuredKey, kProvenanceKey, kNoisyKey}) {
+    for (const std::string_view key : {kSlicedKey,
+                                       kCopyKey,
+                                       kOverheadKey,
+                                       kConcurrentMeasuredKey,
+                                       kProvenanceKey,
+                                       kNoisyKey,
+                                       kRowsKey}) {
         EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key) + "="));
     }
 }
@@ -330,7 +335,8 @@ TEST(ProfileRoundTrip, SaysNothingTwice) {
         "PCIe_Concurrent=3 GB/s (CPU_Eff=4%)\n";
     const auto texts = to_text(profile_from_text({lines, std::nullopt}).value());
     EXPECT_THAT(*texts.cpu, HasSubstr("PCIe_Concurrent=3.0 GB/s (CPU_Eff=4.0%)"));
-    EXPECT_THAT(*texts.cpu, Not(HasSubstr("# pshard")));
+    EXPECT_THAT(*texts.cpu, Not(HasSubstr("# pshard link")));
+    EXPECT_THAT(*texts.cpu, Not(HasSubstr("# pshard cpu")));
 }
 
 // The forms of the format page.
@@ -355,6 +361,8 @@ TEST(ProfileRoundTrip, WritesAsThePageSays) {
     EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard machine.cpu_cores=8.0\n"));
     EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard gpu.overhead=512 310.0\n"));
     EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard row.noisy_percent=12.3\nADD f32 "));
+    EXPECT_THAT(*texts.cpu, HasSubstr("\n# pshard rows=0\n# op_name "));
+    EXPECT_THAT(*texts.gpu, HasSubstr("\n# pshard rows=1\n# op_name "));
 }
 
 }  // namespace

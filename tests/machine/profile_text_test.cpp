@@ -2,13 +2,10 @@
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <set>
 #include <sstream>
-
-#include <sys/stat.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -222,6 +219,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"our key without value", ours("nothing"), 4, 10, "KEY=VALUE"},
         BadText{"our key with a word", ours("link.copy_setup_us=x"), 4, 29, "link.copy_setup_us"},
         BadText{"a rate of zero", ours("link.d2h_gb_per_s=0"), 4, 28, "above 0"},
+        BadText{"rows in words", ours("rows=all"), 4, 15, "rows (a whole number"},
+        BadText{"more than a count of rows", ours("rows=0 1"), 4, 17, "end of the line"},
         BadText{"half a slice", ours("link.sliced=0.5"), 4, 25, "GB/s (a number above 0)"},
         BadText{"more than a slice", ours("link.sliced=0.5 1 2"), 4, 28, "end of the line"},
         BadText{"a slice of nothing", ours("link.sliced=0 1"), 4, 22, "size of a slice"},
@@ -348,33 +347,6 @@ TEST(ProfileText, SurvivesCutsAndChangedBytes) {
     }
 }
 
-TEST(ReadProfileFiles, TakesAMissingFileAsUnknown) {
-    const auto p = read_profile_files({"/nonexistent/cpu", "/nonexistent/gpu"}).value();
-    EXPECT_EQ(p, MachineProfile{});
-}
-
-TEST(ReadProfileFiles, NamesTheFileInItsError) {
-    const std::string path = testing::TempDir() + "bad_cpu_profile.txt";
-    std::ofstream(path) << "MUL_MAT\n";
-    const auto p = read_profile_files({path, "/nonexistent/gpu"});
-    ASSERT_FALSE(p.ok());
-    EXPECT_EQ(p.error().place.file, path);
-    std::filesystem::remove(path);
-}
-
-// A pipe would make the reader wait for a writer for ever.
-TEST(ReadProfileFiles, RefusesAllButRegularFiles) {
-    const std::string pipe = testing::TempDir() + "profile_pipe";
-    std::filesystem::remove(pipe);
-    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-    for (const std::string& path : {pipe, testing::TempDir(), std::string("/dev/zero")}) {
-        const auto p = read_profile_files({"/nonexistent/cpu", path});
-        ASSERT_FALSE(p.ok()) << path;
-        EXPECT_EQ(p.error().text(), path + ": this is not a file");
-    }
-    std::filesystem::remove(pipe);
-}
-
 std::string output_of(const std::string& command) {
     std::string text;
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
@@ -467,7 +439,8 @@ TEST(ProfileFormatPage, ListsTheKeysThatAreRead) {
                                   std::string(kOverheadKey),
                                   std::string(kConcurrentMeasuredKey),
                                   std::string(kProvenanceKey),
-                                  std::string(kNoisyKey)};
+                                  std::string(kNoisyKey),
+                                  std::string(kRowsKey)};
     for (const NumberKey& key : number_keys()) keys.emplace(key.name);
     for (const TextKey& key : text_keys()) keys.emplace(key.name);
     EXPECT_EQ(keys_of_tables(read_text(kPage)), keys);
