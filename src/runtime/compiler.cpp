@@ -76,9 +76,10 @@ private:
 
     // Views compute nothing, but fused kernels are found by the run of nodes that they stand in.
     void add_view(int i, StageWork& work) {
-        const std::optional<Ref> root = shadows_.ref_of(source_node(i)->view_src);
-        const bool of_value = root && root->kind == Ref::Kind::Node;
-        if (!of_value) return;
+        const ggml_tensor* root = source_node(i)->view_src;
+        if (root == nullptr) return;  // a leaf among the nodes, as a graph of one may have
+        const std::optional<Ref> ref = shadows_.ref_of(root);
+        if (!ref || ref->kind != Ref::Kind::Node) return;
         Result<ggml_tensor*> shadow = shadows_.computed(source_node(i), work.device);
         if (shadow) add_node(i, shadow.value(), work);
     }
