@@ -44,11 +44,14 @@ bool uploads_as(const Program& program, const Program& other) {
 Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos chaos, bool timed) {
     const auto& [gpu, cpu, locks] = devices;
     std::unique_ptr<Executor> executor(new Executor(gpu, chaos));
-    const std::array<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>, 4> queues = {
-        std::pair{&executor->gpu_, gpu},
-        std::pair{&executor->upload_, gpu},
-        std::pair{&executor->download_, gpu},
-        std::pair{&executor->cpu_, cpu}};
+    std::vector<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>> queues = {
+        {&executor->gpu_, gpu},
+        {&executor->upload_, gpu},
+        {&executor->download_, gpu},
+        {&executor->cpu_, cpu}};
+    for (std::unique_ptr<Queue>& watching : executor->watching_) {
+        if (timed) queues.emplace_back(&watching, gpu);
+    }
     for (const auto& [queue, device] : queues) {
         Result<std::unique_ptr<Queue>> opened = Queue::open(device);
         if (!opened) return opened.error();
@@ -58,7 +61,6 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
     executor->downloads_ = std::make_unique<Staging>(gpu, *executor->download_, locks);
     for (auto& end : executor->ends_) end = std::make_unique<Mark>(gpu);
     if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
-    executor->brought_ = std::make_unique<Mark>(gpu);
     executor->upload_worker_ = std::make_unique<Worker>();
     executor->download_worker_ = std::make_unique<Worker>();
     return executor;
@@ -87,8 +89,15 @@ void Executor::prepare(Pass& pass, std::size_t n_steps) {
         stopwatch_->wait_for(pass.watched);  // they look at the marks that are used anew
         pass.times.assign(n_steps, {});
     }
-    while (pass.marks.size() < n_steps) pass.marks.emplace_back(device_);
+    while (pass.brought.size() < n_steps) {
+        for (std::deque<Mark>& marks : pass.marks) marks.emplace_back(device_);
+        pass.brought.emplace_back(device_);
+    }
     pass.tickets.assign(std::max(n_steps, pass.tickets.size()), 0);
+}
+
+Mark& Executor::mark_of(Pass& pass, ScheduleLane lane, int index) {
+    return pass.marks.at(static_cast<std::size_t>(lane))[at(index)];
 }
 
 // The page of the next pass becomes this one's, with what was issued ahead for it.
@@ -117,7 +126,15 @@ ggml_status Executor::run(Program& program, bool follows) {
     }
     end_pass();
     run_ahead();
+    tidy();
     return GGML_STATUS_SUCCESS;
+}
+
+// The uploads' queue is never waited for as a whole while passes follow each other, and ggml's
+// Vulkan keeps what it was told until it is: so that is done now and then, behind what was issued.
+void Executor::tidy() {
+    constexpr int kEvery = 64;  // passes
+    if (++n_passes_ % kEvery == 0) upload_worker_->post([this] { upload_->synchronize(); });
 }
 
 // Uploads that wait for nothing but this pass.
@@ -162,15 +179,21 @@ void Executor::wait(ScheduleLane lane, const Wait& wait) {
         hold(lane, {*ends_[1], download_worker_.get(), stored_});
         return;
     }
-    const Pass& pass = wait.of_last_pass ? *last_ : *now_;
+    Pass& pass = wait.of_last_pass ? *last_ : *now_;
     const ScheduleLane of = program_->schedule.steps[at(wait.step)].lane;
     if (of == ScheduleLane::Cpu) return;  // the caller has done it
-    hold(lane, {pass.marks[at(wait.step)], worker(of), pass.tickets[at(wait.step)]});
+    hold(lane, {mark_of(pass, of, wait.step), worker(of), pass.tickets[at(wait.step)]});
 }
 
 // A mark may be waited for only once it is issued: else the wait would hold nobody.
 void Executor::Point::wait_until_issued() const {
     if (worker != nullptr) worker->wait_for(ticket);
+}
+
+// For the caller. The worker waits for its own mark, as a mark is for one thread at a time.
+void Executor::Point::wait_until_reached() const {
+    if (worker == nullptr) return mark.host_wait();
+    worker->wait_for(worker->post([&seen = mark] { seen.host_wait(); }));
 }
 
 void Executor::hold(ScheduleLane lane, const Point& point) {
@@ -182,18 +205,15 @@ void Executor::hold(ScheduleLane lane, const Point& point) {
         });
         return;
     }
+    if (lane == ScheduleLane::Cpu) return point.wait_until_reached();
     point.wait_until_issued();
-    if (lane == ScheduleLane::Cpu) {
-        gpu_->host_wait(point.mark);
-    } else {
-        gpu_->wait(point.mark);
-    }
+    gpu_->wait(point.mark);
 }
 
 // The lane's worker issues the copies, then the step's mark.
 void Executor::hand_over(int index, ScheduleLane lane, std::function<void()> copies) {
     Queue& held = queue(lane);
-    Mark& mark = now_->marks[at(index)];
+    Mark& mark = mark_of(*now_, lane, index);
     note_issued(index);
     now_->tickets[at(index)] = worker(lane)->post([&held, &mark, copies = std::move(copies)] {
         copies();
@@ -228,7 +248,7 @@ void Executor::store(int index, int group) {
 
 bool Executor::is_stopped() {
     if (!asks_) return false;
-    if (computed_[0] != nullptr) gpu_->host_wait(*computed_[0]);
+    if (computed_[0] != nullptr) computed_[0]->host_wait();
     return asks_();
 }
 
@@ -236,20 +256,22 @@ ggml_status Executor::compute(int index, int stage) {
     if (is_stopped()) return GGML_STATUS_ABORTED;
     StageWork& work = program_->stages[at(stage)];
     note_issued(index);
-    if (work.device == Device::Cpu) gpu_->host_wait(*brought_);  // its scratch may be used anew
-    bring(work);
-    Queue& lane = work.device == Device::Gpu ? *gpu_ : *cpu_;
+    const bool on_cpu = work.device == Device::Cpu;
+    if (on_cpu && brought_ != nullptr) brought_->host_wait();  // its scratch may be used anew
+    bring(index, work);
+    Queue& lane = on_cpu ? *cpu_ : *gpu_;
     const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
-    if (work.device == Device::Gpu) {
-        gpu_->issue(now_->marks[at(index)]);
-        computed_ = {computed_[1], &now_->marks[at(index)]};
+    if (!on_cpu) {
+        Mark& mark = mark_of(*now_, ScheduleLane::Gpu, index);
+        gpu_->issue(mark);
+        computed_ = {computed_[1], &mark};
     }
-    watch(index, work.device == Device::Gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu);
+    watch(index, on_cpu ? ScheduleLane::Cpu : ScheduleLane::Gpu);
     return status;
 }
 
 // A CPU stage was held until the GPU had made what it reads.
-void Executor::bring(const StageWork& work) {
+void Executor::bring(int index, const StageWork& work) {
     bool waits = false;
     for (const Bring& value : work.brings) {
         const Span& span = value.span;
@@ -261,7 +283,10 @@ void Executor::bring(const StageWork& work) {
         }
     }
     if (waits) gpu_->synchronize();
-    if (work.device == Device::Gpu && !work.brings.empty()) gpu_->issue(*brought_);
+    if (work.device == Device::Cpu || work.brings.empty()) return;
+    Mark& brought = now_->brought[at(index)];
+    gpu_->issue(brought);
+    brought_ = &brought;
 }
 
 void Executor::end_pass() {
@@ -307,10 +332,12 @@ void Executor::watch(int index, ScheduleLane lane) {
         time.ended = stopwatch_->now();
         return;
     }
-    const Point point{now_->marks[at(index)], worker(lane), now_->tickets[at(index)]};
-    const auto wait = [this, point] {
+    const Point point{mark_of(*now_, lane, index), worker(lane), now_->tickets[at(index)]};
+    // By a queue of the watcher's own, as a mark is for one thread at a time.
+    const auto wait = [&watching = *watching_.at(static_cast<std::size_t>(lane)), point] {
         point.wait_until_issued();
-        gpu_->host_wait(point.mark);
+        watching.wait(point.mark);
+        watching.synchronize();
     };
     stopwatch_->watch(lane, wait, time.ended, now_->watched);
 }

@@ -72,15 +72,17 @@ public:
 private:
     Executor(ggml_backend_dev_t device, Chaos chaos) : device_(device), chaos_(chaos) {}
 
-    // One pass: a mark per step, and the ticket of the job that issues it where the worker does.
+    // One pass, by step: its mark, and the ticket of the job that issues it where the worker does.
     struct Pass {
-        std::deque<Mark> marks;
+        std::array<std::deque<Mark>, kScheduleLanes> marks;  // by lane: a mark is of one queue
+        std::deque<Mark> brought;  // a stage of the GPU has read what it needs of the CPU's
         std::vector<Worker::Ticket> tickets;
         StepTimes times;  // if timed, as all below
         Stopwatch::Tickets watched{};
     };
 
     void prepare(Pass& pass, std::size_t n_steps);
+    static Mark& mark_of(Pass& pass, ScheduleLane lane, int index);
 
     // A mark, and what issues it: a lane's worker, or nobody that must be waited for.
     struct Point {
@@ -89,6 +91,7 @@ private:
         Worker::Ticket ticket = 0;
 
         void wait_until_issued() const;
+        void wait_until_reached() const;
     };
 
     bool is_stopped();
@@ -99,9 +102,10 @@ private:
     void load(int index, int group);
     void store(int index, int group);
     ggml_status compute(int index, int stage);
-    void bring(const StageWork& work);
+    void bring(int index, const StageWork& work);
     void end_pass();
     void run_ahead();
+    void tidy();
     void turn_page(Program& program, bool follows);
     void note_issued(int index);
     void watch(int index, ScheduleLane lane);
@@ -121,14 +125,16 @@ private:
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
     std::array<std::unique_ptr<Mark>, 2> ends_;  // of the last pass: on the GPU, of the downloads
-    std::unique_ptr<Mark> brought_;              // the last upload of what the CPU made
+    const Mark* brought_ = nullptr;              // the last of such; nullptr: none yet
     Program* program_ = nullptr;
     bool follows_ = false;
     std::function<bool()> asks_;
     std::array<const Mark*, 2> computed_{};  // of this pass's last stages on the GPU, if one asks
     int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
     StepTimes before_;  // of the pass before the one that is measured
-    std::unique_ptr<Stopwatch> stopwatch_;   // nullptr unless timed
+    std::array<std::unique_ptr<Queue>, kScheduleLanes> watching_;  // by lane, if timed
+    std::unique_ptr<Stopwatch> stopwatch_;                         // nullptr unless timed
+    int n_passes_ = 0;
     Worker::Ticket stored_ = 0;              // issues ends_[1]
     std::unique_ptr<Worker> upload_worker_;  // workers go first: their jobs use the queues
     std::unique_ptr<Worker> download_worker_;

@@ -6,7 +6,9 @@
 
 namespace pshard {
 
-Mark::Mark(ggml_backend_dev_t device) : event_(ggml_backend_event_new(device)) {}
+void Mark::host_wait() const {
+    if (issued_ && event_) ggml_backend_event_synchronize(event_.get());
+}
 
 Result<std::unique_ptr<Queue>> Queue::open(ggml_backend_dev_t device) {
     BackendHandle backend(ggml_backend_dev_init(device, nullptr));
@@ -30,6 +32,8 @@ ggml_status Queue::compute(ggml_cgraph& graph) {
 }
 
 void Queue::issue(Mark& mark) {
+    mark.host_wait();
+    if (!mark.issued_) mark.event_.reset(ggml_backend_event_new(mark.device_));
     if (mark.event_) {
         ggml_backend_event_record(mark.event_.get(), backend());
     } else {
@@ -40,10 +44,6 @@ void Queue::issue(Mark& mark) {
 
 void Queue::wait(const Mark& mark) {
     if (mark.issued_ && mark.event_) ggml_backend_event_wait(backend(), mark.event_.get());
-}
-
-void Queue::host_wait(const Mark& mark) {
-    if (mark.issued_ && mark.event_) ggml_backend_event_synchronize(mark.event_.get());
 }
 
 void Queue::synchronize() { ggml_backend_synchronize(backend()); }

@@ -3,6 +3,10 @@
 // What is issued runs later where the device is asynchronous; a Mark is a point in that order that
 // other queues and the host can wait for. Where the device has no events, issuing a mark waits for
 // the queue instead: slower, equally right.
+//
+// A queue and the marks that were last issued to it are for one thread at a time: when the host
+// waits for a mark, ggml's Vulkan takes the queue's command buffer back. Other queues may wait for
+// it from any thread.
 #pragma once
 
 #include <memory>
@@ -16,11 +20,14 @@ namespace pshard {
 // A mark that was never issued holds nobody.
 class Mark {
 public:
-    explicit Mark(ggml_backend_dev_t device);
+    explicit Mark(ggml_backend_dev_t device) : device_(device) {}
+
+    void host_wait() const;  // the caller goes on after the mark
 
 private:
     friend class Queue;
-    EventHandle event_;  // nullptr: the device has none
+    ggml_backend_dev_t device_;
+    EventHandle event_;  // made by the first issue; nullptr after it: the device has none
     bool issued_ = false;
 };
 
@@ -35,9 +42,10 @@ public:
     void download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes);
     ggml_status compute(ggml_cgraph& graph);
 
+    // Waits for the mark's last use: then the device can take back what it keeps for it.
     void issue(Mark& mark);
-    void wait(const Mark& mark);       // what is issued after this runs after the mark
-    void host_wait(const Mark& mark);  // the caller goes on after the mark
+
+    void wait(const Mark& mark);  // what is issued after this runs after the mark
     void synchronize();
 
     [[nodiscard]] ggml_backend_t backend() const { return backend_.get(); }

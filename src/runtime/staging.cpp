@@ -32,7 +32,7 @@ Staging::Room Staging::room_for(Bytes bytes) {
 void Staging::turn() {
     queue_.issue(parts_[now_].copied);
     now_ = (now_ + 1) % kParts;
-    queue_.host_wait(parts_[now_].copied);
+    parts_[now_].copied.host_wait();
     hand_on(parts_[now_]);
 }
 

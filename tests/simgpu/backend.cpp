@@ -11,6 +11,7 @@
 #include "simgpu/indexed_reads.h"
 #include "simgpu/kernels.h"
 #include "simgpu/recorder.h"
+#include "simgpu/stream_use.h"
 #include "simgpu/tensor_access.h"
 
 namespace pshard::simgpu {
@@ -20,9 +21,11 @@ namespace {
 constexpr int kHostPoison = 0xab;
 
 struct Stream {
-    explicit Stream(Gpu& owner) : gpu(owner) {}
+    explicit Stream(Gpu& owner) : gpu(owner), use(std::make_shared<StreamUse>(owner.watch)) {}
 
     Gpu& gpu;
+    std::shared_ptr<StreamUse> use;   // events may outlive the stream
+    std::atomic<int> n_commands = 0;  // since the host waited for it
     Actor actor = kHost;
     Recorder recorder{};
     std::optional<Kernels> kernels{};  // of the queue's thread
@@ -33,6 +36,8 @@ struct Stream {
 struct Event {
     std::shared_ptr<Flag> flag{};  // null: nothing was ever recorded
     VectorClock clock{};
+    std::shared_ptr<StreamUse> use{};  // of the stream that it was recorded on
+    std::atomic<int> n_records = 0;    // since the host waited for it
 };
 
 Stream& stream_of(ggml_backend_t backend) { return *static_cast<Stream*>(backend->context); }
@@ -41,13 +46,23 @@ const char* backend_name(ggml_backend_t /*backend*/) { return "SIM0"; }
 
 bool is_stream(ggml_backend_t backend) { return backend->iface.get_name == backend_name; }
 
+void raise(std::atomic<int>& most, int n) {
+    int seen = most;
+    while (seen < n && !most.compare_exchange_weak(seen, n)) {
+    }
+}
+
+void note_command(Stream& stream) { raise(stream.gpu.most_commands, ++stream.n_commands); }
+
 std::byte* at(const ggml_tensor* tensor, std::size_t offset) {
     return static_cast<std::byte*>(tensor->data) + offset;
 }
 
 void synchronize(ggml_backend_t backend) {
     Stream& stream = stream_of(backend);
+    const StreamUse::Call call(*stream.use, "synchronize");
     stream.queue.drain();
+    stream.n_commands = 0;
     stream.gpu.watch.with(
         [&](Checker& checker) { checker.wait(kHost, checker.record(stream.actor)); });
 }
@@ -89,6 +104,8 @@ void set_tensor_async(ggml_backend_t backend,
     Stream& stream = stream_of(backend);
     Gpu& gpu = stream.gpu;
     GGML_ASSERT(is_on(gpu, tensor) && "simgpu: set_tensor_async of a tensor elsewhere");
+    const StreamUse::Call call(*stream.use, "set_tensor_async");
+    note_command(stream);
     const bool pinned = HostRanges::of_process().pinned(data, size);
     const Range source = range_of(data, size);
     const Access accesses[] = {
@@ -114,6 +131,8 @@ void get_tensor_async(ggml_backend_t backend,
     Stream& stream = stream_of(backend);
     Gpu& gpu = stream.gpu;
     GGML_ASSERT(is_on(gpu, tensor) && "simgpu: get_tensor_async of a tensor elsewhere");
+    const StreamUse::Call call(*stream.use, "get_tensor_async");
+    note_command(stream);
     const bool pinned = HostRanges::of_process().pinned(data, size);
     const Range target = range_of(data, size);
     const Access accesses[] = {
@@ -191,6 +210,8 @@ std::vector<Kernels::Stop> announce(Stream& stream, const GraphCopy& graph) {
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     if (graph->n_nodes == 0) return GGML_STATUS_SUCCESS;
     Stream& stream = stream_of(backend);
+    const StreamUse::Call call(*stream.use, "graph_compute");
+    note_command(stream);
     const std::shared_ptr<const GraphCopy> copy = stream.recorder.graph_for(*graph);
     stream.queue.push([&stream, copy, stops = announce(stream, *copy)] {
         if (!stream.kernels) stream.kernels.emplace(stream.gpu.settings);
@@ -202,6 +223,10 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
 void event_record(ggml_backend_t backend, ggml_backend_event_t handle) {
     Stream& stream = stream_of(backend);
     Event& event = *static_cast<Event*>(handle->context);
+    const StreamUse::Call call(*stream.use, "event_record");
+    note_command(stream);
+    raise(stream.gpu.most_records, ++event.n_records);
+    event.use = stream.use;
     event.flag = std::make_shared<Flag>();
     stream.gpu.watch.with([&](Checker& checker) { event.clock = checker.record(stream.actor); });
     stream.queue.push([flag = event.flag] { flag->set(); });
@@ -211,6 +236,8 @@ void event_wait(ggml_backend_t backend, ggml_backend_event_t handle) {
     Stream& stream = stream_of(backend);
     const Event& event = *static_cast<Event*>(handle->context);
     if (event.flag == nullptr) return;
+    const StreamUse::Call call(*stream.use, "event_wait");
+    note_command(stream);
     stream.gpu.watch.with([&](Checker& checker) { checker.wait(stream.actor, event.clock); });
     stream.queue.push([flag = event.flag] { flag->wait(); });
 }
@@ -250,9 +277,11 @@ void event_free(ggml_backend_dev_t /*device*/, ggml_backend_event_t handle) {
 
 void event_synchronize(ggml_backend_dev_t device, ggml_backend_event_t handle) {
     Gpu& gpu = *static_cast<Gpu*>(device->context);
-    const Event& event = *static_cast<Event*>(handle->context);
+    Event& event = *static_cast<Event*>(handle->context);
     if (event.flag == nullptr) return;
+    const StreamUse::Call call(*event.use, "event_synchronize");
     event.flag->wait();
+    event.n_records = 0;
     gpu.watch.with([&](Checker& checker) { checker.wait(kHost, event.clock); });
 }
 

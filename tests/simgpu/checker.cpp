@@ -31,6 +31,8 @@ const char* sentence(FaultKind kind) {
             return "writes host memory that is page-locked for reading";
         case FaultKind::FusedOverwrite:
             return "writes over what the same kernel reads";
+        case FaultKind::SharedStream:
+            return "is called while another thread uses the stream or waits for an event of it";
         case FaultKind::OverwritesRead:
             break;
     }
@@ -40,6 +42,7 @@ const char* sentence(FaultKind kind) {
 }  // namespace
 
 std::string Fault::text() const {
+    if (kind == FaultKind::SharedStream) return operation + " " + sentence(kind);
     char bytes[64];
     std::snprintf(bytes,
                   sizeof bytes,

@@ -53,7 +53,8 @@ enum class FaultKind {
     OverwritesWrite,
     OverwritesRead,
     LockedForReading,
-    FusedOverwrite  // see fusion.h
+    FusedOverwrite,  // see fusion.h
+    SharedStream     // see stream_use.h; of no bytes
 };
 
 struct Fault {

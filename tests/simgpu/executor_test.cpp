@@ -117,6 +117,20 @@ void run_passes(Executor& executor, Program& program, int n) {
     }
 }
 
+// A pass issues 5 Loads, 5 Stores and 5 stages, and the uploads are waited for every 64th.
+TEST_P(Executors, LetTheDeviceTakeBackWhatItKeeps) {
+    SimDevice device;
+    Counters counters(device, 5);
+    const std::unique_ptr<Executor> executor = executor_on(device, GetParam());
+    for (int pass = 0; pass < 300; ++pass) {
+        ASSERT_EQ(executor->run(counters.program, pass > 0), GGML_STATUS_SUCCESS);
+        executor->finish();
+    }
+    EXPECT_EQ(device.gpu.most_records, 1);
+    EXPECT_LT(device.gpu.most_commands, 66 * 5 * 4);
+    EXPECT_EQ(device.faults(), 0u);
+}
+
 // Three of five stages, with their stores.
 TEST_P(Executors, GoOnBehindAPassThatWasStopped) {
     SimDevice device;

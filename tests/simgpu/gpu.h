@@ -52,6 +52,11 @@ struct Gpu {
     HostReads host_reads;
     std::atomic<std::uint64_t> n_kernels = 0;
 
+    // What a driver may hold on to (ggml's Vulkan does): the most records of an event since the
+    // host waited for it, and the most that a stream was told since the host waited for that.
+    std::atomic<int> most_records = 0;
+    std::atomic<int> most_commands = 0;
+
     std::mutex queues_mutex;
     std::set<WorkQueue*> queues;
 

@@ -51,6 +51,26 @@ TEST(Events, AWaitHoldsTheQueueUntilTheRecordIsReached) {
     EXPECT_EQ(device.faults(), 0u);
 }
 
+TEST(Events, OneThreadAtATimeUsesAStreamAndItsEvents) {
+    SimDevice device;
+    const BackendPtr a = device.queue();
+    const BackendPtr b = device.queue();
+    const EventPtr event = new_event(device);
+    Hold hold(a);
+    ggml_backend_event_record(event.get(), a.get());
+    std::thread other([&] { ggml_backend_event_synchronize(event.get()); });
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (device.faults() == 0 && std::chrono::steady_clock::now() < until) {
+        ggml_backend_event_wait(a.get(), event.get());  // until the thread waits, nobody minds
+    }
+    const unsigned long n_faults = device.faults();
+    EXPECT_GT(n_faults, 0u);
+    ggml_backend_event_wait(b.get(), event.get());  // by another stream
+    EXPECT_EQ(device.faults(), n_faults);
+    hold.let_go();
+    other.join();
+}
+
 // Would hang if the wait were for the second record.
 TEST(Events, AWaitIsForTheRecordBeforeIt) {
     SimDevice device;
