@@ -9,6 +9,7 @@
 
 #include "backend/harness/expect.h"
 #include "backend/harness/grid.h"
+#include "backend/harness/programs.h"
 #include "backend/harness/records.h"
 #include "backend/harness/run_options.h"
 #include "base/temp_folder.h"
@@ -131,6 +132,15 @@ TEST(Stock, AnotherTextDiffers) {
     EXPECT_EQ(cell.outcome, Outcome::Different);
     EXPECT_THAT(cell.text,
                 AllOf(HasSubstr("9 of 9 records differ"), HasSubstr("logits_run --model")));
+}
+
+TEST(Suites, OfOtherKernelsMayDifferInFractions) {
+    const std::string wanted = "PPL = 1500.3729 +/- 44.48875";
+    EXPECT_TRUE(same_but_for_fractions(wanted, "PPL = 1499.8549 +/- 44.45917"));
+    EXPECT_FALSE(same_but_for_fractions(wanted, "PPL = 1480.0000 +/- 44.45917"));
+    EXPECT_FALSE(same_but_for_fractions(wanted, "PPL = 1500.3729"));
+    EXPECT_FALSE(same_but_for_fractions(wanted, "NLL = 1500.3729 +/- 44.48875"));
+    EXPECT_TRUE(same_but_for_fractions("", ""));
 }
 
 // Repacked weights have other kernels: why --no-repack stands in the table of devices. Should this

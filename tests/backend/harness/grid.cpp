@@ -128,9 +128,13 @@ CellResult Grid::judge(const Run& expected, const Run& actual, bool exact) {
     return cell;
 }
 
+bool computes_as_stock(const InnerDevice& device, const ModelRow& model, const PlanRow& plan) {
+    const bool same_kernels = plan.gpu_only || (device.as_cpu && !model.repacked);
+    return same_kernels && !device.fuses;
+}
+
 CellResult Grid::run(const ModelRow& model, const ScenarioRow& scenario, const PlanRow& plan) {
-    const bool same_kernels = plan.gpu_only || (device_.as_cpu && !model.repacked);
-    const bool exact = same_kernels && !device_.fuses;
+    const bool exact = computes_as_stock(device_, model, plan);
     const Run& expected = stock(model, scenario);
     const Run actual =
         run_program(model, scenario, pshard_environment(device_, plan), {"--device", "PSHARD0"});

@@ -81,6 +81,9 @@ struct CellResult {
 
 // Runs cells. Stock runs and models are made once for a grid; they stay in a folder beside
 // logits_run, so that the commands of a failed cell can be run again by hand.
+// Whether such a run must be stock's bit for bit.
+bool computes_as_stock(const InnerDevice& device, const ModelRow& model, const PlanRow& plan);
+
 class Grid {
 public:
     explicit Grid(const InnerDevice& device);

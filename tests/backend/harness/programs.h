@@ -20,7 +20,8 @@ struct Suite {
     bool pass_only = false;            // for `resident` alone: it has no model to plan
     std::vector<std::string>
         same_lines{};                     // stock prints the same in lines that hold one of these;
-                                          // {""}: all of its stdout
+                                          // {""}: all of its stdout. Fractions to a
+                                          // hundredth, where other kernels compute a part
     std::vector<std::string> must_say{};  // or nothing was tested; not the last line,
                                           // which llama.cpp's log may lose
     int limit_seconds = 300;
@@ -45,6 +46,9 @@ struct SuiteResult {
     std::string text{};     // what went wrong, and the commands
     std::string missing{};  // why it could not be run
 };
+
+// Whether the texts differ in fractions alone (1.25), none of them by more than a hundredth of it.
+bool same_but_for_fractions(const std::string& a, const std::string& b);
 
 SuiteResult run_suite(const Suite& suite, const InnerDevice& device, const PlanRow& plan);
 
