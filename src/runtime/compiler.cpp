@@ -117,7 +117,7 @@ private:
         if (!ref) return Error{fmt::format("'{}' is not known", tensor->name), {}};
         const bool on_gpu = shadows_.spot_of(tensor, Device::Gpu).data != nullptr;
         if (ref->kind == Ref::Kind::State && on_gpu != (work.device == Device::Gpu)) {
-            return Error{fmt::format("'{}' is a state of the other side", tensor->name), {}};
+            return Error{"a part of a graph looks into a state that lies elsewhere", {}};
         }
         const bool input = ref->kind == Ref::Kind::Input && work.device == Device::Gpu;
         const bool crosses = ref->kind == Ref::Kind::Node && device(ref->index) != work.device;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -111,6 +112,7 @@ private:
                                         std::optional<std::size_t> tier);
     Result<std::unique_ptr<Pass>> build_somehow(const Arrival& arrival);
     Result<std::unique_ptr<Pass>> build_as(const Arrival& arrival, Fallback fallback);
+    void tell_once(const std::string& line);
     Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
     static bool alike(const Pass& a, const Pass& b);
     void listen_to(const Caller& caller);
@@ -146,6 +148,7 @@ private:
     Pass* last_pass_ = nullptr;
     std::unordered_map<const ggml_tensor*, Outlet> outlets_;  // of the last pass, not fetched
     std::shared_ptr<HostBuffer> cpu_scratch_;
+    std::set<std::string> told_;
     bool computing_ = false;
     int computed_ = 0;
     std::recursive_mutex mutex_;

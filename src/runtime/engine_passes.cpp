@@ -115,6 +115,7 @@ std::string_view reason_of(Fallback fallback) {
         case Fallback::Host:
             return "on the CPU";
         case Fallback::HostState:
+            return "with the states in host memory";
         case Fallback::None:
             break;
     }
@@ -345,15 +346,18 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_somehow(const Arrival& arriv
     Result<std::unique_ptr<Pass>> pass =
         build_as({arrival.graph, arrival.owner, piecewise ? resolved : arrival.read, arrival.tier},
                  Fallback::None);
-    if (!pass && piecewise) pass = build_as(arrival, Fallback::HostState);
-    for (const Fallback fallback : {Fallback::NoStreams, Fallback::Host}) {
-        const bool keeps_state = fallback == Fallback::NoStreams;
-        if (pass || (piecewise && keeps_state)) continue;
+    const Fallback first = piecewise ? Fallback::HostState : Fallback::NoStreams;
+    for (const Fallback fallback : {first, Fallback::Host}) {
+        if (pass) break;
         const std::string reason = pass.error().text();
         pass = build_as(arrival, fallback);
-        if (pass) setup_.log(fmt::format("{}: computed {}", reason, reason_of(fallback)));
+        if (pass) tell_once(fmt::format("{}: computed {}", reason, reason_of(fallback)));
     }
     return pass;
+}
+
+void Engine::tell_once(const std::string& line) {
+    if (told_.insert(line).second) setup_.log(line);
 }
 
 // `tier`: of a graph that is known; else it is chosen once the graph is read.

@@ -16,7 +16,7 @@ namespace pshard {
 // How far a graph is from what was planned. Each is right; each later one is slower.
 enum class Fallback {
     None,       // as ordered
-    HostState,  // states at home in host memory: a graph that looks at them piecewise
+    HostState,  // states at home in host memory: parts of a graph look into one from both sides
     NoStreams,  // what would be streamed is computed on the CPU: a graph that cannot be streamed
     Host,       // the CPU does it all
 };

@@ -121,19 +121,24 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                          testing::ValuesIn(on_both_devices({"stream-all", "attn-1", "rotate"})),
                          name_of);
 
+// For a look at what the run says.
+ChildProgram logits_of(const char* model, const char* scenario, const std::string& device) {
+    const InnerDevice inner = inner_device(device);
+    ChildProgram program;
+    program.command = {PSHARD_LOGITS_RUN, "--device", "PSHARD0"};
+    program.command.insert(program.command.end(),
+                           {"--model", Grid(inner).model_file(model_row(model))});
+    const std::vector<std::string>& flags = scenario_row(scenario).flags;
+    program.command.insert(program.command.end(), flags.begin(), flags.end());
+    program.environment = pshard_environment(inner, plan_row("resident"));
+    return program;
+}
+
 // The CPU has the attention, so that each graph of PSHARD0 is one FFN, of one file or two: were
 // they models of their own, the first one's plan would take the budget.
 TEST(SplitModel, IsOneModelWhereNoGraphReadsAllOfIt) {
     PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device("cpu");
-    Grid grid(device);
-    ChildProgram program;
-    program.command = {PSHARD_LOGITS_RUN, "--device", "PSHARD0"};
-    program.command.insert(program.command.end(),
-                           {"--model", grid.model_file(model_row("llama-Q8_0-in-5"))});
-    const std::vector<std::string>& flags = scenario_row("ot-cpu-attn").flags;
-    program.command.insert(program.command.end(), flags.begin(), flags.end());
-    program.environment = pshard_environment(device, plan_row("resident"));
+    ChildProgram program = logits_of("llama-Q8_0-in-5", "ot-cpu-attn", "cpu");
     program.environment["PSHARD_MAX_VRAM_ALLOC"] = "3";
     const ChildResult result = run(program);
     ASSERT_TRUE(result.ok()) << result.text();
@@ -156,6 +161,19 @@ TEST(Pieces, StreamAsTheWholeGraphDoes) {
             expect_as_stock(grid, device, model, scenario_row(scenario), plan_row(plan));
         }
     }
+}
+
+// Node by node, with parts on the CPU: said, and once, however many nodes it is true of.
+TEST(Pieces, ThatLookIntoAStateOfTheOtherSideAreTold) {
+    PSHARD_NEEDS_PLUGIN();
+    PSHARD_NEEDS_DEVICE(inner_device("simgpu"));
+    ChildProgram program = logits_of("granitehybrid-Q8_0", "eval-callback", "simgpu");
+    program.environment["PSHARD_STRATEGY"] = "3:1";
+    const ChildResult result = run(program);
+    ASSERT_TRUE(result.ok()) << result.text();
+    const std::string words = "computed with the states in host memory";
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.text();
+    EXPECT_EQ(result.err.find(words), result.err.rfind(words));
 }
 
 // The tests above mean nothing if a plan that streams does not stream.
