@@ -15,7 +15,10 @@ TEST_F(ProfilerTest, RefusesBadFlags) {
     expect_refused(run(kCpu, "--threads 0"), "--threads");
     expect_refused(run(kGpu, "--threads 2"), "--threads");
     expect_refused(run(kCpu, "--batch -1"), "--batch");
-    expect_refused(run(kCpu, "--time-limit 0"), "--time-limit");
+    for (const std::string limit : {"0", "-3", "inf", "soon"}) {
+        expect_refused(run(kCpu, "--time-limit " + limit),
+                       "--time-limit: '" + limit + "' is no number of seconds above 0\n");
+    }
     expect_refused(run(kCpu, "-o xml"), "xml");
     expect_refused(run(kCpu, "--batch 77"), "no op of the list has a batch of 77 tokens");
     expect_refused(run(kCpu, "--model a.gguf --inventory b"), "excludes");
