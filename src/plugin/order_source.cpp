@@ -285,7 +285,11 @@ private:
                                     const Inventory& seen,
                                     Bytes budget) const {
         if (!std::filesystem::exists(path)) {
-            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", path), {}};
+            return Error{fmt::format("PSHARD_REGISTRY: there is no file {0}; "
+                                     "llama-pshard-plan-params --registry {0} with this run's "
+                                     "model and flags writes it",
+                                     path),
+                         {}};
         }
         const Result<RegistryReading> reading = load_registry(path);
         if (!reading) return reading.error();

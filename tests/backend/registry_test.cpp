@@ -406,7 +406,8 @@ std::vector<Refusal> refusals() {
          "PSHARD_FINGERPRINT: '0x7' names no plan; give the fingerprint"},
         {"RegistryThatIsNotThere",
          {{"PSHARD_REGISTRY", "/nowhere/registry"}},
-         "PSHARD_REGISTRY: there is no file /nowhere/registry"},
+         "PSHARD_REGISTRY: there is no file /nowhere/registry; llama-pshard-plan-params --registry "
+         "/nowhere/registry with this run's model and flags writes it"},
         {"RegistryThatIsNone",
          {{"PSHARD_REGISTRY", "/etc/passwd"}, {"PSHARD_PLAN", "auto"}},
          "; delete it, or name another (--registry, for a run PSHARD_REGISTRY)"},
