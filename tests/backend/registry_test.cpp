@@ -382,6 +382,8 @@ TEST_P(Refusals, NameTheCause) {
     const ChildResult result = run(program);
     EXPECT_EQ(result.exit_code, 1) << result.text();
     EXPECT_THAT(result.err, HasSubstr(GetParam().sentence));
+    const std::size_t at = result.err.find(GetParam().sentence);
+    EXPECT_EQ(result.err.find(GetParam().sentence, at + 1), std::string::npos) << result.err;
     // The prompt, which the log's thread may tear as the program ends ("hellolo"), and no token.
     EXPECT_THAT(result.out, testing::MatchesRegex("[helo]*[\n]*"));
     EXPECT_LE(result.out.size(), 12U);
