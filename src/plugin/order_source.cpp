@@ -264,13 +264,14 @@ private:
         const ProfileNames& names = settings_.profiles;
         const Result<MachineProfile> read = read_profile_files(names);
         if (!read) return read.error();
-        const bool priced = read.value().cpu && read.value().gpu && link_rates(read.value());
+        const std::string missing = missing_prices(read.value());
         tell_why(fmt::format("{}: planning here, {}; {}",
                              why,
-                             priced ? fmt::format("by {} and {}", names.cpu, names.gpu)
-                                    : "by memory alone as there is no profile of CPU and GPU",
+                             missing.empty()
+                                 ? fmt::format("by {} and {}", names.cpu, names.gpu)
+                                 : fmt::format("by memory alone as there is {}", missing),
                              advice));
-        const MachineProfile* profile = priced ? &read.value() : nullptr;
+        const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
         return Chosen{
             searched(seen, profile, budget, std::nullopt), budget, false, driver_of(read.value())};
     }
