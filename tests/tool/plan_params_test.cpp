@@ -260,10 +260,10 @@ TEST_F(PlanParams, SavedInventoryWithoutModelSaysThatNoRegistryIsWritten) {
     const std::string saved = folder_ / "model.inventory";
     ASSERT_EQ(run(planning({"--save-inventory", saved, "--no-registry"})).exit_code, 0);
     const std::vector<std::string> base = {"--inventory", saved, "-mva", "1500"};
-    EXPECT_THAT(run(base).err, HasSubstr("note: no registry is written, since no model is named"));
+    EXPECT_THAT(run(base).out, HasSubstr("note: no registry is written, since no model is named"));
     std::vector<std::string> with = base;
     with.emplace_back("--no-registry");
-    EXPECT_THAT(run(with).err, Not(HasSubstr("no registry is written")));
+    EXPECT_THAT(run(with).out, Not(HasSubstr("no registry is written")));
 }
 
 TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
@@ -334,7 +334,7 @@ TEST_F(PlanParams, MeasuresTheCpuWhereOnlyTheGpuHasAProfile) {
     environment_["PSHARD_GPU_PROFILE"] = path;
     const ToolRun tool = run(planning({"-t", "1"}));
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.err, HasSubstr("note: no CPU profile: a measurement of two seconds"));
+    EXPECT_THAT(tool.out, HasSubstr("note: no CPU profile: a measurement of two seconds"));
     EXPECT_THAT(tool.out, HasSubstr("t/s at 2048"));
 }
 
@@ -441,8 +441,8 @@ TEST_F(PlanParams, OneOfFourUsersIsAsFastAsASingleUser) {
 TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsIsQuestioned) {
     const ToolRun tool = run(planning({"--device-memory", "1000"}));
     EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.err, HasSubstr("note: -mva 1500 is more than the 1000 MiB"));
-    EXPECT_THAT(run(planning({"--device-memory", "1500"})).err, Not(HasSubstr("is more than")));
+    EXPECT_THAT(tool.out, HasSubstr("note: -mva 1500 is more than the 1000 MiB"));
+    EXPECT_THAT(run(planning({"--device-memory", "1500"})).out, Not(HasSubstr("is more than")));
 }
 
 }  // namespace
