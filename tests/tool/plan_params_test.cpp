@@ -441,8 +441,17 @@ TEST_F(PlanParams, OneOfFourUsersIsAsFastAsASingleUser) {
 TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsIsQuestioned) {
     const ToolRun tool = run(planning({"--device-memory", "1000"}));
     EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.out, HasSubstr("note: -mva 1500 is more than the 1000 MiB"));
+    EXPECT_THAT(tool.out,
+                testing::ContainsRegex("note: -mva 1500 is more than the 1000 MiB that the GPU "
+                                       "holds; the plan takes 1[0-9.]+ besides the driver's 470 "
+                                       "and will not fit\n"));
     EXPECT_THAT(run(planning({"--device-memory", "1500"})).out, Not(HasSubstr("is more than")));
+}
+
+TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsMayNotBeNeeded) {
+    const std::string out = run(planning({"-mva", "20000"})).out;
+    EXPECT_THAT(out, HasSubstr("note: -mva 20000 is more than the 16302 MiB that the GPU holds"));
+    EXPECT_THAT(out, HasSubstr(" besides the driver's 470 and fits\n"));
 }
 
 }  // namespace

@@ -133,9 +133,7 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     if (options.emit_args) {
         const Result<std::vector<Job>> jobs = jobs_of_model(options);
         if (!jobs) return jobs.error();
-        Result<Outcome> outcome = plan_static(options, machine, jobs.value().front());
-        if (outcome) outcome.value().notes = machine.notes;
-        return outcome;
+        return plan_static(options, machine, jobs.value().front());
     }
     Result<Planned> planned = plan_jobs(options, machine);
     if (!planned) return planned.error();
@@ -155,9 +153,7 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
 Result<Outcome> plan(const Options& options) {
     Result<Machine> machine = load_machine(options);
     if (!machine) return machine.error();
-    std::vector<std::string>& notes = machine.value().notes;
-    if (auto note = budget_note(options, machine.value())) notes.push_back(std::move(*note));
-    if (auto note = registry_note(options)) notes.push_back(std::move(*note));
+    if (auto note = registry_note(options)) machine.value().notes.push_back(std::move(*note));
     return plan_for(options, machine.value());
 }
 
