@@ -408,6 +408,18 @@ TEST_F(PlanParams, CsvHasALineForEachTierThatStockHolds) {
     }
 }
 
+// As llama.cpp warns: by what each sequence may hold.
+TEST_F(PlanParams, NotesAContextBeyondTheTraining) {
+    const auto told = [&](std::vector<std::string> context) {
+        context.insert(context.end(), {"-m", model_, "-mva", "1500", "--no-registry"});
+        return run(context).out;
+    };
+    EXPECT_THAT(told({"-c", "262144"}),
+                HasSubstr("note: sequences of 262144 tokens are longer than the 131072 that the "
+                          "model was trained with"));
+    EXPECT_THAT(told({"-c", "262144", "-np", "2"}), Not(HasSubstr("was trained with")));
+}
+
 // 16384 / 4 tokens for each sequence: none has 8192, the depth that is asked for.
 TEST_F(PlanParams, SaysWhatEachSequenceHoldsAndWhereTheDepthIsNotReached) {
     const std::vector<std::string> four = {"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500"};

@@ -343,7 +343,9 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     Outcome outcome;
     outcome.notes = machine.notes;
     const Bytes taken = use.taken() + best->prompt.memory.device.total();
-    if (auto note = budget_note(options, machine, taken)) outcome.notes.push_back(*note);
+    for (const auto& note : {context_note(inventory), budget_note(options, machine, taken)}) {
+        if (note) outcome.notes.push_back(*note);
+    }
     if (options.format == OutputFormat::Json) {
         outcome.text = json_text(*best, inventory, options, work.value());
     } else {

@@ -78,6 +78,7 @@ public:
         const SlowNotice notice("planning");
         report.plan = plan_variant(problem_of(report));
         const Bytes taken = report.budget.taken() + device_bytes(report.plan);
+        add_note(context_note(report.inventory), report);
         add_note(budget_note(options_, machine_, taken), report);
         planned_.push_back({job, std::move(report)});
         return std::optional<Refusal>();
