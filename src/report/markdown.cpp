@@ -61,65 +61,93 @@ std::string head(const PlanReport& report) {
     return text + "\n";
 }
 
-Row tier_row(const PlanReport& report, const TierPlan& tier) {
+// With an empty cache, at the report's depth, with a full cache: columns of which one that would
+// repeat the one before it is left out.
+class RateColumns {
+public:
+    explicit RateColumns(const PlanReport& report) : depth_tokens_(report.depth_tokens) {
+        for (const Graph& graph : report.inventory.graphs) {
+            const std::uint32_t full = full_depth(report.inventory, graph);
+            const std::uint32_t depth = std::min(report.depth_tokens, full);
+            has_depth_ = has_depth_ || depth > 0;
+            has_full_ = has_full_ || full > depth;
+        }
+    }
+
+    [[nodiscard]] Row heads() const {
+        return row("t/s at 0", fmt::format("t/s at {}", depth_tokens_), "t/s full");
+    }
+
+    [[nodiscard]] Row row(std::string empty, std::string depth, std::string full) const {
+        Row row = {std::move(empty)};
+        if (has_depth_) row.push_back(std::move(depth));
+        if (has_full_) row.push_back(std::move(full));
+        return row;
+    }
+
+private:
+    std::uint32_t depth_tokens_;
+    bool has_depth_ = false;
+    bool has_full_ = false;
+};
+
+template <typename T>
+std::vector<T> joined(std::vector<T> a, const std::vector<T>& b, const std::vector<T>& c) {
+    a.insert(a.end(), b.begin(), b.end());
+    a.insert(a.end(), c.begin(), c.end());
+    return a;
+}
+
+Row tier_row(const PlanReport& report, const TierPlan& tier, const RateColumns& rates) {
     const Candidate* plan = tier.winner();
     const std::string tokens = std::to_string(tier.n_tokens);
     if (plan == nullptr) {
-        return {tokens, "not viable", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"};
+        return joined(
+            {tokens, "not viable", "-", "-", "-", "-"}, rates.row("-", "-", "-"), {"-", "-", "-"});
     }
     const PlanChoice& choice = plan->choice;
     const bool bound_known = plan->prediction.has_value();
-    return {tokens,
-            std::string(strategy_name(choice.strategy)),
-            fmt::format("{}/{}", choice.n_pinned, report.inventory.n_layers),
-            std::to_string(choice.n_attn_pinned),
-            std::string(overflow_name(choice.overflow)),
-            choice.output_on_gpu ? "GPU" : "CPU",
-            rate_text(tier.empty),
-            rate_text(plan->prediction),
-            rate_text(tier.full),
-            bound_known ? std::string(bound_name(plan->prediction->bound_by)) : "-",
-            mib_text(plan->memory.device.total()),
-            mib_text(plan->memory.host.total())};
+    return joined(
+        {tokens,
+         std::string(strategy_name(choice.strategy)),
+         fmt::format("{}/{}", choice.n_pinned, report.inventory.n_layers),
+         std::to_string(choice.n_attn_pinned),
+         std::string(overflow_name(choice.overflow)),
+         choice.output_on_gpu ? "GPU" : "CPU"},
+        rates.row(rate_text(tier.empty), rate_text(plan->prediction), rate_text(tier.full)),
+        {bound_known ? std::string(bound_name(plan->prediction->bound_by)) : "-",
+         mib_text(plan->memory.device.total()),
+         mib_text(plan->memory.host.total())});
 }
 
 std::string tiers_table(const PlanReport& report) {
-    std::vector<Row> rows = {{"tokens",
-                              "strategy",
-                              "pinned",
-                              "attn",
-                              "part",
-                              "head",
-                              "t/s at 0",
-                              fmt::format("t/s at {}", report.depth_tokens),
-                              "t/s full",
-                              "bound by",
-                              "VRAM MiB",
-                              "host MiB"}};
-    for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier));
-    return markdown_table(
-        rows, {true, false, true, true, false, false, true, true, true, false, true, true});
+    const RateColumns rates(report);
+    const Row heads = rates.heads();
+    std::vector<Row> rows = {joined({"tokens", "strategy", "pinned", "attn", "part", "head"},
+                                    heads,
+                                    {"bound by", "VRAM MiB", "host MiB"})};
+    for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier, rates));
+    return markdown_table(rows,
+                          joined({true, false, true, true, false, false},
+                                 std::vector<bool>(heads.size(), true),
+                                 {false, true, true}));
 }
 
 // What stock reaches where it holds everything.
 std::string stock_table(const PlanReport& report, const std::vector<StockRate>& rates) {
-    std::vector<Row> rows = {{"tokens",
-                              "t/s at 0",
-                              fmt::format("t/s at {}", report.depth_tokens),
-                              "t/s full",
-                              "bound by",
-                              "VRAM MiB"}};
+    const RateColumns columns(report);
+    const Row heads = columns.heads();
+    std::vector<Row> rows = {joined({"tokens"}, heads, {"bound by", "VRAM MiB"})};
     for (const StockRate& rate : rates) {
-        rows.push_back({std::to_string(rate.n_tokens),
-                        rate_text(rate.empty),
-                        rate_text(rate.resident.prediction),
-                        rate_text(rate.full),
-                        rate.resident.prediction
-                            ? std::string(bound_name(rate.resident.prediction->bound_by))
-                            : "-",
-                        mib_text(rate.resident.memory.device.total())});
+        const std::optional<Prediction>& at_depth = rate.resident.prediction;
+        rows.push_back(
+            joined({std::to_string(rate.n_tokens)},
+                   columns.row(rate_text(rate.empty), rate_text(at_depth), rate_text(rate.full)),
+                   {at_depth ? std::string(bound_name(at_depth->bound_by)) : "-",
+                    mib_text(rate.resident.memory.device.total())}));
     }
-    return markdown_table(rows, {true, true, true, true, false, true});
+    return markdown_table(rows,
+                          joined({true}, std::vector<bool>(heads.size(), true), {false, true}));
 }
 
 // Why the tiers without a plan have none.

@@ -30,6 +30,25 @@ TEST_F(Reports, MarkdownHasARowForEachTier) {
     }
 }
 
+// At depth 0 the second column would be the first; at a depth that no batch leaves room behind,
+// the third the second.
+TEST_F(Reports, MarkdownHasNoColumnTwice) {
+    for (const Bytes budget : {500, 1 << 20}) {  // tiers, and stock that holds all
+        report_.budget.total = budget;
+        report_.depth_tokens = 0;
+        search();
+        const std::string empty = to_markdown(report_);
+        EXPECT_THAT(empty, HasSubstr("| t/s at 0 | t/s full | bound by"));
+        EXPECT_THAT(empty, Not(HasSubstr("| t/s at 0 | t/s at 0 |")));
+        report_.depth_tokens = 100;
+        search();
+        EXPECT_THAT(to_markdown(report_), HasSubstr("| t/s at 0 | t/s at 100 | bound by"));
+        report_.depth_tokens = 2;
+        search();
+        EXPECT_THAT(to_markdown(report_), HasSubstr("| t/s at 0 | t/s at 2 | t/s full | bound by"));
+    }
+}
+
 TEST_F(Reports, MarkdownSaysWhatTheBudgetIsSharedWith) {
     report_.budget.reserve = kMiB;
     EXPECT_THAT(to_markdown(report_), HasSubstr("reserve 1.0"));
