@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -192,6 +193,42 @@ std::string extrapolation_note(bool is_extrapolated) {
            "extrapolated.\n";
 }
 
+double winner_rate(const TierPlan& tier) {
+    const Candidate* plan = tier.winner();
+    return plan != nullptr && plan->prediction ? plan->prediction->tokens_per_second : 0;
+}
+
+// Larger batches are not always faster.
+std::string best_batch(const PlanReport& report) {
+    const TierPlan* best = nullptr;
+    for (const TierPlan& tier : report.plan.tiers) {
+        if (tier.n_tokens < 2 || winner_rate(tier) <= 0) continue;
+        if (best == nullptr || winner_rate(tier) > winner_rate(*best)) best = &tier;
+    }
+    if (best == nullptr) return "";
+    return fmt::format("\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: -ub {}.\n",
+                       best->n_tokens,
+                       rate_text(winner_rate(*best)),
+                       best->n_tokens);
+}
+
+// Batches that llama.cpp's own fit, of such a batch alone, is faster with.
+std::string better_in_stock(const PlanReport& report) {
+    std::vector<std::string> batches;
+    for (const TierPlan& tier : report.plan.tiers) {
+        if (winner_rate(tier) <= 0) continue;
+        const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
+        const std::optional<Candidate> stock = stock_fit(problem_of(report), graph);
+        if (!stock || !stock->prediction) continue;
+        const double rate = stock->prediction->tokens_per_second;
+        if (rate <= winner_rate(tier) * (1 + kEqualShare)) continue;
+        batches.push_back(fmt::format("{} tokens ({} t/s)", tier.n_tokens, rate_text(rate)));
+    }
+    if (batches.empty()) return "";
+    return fmt::format("\nStock llama.cpp's own fit is reckoned faster with batches of {}.\n",
+                       fmt::join(batches, ", "));
+}
+
 // Where stock llama.cpp holds the whole model.
 std::string stock_text(const PlanReport& report) {
     const std::vector<StockRate> rates = stock_rates(report);
@@ -218,8 +255,8 @@ std::string tiers_text(const PlanReport& report) {
         tiers.push_back(tier.n_tokens);
         extrapolated = extrapolated || is_extrapolated(winner->prediction);
     }
-    return tiers_table(report) + depth_note(report, tiers) + refusals(report) +
-           extrapolation_note(extrapolated);
+    return tiers_table(report) + best_batch(report) + better_in_stock(report) +
+           depth_note(report, tiers) + refusals(report) + extrapolation_note(extrapolated);
 }
 
 }  // namespace
