@@ -81,8 +81,8 @@ private:
     }
 
     std::string given_or_found(Side side, const std::string& given) {
-        if (!given.empty()) return given;
-        for (const std::string& path : {file_of(side), cached(side)}) {
+        if (!given.empty()) return fs::absolute(given);
+        for (const std::string& path : {fs::absolute(file_of(side)).string(), cached(side)}) {
             if (is_of_this_machine(side, path, profiles_.notes)) return path;
         }
         return "";
