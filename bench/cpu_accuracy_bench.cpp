@@ -69,7 +69,7 @@ std::filesystem::path model_file(const std::filesystem::path& folder,
                                  const std::string& quant) {
     auto path = folder / fmt::format("accuracy-{}-{}.gguf", architecture, quant);
     if (std::filesystem::exists(path)) return path;
-    const ModelShape shape = resized(must(find_tiny_shape(architecture)), kSizes);
+    const ModelShape shape = must(resized(must(find_tiny_shape(architecture)), kSizes));
     must(write_random(shape, quant, path, 1));
     return path;
 }

@@ -57,7 +57,7 @@ double median(std::vector<double> values) {
 fs::path model_file(const fs::path& folder, const std::string& architecture) {
     auto path = folder / fmt::format("stream-{}.gguf", architecture);
     if (fs::exists(path)) return path;
-    const ModelShape shape = resized(must(find_tiny_shape(architecture)), kSizes);
+    const ModelShape shape = must(resized(must(find_tiny_shape(architecture)), kSizes));
     must(write_random(shape, "Q8_0", path, 1));
     return path;
 }

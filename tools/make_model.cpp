@@ -1,20 +1,25 @@
 // pshard-make-model: model files to plan for (sparse, full size) and to run (random, small).
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/log.h"
 #include "common/manual.h"
+#include "common/output.h"
 #include "shapes/shapes.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 using pshard::ModelShape;
+using pshard::tool::fail;
 
 struct Options {
     bool list = false;
@@ -25,18 +30,20 @@ struct Options {
     int n_split = 1;
     std::uint64_t seed = 1;
     pshard::TinySizes sizes;
+    bool force = false;
 };
 
 std::string manual_of(const CLI::App& app) {
     pshard::tool::Manual manual;
     manual.name = "pshard-make-model";
     manual.purpose = "writes model files: full-size without weights, or small random ones";
-    manual.synopsis = {"pshard-make-model MODEL -o PATH [--quant TYPE] [--split N]",
+    manual.synopsis = {"pshard-make-model MODEL -o PATH [--quant TYPE] [--split N] [--force]",
                        "pshard-make-model --random ARCH -o PATH [FLAG]...",
                        "pshard-make-model --list"};
     manual.description = {
         "MODEL is a real shape (--list), written over a hole in the file: as large as the real "
-        "one, with no weights, to plan for. Small random models of an architecture can be run."};
+        "one, with no weights, to plan for. Small random models of an architecture can be run. "
+        "Files that are there stay, unless --force is given."};
     manual.options = pshard::tool::option_groups(app);
     manual.exit_status = {{"0", "written"}, {"1", "an error"}, {"2", "no model was named"}};
     manual.examples = {{"pshard-make-model Llama-3.3-70B --quant Q4_K_M -o big.gguf",
@@ -47,27 +54,52 @@ std::string manual_of(const CLI::App& app) {
     return pshard::tool::manual_text(manual);
 }
 
+CLI::Validator at_least_one() {
+    return CLI::Validator(
+        [](std::string& text) {
+            int value = 0;
+            const char* end = text.data() + text.size();
+            const auto [last, error] = std::from_chars(text.data(), end, value);
+            const bool good = error == std::errc{} && last == end && value >= 1;
+            return good ? "" : fmt::format("'{}' is no whole number from 1", text);
+        },
+        "");
+}
+
+// Real models have sizes of their own.
+void add_sizes(CLI::App& app, CLI::Option* random, pshard::TinySizes& sizes) {
+    const auto add = [&](const char* name, int& size, const char* what) {
+        app.add_option(name, size, fmt::format("random models: {}", what))
+            ->check(at_least_one())
+            ->needs(random);
+    };
+    add("--layers", sizes.n_layer, "layers");
+    add("--embd", sizes.n_embd, "width; heads that are not given grow with it");
+    add("--ff", sizes.n_ff, "width of the dense FFN");
+    add("--heads", sizes.n_head, "attention heads");
+    add("--heads-kv", sizes.n_head_kv, "KV heads");
+    add("--vocab", sizes.n_vocab, "tokens");
+    add("--experts", sizes.n_expert, "experts");
+    add("--experts-used", sizes.n_expert_used, "experts per token");
+    add("--ff-expert", sizes.n_ff_expert, "width of an expert");
+}
+
 void add_options(CLI::App& app, Options& options) {
     app.add_flag("--list", options.list, "list the known models and architectures");
     app.add_option("model", options.model, "write this model at full size, without weights");
-    app.add_option("--random", options.random_arch, "write a small random model of this arch");
+    CLI::Option* random =
+        app.add_option("--random", options.random_arch, "write a small random model of this arch");
     app.add_option("-o,--output", options.output, "a .gguf file, or a folder for NAME-QUANT.gguf");
     app.add_option("--quant",
                    options.quant,
                    fmt::format("{} (default: MXFP4 for gpt-oss, else Q4_K_M)",
                                fmt::join(pshard::quant_names(), ", ")));
-    app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...");
-    app.add_option("--seed", options.seed, "random models: the seed of the weights (default 1)");
-    app.add_option("--layers", options.sizes.n_layer, "random models: layers");
-    app.add_option("--embd", options.sizes.n_embd, "random models: width");
-    app.add_option("--ff", options.sizes.n_ff, "random models: width of the dense FFN");
-    app.add_option("--heads", options.sizes.n_head, "random models: attention heads");
-    app.add_option("--heads-kv", options.sizes.n_head_kv, "random models: KV heads");
-    app.add_option("--vocab", options.sizes.n_vocab, "random models: tokens");
-    app.add_option("--experts", options.sizes.n_expert, "random models: experts");
-    app.add_option(
-        "--experts-used", options.sizes.n_expert_used, "random models: experts per token");
-    app.add_option("--ff-expert", options.sizes.n_ff_expert, "random models: width of an expert");
+    app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...")
+        ->check(at_least_one());
+    app.add_flag("--force", options.force, "write over files that are there");
+    app.add_option("--seed", options.seed, "random models: the seed of the weights (default 1)")
+        ->needs(random);
+    add_sizes(app, random, options.sizes);
 }
 
 void print_list() {
@@ -113,10 +145,32 @@ pshard::Result<fs::path> output_file(const Options& options,
     return path / fmt::format("{}-{}.gguf", shape.name, quant);
 }
 
+pshard::Result<ModelShape> shape_of(const Options& options) {
+    if (options.random_arch.empty()) return pshard::find_shape(options.model);
+    const pshard::Result<ModelShape> tiny = pshard::find_tiny_shape(options.random_arch);
+    if (!tiny) return tiny;
+    const pshard::TinySizes& sizes = options.sizes;
+    const bool experts = sizes.n_expert > 0 || sizes.n_expert_used > 0 || sizes.n_ff_expert > 0;
+    if (experts && tiny.value().moe.n_expert == 0) {
+        return pshard::Error{fmt::format("--experts, --experts-used, --ff-expert: models of {} "
+                                         "have none",
+                                         options.random_arch),
+                             {}};
+    }
+    return pshard::resized(tiny.value(), sizes);
+}
+
+pshard::Status check_absent(const std::vector<fs::path>& files) {
+    for (const fs::path& file : files) {
+        std::error_code ignored;
+        if (!fs::exists(file, ignored)) continue;
+        return pshard::Error{"is there already; --force writes over it", {file.string()}};
+    }
+    return pshard::Done{};
+}
+
 pshard::Result<pshard::WrittenModel> make(const Options& options) {
-    const bool random = !options.random_arch.empty();
-    const pshard::Result<ModelShape> found =
-        random ? pshard::find_tiny_shape(options.random_arch) : pshard::find_shape(options.model);
+    const pshard::Result<ModelShape> found = shape_of(options);
     if (!found) {
         return found.error();
     }
@@ -129,12 +183,12 @@ pshard::Result<pshard::WrittenModel> make(const Options& options) {
     if (!path) {
         return path.error();
     }
-    if (random) {
-        return pshard::write_random(pshard::resized(shape, options.sizes),
-                                    quant,
-                                    path.value(),
-                                    options.seed,
-                                    options.n_split);
+    if (!options.force) {
+        const auto files = pshard::model_paths(path.value(), options.n_split);
+        if (const pshard::Status absent = check_absent(files); !absent) return absent.error();
+    }
+    if (!options.random_arch.empty()) {
+        return pshard::write_random(shape, quant, path.value(), options.seed, options.n_split);
     }
     return pshard::write_sparse(shape, quant, path.value(), options.n_split);
 }
@@ -151,22 +205,22 @@ int main(int argc, char** argv) {
     } catch (const CLI::CallForHelp&) {
         fmt::print("{}", manual_of(app));
         return 0;
+    } catch (const CLI::CallForVersion& version) {
+        return app.exit(version);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error);
+        return fail(error.what());
     }
     if (options.list) {
         print_list();
         return 0;
     }
     if (options.model.empty() == options.random_arch.empty() || options.output.empty()) {
-        fmt::print(stderr,
-                   "pshard-make-model: name a model or --random ARCH, and -o; see --help\n");
+        pshard::tool::log_line("name a model or --random ARCH, and -o; see --help");
         return 2;
     }
     const auto written = make(options);
     if (!written) {
-        fmt::print(stderr, "pshard-make-model: {}\n", written.error().text());
-        return 1;
+        return fail(written.error().text());
     }
     for (const fs::path& file : written.value().files) {
         fmt::print("{}\n", file.string());

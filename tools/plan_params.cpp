@@ -29,6 +29,7 @@ int run(const pshard::tool::Options& options) {
     if (!options.refusals.empty()) return kDeclined;
     const pshard::Result<pshard::tool::Outcome> outcome = pshard::tool::plan(options);
     if (!outcome) return fail(outcome.error().text());
+    for (const std::string& note : outcome.value().notes) pshard::tool::log_line("note: " + note);
     const std::string& registry = outcome.value().registry;
     const int code =
         print(outcome.value().text,

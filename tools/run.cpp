@@ -55,6 +55,13 @@ int start(const PlanRequest& request, const RunPlan& plan) {
     } else {
         log_line(plan.why);
     }
+    if (!plan.planning.empty()) {
+        log_line(
+            fmt::format("a dry run writes no registry: the planning command comes first, and "
+                        "writes the plan to "
+                        "{}",
+                        plan.registry));
+    }
     if (request.options.dry_run) return print(dry_run_text(request, plan, launch));
     return fail(become(launch.command).text());
 }

@@ -148,6 +148,16 @@ std::optional<LinkRates> link_rates(const MachineProfile& profile) {
     return rates;
 }
 
+std::string missing_prices(const MachineProfile& profile) {
+    if (!profile.cpu && !profile.gpu) return "no profile of CPU and GPU";
+    if (!profile.gpu) return "no GPU profile";
+    if (!profile.cpu) return "no CPU profile";
+    if (link_rates(profile)) return "";
+    return "no rate of the link to the GPU in the profiles, which llama-profiler-cpu measures "
+           "where "
+           "the GPU is";
+}
+
 Seconds upload_seconds(const Copy& copy, const LinkRates& link) {
     if (copy.bytes == 0) return 0;
     double rate = rate_up(copy.beside, link);

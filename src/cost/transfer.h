@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/units.h"
@@ -40,6 +41,9 @@ struct LinkRates {
 // nullopt: the profile has no link figures (no GPU when the CPU file was made). A device without
 // page-locked memory copies from pageable memory alone.
 [[nodiscard]] std::optional<LinkRates> link_rates(const MachineProfile& profile);
+
+// What the profile lacks to price plans, in words: "no CPU profile". Empty: nothing.
+[[nodiscard]] std::string missing_prices(const MachineProfile& profile);
 
 enum class HostMemory : std::uint8_t { PageLocked, Pageable };
 

@@ -45,8 +45,11 @@ std::string beside(const char* file) {
     return self.substr(0, self.rfind('/') + 1) + file;
 }
 
+// Said once: ggml asks more than once.
 ggml_backend_reg_t refuse(const std::string& sentence) {
-    std::fprintf(stderr, "pshard: %s\n", sentence.c_str());
+    static std::string said;
+    if (sentence != said) std::fprintf(stderr, "pshard: %s\n", sentence.c_str());
+    said = sentence;
     return nullptr;
 }
 

@@ -250,21 +250,28 @@ private:
         log_("warning: " + warning);
     }
 
+    // Once: a model whose graph was refused is planned again with the next one.
+    void tell_why(const std::string& why) {
+        if (why != why_) log_(why);
+        why_ = why;
+    }
+
     // Fails if a profile is there and cannot be read.
     Result<Chosen> planned_here(const std::string& why,
                                 const std::string& advice,
                                 const Inventory& seen,
-                                Bytes budget) const {
+                                Bytes budget) {
         const ProfileNames& names = settings_.profiles;
         const Result<MachineProfile> read = read_profile_files(names);
         if (!read) return read.error();
-        const bool priced = read.value().cpu && read.value().gpu && link_rates(read.value());
-        log_(fmt::format("{}: planning here, {}; {}",
-                         why,
-                         priced ? fmt::format("by {} and {}", names.cpu, names.gpu)
-                                : "by memory alone as there is no profile of CPU and GPU",
-                         advice));
-        const MachineProfile* profile = priced ? &read.value() : nullptr;
+        const std::string missing = missing_prices(read.value());
+        tell_why(fmt::format("{}: planning here, {}; {}",
+                             why,
+                             missing.empty()
+                                 ? fmt::format("by {} and {}", names.cpu, names.gpu)
+                                 : fmt::format("by memory alone as there is {}", missing),
+                             advice));
+        const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
         return Chosen{
             searched(seen, profile, budget, std::nullopt), budget, false, driver_of(read.value())};
     }
@@ -285,7 +292,11 @@ private:
                                     const Inventory& seen,
                                     Bytes budget) const {
         if (!std::filesystem::exists(path)) {
-            return Error{fmt::format("PSHARD_REGISTRY: there is no file {}", path), {}};
+            return Error{fmt::format("PSHARD_REGISTRY: there is no file {0}; "
+                                     "llama-pshard-plan-params --registry {0} with this run's "
+                                     "model and flags writes it",
+                                     path),
+                         {}};
         }
         const Result<RegistryReading> reading = load_registry(path);
         if (!reading) return reading.error();
@@ -312,6 +323,7 @@ private:
     Log log_;
     Bytes largest_ = 0;        // budget that a model was left: all of it, if it came first
     std::set<Hash64> warned_;  // weights of models
+    std::string why_;          // it was last planned here
     std::size_t calls_ = 0;
 };
 

@@ -61,14 +61,18 @@ Result<Engine*> open_engine() {
     return std::move(engine).value().release();  // as long as the process: ggml frees no backend
 }
 
+// nullptr: refused, and said why.
+Engine* opened_engine() {
+    const Result<Engine*> engine = open_engine();
+    if (engine) return engine.value();
+    log_line(engine.error().text());
+    return nullptr;
+}
+
 // ggml asks more than once.
 ggml_backend_reg_t registry() {
-    static const Result<Engine*> engine = open_engine();
-    if (!engine) {
-        log_line(engine.error().text());
-        return nullptr;
-    }
-    return pshard_registry(*engine.value());
+    static Engine* const engine = opened_engine();
+    return engine == nullptr ? nullptr : pshard_registry(*engine);
 }
 
 }  // namespace

@@ -274,7 +274,10 @@ RegistrySection read_section(const SectionBlock& block, Warnings& warnings) {
 
 Result<RegistryReading> read_registry(std::string_view text, const std::string& file) {
     if (const std::optional<std::string> reason = not_a_registry(text)) {
-        return Error{fmt::format("this is not a registry: {}", *reason), {file}};
+        return Error{fmt::format("this is not a registry: {}; delete it, or name another "
+                                 "(--registry, for a run PSHARD_REGISTRY)",
+                                 *reason),
+                     {file}};
     }
     RegistryBlocks blocks = registry_blocks(text, file);
     Warnings warnings(file);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -61,65 +62,93 @@ std::string head(const PlanReport& report) {
     return text + "\n";
 }
 
-Row tier_row(const PlanReport& report, const TierPlan& tier) {
+// With an empty cache, at the report's depth, with a full cache: columns of which one that would
+// repeat the one before it is left out.
+class RateColumns {
+public:
+    explicit RateColumns(const PlanReport& report) : depth_tokens_(report.depth_tokens) {
+        for (const Graph& graph : report.inventory.graphs) {
+            const std::uint32_t full = full_depth(report.inventory, graph);
+            const std::uint32_t depth = std::min(report.depth_tokens, full);
+            has_depth_ = has_depth_ || depth > 0;
+            has_full_ = has_full_ || full > depth;
+        }
+    }
+
+    [[nodiscard]] Row heads() const {
+        return row("t/s at 0", fmt::format("t/s at {}", depth_tokens_), "t/s full");
+    }
+
+    [[nodiscard]] Row row(std::string empty, std::string depth, std::string full) const {
+        Row row = {std::move(empty)};
+        if (has_depth_) row.push_back(std::move(depth));
+        if (has_full_) row.push_back(std::move(full));
+        return row;
+    }
+
+private:
+    std::uint32_t depth_tokens_;
+    bool has_depth_ = false;
+    bool has_full_ = false;
+};
+
+template <typename T>
+std::vector<T> joined(std::vector<T> a, const std::vector<T>& b, const std::vector<T>& c) {
+    a.insert(a.end(), b.begin(), b.end());
+    a.insert(a.end(), c.begin(), c.end());
+    return a;
+}
+
+Row tier_row(const PlanReport& report, const TierPlan& tier, const RateColumns& rates) {
     const Candidate* plan = tier.winner();
     const std::string tokens = std::to_string(tier.n_tokens);
     if (plan == nullptr) {
-        return {tokens, "not viable", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"};
+        return joined(
+            {tokens, "not viable", "-", "-", "-", "-"}, rates.row("-", "-", "-"), {"-", "-", "-"});
     }
     const PlanChoice& choice = plan->choice;
     const bool bound_known = plan->prediction.has_value();
-    return {tokens,
-            std::string(strategy_name(choice.strategy)),
-            fmt::format("{}/{}", choice.n_pinned, report.inventory.n_layers),
-            std::to_string(choice.n_attn_pinned),
-            std::string(overflow_name(choice.overflow)),
-            choice.output_on_gpu ? "GPU" : "CPU",
-            rate_text(tier.empty),
-            rate_text(plan->prediction),
-            rate_text(tier.full),
-            bound_known ? std::string(bound_name(plan->prediction->bound_by)) : "-",
-            mib_text(plan->memory.device.total()),
-            mib_text(plan->memory.host.total())};
+    return joined(
+        {tokens,
+         std::string(strategy_name(choice.strategy)),
+         fmt::format("{}/{}", choice.n_pinned, report.inventory.n_layers),
+         std::to_string(choice.n_attn_pinned),
+         std::string(overflow_name(choice.overflow)),
+         choice.output_on_gpu ? "GPU" : "CPU"},
+        rates.row(rate_text(tier.empty), rate_text(plan->prediction), rate_text(tier.full)),
+        {bound_known ? std::string(bound_name(plan->prediction->bound_by)) : "-",
+         mib_text(plan->memory.device.total()),
+         mib_text(plan->memory.host.total())});
 }
 
 std::string tiers_table(const PlanReport& report) {
-    std::vector<Row> rows = {{"tokens",
-                              "strategy",
-                              "pinned",
-                              "attn",
-                              "part",
-                              "head",
-                              "t/s at 0",
-                              fmt::format("t/s at {}", report.depth_tokens),
-                              "t/s full",
-                              "bound by",
-                              "VRAM MiB",
-                              "host MiB"}};
-    for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier));
-    return markdown_table(
-        rows, {true, false, true, true, false, false, true, true, true, false, true, true});
+    const RateColumns rates(report);
+    const Row heads = rates.heads();
+    std::vector<Row> rows = {joined({"tokens", "strategy", "pinned", "attn", "part", "head"},
+                                    heads,
+                                    {"bound by", "VRAM MiB", "host MiB"})};
+    for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier, rates));
+    return markdown_table(rows,
+                          joined({true, false, true, true, false, false},
+                                 std::vector<bool>(heads.size(), true),
+                                 {false, true, true}));
 }
 
 // What stock reaches where it holds everything.
 std::string stock_table(const PlanReport& report, const std::vector<StockRate>& rates) {
-    std::vector<Row> rows = {{"tokens",
-                              "t/s at 0",
-                              fmt::format("t/s at {}", report.depth_tokens),
-                              "t/s full",
-                              "bound by",
-                              "VRAM MiB"}};
+    const RateColumns columns(report);
+    const Row heads = columns.heads();
+    std::vector<Row> rows = {joined({"tokens"}, heads, {"bound by", "VRAM MiB"})};
     for (const StockRate& rate : rates) {
-        rows.push_back({std::to_string(rate.n_tokens),
-                        rate_text(rate.empty),
-                        rate_text(rate.resident.prediction),
-                        rate_text(rate.full),
-                        rate.resident.prediction
-                            ? std::string(bound_name(rate.resident.prediction->bound_by))
-                            : "-",
-                        mib_text(rate.resident.memory.device.total())});
+        const std::optional<Prediction>& at_depth = rate.resident.prediction;
+        rows.push_back(
+            joined({std::to_string(rate.n_tokens)},
+                   columns.row(rate_text(rate.empty), rate_text(at_depth), rate_text(rate.full)),
+                   {at_depth ? std::string(bound_name(at_depth->bound_by)) : "-",
+                    mib_text(rate.resident.memory.device.total())}));
     }
-    return markdown_table(rows, {true, true, true, true, false, true});
+    return markdown_table(rows,
+                          joined({true}, std::vector<bool>(heads.size(), true), {false, true}));
 }
 
 // Why the tiers without a plan have none.
@@ -164,6 +193,42 @@ std::string extrapolation_note(bool is_extrapolated) {
            "extrapolated.\n";
 }
 
+double winner_rate(const TierPlan& tier) {
+    const Candidate* plan = tier.winner();
+    return plan != nullptr && plan->prediction ? plan->prediction->tokens_per_second : 0;
+}
+
+// Larger batches are not always faster.
+std::string best_batch(const PlanReport& report) {
+    const TierPlan* best = nullptr;
+    for (const TierPlan& tier : report.plan.tiers) {
+        if (tier.n_tokens < 2 || winner_rate(tier) <= 0) continue;
+        if (best == nullptr || winner_rate(tier) > winner_rate(*best)) best = &tier;
+    }
+    if (best == nullptr) return "";
+    return fmt::format("\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: -ub {}.\n",
+                       best->n_tokens,
+                       rate_text(winner_rate(*best)),
+                       best->n_tokens);
+}
+
+// Batches that llama.cpp's own fit, of such a batch alone, is faster with.
+std::string better_in_stock(const PlanReport& report) {
+    std::vector<std::string> batches;
+    for (const TierPlan& tier : report.plan.tiers) {
+        if (winner_rate(tier) <= 0) continue;
+        const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
+        const std::optional<Candidate> stock = stock_fit(problem_of(report), graph);
+        if (!stock || !stock->prediction) continue;
+        const double rate = stock->prediction->tokens_per_second;
+        if (rate <= winner_rate(tier) * (1 + kEqualShare)) continue;
+        batches.push_back(fmt::format("{} tokens ({} t/s)", tier.n_tokens, rate_text(rate)));
+    }
+    if (batches.empty()) return "";
+    return fmt::format("\nStock llama.cpp's own fit is reckoned faster with batches of {}.\n",
+                       fmt::join(batches, ", "));
+}
+
 // Where stock llama.cpp holds the whole model.
 std::string stock_text(const PlanReport& report) {
     const std::vector<StockRate> rates = stock_rates(report);
@@ -190,8 +255,8 @@ std::string tiers_text(const PlanReport& report) {
         tiers.push_back(tier.n_tokens);
         extrapolated = extrapolated || is_extrapolated(winner->prediction);
     }
-    return tiers_table(report) + depth_note(report, tiers) + refusals(report) +
-           extrapolation_note(extrapolated);
+    return tiers_table(report) + best_batch(report) + better_in_stock(report) +
+           depth_note(report, tiers) + refusals(report) + extrapolation_note(extrapolated);
 }
 
 }  // namespace

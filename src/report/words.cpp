@@ -59,7 +59,8 @@ std::vector<const Candidate*> best_rivals(const TierPlan& tier) {
 }
 
 std::string machine_text(const MachineProfile* profile) {
-    if (profile == nullptr) return "unknown, no profile: ranked by memory, no speed predicted";
+    if (profile == nullptr)
+        return "no profile that prices plans: ranked by memory, no speed predicted";
     return fmt::format(
         "{}; {} ({})",
         profile->cpu ? name_or(profile->cpu_name, "unnamed CPU") : "CPU unknown",

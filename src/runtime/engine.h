@@ -117,6 +117,7 @@ private:
     static bool alike(const Pass& a, const Pass& b);
     void listen_to(const Caller& caller);
     ggml_status run(Pass& pass);
+    void refuse(const std::string& reason);
     void break_off();
     void settle(const Pass& pass);
     void report(const Pass& pass);
@@ -151,6 +152,7 @@ private:
     std::set<std::string> told_;
     bool computing_ = false;
     int computed_ = 0;
+    std::string refused_;  // why the last graph was; empty: it was not
     std::recursive_mutex mutex_;
 };
 

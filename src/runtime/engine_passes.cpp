@@ -402,6 +402,12 @@ void Engine::listen_to(const Caller& caller) {
     });
 }
 
+// Once: a host that takes no notice of a failed warm-up comes again with its prompt.
+void Engine::refuse(const std::string& reason) {
+    if (reason != refused_) setup_.log(reason);
+    refused_ = reason;
+}
+
 ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
     const std::lock_guard lock(mutex_);
     if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
@@ -409,9 +415,10 @@ ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
     rotate();
     Result<Pass*> pass = pass_of(graph, caller);
     if (!pass) {
-        setup_.log(pass.error().text());
+        refuse(pass.error().text());
         return GGML_STATUS_FAILED;
     }
+    refused_.clear();
     const ggml_status status = run(*pass.value());
     if (passes_.size() > kMaxPasses) passes_.pop_back();
     return status;

@@ -109,7 +109,7 @@ const std::vector<ModelShape>& tiny_shapes();
 Result<ModelShape> find_shape(const std::string& name);
 Result<ModelShape> find_tiny_shape(const std::string& arch);
 
-// Other sizes for a small model; 0: leave it.
+// Other sizes for a small model, above 0; 0: leave it.
 struct TinySizes {
     int n_layer = 0;  // layer_pattern is repeated or cut
     int n_embd = 0;   // heads and recurrent mixers grow with it
@@ -122,10 +122,14 @@ struct TinySizes {
     int n_ff_expert = 0;
 };
 
-ModelShape resized(const ModelShape& tiny_shape, const TinySizes& sizes);
+// Fails: a width that leaves parts of heads.
+Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes);
 
 // The quantizations that are known, by llama.cpp's names: "Q4_K_M", "Q8_0", "MXFP4", ...
 std::vector<std::string> quant_names();
+
+// What the writers below write: `path`, or "X-00001-of-0000N.gguf" and so on.
+std::vector<std::filesystem::path> model_paths(const std::filesystem::path& path, int n_split);
 
 struct WrittenModel {
     std::vector<std::filesystem::path> files;  // one, or the splits in order
@@ -135,7 +139,7 @@ struct WrittenModel {
 // Writes `shape` at full size with no weights. With n_split > 1, "X.gguf" becomes
 // "X-00001-of-0000N.gguf" and so on, parts of about equal bytes; the keys are in the first.
 // Fails: unknown quant or architecture, sizes that make no model, a file that cannot be written,
-// fewer tensors than splits.
+// which is then removed, fewer tensors than splits.
 Result<WrittenModel> write_sparse(const ModelShape& shape,
                                   const std::string& quant,
                                   const std::filesystem::path& path,

@@ -2,6 +2,11 @@
 //
 // Widths are multiples of 256 where quantizations with long blocks are to fit; the `small`
 // tokenizer has the 256 bytes and some hundred words, so any prompt can be read.
+#include <cstdint>
+#include <numeric>
+
+#include <fmt/format.h>
+
 #include "shapes/shapes.h"
 
 namespace pshard {
@@ -150,21 +155,34 @@ void resize_layers(ModelShape& model, int n_layer) {
     }
 }
 
-// Heads, of attention and of recurrent mixers, grow with the width.
-void resize_width(ModelShape& model, int n_embd) {
+// Heads, of attention and of recurrent mixers, grow with the width, unless they are given: as whole
+// ones. Fails with the number that the width must be a multiple of.
+Status resize_width(ModelShape& model, const TinySizes& sizes) {
     const int old_width = model.n_embd;
-    set_if_given(model.n_embd, n_embd);
-    for (int* field : {&model.n_head, &model.n_head_kv, &model.ssm.n_head, &model.ssm.d_inner}) {
-        *field = *field * model.n_embd / old_width;
+    set_if_given(model.n_embd, sizes.n_embd);
+    std::vector<int*> fields = {&model.ssm.n_head, &model.ssm.d_inner};
+    if (sizes.n_head == 0) fields.push_back(&model.n_head);
+    if (sizes.n_head_kv == 0) fields.push_back(&model.n_head_kv);
+    int step = 1;
+    for (int* field : fields) {
+        step = std::lcm(step, old_width / std::gcd(old_width, *field));
+        *field = static_cast<int>(std::int64_t{*field} * model.n_embd / old_width);
     }
+    if (model.n_embd % step == 0) return Done{};
+    return Error{fmt::format("a width of {} is no multiple of {}: the heads of {} models grow with "
+                             "it",
+                             model.n_embd,
+                             step,
+                             model.arch),
+                 {}};
 }
 
 }  // namespace
 
-ModelShape resized(const ModelShape& tiny_shape, const TinySizes& sizes) {
+Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes) {
     ModelShape model = tiny_shape;
     resize_layers(model, sizes.n_layer);
-    resize_width(model, sizes.n_embd);
+    if (const Status whole = resize_width(model, sizes); !whole) return whole.error();
     set_if_given(model.n_ff, sizes.n_ff);
     set_if_given(model.n_head, sizes.n_head);
     set_if_given(model.n_head_kv, sizes.n_head_kv);

@@ -1,6 +1,7 @@
 // From a shape to files. A file is planned first (header and where the data goes); a sparse file is
 // the header and a hole, a random one the header and the data.
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <optional>
 #include <system_error>
@@ -96,16 +97,22 @@ Error write_error(const fs::path& path, const std::error_code& code) {
     return {fmt::format("cannot write model file '{}': {}", path.string(), code.message()), {}};
 }
 
+// A stream tells only that it failed; `errno` is what the system said last, if anything.
+Error stream_error(const fs::path& path) {
+    return write_error(path, {errno != 0 ? errno : EIO, std::generic_category()});
+}
+
 // The header in a new file, which is then made longer by the data without storing any.
 // The size of the file.
 Result<Bytes> write_header_and_hole(const Header& header, const fs::path& path) {
     const std::vector<std::byte> bytes = header.bytes();
+    errno = 0;
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     file.write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
     file.close();
     if (!file) {
-        return write_error(path, std::make_error_code(std::errc::io_error));
+        return stream_error(path);
     }
     std::error_code code;
     const Bytes size = bytes.size() + header.data_bytes();
@@ -162,6 +169,7 @@ Status write_random_data(const Header& header,
                          const Share& share,
                          const fs::path& path,
                          std::uint64_t seed) {
+    errno = 0;
     std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
     const std::size_t data_begin = gguf_get_meta_size(header.gguf());
     for (size_t i = 0; i < share.count; ++i) {
@@ -175,39 +183,49 @@ Status write_random_data(const Header& header,
     }
     file.close();
     if (!file) {
-        return write_error(path, std::make_error_code(std::errc::io_error));
+        return stream_error(path);
     }
     return Done{};
 }
 
-// Without a seed the data is a hole.
+// Header and data, without a seed a hole. The size of the file; half of one is removed.
+Result<Bytes> write_file(const Header& header,
+                         const TypedTensors& tensors,
+                         const Share& share,
+                         const fs::path& path,
+                         std::optional<std::uint64_t> seed) {
+    Result<Bytes> size = write_header_and_hole(header, path);
+    if (size && seed) {
+        const Status filled = write_random_data(header, tensors, share, path, *seed);
+        if (!filled) size = filled.error();
+    }
+    std::error_code ignored;
+    if (!size && fs::is_regular_file(path, ignored)) fs::remove(path, ignored);
+    return size;
+}
+
 Result<WrittenModel> write_files(Job job,
                                  const std::string& arch,
                                  const fs::path& path,
                                  int n_split,
                                  std::optional<std::uint64_t> seed) {
-    WrittenModel written;
+    WrittenModel written{model_paths(path, n_split), 0};
     Share share;
+    int index = 0;
     for (const size_t count : split_counts(job.tensors, n_split)) {
-        const auto index = static_cast<int>(written.files.size());
         Header header = index == 0 ? std::move(job.keys) : Header(arch);
         if (n_split > 1) {
             add_split_keys(header, index, n_split, job.tensors.specs.size());
         }
         share = {share.begin + share.count, count};
         add_tensors(header, job.tensors, share.begin, share.count);
-        const fs::path file = n_split > 1 ? split_path(path, index + 1, n_split) : path;
-        const Result<Bytes> size = write_header_and_hole(header, file);
+        const fs::path& file = written.files[static_cast<size_t>(index)];
+        const Result<Bytes> size = write_file(header, job.tensors, share, file, seed);
         if (!size) {
             return size.error();
         }
-        const Status filled =
-            seed ? write_random_data(header, job.tensors, share, file, *seed) : Status(Done{});
-        if (!filled) {
-            return filled.error();
-        }
-        written.files.push_back(file);
         written.bytes += size.value();
+        ++index;
     }
     return written;
 }
@@ -232,6 +250,15 @@ Result<WrittenModel> write_model(const ModelShape& shape,
 }
 
 }  // namespace
+
+std::vector<fs::path> model_paths(const fs::path& path, int n_split) {
+    if (n_split <= 1) return {path};
+    std::vector<fs::path> paths;
+    for (int number = 1; number <= n_split; ++number) {
+        paths.push_back(split_path(path, number, n_split));
+    }
+    return paths;
+}
 
 Result<WrittenModel> write_sparse(const ModelShape& shape,
                                   const std::string& quant,

@@ -382,6 +382,8 @@ TEST_P(Refusals, NameTheCause) {
     const ChildResult result = run(program);
     EXPECT_EQ(result.exit_code, 1) << result.text();
     EXPECT_THAT(result.err, HasSubstr(GetParam().sentence));
+    const std::size_t at = result.err.find(GetParam().sentence);
+    EXPECT_EQ(result.err.find(GetParam().sentence, at + 1), std::string::npos) << result.err;
     // The prompt, which the log's thread may tear as the program ends ("hellolo"), and no token.
     EXPECT_THAT(result.out, testing::MatchesRegex("[helo]*[\n]*"));
     EXPECT_LE(result.out.size(), 12U);
@@ -406,8 +408,11 @@ std::vector<Refusal> refusals() {
          "PSHARD_FINGERPRINT: '0x7' names no plan; give the fingerprint"},
         {"RegistryThatIsNotThere",
          {{"PSHARD_REGISTRY", "/nowhere/registry"}},
-         "PSHARD_REGISTRY: there is no file /nowhere/registry"},
-        {"RegistryThatIsNone", {{"PSHARD_REGISTRY", "/etc/passwd"}}, "this is not a registry"},
+         "PSHARD_REGISTRY: there is no file /nowhere/registry; llama-pshard-plan-params --registry "
+         "/nowhere/registry with this run's model and flags writes it"},
+        {"RegistryThatIsNone",
+         {{"PSHARD_REGISTRY", "/etc/passwd"}, {"PSHARD_PLAN", "auto"}},
+         "; delete it, or name another (--registry, for a run PSHARD_REGISTRY)"},
         {"ProfileThatIsNone",
          {{"PSHARD_MAX_VRAM_ALLOC", "3"},
           {"PSHARD_PLAN", "auto"},

@@ -78,6 +78,11 @@ TEST(Download, HasItsOwnRate) {
 
 TEST(LinkRates, AreUnknownWithoutALink) {
     EXPECT_FALSE(link_rates(MachineProfile{}));
+    EXPECT_EQ(missing_prices(MachineProfile{}), "no profile of CPU and GPU");
+    EXPECT_EQ(missing_prices(MachineProfile{.cpu = CpuProfile{}}), "no GPU profile");
+    EXPECT_EQ(missing_prices(MachineProfile{.gpu = GpuProfile{}}), "no CPU profile");
+    EXPECT_TRUE(missing_prices({.cpu = CpuProfile{}, .gpu = GpuProfile{}})
+                    .starts_with("no rate of the link to the GPU in the profiles"));
     EXPECT_FALSE(link_rates(MachineProfile{.cpu = CpuProfile{.dram_gb_per_s = 40}}));
 }
 

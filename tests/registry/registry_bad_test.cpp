@@ -291,6 +291,7 @@ TEST(NotARegistry, IsRefusedWithItsReason) {
         const auto reading = read_registry(text, "f");
         ASSERT_FALSE(reading.ok()) << text;
         EXPECT_EQ(reading.error().text().find("f: this is not a registry: it "), 0U);
+        EXPECT_NE(reading.error().text().find("; delete it, or name another"), std::string::npos);
     }
 }
 

@@ -30,6 +30,25 @@ TEST_F(Reports, MarkdownHasARowForEachTier) {
     }
 }
 
+// At depth 0 the second column would be the first; at a depth that no batch leaves room behind,
+// the third the second.
+TEST_F(Reports, MarkdownHasNoColumnTwice) {
+    for (const Bytes budget : {500, 1 << 20}) {  // tiers, and stock that holds all
+        report_.budget.total = budget;
+        report_.depth_tokens = 0;
+        search();
+        const std::string empty = to_markdown(report_);
+        EXPECT_THAT(empty, HasSubstr("| t/s at 0 | t/s full | bound by"));
+        EXPECT_THAT(empty, Not(HasSubstr("| t/s at 0 | t/s at 0 |")));
+        report_.depth_tokens = 100;
+        search();
+        EXPECT_THAT(to_markdown(report_), HasSubstr("| t/s at 0 | t/s at 100 | bound by"));
+        report_.depth_tokens = 2;
+        search();
+        EXPECT_THAT(to_markdown(report_), HasSubstr("| t/s at 0 | t/s at 2 | t/s full | bound by"));
+    }
+}
+
 TEST_F(Reports, MarkdownSaysWhatTheBudgetIsSharedWith) {
     report_.budget.reserve = kMiB;
     EXPECT_THAT(to_markdown(report_), HasSubstr("reserve 1.0"));
@@ -127,9 +146,39 @@ TEST_F(Reports, StockStandsBesideTheRivals) {
     }
 }
 
+TEST_F(Reports, MarkdownNamesTheBatchThatIsFastest) {
+    report_.plan.tiers[0].viable[0].prediction->tokens_per_second = 9000;  // one token: no prompt
+    EXPECT_THAT(to_markdown(report_),
+                HasSubstr("\nPrompts are reckoned fastest in batches of 4 tokens, "));
+    TierPlan larger = report_.plan.tiers[1];
+    report_.plan.tiers[1].viable[0].prediction->tokens_per_second = 500;
+    larger.viable[0].prediction->tokens_per_second = 50;
+    report_.plan.tiers.push_back(larger);
+    EXPECT_THAT(to_markdown(report_), HasSubstr("batches of 4 tokens, 500 t/s: -ub 4.\n"));
+}
+
+TEST_F(Reports, MarkdownNamesBatchesThatStockIsFasterWith) {
+    report_.inventory =
+        toy_model({.n_layers = 4, .n_embd = 64, .n_ff = 128, .n_cells = 32, .tiers = {32}});
+    report_.budget.total =
+        all_resident_bytes(report_.inventory, report_.inventory.graphs[0]) * 3 / 4;
+    search();
+    const double stock =
+        stock_fit(problem_of(report_), report_.inventory.graphs[0])->prediction->tokens_per_second;
+    double& planned = report_.plan.tiers[0].viable[0].prediction->tokens_per_second;
+    planned = 2 * stock;
+    EXPECT_THAT(to_markdown(report_), Not(HasSubstr("own fit is reckoned faster")));
+    planned = stock / 2;
+    EXPECT_THAT(
+        to_markdown(report_),
+        HasSubstr("\nStock llama.cpp's own fit is reckoned faster with batches of 32 tokens (" +
+                  rate_text(stock) + " t/s).\n"));
+}
+
 TEST_F(Reports, ExplainWithoutProfileRanksByMemory) {
     report_.profile = nullptr;
     search();
+    EXPECT_THAT(to_markdown(report_), Not(HasSubstr("reckoned fastest")));
     EXPECT_THAT(explain(report_), HasSubstr("keeps the most of the model on the GPU"));
     EXPECT_THAT(explain(report_), HasSubstr("MiB to copy"));
     EXPECT_THAT(to_markdown(report_), HasSubstr("ranked by memory"));

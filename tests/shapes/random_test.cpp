@@ -148,8 +148,10 @@ TEST(WriteRandom, AnyTextCanBeReadAndShown) {
 TEST(WriteRandom, OtherSizesRunToo) {
     const stock::TempDir dir;
     for (const ModelShape& tiny : tiny_shapes()) {
-        const ModelShape shape = resized(
-            tiny, {.n_layer = 12, .n_embd = 512, .n_ff = 768, .n_vocab = 600, .n_expert = 24});
+        const ModelShape shape =
+            resized(tiny,
+                    {.n_layer = 12, .n_embd = 512, .n_ff = 768, .n_vocab = 600, .n_expert = 24})
+                .value();
         ASSERT_TRUE(write_random(shape, "Q4_0", dir / "a.gguf", 1)) << shape.arch;
         const stock::Model model = stock::load_weights(dir / "a.gguf");
         ASSERT_NE(model, nullptr) << shape.arch;
@@ -160,6 +162,17 @@ TEST(WriteRandom, OtherSizesRunToo) {
         EXPECT_TRUE(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }))
             << shape.arch;
     }
+}
+
+// 2 KV heads of 256: one of 128. Heads that are given need not grow.
+TEST(TinyShapes, GrowByWholeHeads) {
+    const ModelShape tiny = find_tiny_shape("llama").value();
+    const Result<ModelShape> refused = resized(tiny, {.n_embd = 33});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message,
+              "a width of 33 is no multiple of 128: the heads of llama models grow with it");
+    EXPECT_EQ(resized(tiny, {.n_embd = 384}).value().n_head, 6);
+    EXPECT_EQ(resized(tiny, {.n_embd = 96, .n_head = 3, .n_head_kv = 1}).value().n_head, 3);
 }
 
 TEST(TinyShapes, CoverEveryArchitecture) {

@@ -67,6 +67,12 @@ TEST(WriteSparse, RefusesWhatItCannotWrite) {
     const auto folder = write_sparse(known("Qwen3-8B"), "Q8_0", dir / "no-such-folder/a.gguf");
     ASSERT_FALSE(folder);
     EXPECT_THAT(folder.error().message, HasSubstr("cannot write model file"));
+    EXPECT_THAT(folder.error().message, HasSubstr("no-such-folder/a.gguf': No such file"));
+
+    std::filesystem::create_symlink("/dev/full", dir / "full.gguf");
+    const auto full = write_sparse(known("Qwen3-8B"), "Q8_0", dir / "full.gguf");
+    ASSERT_FALSE(full);
+    EXPECT_THAT(full.error().message, HasSubstr("full.gguf': No space left on device"));
 
     ModelShape shape = known("Qwen3-8B");
     shape.arch = "no-such-arch";

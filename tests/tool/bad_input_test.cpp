@@ -129,7 +129,8 @@ TEST_F(BadInput, Flags) {
     expect_error(planning({"-o", "xml"}), "output");
     expect_error(planning({"--device", "nosuch"}), "device");
     expect_error(planning({"-p", "512"}), "bench flags alone");
-    expect_error(planning({"--bench-plan"}), "-c beside bench plan");
+    expect_says(planning({"--bench-plan"}),
+                "plans the contexts that -p, -n, -pg and -d make: leave -c");
     const auto bench = [&](const char* depths) {
         return std::vector<std::string>{"-m", model_, "--bench-plan", "-d", depths, "-mva", "500"};
     };

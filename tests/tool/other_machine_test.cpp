@@ -33,15 +33,21 @@ protected:
 
 // On no test machine runs the reference's Windows.
 TEST_F(OtherMachine, IsNamedOnceWithWhatDiffers) {
-    const ToolRun tool = run(planning({"--no-registry"}));
-    ASSERT_EQ(tool.exit_code, 0) << tool.err;
-    const std::size_t at = tool.err.find("note: the profile is from another machine");
-    ASSERT_NE(at, std::string::npos) << tool.err;
-    const std::string note = tool.err.substr(at, tool.err.find('\n', at) - at);
-    EXPECT_THAT(note, HasSubstr("OS: profile 'Windows', here '"));
-    EXPECT_THAT(note, HasSubstr("run llama-profiler-cpu and llama-profiler-gpu here, or ignore"));
-    EXPECT_THAT(tool.err.substr(at + note.size()), Not(HasSubstr("another machine")));
-    EXPECT_THAT(tool.out, HasSubstr("- " + note));
+    for (const char* format : {"md", "json", "csv"}) {
+        SCOPED_TRACE(format);
+        const ToolRun tool = run(planning({"--no-registry", "-o", format}));
+        ASSERT_EQ(tool.exit_code, 0) << tool.err;
+        const bool table = format == std::string("md");  // has it at its head
+        const std::string& told = table ? tool.out : tool.err;
+        EXPECT_THAT(table ? tool.err : "", Not(HasSubstr("note:")));
+        const std::size_t at = told.find("note: the profile is from another machine");
+        ASSERT_NE(at, std::string::npos) << told;
+        const std::string note = told.substr(at, told.find('\n', at) - at);
+        EXPECT_THAT(note, HasSubstr("OS: profile 'Windows', here '"));
+        EXPECT_THAT(note,
+                    HasSubstr("run llama-profiler-cpu and llama-profiler-gpu here, or ignore"));
+        EXPECT_THAT(told.substr(at + note.size()), Not(HasSubstr("another machine")));
+    }
 }
 
 TEST_F(OtherMachine, IsNotThisOne) {
@@ -49,7 +55,7 @@ TEST_F(OtherMachine, IsNotThisOne) {
     set_identity(this_machine(), profile);
     const ToolRun tool = planned_with(profile);
     EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.err, Not(HasSubstr("another machine")));
+    EXPECT_THAT(tool.out, Not(HasSubstr("another machine")));
 }
 
 // A profile of the published profilers names nothing.
@@ -58,7 +64,16 @@ TEST_F(OtherMachine, IsUnknownWithoutNames) {
     profile.cpu_name = profile.gpu_name = profile.os_name = "";
     const ToolRun tool = planned_with(profile);
     EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.err, Not(HasSubstr("another machine")));
+    EXPECT_THAT(tool.out, Not(HasSubstr("another machine")));
+}
+
+// At the head of the first table.
+TEST_F(OtherMachine, IsNamedOnceForSeveralContexts) {
+    const std::string out =
+        run({"-m", model_, "-mva", "1500", "--bench-plan", "--no-registry"}).out;
+    const std::size_t at = out.find("note: the profile is from another machine");
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_EQ(out.find("another machine", at + 40), std::string::npos);
 }
 
 // One line, though the profile is another machine's.

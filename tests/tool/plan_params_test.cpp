@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capture/gguf_maker.h"
+#include "machine/profile_text.h"
 #include "registry/registry_file.h"
 #include "tool/run_tool.h"
 
@@ -259,10 +260,10 @@ TEST_F(PlanParams, SavedInventoryWithoutModelSaysThatNoRegistryIsWritten) {
     const std::string saved = folder_ / "model.inventory";
     ASSERT_EQ(run(planning({"--save-inventory", saved, "--no-registry"})).exit_code, 0);
     const std::vector<std::string> base = {"--inventory", saved, "-mva", "1500"};
-    EXPECT_THAT(run(base).err, HasSubstr("note: no registry is written, since no model is named"));
+    EXPECT_THAT(run(base).out, HasSubstr("note: no registry is written, since no model is named"));
     std::vector<std::string> with = base;
     with.emplace_back("--no-registry");
-    EXPECT_THAT(run(with).err, Not(HasSubstr("no registry is written")));
+    EXPECT_THAT(run(with).out, Not(HasSubstr("no registry is written")));
 }
 
 TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
@@ -333,8 +334,23 @@ TEST_F(PlanParams, MeasuresTheCpuWhereOnlyTheGpuHasAProfile) {
     environment_["PSHARD_GPU_PROFILE"] = path;
     const ToolRun tool = run(planning({"-t", "1"}));
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.err, HasSubstr("note: no CPU profile: a measurement of two seconds"));
+    EXPECT_THAT(tool.out, HasSubstr("note: no CPU profile: a measurement of two seconds"));
     EXPECT_THAT(tool.out, HasSubstr("t/s at 2048"));
+}
+
+// As llama-profiler-cpu measures where there is no GPU, beside the GPU profile of another machine.
+TEST_F(PlanParams, SaysThatNoProfileKnowsTheLink) {
+    MachineProfile profile =
+        read_profile_files({environment_["PSHARD_CPU_PROFILE"], environment_["PSHARD_GPU_PROFILE"]})
+            .value();
+    profile.link = {};
+    const std::string path = folder_ / "cpu_without_link.txt";
+    std::ofstream(path) << to_text(profile).cpu.value();
+    environment_["PSHARD_CPU_PROFILE"] = path;
+    const ToolRun tool = run(planning());
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.out, HasSubstr("- note: no rate of the link to the GPU in the profiles"));
+    EXPECT_THAT(tool.out, Not(HasSubstr("no profile:")));
 }
 
 TEST_F(PlanParams, RefusesByNameAndWritesNothing) {
@@ -392,6 +408,18 @@ TEST_F(PlanParams, CsvHasALineForEachTierThatStockHolds) {
     }
 }
 
+// As llama.cpp warns: by what each sequence may hold.
+TEST_F(PlanParams, NotesAContextBeyondTheTraining) {
+    const auto told = [&](std::vector<std::string> context) {
+        context.insert(context.end(), {"-m", model_, "-mva", "1500", "--no-registry"});
+        return run(context).out;
+    };
+    EXPECT_THAT(told({"-c", "262144"}),
+                HasSubstr("note: sequences of 262144 tokens are longer than the 131072 that the "
+                          "model was trained with"));
+    EXPECT_THAT(told({"-c", "262144", "-np", "2"}), Not(HasSubstr("was trained with")));
+}
+
 // 16384 / 4 tokens for each sequence: none has 8192, the depth that is asked for.
 TEST_F(PlanParams, SaysWhatEachSequenceHoldsAndWhereTheDepthIsNotReached) {
     const std::vector<std::string> four = {"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500"};
@@ -425,8 +453,17 @@ TEST_F(PlanParams, OneOfFourUsersIsAsFastAsASingleUser) {
 TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsIsQuestioned) {
     const ToolRun tool = run(planning({"--device-memory", "1000"}));
     EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.err, HasSubstr("note: -mva 1500 is more than the 1000 MiB"));
-    EXPECT_THAT(run(planning({"--device-memory", "1500"})).err, Not(HasSubstr("is more than")));
+    EXPECT_THAT(tool.out,
+                testing::ContainsRegex("note: -mva 1500 is more than the 1000 MiB that the GPU "
+                                       "holds; the plan takes 1[0-9.]+ besides the driver's 470 "
+                                       "and will not fit\n"));
+    EXPECT_THAT(run(planning({"--device-memory", "1500"})).out, Not(HasSubstr("is more than")));
+}
+
+TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsMayNotBeNeeded) {
+    const std::string out = run(planning({"-mva", "20000"})).out;
+    EXPECT_THAT(out, HasSubstr("note: -mva 20000 is more than the 16302 MiB that the GPU holds"));
+    EXPECT_THAT(out, HasSubstr(" besides the driver's 470 and fits\n"));
 }
 
 }  // namespace

@@ -15,7 +15,10 @@ TEST_F(ProfilerTest, RefusesBadFlags) {
     expect_refused(run(kCpu, "--threads 0"), "--threads");
     expect_refused(run(kGpu, "--threads 2"), "--threads");
     expect_refused(run(kCpu, "--batch -1"), "--batch");
-    expect_refused(run(kCpu, "--time-limit 0"), "--time-limit");
+    for (const std::string limit : {"0", "-3", "inf", "soon"}) {
+        expect_refused(run(kCpu, "--time-limit " + limit),
+                       "--time-limit: '" + limit + "' is no number of seconds above 0\n");
+    }
     expect_refused(run(kCpu, "-o xml"), "xml");
     expect_refused(run(kCpu, "--batch 77"), "no op of the list has a batch of 77 tokens");
     expect_refused(run(kCpu, "--model a.gguf --inventory b"), "excludes");
@@ -57,6 +60,22 @@ TEST_F(ProfilerTest, ReplacesNothingButAProfile) {
     EXPECT_THAT(ran.err, HasSubstr("exists and is no profile"));
     EXPECT_EQ(read_text(here() / "model.gguf"), "GGUF is dear");
     EXPECT_EQ(files(), std::set<std::string>{"model.gguf"});
+}
+
+// Two at once take turns: the second measures when the first has written. Here a lock that is held
+// until the profiler has said that it waits, at most 20 s.
+TEST_F(ProfilerTest, WaitsForAnotherThatWritesTheSameFile) {
+    const std::string until_said = fmt::format(
+        "flock $0.pshard-tmp sh -c \"for i in \\$(seq 200); do grep -q waiting {} && break; "
+        "sleep 0.1; done\" & sleep 0.3; \"$@\"; code=$?; wait; exit $code",
+        (folder_ / "err").string());
+    const Ran ran = run(kCpu,
+                        "--threads 1 --batch 1 --time-limit 1",
+                        fmt::format("sh -c '{}' cpu_profile.txt", until_said));
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_THAT(ran.err,
+                HasSubstr("waiting to write cpu_profile.txt, which another process is writing"));
+    EXPECT_EQ(files(), std::set<std::string>{"cpu_profile.txt"});
 }
 
 TEST_F(ProfilerTest, ListsDevices) {

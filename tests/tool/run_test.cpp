@@ -129,17 +129,33 @@ TEST_F(Run, DryRunPrintsTheCommandAndWritesNothing) {
     const std::string program = stand_in("llama-server");
     const ToolRun tool = run(with(planning({"--dry-run"}), {program, "--alias", "two words"}));
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.out, testing::StartsWith("GGML_BACKEND_PATH=" PSHARD_TOOL_DIR));
+    EXPECT_THAT(tool.out, testing::StartsWith(PSHARD_TOOL_PATH_PLAN_PARAMS));
+    EXPECT_THAT(tool.out, HasSubstr("\nGGML_BACKEND_PATH=" PSHARD_TOOL_DIR));
+    EXPECT_THAT(tool.err, HasSubstr("a dry run writes no registry: the planning command comes"));
     EXPECT_THAT(tool.out, HasSubstr(" -no-kvu "));
     EXPECT_THAT(tool.out, testing::EndsWith(" --alias 'two words'\n"));
     EXPECT_FALSE(std::filesystem::exists(registry()));
     EXPECT_FALSE(std::filesystem::exists(folder_ / ".cache"));
-    // What was printed starts the program as a run does.
-    const std::string pasted = "cd " + folder_.string() + " && " +
-                               tool.out.substr(0, tool.out.size() - 1) +
-                               " </dev/null >pasted.txt 2>/dev/null";
+}
+
+// What was printed plans and starts the program as a run does, in any folder; planned once, the
+// second line is all that is needed.
+TEST_F(Run, DryRunPrintsWhatCanBePasted) {
+    const std::string program = stand_in("llama-server");
+    const auto dry = [&] {
+        return run(with(
+                       {"-m", "model.gguf", "-c", "4096", "-fa", "on", "-mva", "1500", "--dry-run"},
+                       {program, "--alias", "two words"}))
+            .out;
+    };
+    const std::string lines = dry();
+    const std::string pasted =
+        fmt::format("cd / && ({}) </dev/null >{} 2>/dev/null", lines, quoted(folder_ / "pasted"));
     EXPECT_EQ(WEXITSTATUS(std::system(pasted.c_str())), 7);
-    EXPECT_THAT(read_text(folder_ / "pasted.txt"), HasSubstr("--alias two words\n"));
+    EXPECT_THAT(read_text(folder_ / "pasted"), HasSubstr("--alias two words\n"));
+    EXPECT_THAT(read_text(folder_ / "pasted"), HasSubstr("PSHARD_REGISTRY=" + registry().string()));
+    ASSERT_TRUE(std::filesystem::exists(registry()));
+    EXPECT_EQ(dry(), lines.substr(lines.find('\n') + 1));
 }
 
 TEST_F(Run, JsonHasTheDocumentedFields) {
@@ -324,7 +340,7 @@ TEST_F(Run, TakesTheBackendsVariablesAsDefaults) {
     EXPECT_THAT(run(with({"-m", model_, "-c", "4096"}, {program})).err, HasSubstr("plan of "));
     const ToolRun given = run(with(planning({"--registry", "mine"}), {program}));
     EXPECT_THAT(given.out, HasSubstr("PSHARD_MAX_VRAM_ALLOC=1500\n"));
-    EXPECT_THAT(given.out, HasSubstr("PSHARD_REGISTRY=mine\n"));
+    EXPECT_THAT(given.out, HasSubstr("PSHARD_REGISTRY=" + (folder_ / "mine").string() + "\n"));
     for (const char* value : {"much", "99999999999"}) {
         environment_["PSHARD_MAX_VRAM_ALLOC"] = value;
         expect_sentence(run(with({"-m", model_}, {program})),

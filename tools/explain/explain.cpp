@@ -7,7 +7,6 @@
 #include "explain/assets.h"
 #include "explain/changes.h"
 #include "explain/forms.h"
-#include "planning/budget.h"
 #include "planning/plan_model.h"
 
 namespace pshard::tool {
@@ -104,12 +103,8 @@ Result<Explained> explain_model(const ExplainOptions& options) {
     if (const Status good = check_page(options); !good) return good.error();
     const Result<std::optional<Trace>> trace = read_trace(options.trace);
     if (!trace) return trace.error();
-    Result<Machine> machine = load_machine(options.planning);
+    const Result<Machine> machine = load_machine(options.planning);
     if (!machine) return machine.error();
-    std::vector<std::string>& notes = machine.value().notes;
-    if (auto note = budget_note(options.planning, machine.value())) {
-        notes.push_back(std::move(*note));
-    }
     const Result<Planned> planned = plan_jobs(options.planning, machine.value());
     if (!planned) return planned.error();
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {

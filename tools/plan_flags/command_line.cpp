@@ -400,7 +400,10 @@ private:
             options_.format != OutputFormat::Markdown) {
             return "--emit-args prints the flags, or with -o json what they come to";
         }
-        if (bench.wanted && options_.context.n_ctx) return "--bench-plan sets -c itself";
+        if (bench.wanted && options_.context.n_ctx) {
+            return "--bench-plan plans the contexts that -p, -n, -pg and -d make: leave -c (or "
+                   "LLAMA_ARG_CTX_SIZE) out";
+        }
         if (bench.wanted && (!options_.inventory.empty() || !options_.save_inventory.empty())) {
             return "--bench-plan makes several inventories: it goes with neither --inventory nor "
                    "--save-inventory";

@@ -98,8 +98,27 @@ std::string text_of(const std::vector<PlanReport>& reports, const Options& optio
     return text;
 }
 
-Outcome outcome_of(const std::vector<PlanReport>& reports, const Options& options) {
-    Outcome outcome{kPlanned, text_of(reports, options), "", ""};
+// Leaves each note to the first report that has it. All of them.
+std::vector<std::string> take_repeated_notes(std::vector<PlanReport>& reports) {
+    std::vector<std::string> all;
+    for (PlanReport& report : reports) {
+        std::erase_if(report.notes, [&](const std::string& note) {
+            return std::find(all.begin(), all.end(), note) != all.end();
+        });
+        all.insert(all.end(), report.notes.begin(), report.notes.end());
+    }
+    return all;
+}
+
+Outcome outcome_of(std::vector<PlanReport> reports, const Options& options) {
+    Outcome outcome;
+    if (options.format == OutputFormat::Markdown) {  // a table has them at its head
+        take_repeated_notes(reports);
+        outcome.text = text_of(reports, options);
+    } else {
+        outcome.text = text_of(reports, options);
+        outcome.notes = take_repeated_notes(reports);
+    }
     for (const PlanReport& report : reports) {
         if (!report.registry_path.empty()) outcome.registry = report.registry_path;
     }
@@ -110,8 +129,6 @@ Outcome outcome_of(const std::vector<PlanReport>& reports, const Options& option
     return outcome;
 }
 
-Outcome declined(const Refusal& refusal) { return {kDeclined, "", refusal.reason, ""}; }
-
 Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     if (options.emit_args) {
         const Result<std::vector<Job>> jobs = jobs_of_model(options);
@@ -120,13 +137,15 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     }
     Result<Planned> planned = plan_jobs(options, machine);
     if (!planned) return planned.error();
-    if (const auto* refusal = std::get_if<Refusal>(&planned.value())) return declined(*refusal);
+    if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
+        return Outcome{kDeclined, "", refusal->reason, "", machine.notes};
+    }
     std::vector<PlanReport> reports;
     for (PlannedJob& job : std::get<std::vector<PlannedJob>>(planned.value())) {
         if (const Status settled = settle(options, job); !settled) return settled.error();
         reports.push_back(std::move(job.report));
     }
-    return outcome_of(reports, options);
+    return outcome_of(std::move(reports), options);
 }
 
 }  // namespace
@@ -134,15 +153,8 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
 Result<Outcome> plan(const Options& options) {
     Result<Machine> machine = load_machine(options);
     if (!machine) return machine.error();
-    std::vector<std::string>& notes = machine.value().notes;
-    if (auto note = budget_note(options, machine.value())) notes.push_back(std::move(*note));
-    if (auto note = registry_note(options)) notes.push_back(std::move(*note));
-    Result<Outcome> outcome = plan_for(options, machine.value());
-    // An error stands alone.
-    for (const std::string& note : notes) {
-        if (outcome) log_line("note: " + note);
-    }
-    return outcome;
+    if (auto note = registry_note(options)) machine.value().notes.push_back(std::move(*note));
+    return plan_for(options, machine.value());
 }
 
 }  // namespace pshard::tool

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "plan_flags/options.h"
@@ -14,9 +15,10 @@ inline constexpr int kDeclined = 2;  // refused by name, or no tier is viable: n
 
 struct Outcome {
     int exit_code = kPlanned;
-    std::string text;      // for stdout
-    std::string refusal;   // for stderr, empty if none
-    std::string registry;  // that was written, empty if none
+    std::string text;                  // for stdout
+    std::string refusal;               // for stderr, empty if none
+    std::string registry;              // that was written, empty if none
+    std::vector<std::string> notes{};  // for stderr: those that `text` does not show
 };
 
 // Fails on bad input.

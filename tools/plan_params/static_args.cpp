@@ -326,7 +326,7 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     const auto budget = budget_use(options, machine, job.context);
     if (!budget) return budget.error();
     if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
-        return Outcome{kDeclined, "", refusal->reason, ""};
+        return Outcome{kDeclined, "", refusal->reason, "", machine.notes};
     }
     const BudgetUse& use = std::get<BudgetUse>(budget.value());
     const Result<Work> work = work_of(options, job.context);
@@ -337,14 +337,22 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     const Result<const UbatchPlans*> found = planner.best_within(available);
     if (!found) return found.error();
     if (found.value() == nullptr) {
-        return Outcome{kDeclined, "", "no static plan fits this budget", ""};
+        return Outcome{kDeclined, "", "no static plan fits this budget", "", machine.notes};
     }
     const auto& [inventory, _, best] = *found.value();
-    if (options.format == OutputFormat::Json) {
-        return Outcome{kPlanned, json_text(*best, inventory, options, work.value()), "", ""};
+    Outcome outcome;
+    outcome.notes = machine.notes;
+    const Bytes taken = use.taken() + best->prompt.memory.device.total();
+    for (const auto& note : {context_note(inventory), budget_note(options, machine, taken)}) {
+        if (note) outcome.notes.push_back(*note);
     }
-    log_choice(*best, work.value());
-    return Outcome{kPlanned, args_text(*best, inventory, options, machine), "", ""};
+    if (options.format == OutputFormat::Json) {
+        outcome.text = json_text(*best, inventory, options, work.value());
+    } else {
+        log_choice(*best, work.value());
+        outcome.text = args_text(*best, inventory, options, machine);
+    }
+    return outcome;
 }
 
 }  // namespace pshard::tool

@@ -126,12 +126,20 @@ Result<Bytes> projector_bytes(const Options& options) {
 
 }  // namespace
 
-std::optional<std::string> budget_note(const Options& options, const Machine& machine) {
+std::optional<std::string> budget_note(const Options& options,
+                                       const Machine& machine,
+                                       Bytes taken) {
     const std::optional<std::uint64_t> told = told_memory(options, machine);
     if (!told || options.max_vram_mib <= *told) return std::nullopt;
-    return fmt::format("-mva {} is more than the {} MiB that the GPU holds: the plan will not fit",
-                       options.max_vram_mib,
-                       *told);
+    const bool fits = taken + overhead_mib(machine) * kMiB <= *told * kMiB;
+    return fmt::format(
+        "-mva {} is more than the {} MiB that the GPU holds; the plan takes {:.1f} besides the "
+        "driver's {} and {}",
+        options.max_vram_mib,
+        *told,
+        in_mib(taken),
+        overhead_mib(machine),
+        fits ? "fits" : "will not fit");
 }
 
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,

@@ -17,8 +17,9 @@ struct Refusal {
     std::string reason;
 };
 
-// Where -mva is more than the GPU is known to hold.
-std::optional<std::string> budget_note(const Options& options, const Machine& machine);
+// Where -mva is more than the GPU is known to hold. `taken`: by the plan and by what shares its
+// budget.
+std::optional<std::string> budget_note(const Options& options, const Machine& machine, Bytes taken);
 
 // -mva, else device memory - driver's overhead - fit target; less draft model, projector and
 // reserve. `context`: of the target model; the draft model gets the same.

@@ -1,5 +1,7 @@
 #include "planning/jobs.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "plan/tiers.h"
@@ -58,6 +60,17 @@ ContextSpec context_of(const ContextOptions& options, ContextSpec base) {
     base.output_use = options.output_use.value_or(base.output_use);
     base.n_outputs = options.n_outputs.value_or(base.n_outputs);
     return base;
+}
+
+std::optional<std::string> context_note(const Inventory& inventory) {
+    const ContextSpec& context = inventory.context;
+    const std::uint32_t tokens = std::min(tokens_per_sequence(context), context.n_ctx);
+    if (inventory.n_ctx_train == 0 || tokens <= inventory.n_ctx_train) return std::nullopt;
+    return fmt::format(
+        "sequences of {} tokens are longer than the {} that the model was trained with: what it "
+        "says beyond may make no sense",
+        tokens,
+        inventory.n_ctx_train);
 }
 
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "inventory/context_spec.h"
+#include "inventory/inventory.h"
 #include "plan_flags/options.h"
 
 namespace pshard::tool {
@@ -15,6 +17,9 @@ struct Job {
     std::uint32_t n_ctx_given = 0;  // as the published fingerprint has it: 0 if left to the model
     std::vector<std::uint32_t> tiers;
 };
+
+// Where a sequence may become longer than those that the model was trained with.
+std::optional<std::string> context_note(const Inventory& inventory);
 
 // `n_ctx_train`: what -c 0 comes to; 0 if the model does not say.
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train);

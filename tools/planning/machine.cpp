@@ -75,12 +75,11 @@ void note_other_machine(Machine& machine) {
 }
 
 void settle_pricing(Machine& machine) {
-    const MachineProfile& profile = *machine.profile;
-    machine.priced = profile.cpu && profile.gpu && link_rates(profile);
+    const std::string missing = missing_prices(*machine.profile);
+    machine.priced = missing.empty();
     if (machine.priced) return;
-    const std::string_view missing = !profile.gpu ? "GPU" : !profile.cpu ? "CPU" : "link";
-    machine.notes.push_back(fmt::format(
-        "no {} profile: plans are ranked by memory, and no speed is predicted", missing));
+    machine.notes.push_back(
+        fmt::format("{}: plans are ranked by memory, and no speed is predicted", missing));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "planning/plan_model.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -44,6 +45,15 @@ Status save_inventory(const Options& options, const Inventory& inventory) {
     return write_inventory(options.save_inventory, inventory);
 }
 
+// Of the device, in the tier that takes most.
+Bytes device_bytes(const VariantPlan& plan) {
+    Bytes most = plan.baseline_vram.value_or(0);
+    for (const TierPlan& tier : plan.tiers) {
+        if (tier.winner() != nullptr) most = std::max(most, tier.winner()->memory.device.total());
+    }
+    return most;
+}
+
 class Planner {
 public:
     Planner(const Options& options, const Machine& machine)
@@ -67,6 +77,9 @@ public:
         }
         const SlowNotice notice("planning");
         report.plan = plan_variant(problem_of(report));
+        const Bytes taken = report.budget.taken() + device_bytes(report.plan);
+        add_note(context_note(report.inventory), report);
+        add_note(budget_note(options_, machine_, taken), report);
         planned_.push_back({job, std::move(report)});
         return std::optional<Refusal>();
     }
@@ -74,6 +87,10 @@ public:
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
 private:
+    static void add_note(std::optional<std::string> note, PlanReport& report) {
+        if (note) report.notes.push_back(std::move(*note));
+    }
+
     PlanReport report_of(Inventory inventory, const BudgetUse& budget) const {
         PlanReport report;
         report.model_path = options_.model.empty() ? options_.inventory : options_.model;

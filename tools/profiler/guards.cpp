@@ -132,7 +132,11 @@ void watch_for_stop() {
 bool stop_wanted() { return stop_noted; }
 
 Status begin_output(const std::string& path) {
-    Result<FileUpdate> file = FileUpdate::begin(path);
+    Result<FileUpdate> file = [&] {
+        const SlowNotice notice(
+            fmt::format("waiting to write {}, which another process is writing", path));
+        return FileUpdate::begin(path);
+    }();
     if (!file) return file.error();
     const Result<std::optional<std::string>> old = file.value().read(kMostProfileBytes);
     if (!old) return old.error();

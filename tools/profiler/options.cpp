@@ -1,6 +1,7 @@
 #include "profiler/options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <thread>
 
@@ -15,6 +16,18 @@ namespace pshard::tool {
 namespace {
 
 constexpr int kFastSeconds = 60;
+
+// CLI11's own names the largest double as the end of the range.
+CLI::Validator seconds_above_zero() {
+    return CLI::Validator(
+        [](std::string& text) {
+            double seconds = 0;
+            const bool good = CLI::detail::lexical_cast(text, seconds) && std::isfinite(seconds);
+            return good && seconds > 0 ? ""
+                                       : fmt::format("'{}' is no number of seconds above 0", text);
+        },
+        "");
+}
 
 int default_threads() {
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -111,7 +124,7 @@ private:
                 "--time-limit",
                 options_.time_limit,
                 fmt::format("Seconds (default: {} with --fast, none with --full)", kFastSeconds))
-            ->check(CLI::PositiveNumber);
+            ->check(seconds_above_zero());
     }
 
     CLI::App app_{};

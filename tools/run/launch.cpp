@@ -259,7 +259,11 @@ Launch make_launch(const PlanRequest& request, const RunPlan& plan) {
 }
 
 std::string dry_run_text(const PlanRequest& request, const RunPlan& plan, const Launch& launch) {
-    if (!request.options.json) return shell_text(launch.command, launch.set) + "\n";
+    if (!request.options.json) {
+        const std::string planning =
+            plan.planning.empty() ? "" : shell_text({plan.planning, {}}, {}) + "\n";
+        return planning + shell_text(launch.command, launch.set) + "\n";
+    }
     nlohmann::ordered_json variables = nlohmann::ordered_json::object();
     for (const std::string& name : launch.set) {
         variables[name] = launch.command.environment.at(name);
@@ -270,6 +274,7 @@ std::string dry_run_text(const PlanRequest& request, const RunPlan& plan, const 
                                        {"model", request.options.plan.model},
                                        {"draft_model", request.options.plan.draft_model},
                                        {"environment", std::move(variables)},
+                                       {"planning", plan.planning},
                                        {"command", launch.command.words},
                                        {"plan", json_of(plan)},
                                        {"cpu_profile", request.profiles.cpu},

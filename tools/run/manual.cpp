@@ -14,7 +14,9 @@ ManualGroup own_flags() {
             {{"--for chat|agent|batch|bench",
               "what the run is for: sets slots, largest batch, and what plans are compared by, "
               "where no flag does (default: as the planner)"},
-             {"--dry-run", "print the command instead of becoming it; measure and write nothing"},
+             {"--dry-run",
+              "print the command instead of becoming it, before it the one that plans where no "
+              "registry has the plan; measure and write nothing"},
              {"-o, --output text|json", "with --dry-run: how it is printed (default: text)"},
              {"--replan", "plan anew, whatever the registry holds"},
              {"--time-limit SECONDS", "of each profiler, where the machine is measured (60)"},

@@ -26,16 +26,23 @@ struct Answer {
     json document;
 };
 
-Result<Finished> run_planner(const PlanRequest& request,
-                             const std::vector<std::string>& output,
-                             Catch caught) {
+Result<Command> planner_command(const PlanRequest& request,
+                                const std::vector<std::string>& output) {
     Result<std::vector<std::string>> arguments = planner_arguments(request);
     if (!arguments) return arguments.error();
     Command command{{planner_of(request)}, request.here.environment};
     for (const auto& words : {arguments.value(), output}) {
         command.words.insert(command.words.end(), words.begin(), words.end());
     }
-    return run_command(command, caught);
+    return command;
+}
+
+Result<Finished> run_planner(const PlanRequest& request,
+                             const std::vector<std::string>& output,
+                             Catch caught) {
+    const Result<Command> command = planner_command(request, output);
+    if (!command) return command.error();
+    return run_command(command.value(), caught);
 }
 
 Result<Answer> ask_planner(const PlanRequest& request,
@@ -183,9 +190,15 @@ Result<bool> prefer_stock(const PlanRequest& request, const json& planned, RunPl
     return true;
 }
 
-// The plan once more, into the registry where it will be read. The notes have been told.
+// The plan once more, into the registry where it will be read. The notes have been told. A dry run
+// keeps the command that would.
 Result<RunDecision> plan_and_write(const PlanRequest& request, RunDecision planned) {
-    if (request.options.dry_run) return planned;
+    if (request.options.dry_run) {
+        Result<Command> command = planner_command(request, {});
+        if (!command) return command.error();
+        planned.plan.planning = std::move(command.value().words);
+        return planned;
+    }
     const Result<Finished> written = run_planner(request, {"-o", "csv"}, Catch::OutAndErr);
     if (!written) return written.error();
     planned.exit_code = written.value().exit_code;

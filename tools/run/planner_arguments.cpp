@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <limits>
 
 #include <fmt/format.h>
@@ -100,14 +101,22 @@ void add_profiles(const Profiles& profiles, Words& arguments) {
     if (!profiles.gpu.empty()) arguments.push_back("--gpu-profile=" + profiles.gpu);
 }
 
+// So that what is printed runs in any folder.
+void make_absolute(std::string& path) {
+    if (!path.empty()) path = std::filesystem::absolute(path);
+}
+
+void add_files(const Options& plan, Words& arguments) {
+    arguments.push_back("--model=" + plan.model);
+    if (!plan.draft_model.empty()) arguments.push_back("--model-draft=" + plan.draft_model);
+    if (!plan.registry.empty()) arguments.push_back("--registry=" + plan.registry);
+}
+
 // The backend's variables, as defaults of the flags.
 Status take_variables(const Variables& environment, RunOptions& options) {
     const std::string budget = value_of(environment, "PSHARD_MAX_VRAM_ALLOC");
     const std::string registry = value_of(environment, "PSHARD_REGISTRY");
-    if (options.plan.registry.empty() && !registry.empty()) {
-        options.plan.registry = registry;
-        options.plan_arguments.push_back("--registry=" + registry);
-    }
+    if (options.plan.registry.empty()) options.plan.registry = registry;
     if (options.plan.max_vram_mib > 0 || budget.empty()) return Done{};
     const char* end = budget.data() + budget.size();
     std::uint32_t mib = 0;
@@ -129,7 +138,10 @@ Status settle_for(const Program& program, const Variables& environment, RunOptio
     if (Status taken = take_variables(environment, options); !taken) return taken;
     ContextOptions& context = options.plan.context;
     const bool bench = program.kind == ProgramKind::Bench;
-    const Options& plan = options.plan;
+    Options& plan = options.plan;
+    for (std::string* path : {&plan.model, &plan.draft_model, &plan.registry}) {
+        make_absolute(*path);
+    }
     if (plan.model.empty()) return Error{"no model: name one with -m (or LLAMA_ARG_MODEL)", {}};
     if (bench && context.n_ctx) {
         return Error{"llama-bench sets -c itself, by its -p, -n, -pg and -d: leave -c out", {}};
@@ -163,6 +175,7 @@ Result<Words> planner_arguments(const PlanRequest& request) {
     const Words& given = request.options.plan_arguments;
     arguments.insert(arguments.end(), given.begin(), given.end());
     arguments.push_back(fmt::format("--threads={}", request.n_threads));
+    add_files(request.options.plan, arguments);
     add_profiles(request.profiles, arguments);
     if (kind != ProgramKind::Bench) return arguments;
     const Result<Words> bench = bench_arguments(request);

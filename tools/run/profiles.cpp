@@ -81,8 +81,8 @@ private:
     }
 
     std::string given_or_found(Side side, const std::string& given) {
-        if (!given.empty()) return given;
-        for (const std::string& path : {file_of(side), cached(side)}) {
+        if (!given.empty()) return fs::absolute(given);
+        for (const std::string& path : {fs::absolute(file_of(side)).string(), cached(side)}) {
             if (is_of_this_machine(side, path, profiles_.notes)) return path;
         }
         return "";
@@ -172,8 +172,7 @@ Result<std::optional<MachineProfile>> read_profiles(const Profiles& profiles, in
     if (profiles.cpu.empty() || profiles.gpu.empty()) return none;
     Result<MachineProfile> profile = read_profile_files({profiles.cpu, profiles.gpu}, n_threads);
     if (!profile) return profile.error();
-    const bool priced = profile.value().cpu && profile.value().gpu && link_rates(profile.value());
-    if (!priced) return none;
+    if (!missing_prices(profile.value()).empty()) return none;
     return std::optional(std::move(profile).value());
 }
 

@@ -40,6 +40,7 @@ struct RunPlan {
     std::uint64_t budget_mib = 0;  // 0 in stock
     std::string registry;
     std::string fingerprint;  // as PSHARD_FINGERPRINT: the plans of the registry that were checked
+    std::vector<std::string> planning;  // the command that writes the plan; empty: it is written
 
     bool operator==(const RunPlan&) const = default;
 };
@@ -66,7 +67,8 @@ struct PlanRequest {
 // of the plan where no flag does. Fails on what the program cannot be given.
 Status settle_for(const Program& program, const Variables& environment, RunOptions& options);
 
-// What the planner's command line is for this run, without the output flags.
+// What the planner's command line is for this run, without the output flags. Files by absolute
+// paths.
 Result<std::vector<std::string>> planner_arguments(const PlanRequest& request);
 
 // The plan in the registry that was made for these settings on this machine. nullopt: there is

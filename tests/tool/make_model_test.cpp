@@ -1,0 +1,93 @@
+// pshard-make-model as a program: what it refuses, each in one sentence.
+#include <gmock/gmock.h>
+
+#include "tool/run_tool.h"
+
+namespace pshard::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class MakeModel : public ToolTest {
+protected:
+    void SetUp() override {
+        ToolTest::SetUp();
+        tool_ = PSHARD_TOOL_PATH_MAKE_MODEL;
+    }
+
+    ToolRun small(std::vector<std::string> more = {}) const {
+        more.insert(more.begin(), {"--random", "llama", "-o", "small.gguf"});
+        return run(more);
+    }
+
+    void expect_refused(const ToolRun& tool, const std::string& reason) const {
+        EXPECT_EQ(tool.exit_code, 1);
+        EXPECT_EQ(tool.out, "");
+        EXPECT_EQ(tool.err, "pshard-make-model: " + reason + "\n");
+        EXPECT_FALSE(std::filesystem::exists(folder_ / "small.gguf"));
+    }
+};
+
+TEST_F(MakeModel, RefusesSizesThatAreNone) {
+    for (const char* flag : {"--layers", "--heads-kv", "--embd", "--experts", "--split"}) {
+        for (const char* value : {"0", "-1", "x", "2.5"}) {
+            expect_refused(small({flag, value}),
+                           fmt::format("{}: '{}' is no whole number from 1", flag, value));
+        }
+    }
+    expect_refused(small({"--embd", "33"}),
+                   "a width of 33 is no multiple of 128: the heads of llama models grow with it");
+    expect_refused(small({"--experts", "8"}),
+                   "--experts, --experts-used, --ff-expert: models of llama have none");
+}
+
+// Qwen3-8B has 36 layers, whatever the flags say.
+TEST_F(MakeModel, RefusesOtherSizesForARealModel) {
+    for (const char* flag : {"--layers", "--seed"}) {
+        expect_refused(run({"Qwen3-8B", flag, "2", "-o", "small.gguf"}),
+                       fmt::format("{} requires --random", flag));
+    }
+}
+
+TEST_F(MakeModel, WritesOverNothingUnlessForced) {
+    ASSERT_EQ(small().exit_code, 0);
+    const std::string first = read_text(folder_ / "small.gguf");
+    const ToolRun again = small({"--seed", "2"});
+    EXPECT_EQ(again.exit_code, 1);
+    EXPECT_EQ(again.err,
+              "pshard-make-model: small.gguf: is there already; --force writes over it\n");
+    EXPECT_EQ(read_text(folder_ / "small.gguf"), first);
+    EXPECT_EQ(small({"--seed", "2", "--force"}).exit_code, 0);
+    EXPECT_NE(read_text(folder_ / "small.gguf"), first);
+
+    ASSERT_EQ(small({"--split", "3"}).exit_code, 0);
+    std::filesystem::remove(folder_ / "small-00001-of-00003.gguf");
+    EXPECT_THAT(small({"--split", "3"}).err, HasSubstr("small-00002-of-00003.gguf: is there"));
+}
+
+TEST_F(MakeModel, NamesFileAndCauseOfWhatItCannotWrite) {
+    std::filesystem::create_symlink("/dev/full", folder_ / "full.gguf");
+    const ToolRun full = run({"--random", "llama", "-o", "full.gguf", "--force"});
+    EXPECT_EQ(full.exit_code, 1);
+    EXPECT_EQ(full.err,
+              "pshard-make-model: cannot write model file 'full.gguf': No space left on device\n");
+    EXPECT_EQ(run({"--random", "llama", "-o", "nowhere/a.gguf"}).err,
+              "pshard-make-model: cannot write model file 'nowhere/a.gguf': No such file or "
+              "directory\n");
+}
+
+// What a full disk holds of a model is no model.
+TEST_F(MakeModel, LeavesNoHalfOfAFile) {
+    const std::string limited = fmt::format("ulimit -f 100; ({}) 2>{}",
+                                            command({"--random", "llama", "-o", "small.gguf"}),
+                                            quoted(folder_ / "err"));
+    const int status =
+        std::system(fmt::format("bash -c {}", quoted("trap '' XFSZ; " + limited)).c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 1);
+    EXPECT_EQ(read_text(folder_ / "err"),
+              "pshard-make-model: cannot write model file 'small.gguf': File too large\n");
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "small.gguf"));
+}
+
+}  // namespace
+}  // namespace pshard::test
