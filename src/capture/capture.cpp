@@ -57,6 +57,7 @@ public:
                          {}};
         }
         add_weights(files);
+        inventory_.n_swa = llama_model_n_swa(model_.get());
         add_states();
         Status status = add_graphs(params);
         resolve();

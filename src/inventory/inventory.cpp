@@ -27,6 +27,10 @@ std::uint32_t tokens_per_sequence(const ContextSpec& context) {
     return static_cast<std::uint32_t>(padded(padded(context.n_ctx) / context.n_seq_max));
 }
 
+bool is_windowed(const Inventory& inventory) {
+    return inventory.n_swa > 0 && !inventory.context.swa_full;
+}
+
 const Graph* graph_of_tier(const Inventory& inventory, std::uint32_t n_tokens) {
     for (const Graph& graph : inventory.graphs) {
         if (graph.n_tokens == n_tokens) return &graph;

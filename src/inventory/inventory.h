@@ -138,6 +138,7 @@ struct Inventory {
     int n_experts = 0;              // 0: dense
     int n_experts_used = 0;
     std::uint32_t n_ctx_train = 0;
+    int n_swa = 0;  // tokens that a layer with a sliding window looks back; 0: none has one
     bool has_recurrent = false;
     bool head_is_tied = false;  // "output.weight" is llama.cpp's second copy of token_embd
 
@@ -151,6 +152,10 @@ struct Inventory {
 
     bool operator==(const Inventory&) const = default;
 };
+
+// Whether caches are as long as a window and the largest ubatch: of another one they are another
+// size.
+bool is_windowed(const Inventory& inventory);
 
 // The graph of the tier; nullptr if it was not captured.
 const Graph* graph_of_tier(const Inventory& inventory, std::uint32_t n_tokens);

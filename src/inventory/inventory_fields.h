@@ -79,6 +79,7 @@ inline constexpr std::array kModelFields = {
     field<&Inventory::n_experts>("n_experts"),
     field<&Inventory::n_experts_used>("n_experts_used"),
     field<&Inventory::n_ctx_train>("n_ctx_train"),
+    field<&Inventory::n_swa>("n_swa"),
     field<&Inventory::has_recurrent>("has_recurrent"),
     field<&Inventory::head_is_tied>("head_is_tied"),
     field<&Inventory::flash_attention>("flash_attention")};

@@ -14,7 +14,7 @@ namespace {
 using namespace text;
 
 constexpr std::string_view kMagic = "pshard-inventory";
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 constexpr std::uint64_t kMaxRecords = 1 << 24;
 
 // ---- writing records ----

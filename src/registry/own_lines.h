@@ -45,6 +45,7 @@ struct OwnVariant {
     std::optional<std::uint32_t> output_rows;  // rows of logits in the graph of that ubatch
     std::optional<bool> kv_unified;
     std::optional<bool> swa_full;
+    std::optional<bool> windowed;      // caches are as long as a window and n_ubatch
     std::optional<Bytes> shared;       // of the budget: left to a draft model and the like
     std::optional<Bytes> outside;      // as of a tier, where the whole model fits: without tiers
     std::optional<Bytes> unseen;       // of `outside`: taken before a process can ask what is free

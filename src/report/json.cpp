@@ -104,6 +104,7 @@ Json context_json(const Inventory& inventory) {
             {"n_seq_max", context.n_seq_max},
             {"kv_unified", context.kv_unified},
             {"swa_full", context.swa_full},
+            {"windowed", is_windowed(inventory)},
             {"flash_attention", inventory.flash_attention},
             {"type_k", context.type_k},
             {"type_v", context.type_v},

@@ -16,14 +16,14 @@ std::vector<std::string> plan_names() {
     return names;
 }
 
-// On lavapipe a suite of many models or ops takes hours, one of a recurrent model minutes.
+// On lavapipe a suite of many ops takes hours, one of a recurrent model minutes.
 // test-save-load-state holds two runs of its own against each other, to 1e-5: where another plan
 // comes between, and parts move to another device's kernels, they are 8e-5 apart.
 bool is_taken(const Suite& suite, const InnerDevice& device, const PlanRow& plan) {
     if (suite.pass_only && plan.name != "resident") return false;
     if (suite.name == "save-load-state" && plan.name == "rotate" && !device.as_cpu) return false;
     static const std::vector<std::string> long_ones = {
-        "archs", "backend-ops-more", "perplexity-qwen3next", "recurrent-state-rollback"};
+        "backend-ops-more", "perplexity-qwen3next", "recurrent-state-rollback"};
     return device.as_cpu || std::ranges::count(long_ones, suite.name) == 0;
 }
 

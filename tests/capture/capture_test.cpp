@@ -253,8 +253,11 @@ TEST_F(CaptureTest, GivesSlidingWindowsFewerCells) {
         return counts;
     };
     EXPECT_EQ(cell_counts(), (std::set<std::int64_t>{256 + 512, 8192}));
+    EXPECT_TRUE(is_windowed(captured(path, context)));
     context.swa_full = true;
     EXPECT_EQ(cell_counts(), std::set<std::int64_t>{8192});
+    EXPECT_FALSE(is_windowed(captured(path, context)));
+    EXPECT_FALSE(is_windowed(captured(tiny("llama"), context)));
 }
 
 TEST_F(CaptureTest, SeesOneCacheTensorPerLayerOfLatentAttention) {

@@ -83,6 +83,7 @@ inline RegistryVariant full_variant() {
                    .output_rows = 1,
                    .kv_unified = true,
                    .swa_full = false,
+                   .windowed = true,
                    .shared = 8192,
                    .outside = 4096,
                    .unseen = 2048,

@@ -230,6 +230,33 @@ TEST_F(Run, UbatchIsTheLargestTier) {
     EXPECT_THAT(flags, HasSubstr(" -b 2048 -ub 1024 -c 4096 -np 1 --swa-full -t "));
 }
 
+// Another ubatch would be another cache, and the plan for another context. Planned, then as the
+// registry has it.
+TEST_F(Run, UbatchOfSlidingWindowsIsThePlans) {
+    give_profiles();
+    const std::string program = stand_in("llama-server");
+    const auto ubatch = [&](const char* model) {
+        const auto path = testing_support::sparse_model(model, "Q4_K_M");
+        EXPECT_TRUE(path.ok());
+        const std::vector<std::string> flags = {"-m",
+                                                path.value(),
+                                                "-c",
+                                                "1024",
+                                                "-mva",
+                                                "4000",
+                                                "--registry",
+                                                folder_ / (std::string(model) + ".registry")};
+        const json anew = dry_run(flags, {program})["plan"];
+        run(with(flags, {program}));
+        const json kept = dry_run(flags, {program})["plan"];
+        EXPECT_THAT(kept["why"], HasSubstr(".registry"));
+        EXPECT_EQ(kept["n_ubatch"], anew["n_ubatch"]);
+        return anew["n_ubatch"];
+    };
+    EXPECT_EQ(ubatch("Qwen3-8B"), 512);  // the prompt that is reckoned with
+    EXPECT_EQ(ubatch("Gemma-3-27B"), 1024);
+}
+
 struct GoalCase {
     const char* goal;
     int n_ubatch;

@@ -141,10 +141,11 @@ std::uint32_t tokens_of_a_sequence(const json& plan) {
     return context["kv_unified"].get<bool>() ? n_ctx : n_ctx / count(context["n_seq_max"]);
 }
 
-// Unless the user has named one: the ubatch that the goal's prompts are fastest in.
+// Unless the user has named one: the ubatch that the goal's prompts are fastest in, where the plan
+// holds for it.
 void settle_ubatch(const PlanRequest& request, const json& planned, RunPlan& plan) {
     const ContextOptions& context = request.options.plan.context;
-    if (context.n_ubatch) return;
+    if (context.n_ubatch || planned["context"]["windowed"].get<bool>()) return;
     std::vector<TierPass> passes;
     for (const json& tier : planned["tiers"]) {
         passes.push_back({count(tier["tokens"]), pass_seconds(tier).value_or(0)});

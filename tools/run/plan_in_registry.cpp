@@ -76,12 +76,13 @@ std::string flash_attention_word(FlashAttention flash_attention) {
     return flash_attention == FlashAttention::On ? "on" : "off";
 }
 
-// Unless the user has named one: as where the plan is made anew. 0: the registry has no times.
+// Unless the user has named one: as where the plan is made anew. 0: the registry has no times, or
+// its plan holds for its own ubatch alone.
 std::uint32_t fastest_ubatch(const RegistryVariant& variant,
                              const ContextSpec& context,
                              const PlanRequest& request) {
     const ContextOptions& given = request.options.plan.context;
-    if (given.n_ubatch) return 0;
+    if (given.n_ubatch || variant.own.windowed.value_or(true)) return 0;
     std::vector<TierPass> passes;
     for (const RegistryTier& tier : variant.tiers) {
         const double rate = chosen_tps(tier);
