@@ -39,6 +39,21 @@ bool uploads_as(const Program& program, const Program& other) {
                       same);
 }
 
+// The steps of the upload lane, up to the last Load that waits for nothing but the pass before.
+std::vector<int> steps_ahead(const std::vector<Step>& steps) {
+    std::vector<int> ahead;
+    std::size_t n_ready = 0;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i].lane != ScheduleLane::Upload) continue;
+        const auto* waits = std::get_if<Wait>(&steps[i].what);
+        if (waits != nullptr && !waits->of_last_pass) break;
+        ahead.push_back(static_cast<int>(i));
+        if (waits == nullptr) n_ready = ahead.size();
+    }
+    ahead.resize(n_ready);  // no Wait without its Load: it might wait for a mark that is used anew
+    return ahead;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos chaos, bool timed) {
@@ -140,17 +155,11 @@ void Executor::tidy() {
 // Uploads that wait for nothing but this pass.
 void Executor::run_ahead() {
     const std::vector<Step>& steps = program_->schedule.steps;
-    const auto needs_next = [](const Step& step) {
-        const auto* waits = std::get_if<Wait>(&step.what);
-        return waits != nullptr && !waits->of_last_pass;
-    };
     std::swap(now_, last_);
     prepare(*now_, steps.size());
     follows_ = true;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-        if (steps[i].lane != ScheduleLane::Upload) continue;
-        if (needs_next(steps[i])) break;  // also what comes after it: a lane is in order
-        step(static_cast<int>(i));
+    for (const int index : steps_ahead(steps)) {
+        step(index);
         ++n_ahead_;
     }
     std::swap(now_, last_);

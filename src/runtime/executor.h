@@ -133,11 +133,11 @@ private:
     int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
     StepTimes before_;  // of the pass before the one that is measured
     std::array<std::unique_ptr<Queue>, kScheduleLanes> watching_;  // by lane, if timed
-    std::unique_ptr<Stopwatch> stopwatch_;                         // nullptr unless timed
     int n_passes_ = 0;
     Worker::Ticket stored_ = 0;              // issues ends_[1]
     std::unique_ptr<Worker> upload_worker_;  // workers go first: their jobs use the queues
     std::unique_ptr<Worker> download_worker_;
+    std::unique_ptr<Stopwatch> stopwatch_;  // nullptr unless timed; goes before the workers
 };
 
 // Uploads the experts that the ids name. Waits for what the queue was told before.
