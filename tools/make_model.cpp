@@ -147,7 +147,7 @@ pshard::Result<fs::path> output_file(const Options& options,
 
 pshard::Result<ModelShape> shape_of(const Options& options) {
     if (options.random_arch.empty()) return pshard::find_shape(options.model);
-    const pshard::Result<ModelShape> tiny = pshard::find_tiny_shape(options.random_arch);
+    pshard::Result<ModelShape> tiny = pshard::find_tiny_shape(options.random_arch);
     if (!tiny) return tiny;
     const pshard::TinySizes& sizes = options.sizes;
     const bool experts = sizes.n_expert > 0 || sizes.n_expert_used > 0 || sizes.n_ff_expert > 0;
