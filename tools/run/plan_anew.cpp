@@ -145,7 +145,7 @@ std::uint32_t tokens_of_a_sequence(const json& plan) {
 // holds for it.
 void settle_ubatch(const PlanRequest& request, const json& planned, RunPlan& plan) {
     const ContextOptions& context = request.options.plan.context;
-    if (context.n_ubatch || planned["context"]["windowed"].get<bool>()) return;
+    if (context.n_ubatch || planned["context"].value("windowed", true)) return;
     std::vector<TierPass> passes;
     for (const json& tier : planned["tiers"]) {
         passes.push_back({count(tier["tokens"]), pass_seconds(tier).value_or(0)});
