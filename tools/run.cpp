@@ -58,8 +58,7 @@ int start(const PlanRequest& request, const RunPlan& plan) {
     if (!plan.planning.empty()) {
         log_line(
             fmt::format("a dry run writes no registry: the planning command comes first, and "
-                        "writes the plan to "
-                        "{}",
+                        "writes the plan to {}",
                         plan.registry));
     }
     if (request.options.dry_run) return print(dry_run_text(request, plan, launch));

@@ -154,8 +154,7 @@ std::string missing_prices(const MachineProfile& profile) {
     if (!profile.cpu) return "no CPU profile";
     if (link_rates(profile)) return "";
     return "no rate of the link to the GPU in the profiles, which llama-profiler-cpu measures "
-           "where "
-           "the GPU is";
+           "where the GPU is";
 }
 
 Seconds upload_seconds(const Copy& copy, const LinkRates& link) {

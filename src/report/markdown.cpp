@@ -214,11 +214,12 @@ std::string best_batch(const PlanReport& report) {
 
 // Batches that llama.cpp's own fit, of such a batch alone, is faster with.
 std::string better_in_stock(const PlanReport& report) {
+    const Problem problem = problem_of(report);
     std::vector<std::string> batches;
     for (const TierPlan& tier : report.plan.tiers) {
         if (winner_rate(tier) <= 0) continue;
         const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
-        const std::optional<Candidate> stock = stock_fit(problem_of(report), graph);
+        const std::optional<Candidate> stock = stock_fit(problem, graph);
         if (!stock || !stock->prediction) continue;
         const double rate = stock->prediction->tokens_per_second;
         if (rate <= winner_rate(tier) * (1 + kEqualShare)) continue;

@@ -115,8 +115,9 @@ private:
     Status bring(const ggml_tensor* tensor, StageWork& work) {
         const std::optional<Ref> ref = shadows_.ref_of(tensor);
         if (!ref) return Error{fmt::format("'{}' is not known", tensor->name), {}};
-        const bool on_gpu = shadows_.spot_of(tensor, Device::Gpu).data != nullptr;
-        if (ref->kind == Ref::Kind::State && on_gpu != (work.device == Device::Gpu)) {
+        if (ref->kind == Ref::Kind::State) {
+            const bool on_gpu = shadows_.spot_of(tensor, Device::Gpu).data != nullptr;
+            if (on_gpu == (work.device == Device::Gpu)) return Done{};
             return Error{"a part of a graph looks into a state that lies elsewhere", {}};
         }
         const bool input = ref->kind == Ref::Kind::Input && work.device == Device::Gpu;

@@ -57,6 +57,7 @@ std::vector<int> steps_ahead(const std::vector<Step>& steps) {
 }  // namespace
 
 Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos chaos, bool timed) {
+    using enum ScheduleLane;
     const auto& [gpu, cpu, locks] = devices;
     std::unique_ptr<Executor> executor(new Executor(gpu, chaos));
     std::vector<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>> queues = {
@@ -64,8 +65,9 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
         {&executor->upload_, gpu},
         {&executor->download_, gpu},
         {&executor->cpu_, cpu}};
-    for (std::unique_ptr<Queue>& watching : executor->watching_) {
-        if (timed) queues.emplace_back(&watching, gpu);
+    for (const ScheduleLane lane : {Gpu, Upload, Download}) {
+        if (timed)
+            queues.emplace_back(&executor->watching_.at(static_cast<std::size_t>(lane)), gpu);
     }
     for (const auto& [queue, device] : queues) {
         Result<std::unique_ptr<Queue>> opened = Queue::open(device);

@@ -132,7 +132,7 @@ private:
     std::array<const Mark*, 2> computed_{};  // of this pass's last stages on the GPU, if one asks
     int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
     StepTimes before_;  // of the pass before the one that is measured
-    std::array<std::unique_ptr<Queue>, kScheduleLanes> watching_;  // by lane, if timed
+    std::array<std::unique_ptr<Queue>, kScheduleLanes> watching_;  // by lane but Cpu, if timed
     int n_passes_ = 0;
     Worker::Ticket stored_ = 0;              // issues ends_[1]
     std::unique_ptr<Worker> upload_worker_;  // workers go first: their jobs use the queues

@@ -52,7 +52,11 @@ void raise(std::atomic<int>& most, int n) {
     }
 }
 
-void note_command(Stream& stream) { raise(stream.gpu.most_commands, ++stream.n_commands); }
+// A call that tells the stream something.
+StreamUse::Call tell(Stream& stream, const char* operation) {
+    raise(stream.gpu.most_commands, ++stream.n_commands);
+    return {*stream.use, operation};
+}
 
 std::byte* at(const ggml_tensor* tensor, std::size_t offset) {
     return static_cast<std::byte*>(tensor->data) + offset;
@@ -104,8 +108,7 @@ void set_tensor_async(ggml_backend_t backend,
     Stream& stream = stream_of(backend);
     Gpu& gpu = stream.gpu;
     GGML_ASSERT(is_on(gpu, tensor) && "simgpu: set_tensor_async of a tensor elsewhere");
-    const StreamUse::Call call(*stream.use, "set_tensor_async");
-    note_command(stream);
+    const StreamUse::Call call = tell(stream, "set_tensor_async");
     const bool pinned = HostRanges::of_process().pinned(data, size);
     const Range source = range_of(data, size);
     const Access accesses[] = {
@@ -131,8 +134,7 @@ void get_tensor_async(ggml_backend_t backend,
     Stream& stream = stream_of(backend);
     Gpu& gpu = stream.gpu;
     GGML_ASSERT(is_on(gpu, tensor) && "simgpu: get_tensor_async of a tensor elsewhere");
-    const StreamUse::Call call(*stream.use, "get_tensor_async");
-    note_command(stream);
+    const StreamUse::Call call = tell(stream, "get_tensor_async");
     const bool pinned = HostRanges::of_process().pinned(data, size);
     const Range target = range_of(data, size);
     const Access accesses[] = {
@@ -210,8 +212,7 @@ std::vector<Kernels::Stop> announce(Stream& stream, const GraphCopy& graph) {
 ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     if (graph->n_nodes == 0) return GGML_STATUS_SUCCESS;
     Stream& stream = stream_of(backend);
-    const StreamUse::Call call(*stream.use, "graph_compute");
-    note_command(stream);
+    const StreamUse::Call call = tell(stream, "graph_compute");
     const std::shared_ptr<const GraphCopy> copy = stream.recorder.graph_for(*graph);
     stream.queue.push([&stream, copy, stops = announce(stream, *copy)] {
         if (!stream.kernels) stream.kernels.emplace(stream.gpu.settings);
@@ -223,8 +224,7 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
 void event_record(ggml_backend_t backend, ggml_backend_event_t handle) {
     Stream& stream = stream_of(backend);
     Event& event = *static_cast<Event*>(handle->context);
-    const StreamUse::Call call(*stream.use, "event_record");
-    note_command(stream);
+    const StreamUse::Call call = tell(stream, "event_record");
     raise(stream.gpu.most_records, ++event.n_records);
     event.use = stream.use;
     event.flag = std::make_shared<Flag>();
@@ -236,8 +236,7 @@ void event_wait(ggml_backend_t backend, ggml_backend_event_t handle) {
     Stream& stream = stream_of(backend);
     const Event& event = *static_cast<Event*>(handle->context);
     if (event.flag == nullptr) return;
-    const StreamUse::Call call(*stream.use, "event_wait");
-    note_command(stream);
+    const StreamUse::Call call = tell(stream, "event_wait");
     stream.gpu.watch.with([&](Checker& checker) { checker.wait(stream.actor, event.clock); });
     stream.queue.push([flag = event.flag] { flag->wait(); });
 }

@@ -138,7 +138,7 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     Result<Planned> planned = plan_jobs(options, machine);
     if (!planned) return planned.error();
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
-        return Outcome{kDeclined, "", refusal->reason, "", machine.notes};
+        return declined(refusal->reason, machine.notes);
     }
     std::vector<PlanReport> reports;
     for (PlannedJob& job : std::get<std::vector<PlannedJob>>(planned.value())) {

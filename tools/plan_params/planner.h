@@ -21,6 +21,10 @@ struct Outcome {
     std::vector<std::string> notes{};  // for stderr: those that `text` does not show
 };
 
+inline Outcome declined(const std::string& reason, const std::vector<std::string>& notes) {
+    return {kDeclined, "", reason, "", notes};
+}
+
 // Fails on bad input.
 Result<Outcome> plan(const Options& options);
 

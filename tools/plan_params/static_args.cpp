@@ -326,7 +326,7 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     const auto budget = budget_use(options, machine, job.context);
     if (!budget) return budget.error();
     if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
-        return Outcome{kDeclined, "", refusal->reason, "", machine.notes};
+        return declined(refusal->reason, machine.notes);
     }
     const BudgetUse& use = std::get<BudgetUse>(budget.value());
     const Result<Work> work = work_of(options, job.context);
@@ -337,7 +337,7 @@ Result<Outcome> plan_static(const Options& options, const Machine& machine, cons
     const Result<const UbatchPlans*> found = planner.best_within(available);
     if (!found) return found.error();
     if (found.value() == nullptr) {
-        return Outcome{kDeclined, "", "no static plan fits this budget", "", machine.notes};
+        return declined("no static plan fits this budget", machine.notes);
     }
     const auto& [inventory, _, best] = *found.value();
     Outcome outcome;

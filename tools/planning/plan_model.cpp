@@ -78,8 +78,10 @@ public:
         const SlowNotice notice("planning");
         report.plan = plan_variant(problem_of(report));
         const Bytes taken = report.budget.taken() + device_bytes(report.plan);
-        add_note(context_note(report.inventory), report);
-        add_note(budget_note(options_, machine_, taken), report);
+        for (const auto& note :
+             {context_note(report.inventory), budget_note(options_, machine_, taken)}) {
+            if (note) report.notes.push_back(*note);
+        }
         planned_.push_back({job, std::move(report)});
         return std::optional<Refusal>();
     }
@@ -87,10 +89,6 @@ public:
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
 private:
-    static void add_note(std::optional<std::string> note, PlanReport& report) {
-        if (note) report.notes.push_back(std::move(*note));
-    }
-
     PlanReport report_of(Inventory inventory, const BudgetUse& budget) const {
         PlanReport report;
         report.model_path = options_.model.empty() ? options_.inventory : options_.model;

@@ -79,11 +79,11 @@ struct CellResult {
     std::string text{};  // what differs or went wrong, and the two commands
 };
 
-// Runs cells. Stock runs and models are made once for a grid; they stay in a folder beside
-// logits_run, so that the commands of a failed cell can be run again by hand.
 // Whether such a run must be stock's bit for bit.
 bool computes_as_stock(const InnerDevice& device, const ModelRow& model, const PlanRow& plan);
 
+// Runs cells. Stock runs and models are made once for a grid; they stay in a folder beside
+// logits_run, so that the commands of a failed cell can be run again by hand.
 class Grid {
 public:
     explicit Grid(const InnerDevice& device);
