@@ -33,7 +33,7 @@ function(pshard_as_tool target)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tools")
     target_link_libraries(${target} PRIVATE pshard_warnings pshard_modules CLI11::CLI11)
     target_compile_definitions(${target} PRIVATE
-        ${PSHARD_PATH_DEFINITIONS} PSHARD_VERSION="${PROJECT_VERSION}"
+        PSHARD_LLAMA_BIN_DIR="${PSHARD_LLAMA_BIN_DIR}" PSHARD_VERSION="${PROJECT_VERSION}"
         PSHARD_LLAMA_VERSION="${PSHARD_LLAMA_VERSION}"
         PSHARD_LIBRARY_FOLDER="${PSHARD_LIBRARY_FOLDER}")
 endfunction()

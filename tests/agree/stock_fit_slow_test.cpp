@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <llama.h>
 
+#include "build_paths.h"
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
 #include "search/search.h"

@@ -8,6 +8,7 @@
 #include "backend/harness/expect.h"
 #include "backend/harness/programs.h"
 #include "base/temp_folder.h"
+#include "build_paths.h"
 
 namespace pshard::backend_test {
 namespace {

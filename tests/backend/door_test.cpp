@@ -5,6 +5,7 @@
 
 #include "backend/harness/expect.h"
 #include "base/temp_folder.h"
+#include "build_paths.h"
 
 namespace pshard::backend_test {
 namespace {

@@ -47,8 +47,9 @@ if(PSHARD_SANITIZE)
     execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -print-file-name=${runtime}
                     OUTPUT_VARIABLE sanitizer_runtime OUTPUT_STRIP_TRAILING_WHITESPACE)
 endif()
-target_compile_definitions(pshard_backend_harness PUBLIC
-    ${definitions}
+target_include_directories(pshard_backend_harness
+    PUBLIC "${CMAKE_CURRENT_BINARY_DIR}/generated")
+list(APPEND definitions
     PSHARD_SANITIZER_RUNTIME="${sanitizer_runtime}"
     PSHARD_NODE="${PSHARD_NODE}"
     PSHARD_NODE_HOST="${PSHARD_NODE_HOST}"

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
+#include "build_paths.h"
 
 namespace pshard::backend_test {
 namespace {

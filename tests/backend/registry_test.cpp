@@ -9,6 +9,7 @@
 #include "backend/harness/programs.h"
 #include "backend/harness/projector.h"
 #include "backend/harness/server.h"
+#include "build_paths.h"
 
 namespace pshard::backend_test {
 namespace {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "build_paths.h"
 #include "capture/capture.h"
 #include "shapes/shapes.h"
 #include "shapes/stock_llama.h"

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "build_paths.h"
 #include "capture/capture_fixture.h"
 #include "capture/device_model.h"
 #include "capture/llama_session.h"

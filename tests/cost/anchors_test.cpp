@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "cost/graph_builder.h"
 #include "cost/graph_cost.h"
 #include "cost/transfer.h"

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "cost/graph_builder.h"
 #include "cost/graph_cost.h"
 #include "cost/kv_reach.h"

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/fingerprint.h"
+#include "build_paths.h"
 #include "support/toy_models.h"
 
 namespace pshard {

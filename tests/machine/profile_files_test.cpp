@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/temp_folder.h"
+#include "build_paths.h"
 #include "machine/profile_text.h"
 
 namespace pshard {

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "support/test_gpu.h"
 
 namespace pshard {

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "machine/host_memory.h"
 #include "probe/copy_timing.h"
 #include "probe/launch_probe.h"

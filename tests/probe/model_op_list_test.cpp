@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "build_paths.h"
 #include "capture/capture.h"
 #include "probe/op_lists.h"
 #include "support/stock_memory.h"

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "build_paths.h"
 #include "probe/op_lists.h"
 #include "probe/profile_ops.h"
 

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 
+#include "build_paths.h"
 #include "registry/registry.h"
 
 namespace pshard::test {

@@ -1,6 +1,7 @@
 // docs/formats/registry.md holds what the code does.
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "registry/goldens.h"
 #include "registry/registry_text.h"
 #include "registry/settings.h"

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "build_paths.h"
 #include "probe/devices.h"
 #include "runtime/executor.h"
 

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "ggml-backend.h"
 #include "llama-ext.h"
 #include "llama.h"

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include "build_paths.h"
 #include "simgpu/sim_device.h"
 #include "simgpu/tensor_access.h"
 

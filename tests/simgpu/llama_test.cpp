@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "shapes/shapes.h"
 #include "support/sanitizer.h"
 

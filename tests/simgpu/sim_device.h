@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "probe/devices.h"
 #include "probe/ggml_context.h"
 #include "simgpu/gpu.h"

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "registry/registry_text.h"
 #include "support/toy_models.h"
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "build_paths.h"
 #include "capture/capture.h"
 #include "shapes/shapes.h"
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "build_paths.h"
 #include "probe/devices.h"
 
 namespace pshard::testing_support {

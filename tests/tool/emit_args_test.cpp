@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "build_paths.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "build_paths.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {

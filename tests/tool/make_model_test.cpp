@@ -1,6 +1,7 @@
 // pshard-make-model as a program: what it refuses, each in one sentence.
 #include <gmock/gmock.h>
 
+#include "build_paths.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "build_paths.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {

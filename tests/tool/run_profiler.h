@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "build_paths.h"
 #include "machine/profile_text.h"
 #include "support/test_gpu.h"
 #include "tool/run_tool.h"

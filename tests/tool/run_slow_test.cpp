@@ -1,6 +1,7 @@
 // llama-pshard-run on a machine that was never measured, with a GPU that computes on the CPU.
 #include <gmock/gmock.h>
 
+#include "build_paths.h"
 #include "support/test_gpu.h"
 #include "tool/run_launcher.h"
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "build_paths.h"
 #include "registry/registry_file.h"
 #include "tool/run_launcher.h"
 

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "build_paths.h"
 #include "support/stock_memory.h"
 
 namespace pshard::test {

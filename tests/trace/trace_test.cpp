@@ -1,4 +1,5 @@
 #include "trace/trace.h"
+#include "build_paths.h"
 
 #include <algorithm>
 #include <fstream>

@@ -17,6 +17,7 @@
 #include <fmt/ranges.h>
 
 #include "base/result.h"
+#include "build_paths.h"
 
 namespace pshard::backend_test {
 namespace {

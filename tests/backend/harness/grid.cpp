@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "backend/harness/session.h"
+#include "build_paths.h"
 #include "shapes/shapes.h"
 
 namespace pshard::backend_test {

@@ -6,6 +6,7 @@
 
 #include "backend/harness/grid.h"
 #include "base/result.h"
+#include "build_paths.h"
 
 namespace pshard::backend_test {
 namespace {

@@ -1,4 +1,5 @@
 #include "backend/harness/programs.h"
+#include "build_paths.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,5 @@
 #include "backend/harness/session.h"
+#include "build_paths.h"
 
 #include <cstdio>
 #include <cstdlib>
