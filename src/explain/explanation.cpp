@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "plan/step_labels.h"
-#include "registry/own_lines.h"
+#include "registry/pshard_lines.h"
 #include "report/words.h"
 #include "strategy/expand.h"
 

@@ -31,7 +31,7 @@ std::vector<State> main_states(const Inventory& seen) {
 
 // What the variant leaves to a draft model and the like.
 Bytes shared_bytes(const RegistryVariant& variant) {
-    return std::min(variant.own.shared.value_or(0), variant.budget_mib * kMiB);
+    return std::min(variant.pshard.shared.value_or(0), variant.budget_mib * kMiB);
 }
 
 // The rest, which its plans need.
@@ -41,22 +41,23 @@ Bytes own_budget(const RegistryVariant& variant) {
 
 // Empty: the variant's plans are for this model in this context.
 std::string mismatch(const RegistryVariant& variant, const Inventory& seen, Bytes budget) {
-    const OwnVariant& own = variant.own;
-    if (!own.weights || !own.states) return "its plans do not say which model they are for";
+    const PshardVariant& pshard = variant.pshard;
+    if (!pshard.weights || !pshard.states) return "its plans do not say which model they are for";
     if (is_damaged(variant)) return "its tiers are damaged, the file was cut off: plan again";
-    if (own.version.value_or(0) != kOwnVersion) return "its plans are of another form: plan again";
-    if (*own.weights != weights_hash(seen.weights)) return "its plans are for another model";
-    const bool same_context =
-        *own.states == states_hash(seen.states) || *own.states == states_hash(main_states(seen));
+    if (pshard.version.value_or(0) != kPshardVersion)
+        return "its plans are of another form: plan again";
+    if (*pshard.weights != weights_hash(seen.weights)) return "its plans are for another model";
+    const bool same_context = *pshard.states == states_hash(seen.states) ||
+                              *pshard.states == states_hash(main_states(seen));
     if (!same_context) {
         return fmt::format(
             "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full, and with "
             "sliding windows -ub {})",
-            own.n_ubatch.value_or(0));
+            pshard.n_ubatch.value_or(0));
     }
-    if (own.n_ubatch.value_or(0) < largest_batch(seen)) {
+    if (pshard.n_ubatch.value_or(0) < largest_batch(seen)) {
         return fmt::format("its plans are for -ub {}, this run reserves {} tokens",
-                           own.n_ubatch.value_or(0),
+                           pshard.n_ubatch.value_or(0),
                            largest_batch(seen));
     }
     if (own_budget(variant) > budget) {
@@ -75,27 +76,29 @@ const Graph* sizing_graph(const Inventory& seen, std::uint32_t n_tokens) {
     return seen.graphs.empty() ? nullptr : &seen.graphs.back();
 }
 
-const OwnTier& own_of(const RegistryVariant& variant, std::uint32_t n_tokens) {
+const PshardTier& pshard_of(const RegistryVariant& variant, std::uint32_t n_tokens) {
     const auto tier = std::ranges::find(variant.tiers, n_tokens, &RegistryTier::bs);
     PSHARD_CHECK(tier != variant.tiers.end());
-    return tier->own;
+    return tier->pshard;
 }
 
 // Of the plan that is taken, with an empty cache where the file tells.
-double rate_of(const RegistryTier& tier) { return tier.own.tps_empty.value_or(chosen_tps(tier)); }
+double rate_of(const RegistryTier& tier) {
+    return tier.pshard.tps_empty.value_or(chosen_tps(tier));
+}
 
 std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Inventory& seen) {
     std::vector<TierChoice> choices;
     for (const RegistryTier& tier : variant.tiers) {
-        const bool planned = tier.viable || tier.own.plan.has_value();
+        const bool planned = tier.viable || tier.pshard.plan.has_value();
         const Graph* graph = sizing_graph(seen, tier.bs);
         if (!planned || graph == nullptr) continue;
         TierChoice choice;
         choice.n_tokens = tier.bs;
-        choice.choice = tier.own.plan.value_or(tier.choice);
-        choice.options.slice_experts = tier.own.slice_experts.value_or(false);
+        choice.choice = tier.pshard.plan.value_or(tier.choice);
+        choice.options.slice_experts = tier.pshard.slice_experts.value_or(false);
         choice.graph = graph;
-        choice.scratch = tier.own.scratch;
+        choice.scratch = tier.pshard.scratch;
         choice.tokens_per_second = rate_of(tier);
         choices.push_back(choice);
     }
@@ -104,10 +107,10 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
 
 // What a driver has taken for one tier it keeps in the next.
 std::optional<DriverMemory> driver_of(const RegistryVariant& variant) {
-    std::optional<Bytes> most = variant.own.outside;
-    for (const RegistryTier& tier : variant.tiers) most = std::max(most, tier.own.outside);
+    std::optional<Bytes> most = variant.pshard.outside;
+    for (const RegistryTier& tier : variant.tiers) most = std::max(most, tier.pshard.outside);
     if (!most) return std::nullopt;
-    return DriverMemory{*most, variant.own.unseen.value_or(0)};
+    return DriverMemory{*most, variant.pshard.unseen.value_or(0)};
 }
 
 // Of a graph that llama.cpp has reserved: rows that the head is applied to; 0: it has no head.
@@ -123,23 +126,23 @@ std::uint32_t rows_of_logits(const Inventory& seen, const Graph& graph) {
 }
 
 // A program that sets no cap reserves a row for every token, whatever it asks for later.
-std::string other_rows(const OwnVariant& own, const Inventory& seen, const Graph& graph) {
+std::string other_rows(const PshardVariant& pshard, const Inventory& seen, const Graph& graph) {
     const std::uint32_t rows = rows_of_logits(seen, graph);
     const bool capped = rows < graph.n_tokens;
-    if (!own.output_rows || !capped || rows <= *own.output_rows) return "";
+    if (!pshard.output_rows || !capped || rows <= *pshard.output_rows) return "";
     return fmt::format(
         "the plan keeps {} row{} of logits and this run up to {}: batches that ask "
         "for more than fit may be computed on the CPU; plan with --n-outputs {}",
-        *own.output_rows,
-        *own.output_rows == 1 ? "" : "s",
+        *pshard.output_rows,
+        *pshard.output_rows == 1 ? "" : "s",
         rows,
         rows);
 }
 
-std::string other_graph(const OwnTier& own, const Inventory& seen, const TierChoice& choice) {
+std::string other_graph(const PshardTier& pshard, const Inventory& seen, const TierChoice& choice) {
     const std::optional<Graph> part = device_part(seen, *choice.graph);
     if (!part) return "";
-    if (own.ops && *own.ops != ops_hash(seen, *part)) {
+    if (pshard.ops && *pshard.ops != ops_hash(seen, *part)) {
         return fmt::format(
             "the graph of {} tokens is not the one that was planned (another -fa or "
             "-np, --lora, --control-vector, --embedding, backend sampling): answers "
@@ -147,7 +150,7 @@ std::string other_graph(const OwnTier& own, const Inventory& seen, const TierCho
             choice.n_tokens);
     }
     const Placement placement = expand(seen, choice.choice);
-    if (own.steps && own.steps != steps_hash(seen, *part, placement, choice.options)) {
+    if (pshard.steps && pshard.steps != steps_hash(seen, *part, placement, choice.options)) {
         return fmt::format(
             "the steps for {} tokens are not those that were planned: answers are "
             "right, speed and memory may not be as predicted; plan again with the "
@@ -165,10 +168,10 @@ std::vector<std::string> differences(const RegistryVariant& variant,
     std::vector<std::string> found;
     if (seen.graphs.empty()) return found;
     const Graph& largest = seen.graphs.back();
-    found.push_back(other_rows(variant.own, seen, largest));
+    found.push_back(other_rows(variant.pshard, seen, largest));
     for (const TierChoice& choice : choices) {
         if (choice.n_tokens != largest.n_tokens) continue;
-        found.push_back(other_graph(own_of(variant, choice.n_tokens), seen, choice));
+        found.push_back(other_graph(pshard_of(variant, choice.n_tokens), seen, choice));
     }
     std::erase(found, "");
     return found;

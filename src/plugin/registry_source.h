@@ -1,7 +1,7 @@
 // Plans that llama-pshard-plan-params has left in a registry, matched by what the device sees.
 //
 // The published fingerprint has inputs that a device never sees (-c, -t, the file's size). So a
-// variant is taken if its own lines name these weights and these states, and a ubatch that holds
+// variant is taken if its pshard lines name these weights and these states, and a ubatch that holds
 // what llama.cpp reserved; of several, the largest budget that the device's budget holds, and of
 // equal budgets the newest. Who knows more (llama-pshard-run does) names the plan.
 //

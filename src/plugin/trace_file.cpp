@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/atomic_file.h"
-#include "registry/own_lines.h"
+#include "registry/pshard_lines.h"
 #include "trace/trace.h"
 
 namespace pshard {

@@ -13,14 +13,14 @@ bool is_damaged(const RegistryVariant& variant) {
 }
 
 double chosen_tps(const RegistryTier& tier) {
-    return tier.own.plan ? tier.own.tps.value_or(0) : tier.tps;
+    return tier.pshard.plan ? tier.pshard.tps.value_or(0) : tier.tps;
 }
 
 RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes) {
     RegistrySection section;
     section.fingerprint = published_fingerprint(settings, file_bytes);
     section.settings = settings;
-    section.own.file_bytes = file_bytes;
+    section.pshard.file_bytes = file_bytes;
     return section;
 }
 

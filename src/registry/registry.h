@@ -17,7 +17,7 @@
 #include "base/fingerprint.h"
 #include "plan/choice.h"
 #include "registry/override_list.h"
-#include "registry/own_lines.h"
+#include "registry/pshard_lines.h"
 #include "registry/settings.h"
 
 namespace pshard {
@@ -34,7 +34,7 @@ struct RegistryTier {
     double tps = 0;       // tokens per second at `bs`, written with 2 digits; 0: not predicted
     double vram_mib = 0;  // written with 1 digit
     std::vector<OverrideItem> ot;  // the same plan, weight by weight
-    OwnTier own;
+    PshardTier pshard;
 
     bool operator==(const RegistryTier&) const = default;
 };
@@ -44,7 +44,7 @@ struct RegistryVariant {
     std::uint32_t cache_ubatch = 0;           // tokens; 0: for any (older files)
     std::optional<double> baseline_vram_mib;  // set: pshard is off, the whole model fits; no tiers
     std::vector<RegistryTier> tiers;          // ascending bs
-    OwnVariant own;
+    PshardVariant pshard;
 
     bool operator==(const RegistryVariant&) const = default;
 };
@@ -52,7 +52,7 @@ struct RegistryVariant {
 struct RegistrySection {
     Hash64 fingerprint;
     std::optional<SectionSettings> settings;  // from a comment: informative
-    OwnSection own;
+    PshardSection pshard;
     std::vector<RegistryVariant> variants;  // the newest last
 
     bool operator==(const RegistrySection&) const = default;

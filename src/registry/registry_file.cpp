@@ -77,8 +77,8 @@ Result<RegistryReading> load_registry(const std::string& path) {
     return reading;
 }
 
-Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& own) {
-    if (Status writable = check_writable(own); !writable.ok()) return writable.error();
+Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& added) {
+    if (Status writable = check_writable(added); !writable.ok()) return writable.error();
     Result<FileUpdate> update = FileUpdate::begin(path);
     if (!update.ok()) return update.error();
     const Result<std::optional<std::string>> old_text = update.value().read(kMaxBytes);
@@ -88,7 +88,7 @@ Result<std::vector<Error>> update_registry(const std::string& path, const Regist
         return Error{fmt::format("this is not a registry, and stays as it is: {}", *reason),
                      {path}};
     }
-    const std::string merged = merged_registry(text, own);
+    const std::string merged = merged_registry(text, added);
     if (merged.size() > kMaxBytes) {
         return Error{fmt::format("the registry would grow beyond {} bytes", kMaxBytes), {path}};
     }

@@ -13,7 +13,7 @@ namespace pshard {
 // directory, more than 64 MiB, binary data, other text.
 Result<RegistryReading> load_registry(const std::string& path);
 
-// Puts the variants of `own` into the file: each replaces the variant with the same budget and
+// Puts the variants of `added` into the file: each replaces the variant with the same budget and
 // ubatch in the section with the same fingerprint. All else stays byte for byte, malformed lines
 // included; only of more than 8 variants or 10 sections the oldest go. The section becomes the
 // last.
@@ -23,6 +23,6 @@ Result<RegistryReading> load_registry(const std::string& path);
 // cannot be written.
 //
 // Returns what is malformed in the file that now stands there, and was kept as it was.
-Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& own);
+Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& added);
 
 }  // namespace pshard

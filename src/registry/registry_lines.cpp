@@ -19,7 +19,7 @@ constexpr std::array kHeaderStarts = {KindStart{"[fingerprint", LineKind::Sectio
                                       KindStart{"[tier", LineKind::Tier},
                                       KindStart{"[", LineKind::Unknown}};
 constexpr std::array kLineStarts = {KindStart{"# n_ctx=", LineKind::Settings},
-                                    KindStart{"# pshard ", LineKind::Own},
+                                    KindStart{"# pshard ", LineKind::Pshard},
                                     KindStart{"strategy=", LineKind::Strategy},
                                     KindStart{"ot=", LineKind::Overrides},
                                     KindStart{"pshard_disabled=", LineKind::Disabled}};

@@ -22,7 +22,7 @@ enum class LineKind {
     Tier,       // "[tier...", well-formed or not
     Unknown,    // another line in brackets: a damaged header of a level that we cannot tell
     Settings,   // "# n_ctx=..."
-    Own,        // "# pshard ..."
+    Pshard,     // "# pshard ..."
     Strategy,   // "strategy=..."
     Overrides,  // "ot=..."
     Disabled,   // "pshard_disabled=..."

@@ -21,55 +21,55 @@ void append_newest(std::string& text, const std::vector<std::string>& texts, std
     for (std::size_t i = n_dropped; i < texts.size(); ++i) append(text, texts[i]);
 }
 
-bool is_own_section_line(const RegistryLine& line) {
+bool is_pshard_section_line(const RegistryLine& line) {
     return line.text.starts_with("# pshard section");
 }
 
 // The lines above the variants. The old ones stay: they follow from the fingerprint, as the new do.
-std::string merged_head(const std::vector<const SectionBlock*>& old, const RegistrySection& own) {
-    if (old.empty()) return head_text(own);
+std::string merged_head(const std::vector<const SectionBlock*>& old, const RegistrySection& added) {
+    if (old.empty()) return head_text(added);
     std::string text;
-    bool has_own_line = false;
+    bool has_pshard_line = false;
     for (const SectionBlock* section : old) {
         const bool is_first = section == old.front();
         for (const RegistryLine& line : section->lines) {
             if (is_first || line.kind == LineKind::Other) append(text, line.raw);
-            has_own_line = has_own_line || is_own_section_line(line);
+            has_pshard_line = has_pshard_line || is_pshard_section_line(line);
         }
     }
-    if (!has_own_line) append(text, own_text(own.own));
+    if (!has_pshard_line) append(text, pshard_text(added.pshard));
     return text;
 }
 
-bool is_replaced(const VariantBlock& block, const RegistrySection& own) {
-    return std::ranges::any_of(own.variants, [&](const RegistryVariant& variant) {
+bool is_replaced(const VariantBlock& block, const RegistrySection& added) {
+    return std::ranges::any_of(added.variants, [&](const RegistryVariant& variant) {
         return block.header == VariantHeader{variant.budget_mib, variant.cache_ubatch};
     });
 }
 
 std::string merged_section(const std::vector<const SectionBlock*>& old,
-                           const RegistrySection& own) {
+                           const RegistrySection& added) {
     std::vector<std::string> variants;
     for (const SectionBlock* section : old) {
         for (const VariantBlock& block : section->variants) {
-            if (!is_replaced(block, own)) variants.push_back(text_of(block.lines));
+            if (!is_replaced(block, added)) variants.push_back(text_of(block.lines));
         }
     }
-    for (const RegistryVariant& variant : own.variants) variants.push_back(to_text(variant));
-    std::string text = merged_head(old, own);
+    for (const RegistryVariant& variant : added.variants) variants.push_back(to_text(variant));
+    std::string text = merged_head(old, added);
     append_newest(text, variants, kMaxVariants);
     return text;
 }
 
 }  // namespace
 
-std::string merged_registry(std::string_view text, const RegistrySection& own) {
+std::string merged_registry(std::string_view text, const RegistrySection& added) {
     const RegistryBlocks blocks = registry_blocks(text, "");
     std::vector<std::string> others;
-    std::vector<const SectionBlock*> own_blocks;
+    std::vector<const SectionBlock*> old_blocks;
     for (const SectionBlock& section : blocks.sections) {
-        if (section.fingerprint == own.fingerprint) {
-            own_blocks.push_back(&section);
+        if (section.fingerprint == added.fingerprint) {
+            old_blocks.push_back(&section);
         } else {
             others.push_back(text_of(section));
         }
@@ -77,7 +77,7 @@ std::string merged_registry(std::string_view text, const RegistrySection& own) {
     // An empty file, or one that was cut off in its first line.
     std::string merged(kFirstLine.starts_with(text) ? kFirstLine : text_of(blocks.lines));
     append_newest(merged, others, kMaxSections - 1);
-    append(merged, merged_section(own_blocks, own));
+    append(merged, merged_section(old_blocks, added));
     return merged;
 }
 

@@ -11,9 +11,9 @@ namespace pshard {
 inline constexpr std::size_t kMaxSections = 10;  // as published
 inline constexpr std::size_t kMaxVariants = 8;
 
-// `text` with the variants of `own` in it. Sections with other fingerprints and other variants of
-// the own section stay byte for byte, damaged ones included; the own section becomes the last, its
+// `text` with the variants of `added` in it. Sections with other fingerprints and other variants of
+// that section stay byte for byte, damaged ones included; it becomes the last section, its
 // new variants the last in it; beyond the limits the oldest are left out.
-std::string merged_registry(std::string_view text, const RegistrySection& own);
+std::string merged_registry(std::string_view text, const RegistrySection& added);
 
 }  // namespace pshard

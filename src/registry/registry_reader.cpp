@@ -6,19 +6,19 @@
 namespace pshard {
 namespace {
 
-constexpr std::string_view kOwnStart = "# pshard ";
+constexpr std::string_view kPshardStart = "# pshard ";
 
-// An own line in its parts: "# pshard", the level, the pairs.
-struct OwnLine {
+// A pshard line in its parts: "# pshard", the level, the pairs.
+struct PshardLine {
     std::string_view level;
     std::string_view pairs;
     int column = 1;  // of pairs[0]
 };
 
-OwnLine own_line(std::string_view line) {
-    const std::string_view rest = line.substr(kOwnStart.size());
+PshardLine pshard_line(std::string_view line) {
+    const std::string_view rest = line.substr(kPshardStart.size());
     const std::size_t end = std::min(rest.find_first_of(" \t"), rest.size());
-    return {rest.substr(0, end), rest.substr(end), static_cast<int>(kOwnStart.size() + end) + 1};
+    return {rest.substr(0, end), rest.substr(end), static_cast<int>(kPshardStart.size() + end) + 1};
 }
 
 class Warnings {
@@ -76,8 +76,8 @@ public:
                 return read_overrides(line);
             case LineKind::Disabled:
                 return read_disabled(line);
-            case LineKind::Own:
-                return read_own_line(line);
+            case LineKind::Pshard:
+                return read_pshard_line(line);
             case LineKind::Other:
                 return warn_of_stray(line, warnings_);
             default:
@@ -122,7 +122,7 @@ private:
                                   .viable = header->viable,
                                   .choice = {},
                                   .ot = {},
-                                  .own = {}});
+                                  .pshard = {}});
         state_ = header->viable ? State::WantsStrategy : State::TierDone;
     }
 
@@ -176,13 +176,13 @@ private:
         variant_.baseline_vram_mib = disabled.baseline_vram_mib;
     }
 
-    void read_own_line(const RegistryLine& line) {
-        const OwnLine own = own_line(line.text);
-        const Place place = warnings_.place(line, own.column);
-        if (own.level == "variant" && state_ == State::NoTier) {
-            warnings_.add(read_own(own.pairs, place, variant_.own));
-        } else if (own.level == "tier" && state_ == State::TierDone) {
-            warnings_.add(read_own(own.pairs, place, tier().own));
+    void read_pshard_line(const RegistryLine& line) {
+        const PshardLine pshard = pshard_line(line.text);
+        const Place place = warnings_.place(line, pshard.column);
+        if (pshard.level == "variant" && state_ == State::NoTier) {
+            warnings_.add(read_pshard(pshard.pairs, place, variant_.pshard));
+        } else if (pshard.level == "tier" && state_ == State::TierDone) {
+            warnings_.add(read_pshard(pshard.pairs, place, tier().pshard));
         } else if (state_ != State::Lost) {
             warnings_.add(line,
                           1,
@@ -209,7 +209,7 @@ private:
                   .damaged = true,
                   .choice = {},
                   .ot = {},
-                  .own = {}};
+                  .pshard = {}};
     }
 
     RegistryVariant& variant_;
@@ -247,10 +247,11 @@ void read_section_line(const RegistryLine& line, RegistrySection& section, Warni
     switch (line.kind) {
         case LineKind::Settings:
             return read_settings(line, section, warnings);
-        case LineKind::Own: {
-            const OwnLine own = own_line(line.text);
-            if (own.level != "section") return;
-            return warnings.add(read_own(own.pairs, warnings.place(line, own.column), section.own));
+        case LineKind::Pshard: {
+            const PshardLine pshard = pshard_line(line.text);
+            if (pshard.level != "section") return;
+            return warnings.add(
+                read_pshard(pshard.pairs, warnings.place(line, pshard.column), section.pshard));
         }
         case LineKind::Section:
         case LineKind::Blank:

@@ -16,14 +16,14 @@ std::string line_of(std::span<const Field<Object>> table, const Object& object) 
 std::string tier_text(const RegistryTier& tier) {
     if (!tier.viable) {
         return fmt::format(
-            "[tier {} bs={}] not_viable\n{}", tier.index, tier.bs, own_text(tier.own));
+            "[tier {} bs={}] not_viable\n{}", tier.index, tier.bs, pshard_text(tier.pshard));
     }
     return fmt::format("[tier {} bs={}]\n{}ot={}\n{}",
                        tier.index,
                        tier.bs,
                        line_of<RegistryTier>(kStrategyFields, tier),
                        to_text(tier.ot),
-                       own_text(tier.own));
+                       pshard_text(tier.pshard));
 }
 
 bool is_word(std::string_view text) {
@@ -46,11 +46,12 @@ std::string item_fault(const OverrideItem& item) {
 }
 
 std::string tier_fault(const RegistryTier& tier) {
-    if (tier.own.bound_by && !is_word(*tier.own.bound_by)) return "bound_by is not one word";
+    if (tier.pshard.bound_by && !is_word(*tier.pshard.bound_by)) return "bound_by is not one word";
     if (!tier.viable) return "";
     if (tier.ot.empty()) return "it is viable but has no override list";
     if (tier.choice.strategy == Strategy::StaticFitParams) {
-        return "the published reader does not know its strategy; it belongs into own.plan, and the "
+        return "the published reader does not know its strategy; it belongs into pshard.plan, and "
+               "the "
                "best published plan into choice";
     }
     if (!is_rate_or_size(tier.tps) || !is_rate_or_size(tier.vram_mib)) {
@@ -84,7 +85,7 @@ std::string to_text(const RegistryVariant& variant) {
     std::string text = fmt::format("\n[variant budget={} cache_ubatch={}]\n{}",
                                    variant.budget_mib,
                                    variant.cache_ubatch,
-                                   own_text(variant.own));
+                                   pshard_text(variant.pshard));
     if (variant.baseline_vram_mib) {
         text += line_of<DisabledLine>(kDisabledFields, {true, *variant.baseline_vram_mib});
     }
@@ -96,7 +97,7 @@ std::string head_text(const RegistrySection& section) {
     std::string text = fmt::format("\n[fingerprint={}]\n", to_text(section.fingerprint));
     if (section.settings)
         text += "# " + line_of<SectionSettings>(kSettingsFields, *section.settings);
-    return text + own_text(section.own);
+    return text + pshard_text(section.pshard);
 }
 
 std::string to_text(const RegistrySection& section) {

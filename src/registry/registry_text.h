@@ -21,7 +21,7 @@ struct RegistryReading {
 // Fails only if the text is no registry at all. `file` is for the messages.
 Result<RegistryReading> read_registry(std::string_view text, const std::string& file);
 
-// The published form, with our own lines in comments. read_registry(to_text(r)) is r, up to the
+// The published form, with the pshard lines in comments. read_registry(to_text(r)) is r, up to the
 // digits that the form keeps of tps and vram.
 std::string to_text(const Registry& registry);
 std::string to_text(const RegistrySection& section);    // with the blank line above it

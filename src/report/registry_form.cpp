@@ -65,41 +65,42 @@ public:
         const Candidate* published = plan.published();
         if (published != nullptr) set_published(report_.inventory, *published, tier);
         if (plan.winner() == nullptr) return tier;
-        tier.own = own(plan);
+        tier.pshard = pshard(plan);
         if (plan.winner() != published) {
-            tier.own.plan = plan.winner()->choice;
-            tier.own.tps = rate_of(plan.winner()->prediction);
+            tier.pshard.plan = plan.winner()->choice;
+            tier.pshard.tps = rate_of(plan.winner()->prediction);
         }
         return tier;
     }
 
 private:
-    OwnTier own(const TierPlan& plan) const {
+    PshardTier pshard(const TierPlan& plan) const {
         const Candidate& winner = *plan.winner();
         const DeviceUse& use = winner.memory.device;
-        OwnTier own;
-        own.depth = report_.depth_tokens;
-        own.tps_empty = rate_of(plan.empty);
-        own.tps_full = rate_of(plan.full);
-        add_hashes(winner, plan.n_tokens, own);
-        if (winner.options.slice_experts) own.slice_experts = true;
-        own.arena = report_.plan.arena.budget;
-        own.pinned = use.weights;
-        own.states_bytes = use.states;
-        own.slots = use.slots;
-        own.scratch = use.scratch;
-        own.outside = bytes_of(report_, &GpuProfile::overhead_mib);
-        if (winner.prediction) own.bound_by = one_word(bound_name(winner.prediction->bound_by));
-        return own;
+        PshardTier pshard;
+        pshard.depth = report_.depth_tokens;
+        pshard.tps_empty = rate_of(plan.empty);
+        pshard.tps_full = rate_of(plan.full);
+        add_hashes(winner, plan.n_tokens, pshard);
+        if (winner.options.slice_experts) pshard.slice_experts = true;
+        pshard.arena = report_.plan.arena.budget;
+        pshard.pinned = use.weights;
+        pshard.states_bytes = use.states;
+        pshard.slots = use.slots;
+        pshard.scratch = use.scratch;
+        pshard.outside = bytes_of(report_, &GpuProfile::overhead_mib);
+        if (winner.prediction) pshard.bound_by = one_word(bound_name(winner.prediction->bound_by));
+        return pshard;
     }
 
-    void add_hashes(const Candidate& winner, std::uint32_t n_tokens, OwnTier& own) const {
+    void add_hashes(const Candidate& winner, std::uint32_t n_tokens, PshardTier& pshard) const {
         const Inventory& inventory = report_.inventory;
         const std::optional<Graph> part =
             device_part(inventory, *graph_of_tier(inventory, n_tokens));
         if (!part) return;
-        own.ops = ops_hash(inventory, *part);
-        own.steps = steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
+        pshard.ops = ops_hash(inventory, *part);
+        pshard.steps =
+            steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
     }
 
     const PlanReport& report_;
@@ -117,12 +118,12 @@ RegistryVariant to_registry_variant(const PlanReport& report) {
     RegistryVariant variant;
     variant.budget_mib = static_cast<std::uint32_t>((report.budget.total + kMiB - 1) / kMiB);
     variant.cache_ubatch = report.plan.cache_ubatch;
-    variant.own = plan_key(report.inventory, machine_hash(report.profile));
-    if (report.budget.taken() > 0) variant.own.shared = report.budget.taken();
-    variant.own.unseen = bytes_of(report, &GpuProfile::overhead_unseen_mib);
+    variant.pshard = plan_key(report.inventory, machine_hash(report.profile));
+    if (report.budget.taken() > 0) variant.pshard.shared = report.budget.taken();
+    variant.pshard.unseen = bytes_of(report, &GpuProfile::overhead_unseen_mib);
     if (report.plan.baseline_vram) {
         variant.baseline_vram_mib = in_mib(*report.plan.baseline_vram);
-        variant.own.outside = bytes_of(report, &GpuProfile::overhead_mib);  // no tier says it
+        variant.pshard.outside = bytes_of(report, &GpuProfile::overhead_mib);  // no tier says it
         return variant;
     }
     const Form form(report);

@@ -10,8 +10,8 @@ namespace pshard {
 Hash64 machine_hash(const MachineProfile* profile);
 
 // The one variant of the report. Where the chosen plan has no published form, the published lines
-// hold the best that has one, and our own line the chosen; where none has one, the tier is written
-// as not viable with the chosen plan in our own line.
+// hold the best that has one, and the pshard line the chosen; where none has one, the tier is
+// written as not viable with the chosen plan in the pshard line.
 RegistryVariant to_registry_variant(const PlanReport& report);
 
 }  // namespace pshard

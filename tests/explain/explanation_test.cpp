@@ -8,7 +8,7 @@
 
 #include "explain/forms.h"
 #include "explain/what_if.h"
-#include "registry/own_lines.h"
+#include "registry/pshard_lines.h"
 #include "support/toy_report.h"
 
 namespace pshard {

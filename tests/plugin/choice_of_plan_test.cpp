@@ -41,10 +41,10 @@ protected:
             graph = device_part(report_.inventory, graph).value();
         }
         // By what the driver takes a test tells which was taken.
-        registry_.sections[0].variants[0].own.outside = 2 * kMiB;
-        registry_.sections[1].variants[0].own.outside = 8 * kMiB;
+        registry_.sections[0].variants[0].pshard.outside = 2 * kMiB;
+        registry_.sections[1].variants[0].pshard.outside = 8 * kMiB;
         for (RegistrySection& section : registry_.sections) {
-            for (RegistryTier& tier : section.variants[0].tiers) tier.own.outside = std::nullopt;
+            for (RegistryTier& tier : section.variants[0].tiers) tier.pshard.outside = std::nullopt;
         }
     }
 
@@ -108,7 +108,7 @@ TEST_F(ChoiceOfPlan, IsOfTheUbatchThatIsNamed) {
     RegistrySection& section = registry_.sections[0];
     section.variants.push_back(section.variants[0]);
     section.variants[1].cache_ubatch = 2;
-    section.variants[1].own.outside = 4 * kMiB;
+    section.variants[1].pshard.outside = 4 * kMiB;
     EXPECT_EQ(outside(match({{kOld, 4}})), 2 * kMiB);
     EXPECT_EQ(outside(match({{kOld, 2}})), 4 * kMiB);
     EXPECT_EQ(outside(match({{kOld}})), 4 * kMiB);
@@ -118,7 +118,7 @@ TEST_F(ChoiceOfPlan, IsOfTheUbatchThatIsNamed) {
 TEST_F(ChoiceOfPlan, IsNoneWhereTheNamedOneDoesNotMatch) {
     EXPECT_THAT(match({{kOld, 5}}).choices, IsEmpty());
     EXPECT_EQ(match({{Hash64{7}}}).text, "it holds no plan that PSHARD_FINGERPRINT names");
-    registry_.sections[0].variants[0].own.weights = Hash64{1};
+    registry_.sections[0].variants[0].pshard.weights = Hash64{1};
     EXPECT_THAT(match({{kOld}}).choices, IsEmpty());
     EXPECT_EQ(match({{kOld}}).text,
               "its plans are for another model; PSHARD_FINGERPRINT lets no others be taken");
@@ -158,10 +158,10 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereTheBudgetIsUsed) {
 TEST_F(ChoiceOfPlan, IsNoWarningWhereModelsShareTheBudget) {
     EXPECT_EQ(told(written(), {70 * kMiB}).size(), 1U);
     registry_.sections[1].variants[0].budget_mib = 64;
-    registry_.sections[1].variants[0].own.shared = 63 * kMiB;
+    registry_.sections[1].variants[0].pshard.shared = 63 * kMiB;
     EXPECT_THAT(told(written(), {64 * kMiB, 32 * kMiB}), IsEmpty());
     registry_.sections[1].variants[0].budget_mib = 10;
-    registry_.sections[1].variants[0].own.shared = std::nullopt;
+    registry_.sections[1].variants[0].pshard.shared = std::nullopt;
     PluginSettings both = written();
     both.plans = {};
     registry_.sections[0].variants[0].budget_mib = 64;
@@ -171,7 +171,7 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereModelsShareTheBudget) {
 
 TEST_F(ChoiceOfPlan, IsNoWarningWhereAllIsResident) {
     for (RegistryTier& tier : registry_.sections[1].variants[0].tiers) {
-        tier.own.plan = everything_resident(report_.inventory);
+        tier.pshard.plan = everything_resident(report_.inventory);
     }
     EXPECT_TRUE(match({{kNew}}).all_resident);
     EXPECT_FALSE(match({{kOld}}).all_resident);

@@ -40,7 +40,7 @@ protected:
 };
 
 TEST_F(Differences, AreNoneInTheRunThatWasPlanned) {
-    EXPECT_TRUE(variant_.tiers[0].own.ops && variant_.tiers[1].own.steps);
+    EXPECT_TRUE(variant_.tiers[0].pshard.ops && variant_.tiers[1].pshard.steps);
     EXPECT_THAT(warnings(), IsEmpty());
 }
 
@@ -77,13 +77,13 @@ TEST_F(Differences, AreLookedForInTheLargestGraphAlone) {
 }
 
 TEST_F(Differences, NameOtherSteps) {
-    variant_.tiers[1].own.steps = Hash64{1};
+    variant_.tiers[1].pshard.steps = Hash64{1};
     EXPECT_THAT(warnings(),
                 ElementsAre(HasSubstr("the steps for 4 tokens are not those that were planned")));
 }
 
 TEST_F(Differences, AreNotSoughtInFilesWithoutHashes) {
-    for (RegistryTier& tier : variant_.tiers) tier.own.ops = tier.own.steps = std::nullopt;
+    for (RegistryTier& tier : variant_.tiers) tier.pshard.ops = tier.pshard.steps = std::nullopt;
     reserved().nodes[6].op = "SOFT_MAX";
     EXPECT_THAT(warnings(), IsEmpty());
 }
@@ -91,7 +91,7 @@ TEST_F(Differences, AreNotSoughtInFilesWithoutHashes) {
 // The head's product is the last node. A cap of 2 where 1 was planned; with a row for every token
 // nobody has set a cap.
 TEST_F(Differences, NameACapOfLogitsThatIsAboveThePlans) {
-    ASSERT_EQ(variant_.own.output_rows, 1U);
+    ASSERT_EQ(variant_.pshard.output_rows, 1U);
     reserved().nodes.back().shape[1] = 2;
     EXPECT_THAT(warnings(), ElementsAre(HasSubstr("keeps 1 row of logits and this run up to 2: ")));
     reserved().nodes.back().shape[1] = 4;
@@ -102,7 +102,7 @@ TEST_F(Differences, NameACapOfLogitsThatIsAboveThePlans) {
 TEST_F(Differences, CountNoBudgetThatThePlanLeavesToOthers) {
     const auto match = [&](Bytes shared) {
         variant_.budget_mib = 3;
-        variant_.own.shared = shared;
+        variant_.pshard.shared = shared;
         RegistrySection section;
         section.variants = {variant_};
         return match_registry(Registry{{section}}, report_.inventory, kMiB);

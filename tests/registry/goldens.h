@@ -74,43 +74,43 @@ inline RegistrySection toy_section(std::uint32_t n_ctx, std::uint32_t budget_mib
     return section;
 }
 
-// A variant with every own field set.
+// A variant with every pshard field set.
 inline RegistryVariant full_variant() {
     RegistryVariant variant = toy_variant(600, 2048);
-    variant.own = {.version = kOwnVersion,
-                   .weights = Hash64{1},
-                   .states = Hash64{2},
-                   .n_ubatch = 2048,
-                   .output_rows = 1,
-                   .kv_unified = true,
-                   .swa_full = false,
-                   .windowed = true,
-                   .shared = 8192,
-                   .outside = 4096,
-                   .unseen = 2048,
-                   .machine = Hash64{3},
-                   .unknown = {"later=yes"}};
-    variant.tiers[0].own = {.plan = PlanChoice{.strategy = Strategy::StaticFitParams,
-                                               .n_pinned = 7,
-                                               .n_attn_pinned = 9,
-                                               .overflow = Overflow::Moe,
-                                               .output_on_gpu = true,
-                                               .pin_from_back = true},
-                            .depth = 4096,
-                            .tps = 41.125,
-                            .tps_empty = 0.1,
-                            .tps_full = 1e-7,
-                            .ops = Hash64{0xfedcba9876543210},
-                            .steps = Hash64{5},
-                            .arena = 6,
-                            .pinned = 7,
-                            .states_bytes = 8,
-                            .slots = 9,
-                            .scratch = 10,
-                            .outside = 11,
-                            .slice_experts = true,
-                            .bound_by = "link",
-                            .unknown = {"x=1", "y"}};
+    variant.pshard = {.version = kPshardVersion,
+                      .weights = Hash64{1},
+                      .states = Hash64{2},
+                      .n_ubatch = 2048,
+                      .output_rows = 1,
+                      .kv_unified = true,
+                      .swa_full = false,
+                      .windowed = true,
+                      .shared = 8192,
+                      .outside = 4096,
+                      .unseen = 2048,
+                      .machine = Hash64{3},
+                      .unknown = {"later=yes"}};
+    variant.tiers[0].pshard = {.plan = PlanChoice{.strategy = Strategy::StaticFitParams,
+                                                  .n_pinned = 7,
+                                                  .n_attn_pinned = 9,
+                                                  .overflow = Overflow::Moe,
+                                                  .output_on_gpu = true,
+                                                  .pin_from_back = true},
+                               .depth = 4096,
+                               .tps = 41.125,
+                               .tps_empty = 0.1,
+                               .tps_full = 1e-7,
+                               .ops = Hash64{0xfedcba9876543210},
+                               .steps = Hash64{5},
+                               .arena = 6,
+                               .pinned = 7,
+                               .states_bytes = 8,
+                               .slots = 9,
+                               .scratch = 10,
+                               .outside = 11,
+                               .slice_experts = true,
+                               .bound_by = "link",
+                               .unknown = {"x=1", "y"}};
     return variant;
 }
 

@@ -53,7 +53,7 @@ std::string meaning_of(const RegistryVariant& variant) {
                                                          .damaged = tier.damaged,
                                                          .choice = {},
                                                          .ot = {},
-                                                         .own = tier.own}));
+                                                         .pshard = tier.pshard}));
         tiers.push_back(fmt::format("{}:{}", tier.index, plan));
     }
     return fmt::format("[{}]", fmt::join(tiers, " "));
@@ -256,12 +256,12 @@ const Fault kFaults[] = {
      {{13, "ot=more=H:1"}},
      kGoodMeaning,
      {"f:13:1: expected ot= only as the line after strategy="}},
-    // our own lines and others
-    {"OwnLinesInTheWrongPlace",
+    // pshard lines and others
+    {"PshardLinesInTheWrongPlace",
      {{5, "# pshard tier depth=1"}, {13, "# pshard variant version=1"}, {21, "# pshard later x"}},
      kGoodMeaning,
      {"f:13:1: expected '# pshard variant' above the tiers"}},
-    {"OwnLineUnreadable",
+    {"PshardLineUnreadable",
      {{13, "# pshard tier depth=one"}},
      kGoodMeaning,
      {"f:13:15: 'depth=one': expected a whole number"}},

@@ -28,22 +28,22 @@ TEST(RegistryDocument, ItsExampleIsARegistry) {
     const RegistrySection& section = reading.value().registry.sections.at(0);
     EXPECT_TRUE(check_writable(section).ok());
     EXPECT_EQ(section.fingerprint,
-              published_fingerprint(section.settings.value(), section.own.file_bytes.value()));
+              published_fingerprint(section.settings.value(), section.pshard.file_bytes.value()));
     ASSERT_EQ(section.variants.size(), 2U);
     EXPECT_EQ(section.variants[0].tiers.size(), 3U);
-    EXPECT_EQ(section.variants[0].tiers[0].own.plan.value().strategy, Strategy::StaticFitParams);
+    EXPECT_EQ(section.variants[0].tiers[0].pshard.plan.value().strategy, Strategy::StaticFitParams);
     EXPECT_EQ(section.variants[1].baseline_vram_mib, 3120.5);
 }
 
 // Each key has a row in a table of the document.
-TEST(RegistryDocument, NamesEveryOwnKey) {
+TEST(RegistryDocument, NamesEveryPshardKey) {
     RegistryVariant variant = test::full_variant();
-    variant.own.unknown = {};
-    variant.tiers[0].own.unknown = {};
+    variant.pshard.unknown = {};
+    variant.tiers[0].pshard.unknown = {};
     const std::string text = document();
-    for (const std::string& lines : {own_text(OwnSection{.file_bytes = 1, .unknown = {}}),
-                                     own_text(variant.own),
-                                     own_text(variant.tiers[0].own)}) {
+    for (const std::string& lines : {pshard_text(PshardSection{.file_bytes = 1, .unknown = {}}),
+                                     pshard_text(variant.pshard),
+                                     pshard_text(variant.tiers[0].pshard)}) {
         for (const Token& token : tokens_of(lines, 1)) {
             const std::size_t equals = token.text.find('=');
             if (equals == token.text.npos) continue;

@@ -39,9 +39,9 @@ TEST(RegistryFile, IsEmptyWhereThereIsNone) {
 
 TEST(RegistryFile, LoadsWhatWasSaved) {
     const TempFolder folder;
-    RegistrySection own = test::toy_section(2048, 600);
-    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
-    EXPECT_EQ(loaded(folder.file(kName)).registry, Registry{{own}});
+    RegistrySection added = test::toy_section(2048, 600);
+    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
+    EXPECT_EQ(loaded(folder.file(kName)).registry, Registry{{added}});
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
 }
 
@@ -49,19 +49,19 @@ TEST(RegistryFile, AddsToAPublishedFile) {
     const TempFolder folder;
     const std::string text = test::golden_text(test::kGoldens[0]);
     put_text(folder.file(kName), text);
-    const RegistrySection own = test::toy_section(2048, 600);
-    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
-    EXPECT_EQ(text_in(folder.file(kName)), text + to_text(own));
+    const RegistrySection added = test::toy_section(2048, 600);
+    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
+    EXPECT_EQ(text_in(folder.file(kName)), text + to_text(added));
 }
 
 // The same plan again: the file is not written, its time stays.
 TEST(RegistryFile, IsNotTouchedWithoutNeed) {
     const TempFolder folder;
-    const RegistrySection own = test::toy_section(2048, 600);
-    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
+    const RegistrySection added = test::toy_section(2048, 600);
+    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
     const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
     std::filesystem::last_write_time(folder.file(kName), long_ago);
-    ASSERT_TRUE(update_registry(folder.file(kName), own).ok());
+    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
     EXPECT_EQ(std::filesystem::last_write_time(folder.file(kName)), long_ago);
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
 }
@@ -96,8 +96,8 @@ RegistrySection whole_section() {
 TEST(RegistryFile, UsesNoLineWithoutItsEnd) {
     const TempFolder folder;
     const std::string path = folder.file(kName);
-    const RegistrySection own = whole_section();
-    const std::string whole = to_text(own);
+    const RegistrySection added = whole_section();
+    const std::string whole = to_text(added);
     for (std::size_t n = whole.find("[variant"); n < whole.size(); ++n) {
         const std::string text = whole.substr(0, n);
         put_text(path, text);
@@ -156,23 +156,23 @@ TEST(RegistryFile, KeepsMixedLineEnds) {
         mixed += std::string(line.text) + (line.number % 2 == 0 ? "\r\n" : "\n");
     }
     put_text(path, mixed);
-    const RegistrySection own = whole_section();
-    const auto faults = update_registry(path, own);
+    const RegistrySection added = whole_section();
+    const auto faults = update_registry(path, added);
     ASSERT_TRUE(faults.ok());
     EXPECT_TRUE(faults.value().empty());
-    EXPECT_EQ(text_in(path), mixed + to_text(own));
-    put_text(path, golden + to_text(own));
+    EXPECT_EQ(text_in(path), mixed + to_text(added));
+    put_text(path, golden + to_text(added));
     const Registry same = loaded(path).registry;
-    put_text(path, mixed + to_text(own));
+    put_text(path, mixed + to_text(added));
     EXPECT_EQ(loaded(path).registry, same);
 }
 
 TEST(RegistryFile, RefusesWhatHasNoWrittenForm) {
     const TempFolder folder;
-    RegistrySection own = test::toy_section(2048, 600);
-    own.variants[0].tiers[0].ot[0].pattern = "a,b";
+    RegistrySection added = test::toy_section(2048, 600);
+    added.variants[0].tiers[0].ot[0].pattern = "a,b";
     EXPECT_EQ(
-        update_registry(folder.file(kName), own).error().text(),
+        update_registry(folder.file(kName), added).error().text(),
         "the variant budget=600 cache_ubatch=512 has no registry form: tier bs=1: its pattern "
         "'a,b' is empty or holds a comma, '=' or blank");
     EXPECT_TRUE(folder.names().empty());

@@ -21,12 +21,12 @@ std::vector<std::uint32_t> budgets_of(const std::string& text, Hash64 fingerprin
 }
 
 TEST(MergedRegistry, BeginsAFile) {
-    const RegistrySection own = test::toy_section(2048, 600);
-    const std::string expected = to_text(Registry{{own}});
-    EXPECT_EQ(merged_registry("", own), expected);
-    EXPECT_EQ(merged_registry("# Generated file. Ed", own), expected);
-    EXPECT_EQ(merged_registry("# Generated file. Edit at your own risk.\n", own), expected);
-    EXPECT_EQ(merged_registry(expected, own), expected);
+    const RegistrySection added = test::toy_section(2048, 600);
+    const std::string expected = to_text(Registry{{added}});
+    EXPECT_EQ(merged_registry("", added), expected);
+    EXPECT_EQ(merged_registry("# Generated file. Ed", added), expected);
+    EXPECT_EQ(merged_registry("# Generated file. Edit at your own risk.\n", added), expected);
+    EXPECT_EQ(merged_registry(expected, added), expected);
 }
 
 // Strange lines and line ends in a foreign section stay as they are.
@@ -35,17 +35,18 @@ TEST(MergedRegistry, KeepsForeignSectionsByteForByte) {
         "\r\n[fingerprint=0x00000000000000aa]\r\n# n_ctx=01\r\nhello  \r\n[variant budget=1]\r\n"
         "[tier 0 bs=1]\r\nstrategy=NOT_KNOWN\r\n[tire]\r\not==\r\n";
     const std::string text = "# Generated file. Edit at your own risk.\n# mine\n" + foreign;
-    const RegistrySection own = test::toy_section(2048, 600);
-    EXPECT_EQ(merged_registry(text, own), text + to_text(own));
+    const RegistrySection added = test::toy_section(2048, 600);
+    EXPECT_EQ(merged_registry(text, added), text + to_text(added));
 }
 
 TEST(MergedRegistry, EndsAnUnfinishedLastLine) {
     const std::string text = "# Generated file. Edit at your own risk.\n[fingerprint=0x12";
-    const RegistrySection own = test::toy_section(2048, 600);
-    EXPECT_EQ(merged_registry(text, own), text + "\n" + to_text(own));
+    const RegistrySection added = test::toy_section(2048, 600);
+    EXPECT_EQ(merged_registry(text, added), text + "\n" + to_text(added));
 }
 
-// The own section moves behind the others; its old variants and remarks stay, in their order.
+// The section that is saved moves behind the others; its old variants and remarks stay, in their
+// order.
 TEST(MergedRegistry, ReplacesOneVariantOnly) {
     const RegistrySection first = test::toy_section(2048, 600);
     const RegistrySection other = test::toy_section(4096, 600);
@@ -73,18 +74,18 @@ TEST(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
 
 TEST(MergedRegistry, AddsOurLineToAPublishedSection) {
     const test::Golden& golden = test::kGoldens[1];
-    RegistrySection own = make_section(test::golden_settings(golden.n_ctx), golden.file_bytes);
-    own.variants = {test::toy_variant(600, 512)};
+    RegistrySection added = make_section(test::golden_settings(golden.n_ctx), golden.file_bytes);
+    added.variants = {test::toy_variant(600, 512)};
     const std::string text = test::golden_text(golden);
-    const std::string merged = merged_registry(text, own);
+    const std::string merged = merged_registry(text, added);
     const std::size_t variant = text.find("\n[variant");
     EXPECT_EQ(merged,
               text.substr(0, variant) + "# pshard section file_bytes=12096587456\n" +
-                  text.substr(variant) + to_text(own.variants[0]));
+                  text.substr(variant) + to_text(added.variants[0]));
     // The published reader finds its own variant and ours.
-    const auto seen = test::read_as_published(merged, to_text(own.fingerprint));
+    const auto seen = test::read_as_published(merged, to_text(added.fingerprint));
     ASSERT_EQ(seen.size(), 2U);
-    EXPECT_EQ(seen[0], test::read_as_published(text, to_text(own.fingerprint)).at(0));
+    EXPECT_EQ(seen[0], test::read_as_published(text, to_text(added.fingerprint)).at(0));
     EXPECT_EQ(seen[1].budget, 600U);
 }
 
@@ -96,27 +97,27 @@ TEST(MergedRegistry, UnitesSectionsWithTheSameFingerprint) {
     EXPECT_EQ(budgets_of(merged, a.fingerprint), (std::vector<std::uint32_t>{600, 700, 800}));
 }
 
-// Lines that we do not know stay in the head of the own section, and those of a second head join
-// it.
-TEST(MergedRegistry, KeepsRemarksInTheOwnHead) {
-    const RegistrySection own = test::toy_section(2048, 600);
-    const std::string head = head_text(own);
+// Lines that we do not know stay in the head of the section that is saved, and those of a second
+// head join it.
+TEST(MergedRegistry, KeepsRemarksInTheHead) {
+    const RegistrySection added = test::toy_section(2048, 600);
+    const std::string head = head_text(added);
     const std::string text = "# Generated file. Edit at your own risk.\n" + head + "# first\n" +
-                             to_text(own.variants[0]) + head + "# second\n";
-    EXPECT_EQ(merged_registry(text, own),
+                             to_text(added.variants[0]) + head + "# second\n";
+    EXPECT_EQ(merged_registry(text, added),
               "# Generated file. Edit at your own risk.\n" + head + "# first\n# second\n" +
-                  to_text(own.variants[0]));
+                  to_text(added.variants[0]));
 }
 
-// A damaged variant of the own section is kept, and counts.
-TEST(MergedRegistry, KeepsDamagedVariantsOfTheOwnSection) {
-    const RegistrySection own = test::toy_section(2048, 600);
+// A damaged variant of the section that is saved is kept, and counts.
+TEST(MergedRegistry, KeepsDamagedVariants) {
+    const RegistrySection added = test::toy_section(2048, 600);
     const std::string damaged = "\n[variant budget=x]\n[tier 0 bs=1]\nstrategy=what\n";
-    const std::string text = to_text(Registry{{own}}) + damaged;
-    const std::string merged = merged_registry(text, own);
+    const std::string text = to_text(Registry{{added}}) + damaged;
+    const std::string merged = merged_registry(text, added);
     EXPECT_EQ(merged,
-              "# Generated file. Edit at your own risk.\n" + head_text(own) + damaged +
-                  to_text(own.variants[0]));
+              "# Generated file. Edit at your own risk.\n" + head_text(added) + damaged +
+                  to_text(added.variants[0]));
 }
 
 TEST(MergedRegistry, DropsTheOldestVariantsBeyondEight) {
@@ -143,12 +144,12 @@ TEST(MergedRegistry, DropsTheOldestSectionsBeyondTen) {
     EXPECT_EQ(contexts, (std::vector<std::uint32_t>{3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
 }
 
-// Unknown pairs in our own lines, of a later version of us, survive a save of another variant.
-TEST(MergedRegistry, KeepsOwnLinesOfLaterVersions) {
+// Unknown pairs in pshard lines, of a later version of us, survive a save of another variant.
+TEST(MergedRegistry, KeepsPshardLinesOfLaterVersions) {
     RegistrySection later = test::toy_section(2048, 600);
-    later.own.unknown = {"colour=blue"};
-    later.variants[0].own.unknown = {"version=2"};
-    later.variants[0].tiers[1].own.unknown = {"taste=sweet"};
+    later.pshard.unknown = {"colour=blue"};
+    later.variants[0].pshard.unknown = {"version=2"};
+    later.variants[0].tiers[1].pshard.unknown = {"taste=sweet"};
     const std::string text =
         merged_registry(to_text(Registry{{later}}), test::toy_section(2048, 700));
     for (const char* pair : {" colour=blue\n", " version=2\n", " taste=sweet\n"}) {

@@ -25,9 +25,9 @@ std::string small_golden(const test::Golden& golden) {
         small += "\n";
     }
     small += to_text(test::toy_section(2048, 600));
-    RegistrySection own = test::toy_section(4096, 600);
-    own.variants.push_back(test::full_variant());
-    return small + to_text(own);
+    RegistrySection added = test::toy_section(4096, 600);
+    added.variants.push_back(test::full_variant());
+    return small + to_text(added);
 }
 
 // One to four faults: a byte changed, bytes left out, a line repeated elsewhere, the end cut off.
@@ -103,19 +103,19 @@ std::string with_last_line_end(std::string text) {
 
 // A save into a damaged file keeps all foreign bytes and is read back.
 void expect_mergeable(const std::string& text) {
-    const RegistrySection own = test::toy_section(8192, 600);
-    const std::string merged = merged_registry(text, own);
-    EXPECT_TRUE(merged.ends_with(to_text(own)));
-    const std::string kept = merged.substr(0, merged.size() - to_text(own).size());
+    const RegistrySection added = test::toy_section(8192, 600);
+    const std::string merged = merged_registry(text, added);
+    EXPECT_TRUE(merged.ends_with(to_text(added)));
+    const std::string kept = merged.substr(0, merged.size() - to_text(added).size());
     if (kFirstLine.starts_with(text)) return;
     if (registry_blocks(text, "").sections.size() < kMaxSections) {
         EXPECT_EQ(kept, with_last_line_end(text));
     }
     const auto reading = read_registry(merged, "f");
     ASSERT_TRUE(reading.ok());
-    const RegistrySection* section = find_section(reading.value().registry, own.fingerprint);
+    const RegistrySection* section = find_section(reading.value().registry, added.fingerprint);
     ASSERT_NE(section, nullptr);
-    EXPECT_EQ(*section, own);
+    EXPECT_EQ(*section, added);
 }
 
 TEST(RegistryMutation, LosesNothingAndNeverCrashes) {

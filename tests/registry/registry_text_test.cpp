@@ -61,9 +61,9 @@ TEST(RegistryText, ReadsBackEveryField) {
     RegistryTier not_viable;
     not_viable.index = 2;
     not_viable.bs = 512;
-    not_viable.own.bound_by = "budget";
+    not_viable.pshard.bound_by = "budget";
     registry.sections[1].variants[0].tiers.push_back(not_viable);
-    registry.sections[0].variants[1].tiers[0].own.unknown = {"x=1"};
+    registry.sections[0].variants[1].tiers[0].pshard.unknown = {"x=1"};
     const RegistryReading reading = reading_of(to_text(registry));
     EXPECT_EQ(test::warnings_text(reading.warnings), "");
     EXPECT_EQ(reading.registry, registry);
@@ -102,15 +102,15 @@ TEST(RegistryText, ReadsLinesOfAnyLength) {
     EXPECT_EQ(reading.registry.sections.at(0), section);
 }
 
-// The published reader sees in our file what it would see without our own lines.
-TEST(RegistryText, OwnLinesAreNothingToThePublishedReader) {
+// The published reader sees in our file what it would see without the pshard lines.
+TEST(RegistryText, PshardLinesAreNothingToThePublishedReader) {
     RegistrySection section = test::toy_section(2048, 600);
     section.variants.push_back(test::full_variant());
     RegistrySection bare = section;
-    bare.own = {};
+    bare.pshard = {};
     for (RegistryVariant& variant : bare.variants) {
-        variant.own = {};
-        for (RegistryTier& tier : variant.tiers) tier.own = {};
+        variant.pshard = {};
+        for (RegistryTier& tier : variant.tiers) tier.pshard = {};
     }
     const std::string fingerprint = to_text(section.fingerprint);
     const auto seen = test::read_as_published(to_text(Registry{{section}}), fingerprint);
@@ -175,10 +175,10 @@ TEST(CheckWritable, RefusesWhatThePublishedReaderWouldNotReadBack) {
         Unwritable{"negative", [](RegistryVariant& v) { v.tiers[1].ot[0].lane = -1; }},
         Unwritable{"override list", [](RegistryVariant& v) { v.tiers[1].ot.clear(); }},
         Unwritable{
-            "own.plan",
+            "pshard.plan",
             [](RegistryVariant& v) { v.tiers[1].choice.strategy = Strategy::StaticFitParams; }},
         Unwritable{"not a number", [](RegistryVariant& v) { v.tiers[1].tps = 0.0 / 0.0; }},
-        Unwritable{"one word", [](RegistryVariant& v) { v.tiers[1].own.bound_by = "the link"; }},
+        Unwritable{"one word", [](RegistryVariant& v) { v.tiers[1].pshard.bound_by = "the link"; }},
         Unwritable{"ascending", [](RegistryVariant& v) { v.tiers[1].index = 0; }},
         Unwritable{"has tiers", [](RegistryVariant& v) { v.baseline_vram_mib = 1; }},
     };

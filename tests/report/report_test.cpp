@@ -225,22 +225,22 @@ TEST_F(Reports, RegistryFormIsWritableAndComesBack) {
     ASSERT_TRUE(reading.ok());
     EXPECT_TRUE(reading.value().warnings.empty());
     const RegistryVariant& back = reading.value().registry.sections[0].variants[0];
-    EXPECT_EQ(back.own, section.variants[0].own);
+    EXPECT_EQ(back.pshard, section.variants[0].pshard);
     ASSERT_EQ(back.tiers.size(), report_.plan.tiers.size());
     for (std::size_t i = 0; i < back.tiers.size(); ++i) {
-        EXPECT_EQ(back.tiers[i].own, section.variants[0].tiers[i].own);
+        EXPECT_EQ(back.tiers[i].pshard, section.variants[0].tiers[i].pshard);
     }
 }
 
 // The published reader does not know STATIC_FITPARAMS: it gets the best of the others.
-TEST_F(Reports, PlanWithoutPublishedFormIsKeptInOurOwnLine) {
+TEST_F(Reports, PlanWithoutPublishedFormIsKeptInAPshardLine) {
     report_.forced = Strategy::StaticFitParams;
     search();
     for (const RegistryTier& tier : to_registry_variant(report_).tiers) {
         EXPECT_FALSE(tier.viable);
-        ASSERT_TRUE(tier.own.plan);
-        EXPECT_EQ(tier.own.plan->strategy, Strategy::StaticFitParams);
-        EXPECT_TRUE(tier.own.tps);
+        ASSERT_TRUE(tier.pshard.plan);
+        EXPECT_EQ(tier.pshard.plan->strategy, Strategy::StaticFitParams);
+        EXPECT_TRUE(tier.pshard.tps);
     }
 }
 

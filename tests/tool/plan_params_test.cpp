@@ -48,7 +48,7 @@ TEST_F(PlanParams, PrintsATableAndWritesTheRegistry) {
     for (const RegistryTier& tier : variant.tiers) {
         EXPECT_TRUE(tier.viable) << tier.bs;
         EXPECT_LE(tier.vram_mib, 1500.0);
-        EXPECT_TRUE(tier.own.ops && tier.own.steps && tier.own.bound_by) << tier.bs;
+        EXPECT_TRUE(tier.pshard.ops && tier.pshard.steps && tier.pshard.bound_by) << tier.bs;
     }
 }
 

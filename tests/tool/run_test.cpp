@@ -295,7 +295,7 @@ TEST_F(Run, GoalsRankPlansAtTheirDepth) {
         const Result<RegistryReading> reading = load_registry(registry());
         const auto& sections = reading.value().registry.sections;
         return sections.empty() ? std::optional<std::uint32_t>()
-                                : sections[0].variants[0].tiers[0].own.depth;
+                                : sections[0].variants[0].tiers[0].pshard.depth;
     };
     EXPECT_EQ(depth_for("chat"), 1024U);
     EXPECT_EQ(depth_for("agent"), 3072U);

@@ -49,16 +49,16 @@ bool is_ubatch(std::uint32_t n_ubatch, const Wanted& wanted) {
 
 bool is_depth(const RegistryVariant& variant, const Wanted& wanted) {
     return std::all_of(variant.tiers.begin(), variant.tiers.end(), [&](const RegistryTier& tier) {
-        return !wanted.depth || !tier.own.depth || *tier.own.depth == *wanted.depth;
+        return !wanted.depth || !tier.pshard.depth || *tier.pshard.depth == *wanted.depth;
     });
 }
 
 bool serves(const RegistryVariant& variant, const Wanted& wanted) {
-    const OwnVariant& own = variant.own;
-    return variant.budget_mib == wanted.budget_mib && !is_damaged(variant) && !own.shared &&
-           own.version == kOwnVersion && own.kv_unified == wanted.context.kv_unified &&
-           own.swa_full == wanted.context.swa_full && own.n_ubatch &&
-           is_ubatch(*own.n_ubatch, wanted) && is_depth(variant, wanted);
+    const PshardVariant& pshard = variant.pshard;
+    return variant.budget_mib == wanted.budget_mib && !is_damaged(variant) && !pshard.shared &&
+           pshard.version == kPshardVersion && pshard.kv_unified == wanted.context.kv_unified &&
+           pshard.swa_full == wanted.context.swa_full && pshard.n_ubatch &&
+           is_ubatch(*pshard.n_ubatch, wanted) && is_depth(variant, wanted);
 }
 
 Wanted wanted_of(const RunOptions& options) {
@@ -82,7 +82,7 @@ std::uint32_t fastest_ubatch(const RegistryVariant& variant,
                              const ContextSpec& context,
                              const PlanRequest& request) {
     const ContextOptions& given = request.options.plan.context;
-    if (given.n_ubatch || variant.own.windowed.value_or(true)) return 0;
+    if (given.n_ubatch || variant.pshard.windowed.value_or(true)) return 0;
     std::vector<TierPass> passes;
     for (const RegistryTier& tier : variant.tiers) {
         const double rate = chosen_tps(tier);
@@ -113,7 +113,7 @@ RunPlan plan_of(const RegistryVariant& variant, const Wanted& wanted, const Plan
         return plan;
     }
     plan.budget_mib = variant.budget_mib;
-    plan.n_ubatch = *variant.own.n_ubatch;
+    plan.n_ubatch = *variant.pshard.n_ubatch;
     const std::uint32_t best = fastest_ubatch(variant, context, request);
     plan.n_batch = std::max(plan.n_ubatch, request.options.plan.context.n_batch.value_or(0));
     if (best > 0) plan.n_ubatch = best;
@@ -127,7 +127,7 @@ Result<bool> is_for(const RegistryVariant& variant,
                     const std::optional<MachineProfile>& machine,
                     const std::string& registry) {
     const Hash64 here = machine_hash(machine ? &*machine : nullptr);
-    const Hash64 found = variant.own.machine.value_or(Hash64{});
+    const Hash64 found = variant.pshard.machine.value_or(Hash64{});
     if (found == here || !machine) return true;
     if (found == Hash64{}) return false;
     return Error{

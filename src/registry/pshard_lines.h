@@ -5,7 +5,7 @@
 //   # pshard variant version=1 weights=0x... states=0x... n_ubatch=2048 ...
 //   # pshard tier depth=4096 tps_empty=41.25 ... bound_by=link
 //
-// Each struct has one table of fields in own_lines.cpp, which drives reading, writing and
+// Each struct has one table of fields in pshard_lines.cpp, which drives reading, writing and
 // comparing. A key never changes its meaning. Keys that we do not know, and values that we cannot
 // read, are kept in `unknown` and written again.
 #pragma once
@@ -24,21 +24,21 @@
 
 namespace pshard {
 
-// Version of the own lines. Raised when older readers must no longer use the plans.
-inline constexpr std::uint32_t kOwnVersion = 1;
+// Version of the pshard lines. Raised when older readers must no longer use the plans.
+inline constexpr std::uint32_t kPshardVersion = 1;
 
-struct OwnSection {
+struct PshardSection {
     std::optional<Bytes> file_bytes;   // the input of the fingerprint that its comment leaves out
     std::vector<std::string> unknown;  // "key=value", as read
 
-    bool operator==(const OwnSection&) const = default;
+    bool operator==(const PshardSection&) const = default;
 };
 
 // What the plans of a variant were made for (trap 22). They hold only where all of this is equal.
 // In the variant, not in the section: a section outlives a change of profile, its old plans must
 // not pass for new ones.
-struct OwnVariant {
-    std::optional<std::uint32_t> version;      // kOwnVersion
+struct PshardVariant {
+    std::optional<std::uint32_t> version;      // kPshardVersion
     std::optional<Hash64> weights;             // weights_hash
     std::optional<Hash64> states;              // states_hash
     std::optional<std::uint32_t> n_ubatch;     // tokens: sizes KV and SWA cells
@@ -52,11 +52,11 @@ struct OwnVariant {
     std::optional<Hash64> machine;     // of the machine and its profile
     std::vector<std::string> unknown;  // "key=value", as read
 
-    bool operator==(const OwnVariant&) const = default;
+    bool operator==(const PshardVariant&) const = default;
 };
 
 // What is known of a tier's plan beyond the published lines. All rates at the tier's batch.
-struct OwnTier {
+struct PshardTier {
     std::optional<PlanChoice> plan;  // chosen, but without a published form: the published lines
                                      // hold the best plan that the published reader can run
     std::optional<std::uint32_t> depth;   // tokens in the KV cache that `tps` holds for
@@ -75,7 +75,7 @@ struct OwnTier {
     std::optional<std::string> bound_by;  // a word: "link", "gpu", "cpu", ...
     std::vector<std::string> unknown;     // "key=value", as read
 
-    bool operator==(const OwnTier&) const = default;
+    bool operator==(const PshardTier&) const = default;
 };
 
 // Hash of name, type and shape of each weight that a device can hold, in any order of `weights`: a
@@ -86,17 +86,17 @@ Hash64 weights_hash(const std::vector<Weight>& weights);
 Hash64 states_hash(const std::vector<State>& states);
 
 // What a plan of `inventory` on `machine` is matched by.
-OwnVariant plan_key(const Inventory& inventory, Hash64 machine);
+PshardVariant plan_key(const Inventory& inventory, Hash64 machine);
 
-// The pairs of a line into `own`; several lines add up. A fault is reported and kept in `unknown`.
-// `first_column` is the column of pairs[0] in its line.
-std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnSection& own);
-std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnVariant& own);
-std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnTier& own);
+// The pairs of a line into `pshard`; several lines add up. A fault is reported and kept in
+// `unknown`. `first_column` is the column of pairs[0] in its line.
+std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardSection& pshard);
+std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardVariant& pshard);
+std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardTier& pshard);
 
 // Lines of at most 100 columns where the values allow it; "" if no field is set.
-std::string own_text(const OwnSection& own);
-std::string own_text(const OwnVariant& own);
-std::string own_text(const OwnTier& own);
+std::string pshard_text(const PshardSection& pshard);
+std::string pshard_text(const PshardVariant& pshard);
+std::string pshard_text(const PshardTier& pshard);
 
 }  // namespace pshard

@@ -1,4 +1,4 @@
-#include "registry/own_lines.h"
+#include "registry/pshard_lines.h"
 
 #include <algorithm>
 #include <map>
@@ -51,55 +51,55 @@ struct ValueText<PlanChoice> {
 
 namespace {
 
-constexpr std::array kSectionFields = {field<&OwnSection::file_bytes>("file_bytes")};
+constexpr std::array kSectionFields = {field<&PshardSection::file_bytes>("file_bytes")};
 
 constexpr std::array kVariantFields = {
-    field<&OwnVariant::version>("version"),
-    field<&OwnVariant::weights>("weights"),
-    field<&OwnVariant::states>("states"),
-    field<&OwnVariant::n_ubatch>("n_ubatch"),
-    field<&OwnVariant::output_rows>("output_rows"),
-    field<&OwnVariant::kv_unified>("kv_unified"),
-    field<&OwnVariant::swa_full>("swa_full"),
-    field<&OwnVariant::windowed>("windowed"),
-    field<&OwnVariant::shared>("shared"),
-    field<&OwnVariant::outside>("outside"),
-    field<&OwnVariant::unseen>("unseen"),
-    field<&OwnVariant::machine>("machine"),
+    field<&PshardVariant::version>("version"),
+    field<&PshardVariant::weights>("weights"),
+    field<&PshardVariant::states>("states"),
+    field<&PshardVariant::n_ubatch>("n_ubatch"),
+    field<&PshardVariant::output_rows>("output_rows"),
+    field<&PshardVariant::kv_unified>("kv_unified"),
+    field<&PshardVariant::swa_full>("swa_full"),
+    field<&PshardVariant::windowed>("windowed"),
+    field<&PshardVariant::shared>("shared"),
+    field<&PshardVariant::outside>("outside"),
+    field<&PshardVariant::unseen>("unseen"),
+    field<&PshardVariant::machine>("machine"),
 };
 
 constexpr std::array kTierFields = {
-    field<&OwnTier::plan>("plan"),
-    field<&OwnTier::depth>("depth"),
-    field<&OwnTier::tps>("tps"),
-    field<&OwnTier::tps_empty>("tps_empty"),
-    field<&OwnTier::tps_full>("tps_full"),
-    field<&OwnTier::ops>("ops"),
-    field<&OwnTier::steps>("steps"),
-    field<&OwnTier::arena>("arena"),
-    field<&OwnTier::pinned>("pinned"),
-    field<&OwnTier::states_bytes>("states_bytes"),
-    field<&OwnTier::slots>("slots"),
-    field<&OwnTier::scratch>("scratch"),
-    field<&OwnTier::outside>("outside"),
-    field<&OwnTier::slice_experts>("slice_experts"),
-    field<&OwnTier::bound_by>("bound_by"),
+    field<&PshardTier::plan>("plan"),
+    field<&PshardTier::depth>("depth"),
+    field<&PshardTier::tps>("tps"),
+    field<&PshardTier::tps_empty>("tps_empty"),
+    field<&PshardTier::tps_full>("tps_full"),
+    field<&PshardTier::ops>("ops"),
+    field<&PshardTier::steps>("steps"),
+    field<&PshardTier::arena>("arena"),
+    field<&PshardTier::pinned>("pinned"),
+    field<&PshardTier::states_bytes>("states_bytes"),
+    field<&PshardTier::slots>("slots"),
+    field<&PshardTier::scratch>("scratch"),
+    field<&PshardTier::outside>("outside"),
+    field<&PshardTier::slice_experts>("slice_experts"),
+    field<&PshardTier::bound_by>("bound_by"),
 };
 
-template <typename Own>
+template <typename Line>
 std::vector<Error> read_line(std::string_view pairs,
                              const Place& place,
-                             std::span<const Field<Own>> table,
-                             Own& own) {
+                             std::span<const Field<Line>> table,
+                             Line& pshard) {
     // Of a continued line, the keys of the earlier ones count as seen: they are set.
-    Own line;
+    Line line;
     PairsReading reading = read_pairs(pairs, place, table, line);
     std::vector<Error> errors;
     for (const std::string_view key : reading.seen) {
-        const Field<Own>* field = find_field(table, key);
+        const Field<Line>* field = find_field(table, key);
         const std::string value = field->write(line);
-        if (field->write(own).empty()) {
-            field->read(own, value);
+        if (field->write(pshard).empty()) {
+            field->read(pshard, value);
             continue;
         }
         const std::string pair = fmt::format("{}={}", key, value);
@@ -107,18 +107,20 @@ std::vector<Error> read_line(std::string_view pairs,
             {pair, {fmt::format("'{}': expected {} only once", pair, key), place}});
     }
     for (PairsReading::Fault& fault : reading.faults) {
-        own.unknown.push_back(std::move(fault.pair));
+        pshard.unknown.push_back(std::move(fault.pair));
         errors.push_back(std::move(fault.error));
     }
-    for (const Token& token : reading.unknown) own.unknown.emplace_back(token.text);
+    for (const Token& token : reading.unknown) pshard.unknown.emplace_back(token.text);
     return errors;
 }
 
-template <typename Own>
-std::string lines_of(std::string_view word, std::span<const Field<Own>> table, const Own& own) {
+template <typename Line>
+std::string lines_of(std::string_view word,
+                     std::span<const Field<Line>> table,
+                     const Line& pshard) {
     constexpr std::size_t kMaxColumns = 100;
-    std::vector<std::string> pairs = pair_texts(own, table);
-    pairs.insert(pairs.end(), own.unknown.begin(), own.unknown.end());
+    std::vector<std::string> pairs = pair_texts(pshard, table);
+    pairs.insert(pairs.end(), pshard.unknown.begin(), pshard.unknown.end());
     std::string text;
     std::string line;
     for (const std::string& pair : pairs) {
@@ -153,9 +155,9 @@ Hash64 states_hash(const std::vector<State>& states) {
     return text_hash(text);
 }
 
-OwnVariant plan_key(const Inventory& inventory, Hash64 machine) {
+PshardVariant plan_key(const Inventory& inventory, Hash64 machine) {
     const ContextSpec& context = inventory.context;
-    return {.version = kOwnVersion,
+    return {.version = kPshardVersion,
             .weights = weights_hash(inventory.weights),
             .states = states_hash(inventory.states),
             .n_ubatch = context.n_ubatch,
@@ -170,26 +172,28 @@ OwnVariant plan_key(const Inventory& inventory, Hash64 machine) {
             .unknown = {}};
 }
 
-std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnSection& own) {
-    return read_line<OwnSection>(pairs, place, kSectionFields, own);
+std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardSection& pshard) {
+    return read_line<PshardSection>(pairs, place, kSectionFields, pshard);
 }
 
-std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnVariant& own) {
-    return read_line<OwnVariant>(pairs, place, kVariantFields, own);
+std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardVariant& pshard) {
+    return read_line<PshardVariant>(pairs, place, kVariantFields, pshard);
 }
 
-std::vector<Error> read_own(std::string_view pairs, const Place& place, OwnTier& own) {
-    return read_line<OwnTier>(pairs, place, kTierFields, own);
+std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardTier& pshard) {
+    return read_line<PshardTier>(pairs, place, kTierFields, pshard);
 }
 
-std::string own_text(const OwnSection& own) {
-    return lines_of<OwnSection>("section", kSectionFields, own);
+std::string pshard_text(const PshardSection& pshard) {
+    return lines_of<PshardSection>("section", kSectionFields, pshard);
 }
 
-std::string own_text(const OwnVariant& own) {
-    return lines_of<OwnVariant>("variant", kVariantFields, own);
+std::string pshard_text(const PshardVariant& pshard) {
+    return lines_of<PshardVariant>("variant", kVariantFields, pshard);
 }
 
-std::string own_text(const OwnTier& own) { return lines_of<OwnTier>("tier", kTierFields, own); }
+std::string pshard_text(const PshardTier& pshard) {
+    return lines_of<PshardTier>("tier", kTierFields, pshard);
+}
 
 }  // namespace pshard

@@ -1,4 +1,4 @@
-#include "registry/own_lines.h"
+#include "registry/pshard_lines.h"
 
 #include <algorithm>
 
@@ -9,42 +9,46 @@
 namespace pshard {
 namespace {
 
-// "# pshard tier a=1\n# pshard tier b=2\n" as read_own takes it, line by line. Only a pair that is
-// long by itself makes a long line.
-template <typename Own>
-Own read_back(const std::string& text, std::string_view start) {
-    Own own;
+// "# pshard tier a=1\n# pshard tier b=2\n" as read_pshard takes it, line by line. Only a pair that
+// is long by itself makes a long line.
+template <typename Line>
+Line read_back(const std::string& text, std::string_view start) {
+    Line pshard;
     for (std::size_t begin = 0; begin < text.size();) {
         const std::size_t end = text.find('\n', begin);
         const std::string line = text.substr(begin, end - begin);
         EXPECT_TRUE(line.starts_with(start)) << line;
         EXPECT_TRUE(line.size() <= 100 || std::count(line.begin(), line.end(), ' ') == 3) << line;
-        EXPECT_EQ(test::warnings_text(read_own(line.substr(start.size()), {"f", 1, 1}, own)), "");
+        EXPECT_EQ(test::warnings_text(read_pshard(line.substr(start.size()), {"f", 1, 1}, pshard)),
+                  "");
         begin = end + 1;
     }
-    return own;
+    return pshard;
 }
 
-TEST(OwnLines, ReadBackWhatTheyWrite) {
+TEST(PshardLines, ReadBackWhatTheyWrite) {
     RegistryVariant variant = test::full_variant();
-    OwnTier& tier = variant.tiers[0].own;
+    PshardTier& tier = variant.tiers[0].pshard;
     tier.unknown = {"x=1"};
-    EXPECT_EQ(read_back<OwnTier>(own_text(tier), "# pshard tier"), tier);
-    EXPECT_EQ(read_back<OwnVariant>(own_text(variant.own), "# pshard variant"), variant.own);
-    const OwnSection section = {.file_bytes = 18631619200, .unknown = {}};
-    EXPECT_EQ(own_text(section), "# pshard section file_bytes=18631619200\n");
-    EXPECT_EQ(read_back<OwnSection>(own_text(section), "# pshard section"), section);
+    EXPECT_EQ(read_back<PshardTier>(pshard_text(tier), "# pshard tier"), tier);
+    EXPECT_EQ(read_back<PshardVariant>(pshard_text(variant.pshard), "# pshard variant"),
+              variant.pshard);
+    const PshardSection section = {.file_bytes = 18631619200, .unknown = {}};
+    EXPECT_EQ(pshard_text(section), "# pshard section file_bytes=18631619200\n");
+    EXPECT_EQ(read_back<PshardSection>(pshard_text(section), "# pshard section"), section);
 }
 
-TEST(OwnLines, AreNotWrittenWithoutContent) {
-    EXPECT_EQ(own_text(OwnSection{}) + own_text(OwnVariant{}) + own_text(OwnTier{}), "");
+TEST(PshardLines, AreNotWrittenWithoutContent) {
+    EXPECT_EQ(
+        pshard_text(PshardSection{}) + pshard_text(PshardVariant{}) + pshard_text(PshardTier{}),
+        "");
 }
 
 // Faulty and repeated pairs are reported with their column, and written again.
-TEST(OwnLines, KeepWhatTheyCannotRead) {
-    OwnTier own;
-    const auto warnings =
-        read_own(" depth=x later=1 depth=5 depth=6 ops=0xFF alone =v tps=-1", {"f", 7, 11}, own);
+TEST(PshardLines, KeepWhatTheyCannotRead) {
+    PshardTier pshard;
+    const auto warnings = read_pshard(
+        " depth=x later=1 depth=5 depth=6 ops=0xFF alone =v tps=-1", {"f", 7, 11}, pshard);
     EXPECT_EQ(test::warnings_text(warnings),
               "f:7:12: 'depth=x': expected a whole number\n"
               "f:7:36: 'depth=6': expected depth only once\n"
@@ -52,18 +56,18 @@ TEST(OwnLines, KeepWhatTheyCannotRead) {
               "f:7:53: 'alone': expected KEY=VALUE\n"
               "f:7:59: '=v': expected KEY=VALUE\n"
               "f:7:62: 'tps=-1': expected a number, not negative\n");
-    EXPECT_EQ(own.depth, 5U);
-    EXPECT_EQ(own_text(own),
+    EXPECT_EQ(pshard.depth, 5U);
+    EXPECT_EQ(pshard_text(pshard),
               "# pshard tier depth=5 depth=x depth=6 ops=0xFF alone =v tps=-1 later=1\n");
 }
 
-TEST(OwnLines, SayAPlanInOneValue) {
-    OwnTier own;
+TEST(PshardLines, SayAPlanInOneValue) {
+    PshardTier pshard;
     const std::string plan =
         "strategy:STATIC_FITPARAMS_DENSEPRIO_MOEONLY,n_pinned:2,n_attn_pinned:0,overflow:NONE,"
         "output_on_gpu:1,pin_from_back:0";
-    EXPECT_TRUE(read_own(" plan=" + plan, {}, own).empty());
-    EXPECT_EQ(own.plan,
+    EXPECT_TRUE(read_pshard(" plan=" + plan, {}, pshard).empty());
+    EXPECT_EQ(pshard.plan,
               (PlanChoice{.strategy = Strategy::StaticFitParams,
                           .n_pinned = 2,
                           .n_attn_pinned = 0,
@@ -71,8 +75,8 @@ TEST(OwnLines, SayAPlanInOneValue) {
                           .output_on_gpu = true,
                           .pin_from_back = false}));
     for (const char* bad : {" plan=", " plan=strategy:4", " plan=n_pinned:2,n_pinned:2"}) {
-        OwnTier other;
-        EXPECT_EQ(read_own(bad, {}, other).size(), 1U) << bad;
+        PshardTier other;
+        EXPECT_EQ(read_pshard(bad, {}, other).size(), 1U) << bad;
         EXPECT_EQ(other.plan, std::nullopt);
     }
 }
