@@ -15,7 +15,7 @@ struct Hash64 {
     auto operator<=>(const Hash64&) const = default;
 };
 
-// FNV-1a over whole 64-bit words, as the published planner makes its fingerprint (facts 4.2): from
+// FNV-1a over whole 64-bit words, as the published planner makes its fingerprint [S14]: from
 // 0xcbf29ce484222325, per word xor and then multiply by 0x100000001b3. A negative word is
 // sign-extended.
 Hash64 word_hash(std::initializer_list<std::int64_t> words);

@@ -12,7 +12,7 @@ namespace pshard {
 
 namespace {
 
-// Flops per element of the result. Source: facts 2.2; what it leaves out (exponentials, norms by
+// Flops per element of the result. Source: [S4]; what it leaves out (exponentials, norms by
 // two passes) counted by hand. These ops are bound by memory or launch on every known machine.
 struct FlopsPerElement {
     std::string_view op;

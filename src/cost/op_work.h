@@ -1,6 +1,6 @@
 // What one node of a graph does: flops and bytes, from its own shapes. No machine, no time.
 //
-// Source: facts 2.2, corrected where 2.5 found it wrong; every formula is in docs/models/cost.md.
+// Source: [S4], corrected where [S7] found it wrong; every formula is in docs/models/cost.md.
 // Depth:  graphs are captured at full context; what spans the KV cache counts for the cells in use
 //         (cost/kv_reach.h).
 #pragma once
@@ -53,7 +53,7 @@ struct TensorView {
 
 // Routed experts that M tokens with k of E experts each touch, if routes are uniform:
 // E*(1-(1-k/E)^M). Real routers repeat themselves: 365 tokens of 8/256 touch 152-156 of 256
-// measured (facts 8.4), this says 256.
+// measured [S22], this says 256.
 [[nodiscard]] double distinct_experts(double n_experts, double n_used, double n_tokens);
 
 // Views, and tensors that only name data.

@@ -18,7 +18,7 @@ constexpr double kLaunchBoundLaunches = 3;
 // Fallbacks where the profile says nothing; docs/models/cost.md, "Constants".
 constexpr Seconds kGpuLaunchSeconds = 2e-6;
 constexpr Seconds kCpuLaunchSeconds = 2e-6;
-constexpr Seconds kGpuScanStepSeconds = 1.4e-6;  // facts 1.5: 700 us a layer at 512 tokens
+constexpr Seconds kGpuScanStepSeconds = 1.4e-6;  // 700 us a layer at 512 tokens [S3]
 constexpr double kCpuVectorFlopsPerByte = 1;     // of memory bandwidth
 constexpr double kGpuVectorFlopsPerByte = 4;
 
@@ -112,7 +112,7 @@ void add_row(const OpRow& row, double share, double roof_share, ProcessorRates& 
     if (judged.bound == RowBound::Compute) {
         quant.gflops.add(judged.work.batch, judged.work.size, row.gflops * share);
     }
-    // Faster than memory means that a cache held the weights (trap 36).
+    // Faster than memory means that a cache held the weights [A36].
     const double roof = rates.bytes_per_second * roof_share / 1e9;
     const double measured = judged.gb_per_s * share;
     if (judged.bound == RowBound::Memory) {

@@ -9,7 +9,7 @@
 //
 // Doubt:  `extrapolated` is set when no row of that op or quant exists, or the batch is more than
 //         twice beyond the measured ones.
-// Source: facts 2.3, 2.5; docs/models/cost.md answers each weakness.
+// Source: [S5], [S7]; docs/models/cost.md answers each weakness.
 // Fails:  nullopt when the profile has nothing to price with on that device.
 #pragma once
 

@@ -10,17 +10,17 @@ namespace pshard {
 
 namespace {
 
-// Fallbacks, all of the reference box of the facts; docs/models/cost.md, "Constants".
-constexpr Seconds kSetupSeconds = 3.1e-6;     // facts 1.5, Copy_Setup_us
-constexpr Seconds kSwitchSeconds = 24e-6;     // facts 1.5, Engine_Switch_us 24-31
-constexpr double kPageableShare = 0.3;        // facts 6.8 trap 19: 13.5 of 45 GB/s
+// Fallbacks, all of the reference machine [S1]; docs/models/cost.md, "Constants".
+constexpr Seconds kSetupSeconds = 3.1e-6;     // Copy_Setup_us [S3]
+constexpr Seconds kSwitchSeconds = 24e-6;     // Engine_Switch_us, 24 to 31 [S3]
+constexpr double kPageableShare = 0.3;        // 13.5 of 45 GB/s [A19]
 constexpr double kReferenceGbPerSecond = 45;  // whose sliced curve the next one is
-constexpr std::array kReferenceSliced = {     // facts 1.5, PCIe_Sliced
+constexpr std::array kReferenceSliced = {     // PCIe_Sliced [S3]
     SlicePoint{0.5, 23.3},
     SlicePoint{2, 29.6},
     SlicePoint{8, 30.0},
     SlicePoint{32, 29.4}};
-constexpr Bytes kExpertPadding = 512;  // facts 2.4: after each run of experts
+constexpr Bytes kExpertPadding = 512;  // after each run of experts [S6]
 
 // The measured value, or the fallback and a mark that it is one.
 double known_or(const std::optional<double>& value, double fallback, bool& estimated) {

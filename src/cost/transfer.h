@@ -1,6 +1,6 @@
 // Seconds of copies over the link, and the bytes of routed experts that a batch needs.
 //
-// Source: facts 1.5, 2.4, traps 6, 19, 31. Rates are in bytes per second.
+// Source: [S3], [S6], [A6], [A19], [A31]. Rates are in bytes per second.
 // Doubt:  where the profile lacks a figure, the fallback is named at the field.
 #pragma once
 
@@ -24,9 +24,9 @@ struct LinkRates {
     // sum: each is slowed down by as much.
     double h2d_duplex = 0;            // else h2d
     double d2h_duplex = 0;            // else d2h
-    double h2d_pageable = 0;          // not page-locked; else 0.3 * h2d (trap 19)
+    double h2d_pageable = 0;          // not page-locked; else 0.3 * h2d [A19]
     double d2h_bytes_per_second = 0;  // else h2d
-    Seconds setup_seconds = 0;        // per copy; else 3.1 us (facts 1.5)
+    Seconds setup_seconds = 0;        // per copy; else 3.1 us [S3]
     Seconds switch_seconds = 0;       // per hand-over between engines; else 24 us
     std::vector<SlicePoint> sliced;   // ascending; else 23.3..30 GB/s scaled to h2d/45
     // Copies that are not gathered, by their size, ascending; empty: bytes and setup alone tell.

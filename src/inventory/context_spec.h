@@ -10,7 +10,7 @@ namespace pshard {
 
 enum class FlashAttention { Off, On, Auto };  // llama.cpp: -fa off|on|auto
 
-// How many rows of logits a run keeps (facts, trap 13): decides the output rows of each graph.
+// How many rows of logits a run keeps [A13]: decides the output rows of each graph.
 enum class OutputUse {
     Server,      // llama-server: one row per sequence
     Cli,         // llama-cli, llama-completion: one row

@@ -25,7 +25,7 @@ namespace pshard {
 using Shape = std::array<std::int64_t, 4>;
 
 // The side of a layer that a weight is on: strategies place the two sides apart.
-// By name, as published (facts 3.4): the FFN side is `blk.N.ffn_{up,gate,down}.*` and
+// By name, as published [S11]: the FFN side is `blk.N.ffn_{up,gate,down}.*` and
 // `blk.N.ffn_{up,down,gate,gate_up}_{ch,}exps.*`; the router, shared experts and norms are on the
 // attention side, which holds the rest of a layer.
 enum class Side {

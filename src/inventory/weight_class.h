@@ -15,7 +15,7 @@ struct WeightClass {
     bool operator==(const WeightClass&) const = default;
 };
 
-// Source: facts 3.4 (the published override patterns) and llama.cpp's tensor names.
+// Source: the published override patterns [S11] and llama.cpp's tensor names.
 WeightClass classify_weight(std::string_view name);
 
 // The number after "blk."; -1 if the name has none.

@@ -17,7 +17,7 @@
 
 namespace pshard {
 
-// One measured op: a row of cpu_profile.txt or gpu_profile.txt (facts 1.3, 1.4).
+// One measured op: a row of cpu_profile.txt or gpu_profile.txt [S2].
 struct OpRow {
     std::string op{};      // "MUL_MAT", "MUL_MAT_ID", "FLASH_ATTN_<config>", or a ggml op name
     std::string quant{};   // ggml type name of the weight; "f16" for attention

@@ -17,7 +17,7 @@ struct CpuRow {
     OpRow row;
 };
 
-// 17 columns (facts 1.3) and 14 (facts 1.4); anything else is an Error that names the column.
+// 17 columns of a CPU and 14 of a GPU [S2]; anything else is an Error that names the column.
 [[nodiscard]] Result<CpuRow> parse_cpu_row(const TextLine& line);
 [[nodiscard]] Result<OpRow> parse_gpu_row(const TextLine& line);
 

@@ -1,5 +1,5 @@
 // The text form of a MachineProfile: cpu_profile.txt and gpu_profile.txt as published
-// (facts 1.3, 1.4), plus comment lines of our own, `# pshard KEY=VALUE`, which the published
+// [S2], plus comment lines of our own, `# pshard KEY=VALUE`, which the published
 // reader skips. Grammar and an example: docs/formats/profile.md.
 //
 // Reading is tolerant of comment lines that it does not know, and strict on rows: an Error has

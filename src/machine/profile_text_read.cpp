@@ -73,7 +73,7 @@ Status read_threads_line(const TextLine& line, CpuFile& file) {
     return Done{};
 }
 
-// The later fork's extra header line (facts 1.5).
+// The later fork's extra header line [S3].
 Status read_fork_line(const TextLine& line, MachineProfile& profile) {
     return take(line, "Host_Pin_Ceiling: ", profile.link.page_lock_ceiling_gb);
 }

@@ -11,7 +11,7 @@ namespace pshard {
 [[nodiscard]] std::optional<double> bits_per_weight(std::string_view type);
 
 // Types whose CPU kernels look up a code book (iq1, iq2, iq3): far slower per element than their
-// bits suggest, so a price by nearest bits needs a floor (facts 2.5.3).
+// bits suggest, so a price by nearest bits needs a floor [S7].
 [[nodiscard]] bool is_codebook_quant(std::string_view type);
 
 }  // namespace pshard

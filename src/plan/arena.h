@@ -6,7 +6,7 @@
 //
 // What all tiers keep resident has one address in all of them. Tensors that several tiers keep
 // share an address where that costs no memory, so that a plan switch moves only the difference.
-// Every size is a multiple of the device's alignment: a tier that fits alone fits here (trap 11).
+// Every size is a multiple of the device's alignment: a tier that fits alone fits here [A11].
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
 // A plan in the fewest words: which strategy, and how much of the model it keeps on the GPU.
-// These are the published names and numbers (facts 3.4, 4.1); a Placement follows from them.
+// These are the published names and numbers [S11], [S13]; a Placement follows from them.
 #pragma once
 
 #include <array>

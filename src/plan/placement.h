@@ -8,7 +8,7 @@
 
 namespace pshard {
 
-// Published backend ids for one GPU (facts 3.3).
+// Published backend ids for one GPU [S10].
 enum class Lane : std::uint8_t {
     Gpu = 0,     // resident in VRAM
     ShardA = 1,  // in host memory, uploaded to a slot before each use; computed on the GPU

@@ -1,5 +1,5 @@
 // Which batch sizes a variant has a plan for. The plan of a batch is that of the smallest tier that
-// holds it. Source: facts 3.2.
+// holds it. [S9]
 //
 //   generation  one user: 1, 16      several: 1, 4, 16, 32, 64
 //   prompts     512, 1024, ... below the cap, and the cap
@@ -22,7 +22,7 @@ struct TierRule {
 // It is the ubatch that the KV cache is sized for in all tiers of the variant.
 [[nodiscard]] std::uint32_t tier_cap(const TierRule& rule);
 
-// Ascending, each once, the last one tier_cap: small caps cut the generation tiers (trap 42).
+// Ascending, each once, the last one tier_cap: small caps cut the generation tiers [A42].
 [[nodiscard]] std::vector<std::uint32_t> tiers_of(const TierRule& rule);
 
 }  // namespace pshard

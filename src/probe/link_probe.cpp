@@ -19,10 +19,10 @@ namespace {
 constexpr std::array kFastSizes = {64 * kKiB, kMiB, 16 * kMiB, 256 * kMiB};
 constexpr std::array kFullSizes = {
     64 * kKiB, 256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
-constexpr std::array kSlices = {0.5, 2.0, 8.0, 32.0};  // MB of 1e6 bytes: PCIe_Sliced, facts 1.5
+constexpr std::array kSlices = {0.5, 2.0, 8.0, 32.0};  // MB of 1e6 bytes: PCIe_Sliced [S3]
 constexpr Bytes kLeastBytes = 4 * kMiB;
 constexpr Bytes kFastLock = 256 * kMiB;
-constexpr Bytes kLockChunk = 2 * kGiB;  // Host_Pin_Ceiling, facts 1.5
+constexpr Bytes kLockChunk = 2 * kGiB;  // Host_Pin_Ceiling [S3]
 constexpr double kLockShare = 0.9;
 constexpr int kSteps = 9;
 

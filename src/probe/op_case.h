@@ -78,7 +78,7 @@ struct OpCase {
 // time of a small one may be most of it.
 [[nodiscard]] double streamed_gb_per_s(const std::vector<OpRow>& rows);
 
-// Peak GFLOP/s of each (op, quant) over the memory bandwidth (facts 1.3, column 7).
+// Peak GFLOP/s of each (op, quant) over the memory bandwidth (column 7 of [S2]).
 void finish_ridges(std::vector<OpRow>& rows, double gb_per_s);
 
 // "MUL_MAT q4_0 4096x4096, 512 tokens": for progress lines.

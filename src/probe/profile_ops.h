@@ -64,7 +64,7 @@ struct MeasuredOps {
 void put_ops(const MeasuredOps& ops, CpuProfile& cpu);
 
 // The same of a GPU: its bandwidth is what matmuls of one token streamed (an op on activations runs
-// from the cache), its peak the best rate of what counts more than 10 FLOP/byte (facts 1.4).
+// from the cache), its peak the best rate of what counts more than 10 FLOP/byte [S2].
 // Without such rows it stays unknown.
 void put_ops(const MeasuredOps& ops, GpuProfile& gpu);
 

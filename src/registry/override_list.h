@@ -16,7 +16,7 @@
 
 namespace pshard {
 
-// Lanes with one GPU (facts 3.3): 0 stays on the GPU; 1 and 2 are streamed to it through their
+// Lanes with one GPU [S10]: 0 stays on the GPU; 1 and 2 are streamed to it through their
 // slot; 3 is the CPU.
 struct OverrideItem {
     std::string pattern;      // ECMAScript regex: no comma, no '=', not empty

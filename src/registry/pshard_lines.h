@@ -34,7 +34,7 @@ struct PshardSection {
     bool operator==(const PshardSection&) const = default;
 };
 
-// What the plans of a variant were made for (trap 22). They hold only where all of this is equal.
+// What the plans of a variant were made for [A22]. They hold only where all of this is equal.
 // In the variant, not in the section: a section outlives a change of profile, its old plans must
 // not pass for new ones.
 struct PshardVariant {

@@ -1,5 +1,5 @@
-// The registry: the plans chosen for a model, kept as text beside it (facts 4; docs/formats/
-// registry.md). The published planner and loader read what we write, and we read what they write.
+// The registry: the plans chosen for a model, kept as text beside it [S13]; docs/formats/
+// registry.md. The published planner and loader read what we write, and we read what they write.
 //
 //   file     sections, each found by a fingerprint of the run's settings
 //   section  variants, each for a budget

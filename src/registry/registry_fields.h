@@ -1,4 +1,4 @@
-// The fields of the published lines, in their published order and spelling (facts 4.1).
+// The fields of the published lines, in their published order and spelling [S13].
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// What a save makes of the text that is in the file (facts 4.3).
+// What a save makes of the text that is in the file [S15].
 #pragma once
 
 #include <string>

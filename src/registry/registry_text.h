@@ -16,7 +16,7 @@ struct RegistryReading {
 };
 
 // Reads all that is well-formed. What is not is reported and left out, and never lets later lines
-// count for an earlier header (trap 44): after a malformed header nothing is believed up to the
+// count for an earlier header [A44]: after a malformed header nothing is believed up to the
 // next header of its level or a higher one. A tier with a good header and a bad body is not viable.
 // Fails only if the text is no registry at all. `file` is for the messages.
 Result<RegistryReading> read_registry(std::string_view text, const std::string& file);

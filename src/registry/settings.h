@@ -1,5 +1,5 @@
 // The settings that the published planner finds a section by: the same -c, -np, -t, -fa, -ctk, -ctv
-// and strategy when planning and when running, or the plan is not found (facts 4.2).
+// and strategy when planning and when running, or the plan is not found [S14].
 #pragma once
 
 #include <cstdint>

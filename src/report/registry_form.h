@@ -6,7 +6,7 @@
 
 namespace pshard {
 
-// Of the machine and all its figures: other figures, other plans (trap 22). Of no profile: 0.
+// Of the machine and all its figures: other figures, other plans [A22]. Of no profile: 0.
 Hash64 machine_hash(const MachineProfile* profile);
 
 // The one variant of the report. Where the chosen plan has no published form, the published lines

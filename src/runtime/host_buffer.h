@@ -32,7 +32,7 @@ public:
 
     [[nodiscard]] Bytes bytes() const { return bytes_; }
 
-    // llama.cpp says late what a buffer is for, and does not tell that it says so (trap 1).
+    // llama.cpp says late what a buffer is for, and does not tell that it says so [P1].
     [[nodiscard]] BufferUse use() const;
 
     // Zeroes, without touching pages where the memory is ours.

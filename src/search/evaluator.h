@@ -89,7 +89,7 @@ private:
     std::map<std::array<int, 9>, ScratchPeaks> scratch_;  // by kind of choice
 };
 
-// Who runs a placement decides what becomes of large batches over weights in host memory (trap 29).
+// Who runs a placement decides what becomes of large batches over weights in host memory [A29].
 // As PSHARD0 runs it, whatever the strategy: the CPU computes them. All plans are for PSHARD0.
 constexpr StageOptions as_planned(bool slice_experts) { return {OpOffload::Never, slice_experts}; }
 

@@ -1,6 +1,6 @@
 // The fastest plan that fits, for every tier of a variant.
 //
-// Each tier is searched on its own bounds (traps 4, 5): no tier's result limits another's. Every
+// Each tier is searched on its own bounds [A4], [A5]: no tier's result limits another's. Every
 // strategy proposes, the simulator judges, and the losers keep their numbers and reasons. Pure: the
 // same problem gives the same plan, byte for byte.
 #pragma once

@@ -97,7 +97,7 @@ private:
         bound.extrapolated = bound.extrapolated || cost.extrapolated[index] != 0;
     }
 
-    // Stock uploads a CPU weight serially, from the pageable mapping of the file (trap 29); of
+    // Stock uploads a CPU weight serially, from the pageable mapping of the file [A29]; of
     // routed experts only those that the batch uses.
     Seconds offload_seconds(const Node& node) {
         if (context_.offload != OpOffload::Stock) return 0;

@@ -67,7 +67,7 @@ LayerLanes unpinned_lanes(Strategy strategy, LayerRole role, int layer) {
     return {role == LayerRole::Attn ? Lane::Gpu : Lane::Cpu, Lane::Cpu};
 }
 
-// Where the part of the boundary layer goes that does not fit (facts 3.5).
+// Where the part of the boundary layer goes that does not fit [S12].
 Lane overflow_lane(Strategy strategy, int layer) {
     return is_static(strategy) ? Lane::Cpu : shard_of(layer);
 }

@@ -1,6 +1,6 @@
 // What each strategy means: from the few words of a PlanChoice to a lane for every tensor.
 //
-// P: the pinned layers, the first n_pinned (the last ones with pin_from_back). Source: facts 3.4.
+// P: the pinned layers, the first n_pinned (the last ones with pin_from_back). [S11]
 //
 //   strategy                        layer in P   other layers                       their KV
 //   GPUONLY_LAYERPIN_LAYERSTREAM    all GPU      all streamed                       streamed
@@ -28,7 +28,7 @@ namespace pshard {
 Placement expand(const Inventory& inventory, const PlanChoice& choice);
 
 // The same plan as the ordered patterns of a registry's `ot=` line: the first that is found in a
-// weight's name decides. Made apart from expand; a test shows that they agree (trap 23).
+// weight's name decides. Made apart from expand; a test shows that they agree [A23].
 struct LanePattern {
     std::string pattern;  // ECMAScript regex without commas and '='
     Lane lane = Lane::Gpu;

@@ -1,4 +1,4 @@
-// The reference profile against what was measured on that machine: facts 7.3, 7.4.
+// The reference profile against what was measured on that machine [S19], [S20].
 //
 // The models are built by hand to the published sizes; a plan is added up here in the simplest way
 // that its strategy allows, so this judges the prices, not the simulator.
@@ -99,7 +99,7 @@ private:
 };
 
 // Qwen3.6-35B-A3B Q4_K_M: 40 layers, every fourth with full attention, 256 experts top-8; attention
-// side sized to 55 MB a layer, experts to about 490 MB (facts 5.4); about 48 kernels a layer.
+// side sized to 55 MB a layer, experts to about 490 MB [S18]; about 48 kernels a layer.
 Model q35(std::uint32_t n_tokens, std::int64_t n_ctx) {
     Model m(n_tokens, 2048);
     for (m.layer = 0; m.layer < 40; m.layer++) {
@@ -222,7 +222,7 @@ void expect_anchors(const std::vector<Anchor>& anchors) {
     }
 }
 
-// Facts 7.4, rows s3, s1 and s0, ubatch 512 columns; n_pinned from 7.3.
+// [S20], rows s3, s1 and s0, ubatch 512 columns; n_pinned from [S19].
 TEST(ReferenceProfile, PredictsDecodeOfQ35) {
     const Model m = q35(1, 2048);
     expect_anchors({{"q35 decode, static, 4 of 40 layers", static_rate(m, 4, 400), 47.5, 0.15},
@@ -232,7 +232,7 @@ TEST(ReferenceProfile, PredictsDecodeOfQ35) {
                     {"q35 decode, layers streamed, 12 of 40", stream_rate(m, 12, 400), 3.0, 0.15}});
 }
 
-// Facts 7.3, context 2048, columns s3 and s0.
+// [S19], context 2048, columns s3 and s0.
 TEST(ReferenceProfile, PredictsDecodeOfGptOss) {
     const Model m = oss(1, 2048);
     expect_anchors({{"oss decode, static, 2 of 24 layers", static_rate(m, 2, 400), 31.4, 0.15},

@@ -1,5 +1,5 @@
-// One test for each weakness of the published predictor (facts 2.5, W1 to W14) and for traps 6 to 9
-// and 13 and 36 (facts 6.8). docs/models/cost.md answers them in the same order.
+// One test for each weakness of the published predictor (W1 to W14 of [S7]) and for [A6] to [A9],
+// [A13] and [A36]. docs/models/cost.md answers them in the same order.
 
 #include <gtest/gtest.h>
 
@@ -150,7 +150,7 @@ TEST(W4, RoutedRowsAreJudgedByTheirDistinctExperts) {
     EXPECT_NEAR(op_time(work, Processor::Cpu, profile)->seconds, 1.0, 0.03);
 }
 
-// Trap 6: 23-30 GB/s for gathered slices, 45 for one whole copy.
+// 23-30 GB/s for gathered slices, 45 for one whole copy [A6].
 TEST(W5, SlicedExpertsFollowTheSlicedCurve) {
     const LinkRates link = *link_rates(reference());
     EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 450'000'000}, link), 0.45 / 45 + 3.1e-6);
@@ -158,7 +158,7 @@ TEST(W5, SlicedExpertsFollowTheSlicedCurve) {
     EXPECT_DOUBLE_EQ(upload_seconds({.bytes = 16'000'000, .pieces = 8}, link), 16e6 / 29.6e9);
 }
 
-// Trap 9: a recurrent layer moves whole; a KV layer of the same model moves its used cells.
+// A recurrent layer moves whole; a KV layer of the same model moves its used cells [A9].
 TEST(W6, StateTrafficIsPerClassAndByDepth) {
     State kv{.name = "cache_k_l3", .type = "f16", .shape = {512, 16384, 1, 1}};
     kv.bytes = 512 * 16384 * 2;
@@ -210,7 +210,7 @@ TEST(W8, TheConcurrentLinkRateSaysWhetherItWasMeasured) {
     EXPECT_DOUBLE_EQ(link_rates(again)->h2d_under_cpu_load, 27.7e9);
 }
 
-// 13.5 of 45 GB/s (trap 19): 3.3 times slower.
+// 13.5 of 45 GB/s [A19]: 3.3 times slower.
 TEST(W9, PageableMemoryIsSlower) {
     const LinkRates link = *link_rates(reference());
     const Copy pinned{.bytes = 1'000'000'000};
@@ -218,7 +218,7 @@ TEST(W9, PageableMemoryIsSlower) {
     EXPECT_NEAR(upload_seconds(pageable, link) / upload_seconds(pinned, link), 3.33, 0.01);
 }
 
-// The head of a 512-token tier has the rows that are asked for, and is priced by them (trap 13).
+// The head of a 512-token tier has the rows that are asked for, and is priced by them [A13].
 TEST(W10, ANodeIsPricedByItsOwnRows) {
     const auto head_seconds = [](std::uint32_t tier, std::int64_t rows) {
         GraphBuilder b(tier);
@@ -234,7 +234,7 @@ TEST(W10, ANodeIsPricedByItsOwnRows) {
     EXPECT_EQ(op_work(b.graph.nodes[0], b.graph, b.inventory, 0).batch, 7);
 }
 
-// Facts 1.5: about 700 us a layer at 512 tokens, though its bytes take some 60.
+// About 700 us a layer at 512 tokens [S3], though its bytes take some 60.
 TEST(W11, ARecurrenceCostsItsStepsAndSmallOpsTheirLaunch) {
     GraphBuilder b(512);
     const Ref v = b.input("f32", {128, 32, 512, 1});

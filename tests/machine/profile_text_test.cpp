@@ -52,7 +52,7 @@ MachineProfile reference() {
         .value();
 }
 
-// The examples of facts 1.3 and 1.4, values and spacing as published.
+// The examples of [S2], values and spacing as published.
 TEST(ProfileText, ReadsThePublishedCpuExample) {
     const auto profile = from_cpu(std::string(kCpuHeader) + kCpuRow);
     ASSERT_TRUE(profile.ok()) << profile.error().text();

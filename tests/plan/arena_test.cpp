@@ -104,7 +104,7 @@ TEST(PackArena, NamesTheTierThatDoesNotFit) {
     EXPECT_THAT(packed.error().message, HasSubstr(" 2.0 MiB more"));
 }
 
-// Trap 11: tiers that fit alone fit together, to the last byte.
+// Tiers that fit alone fit together, to the last byte [A11].
 TEST(PackArena, FitsWhateverFitsAlone) {
     std::mt19937_64 engine(11);
     const auto below = [&](std::uint64_t n) { return engine() % n; };

@@ -28,7 +28,7 @@ TEST(Tiers, CapIsTheLargerOfTheBatchAnd16384) {
     EXPECT_EQ(tier_cap({.n_ctx = 4096, .tier_max = 5000}), 4096);
 }
 
-// Trap 42: the published planner makes {1, 16, 8} of a cap of 8.
+// The published planner makes {1, 16, 8} of a cap of 8 [A42].
 TEST(Tiers, SmallCapsStayAscending) {
     EXPECT_THAT(tiers_of({.n_ctx = 8}), ElementsAre(1, 8));
     EXPECT_THAT(tiers_of({.n_ctx = 16}), ElementsAre(1, 16));

@@ -100,7 +100,7 @@ TEST(OperandPool, PutsWeightsWhereLlamaCppWould) {
     EXPECT_EQ(operand_buffer_type(device, matmul("q4_0", 250)).value(), own);
 }
 
-// A 256 MiB flush left a 96 MB cache full (facts 1.5): operands rotate instead.
+// A 256 MiB flush left a 96 MB cache full [S3]: operands rotate instead.
 TEST(OpBench, WalksThroughMoreOperandsThanTheCacheHolds) {
     OpBench ops = bench();
     const OpCase experts{

@@ -60,7 +60,7 @@ TEST(OverrideList, FirstMatchWinsAnywhereInTheName) {
     EXPECT_EQ(list.lane_of("token_embd.weight"), std::nullopt);
 }
 
-// Published FFN pattern (facts 3.4): routers, shared experts and norms are on the attention side.
+// Published FFN pattern [S11]: routers, shared experts and norms are on the attention side.
 TEST(OverrideList, KeepsRouterAndSharedExpertsWithTheAttention) {
     const OverrideList list = compiled(
         "blk\\.2\\.ffn_((up|gate|down)\\.|(up|down|gate|gate_up)_(ch|)exps).*=H:1,blk\\.2\\..*=H:"
@@ -75,7 +75,7 @@ TEST(OverrideList, KeepsRouterAndSharedExpertsWithTheAttention) {
     }
 }
 
-// Published strategies (facts 3.4), asked weight by weight of the files of the published planner.
+// Published strategies [S11], asked weight by weight of the files of the published planner.
 int expected_lane(const PlanChoice& choice, int layer, bool ffn) {
     if (layer < choice.n_pinned) return 0;
     switch (choice.strategy) {

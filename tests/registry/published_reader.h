@@ -1,5 +1,5 @@
 // How the published loader reads the section of a fingerprint, written from what is known of it
-// (facts 4.1, 4.4, 4.5): line by line through a buffer of 8192 bytes, by the starts of lines, with
+// [S13]: line by line through a buffer of 8192 bytes, by the starts of lines, with
 // its faults. An oracle for the files that we write; ours is registry/registry_reader.cpp.
 #pragma once
 

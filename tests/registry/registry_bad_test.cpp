@@ -1,4 +1,4 @@
-// Damaged files: nothing is lost, all is reported, and no plan passes for another one (trap 44).
+// Damaged files: nothing is lost, all is reported, and no plan passes for another one [A44].
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>

@@ -91,7 +91,7 @@ TEST(RegistryText, ReadsOlderAndForeignForms) {
     EXPECT_FALSE(variant.tiers[1].viable);
 }
 
-// Trap 38: no limit of ours on the length of a line.
+// We set no limit on the length of a line [A38].
 TEST(RegistryText, ReadsLinesOfAnyLength) {
     RegistrySection section = test::toy_section(2048, 600);
     std::vector<OverrideItem>& ot = section.variants[0].tiers[0].ot;

@@ -1,4 +1,4 @@
-// Two generators of the same plan must agree (trap 23): lanes from names, lanes from patterns, and
+// Two generators of the same plan must agree [A23]: lanes from names, lanes from patterns, and
 // the patterns of the published planner's own registries.
 
 #include "strategy/expand.h"

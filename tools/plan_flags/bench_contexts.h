@@ -1,4 +1,4 @@
-// The contexts that llama-bench makes for its tests (facts 3.1).
+// The contexts that llama-bench makes for its tests [S8].
 //
 //   -p 512 -n 128 -d 0,4096     512, 128, 4608, 4224 tokens
 //   -pg 2048,200 -d 1024        1536, 1152, 3272: -p 512 and -n 128 stay unless they are given

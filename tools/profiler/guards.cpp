@@ -52,7 +52,7 @@ LastComplaint& last_complaint() {
     return the_complaint;
 }
 
-// How profiles begin (facts 1.3, 1.4).
+// How profiles begin [S2].
 constexpr std::string_view kCpuMark = "# Concurrent Profiling";
 constexpr std::string_view kGpuMark = "# GPU Profiling";
 constexpr std::size_t kMostProfileBytes = 64 * kMiB;
