@@ -65,7 +65,7 @@ TracedPass predicted_pass(const PlanReport& report,
                           TierDetail detail) {
     TracedPass pass;
     pass.n_tokens = graph.n_tokens;
-    pass.tier_tokens = graph.n_tokens;
+    pass.tier = graph.tier();
     pass.plan =
         fmt::format("{}, {}", strategy_name(winner.choice.strategy), choice_text(winner.choice));
     for (const StepLabel& label :
@@ -81,7 +81,7 @@ TracedPass predicted_pass(const PlanReport& report,
 ExplainedTier explain_tier(const PlanReport& report, TierPlan plan) {
     ExplainedTier tier;
     tier.plan = std::move(plan);
-    const Graph& graph = *graph_of_tier(report.inventory, tier.plan.n_tokens);
+    const Graph& graph = *graph_of_tier(report.inventory, tier.plan.key);
     const Problem problem = problem_of(report);
     tier.bound = lower_bound(problem, graph, Overlap::Any);
     tier.bound_in_order = lower_bound(problem, graph, Overlap::InOrder);
@@ -100,9 +100,9 @@ std::string kind_of(const Step& step) {
     return std::holds_alternative<Store>(step.what) ? "store" : "compute";
 }
 
-const ExplainedTier* tier_of(const Explanation& explanation, std::uint32_t n_tokens) {
+const ExplainedTier* tier_of(const Explanation& explanation, const TierKey& key) {
     for (const ExplainedTier& tier : explanation.tiers) {
-        if (tier.plan.n_tokens == n_tokens) return &tier;
+        if (tier.plan.key == key) return &tier;
     }
     return nullptr;
 }
@@ -136,7 +136,7 @@ using Passes = std::vector<const TracedPass*>;
 Passes alike(const Passes& passes) {
     std::map<std::uint32_t, Passes> by_tokens;
     for (const TracedPass* pass : passes) by_tokens[pass->n_tokens].push_back(pass);
-    const auto full = by_tokens.find(passes.front()->tier_tokens);
+    const auto full = by_tokens.find(passes.front()->tier.n_tokens);
     if (full != by_tokens.end()) return full->second;
     const auto fewer = [](const auto& a, const auto& b) {
         return a.second.size() < b.second.size();
@@ -152,17 +152,17 @@ MeasuredTier measured_tier(const Passes& all, const Explanation& explanation) {
     });
     const TracedPass& median = *passes[passes.size() / 2];
     MeasuredTier tier;
-    tier.tier_tokens = median.tier_tokens;
+    tier.tier = median.tier;
     tier.n_tokens = median.n_tokens;
     tier.n_passes = passes.size();
     tier.n_others = all.size() - passes.size();
     tier.median_seconds = median.timeline.end;
     tier.pass = shown(median);
-    const ExplainedTier* predicted = tier_of(explanation, median.tier_tokens);
+    const ExplainedTier* predicted = tier_of(explanation, median.tier);
     if (predicted == nullptr || predicted->plan.winner() == nullptr) return tier;
     tier.same_schedule = does_the_same(tier.pass, shown(predicted->pass));
     const auto& prediction = predicted->plan.winner()->prediction;
-    const bool full = tier.n_tokens == tier.tier_tokens;
+    const bool full = tier.n_tokens == tier.tier.n_tokens;
     if (prediction && full) tier.predicted_seconds = prediction->pass_seconds;
     return tier;
 }
@@ -233,13 +233,13 @@ std::vector<Scenario> sweep(const PlanReport& report, int n) {
 Measured compare(const Trace& trace, const Explanation& explanation) {
     const std::string weights = to_text(weights_hash(explanation.report.inventory.weights));
     Measured measured{trace.program, trace.device, trace.model, {}, 0, trace.cut_off};
-    std::map<std::uint32_t, Passes> by_tier;
+    std::map<TierKey, Passes> by_tier;
     for (const TracedPass& pass : trace.passes) {
         const bool ours = pass.weights.empty() || pass.weights == weights;
-        if (ours) by_tier[pass.tier_tokens].push_back(&pass);
+        if (ours) by_tier[pass.tier].push_back(&pass);
         measured.n_foreign += ours ? 0 : 1;
     }
-    for (const auto& [tokens, passes] : by_tier) {
+    for (const auto& [tier, passes] : by_tier) {
         measured.tiers.push_back(measured_tier(passes, explanation));
     }
     return measured;

@@ -83,7 +83,7 @@ struct Scenario {
 // Passes of a trace that ran by one tier, all over as many tokens: those that fill the tier, else
 // those of the commonest number.
 struct MeasuredTier {
-    std::uint32_t tier_tokens = 0;
+    TierKey tier;
     std::uint32_t n_tokens = 0;  // of each pass
     std::size_t n_passes = 0;
     std::size_t n_others = 0;    // passes of the tier over other numbers of tokens
@@ -100,7 +100,7 @@ struct Measured {
     std::string program;
     std::string device;
     std::string model;
-    std::vector<MeasuredTier> tiers;  // ascending tier_tokens
+    std::vector<MeasuredTier> tiers;  // in the order of their keys
     std::size_t n_foreign = 0;        // passes of other models, which are left out
     bool cut_off = false;             // the trace ends within a pass
 

@@ -9,11 +9,12 @@ namespace {
 class Lines {
 public:
     void add(std::string_view table,
-             std::uint32_t tokens,
+             const TierKey& tier,
              std::string_view name,
              std::string_view figure,
              double value) {
-        text_ += fmt::format("{},{},{},{},{}\n", table, tokens, csv_cell(name), figure, value);
+        text_ +=
+            fmt::format("{},{},{},{},{}\n", table, to_text(tier), csv_cell(name), figure, value);
     }
 
     std::string take() { return std::move(text_); }
@@ -22,17 +23,17 @@ private:
     std::string text_ = "table,tokens,name,figure,value\n";
 };
 
-void add_pass(Lines& lines, std::string_view table, std::uint32_t tokens, const ShownPass& pass) {
+void add_pass(Lines& lines, std::string_view table, const TierKey& tier, const ShownPass& pass) {
     for (std::size_t i = 0; i < pass.busy.size(); ++i) {
         const std::string_view lane = lane_name(static_cast<ScheduleLane>(i));
-        lines.add(table, tokens, lane, "busy_seconds", pass.busy[i]);
+        lines.add(table, tier, lane, "busy_seconds", pass.busy[i]);
     }
 }
 
 void add_tier(Lines& lines, const ExplainedTier& tier) {
-    const std::uint32_t tokens = tier.plan.n_tokens;
+    const TierKey& key = tier.plan.key;
     const auto add_bound = [&](std::string_view name, const std::optional<LowerBound>& bound) {
-        if (bound) lines.add("lower_bound", tokens, name, "seconds", bound->seconds);
+        if (bound) lines.add("lower_bound", key, name, "seconds", bound->seconds);
     };
     add_bound("any_order", tier.bound);
     add_bound("in_order", tier.bound_in_order);
@@ -40,16 +41,16 @@ void add_tier(Lines& lines, const ExplainedTier& tier) {
     if (winner == nullptr) return;
     const std::string_view name = strategy_name(winner->choice.strategy);
     if (winner->prediction) {
-        lines.add("tier", tokens, name, "tokens_per_second", winner->prediction->tokens_per_second);
-        lines.add("tier", tokens, name, "pass_seconds", winner->prediction->pass_seconds);
+        lines.add("tier", key, name, "tokens_per_second", winner->prediction->tokens_per_second);
+        lines.add("tier", key, name, "pass_seconds", winner->prediction->pass_seconds);
     }
     const MemoryUse& memory = winner->memory;
-    lines.add("tier", tokens, name, "device_bytes", static_cast<double>(memory.device.total()));
-    lines.add("tier", tokens, name, "host_bytes", static_cast<double>(memory.host.total()));
-    add_pass(lines, "lane", tokens, shown(tier.pass));
+    lines.add("tier", key, name, "device_bytes", static_cast<double>(memory.device.total()));
+    lines.add("tier", key, name, "host_bytes", static_cast<double>(memory.host.total()));
+    add_pass(lines, "lane", key, shown(tier.pass));
     for (const DepthRate& rate : tier.depths) {
         lines.add("depth",
-                  tokens,
+                  key,
                   fmt::format("{}", rate.depth_tokens),
                   "tokens_per_second",
                   rate.tokens_per_second);
@@ -61,8 +62,8 @@ void add_scenario(Lines& lines,
                   const Explanation& explanation,
                   const Scenario& scenario) {
     for (std::size_t i = 0; i < scenario.rates.size(); ++i) {
-        const std::uint32_t tokens = explanation.report.inventory.graphs[i].n_tokens;
-        lines.add(table, tokens, scenario.name, "tokens_per_second", scenario.rates[i]);
+        const TierKey tier = explanation.report.inventory.graphs[i].tier();
+        lines.add(table, tier, scenario.name, "tokens_per_second", scenario.rates[i]);
     }
 }
 
@@ -80,12 +81,11 @@ std::string explanation_csv(const Explanation& explanation) {
     if (!explanation.measured) return lines.take();
     for (const MeasuredTier& tier : explanation.measured->tiers) {
         const std::string name = fmt::format("median of {} tokens", tier.n_tokens);
-        lines.add("measured", tier.tier_tokens, name, "pass_seconds", tier.median_seconds);
+        lines.add("measured", tier.tier, name, "pass_seconds", tier.median_seconds);
         if (tier.predicted_seconds) {
-            lines.add(
-                "measured", tier.tier_tokens, "predicted", "pass_seconds", *tier.predicted_seconds);
+            lines.add("measured", tier.tier, "predicted", "pass_seconds", *tier.predicted_seconds);
         }
-        add_pass(lines, "measured_lane", tier.tier_tokens, tier.pass);
+        add_pass(lines, "measured_lane", tier.tier, tier.pass);
     }
     return lines.take();
 }

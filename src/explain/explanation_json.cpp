@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/forms.h"
+#include "report/key_json.h"
 
 namespace pshard {
 namespace {
@@ -16,7 +17,7 @@ Json bound_json(const ExplainedTier& tier, const std::optional<LowerBound>& boun
     if (!bound) return nullptr;
     const auto reached = tier.reached(bound);
     return {{"seconds", bound->seconds},
-            {"tokens_per_second", tier.plan.n_tokens / bound->seconds},
+            {"tokens_per_second", tier.plan.key.n_tokens / bound->seconds},
             {"reached", reached ? Json(*reached) : Json(nullptr)},
             {"prices",
              {{"first", bound->prices.first},
@@ -64,18 +65,20 @@ Json tier_json(const ExplainedTier& tier) {
         depths.push_back(
             {{"depth_tokens", rate.depth_tokens}, {"tokens_per_second", rate.tokens_per_second}});
     }
-    return {
-        {"tokens", tier.plan.n_tokens},
-        {"strategy", winner != nullptr ? Json(strategy_name(winner->choice.strategy)) : Json()},
-        {"tokens_per_second", priced ? Json(winner->prediction->tokens_per_second) : Json(nullptr)},
-        {"pass_seconds", priced ? Json(winner->prediction->pass_seconds) : Json(nullptr)},
-        {"bound_by", priced ? Json(bound_name(winner->prediction->bound_by)) : Json(nullptr)},
-        {"lower_bound",
-         {{"any_order", bound_json(tier, tier.bound)},
-          {"in_order", bound_json(tier, tier.bound_in_order)}}},
-        {"layers", layers_json(tier.layers)},
-        {"depths", std::move(depths)},
-        {"pass", pass_json(shown(tier.pass))}};
+    Json json = key_json(tier.plan.key);
+    json.update(
+        {{"strategy", winner != nullptr ? Json(strategy_name(winner->choice.strategy)) : Json()},
+         {"tokens_per_second",
+          priced ? Json(winner->prediction->tokens_per_second) : Json(nullptr)},
+         {"pass_seconds", priced ? Json(winner->prediction->pass_seconds) : Json(nullptr)},
+         {"bound_by", priced ? Json(bound_name(winner->prediction->bound_by)) : Json(nullptr)},
+         {"lower_bound",
+          {{"any_order", bound_json(tier, tier.bound)},
+           {"in_order", bound_json(tier, tier.bound_in_order)}}},
+         {"layers", layers_json(tier.layers)},
+         {"depths", std::move(depths)},
+         {"pass", pass_json(shown(tier.pass))}});
+    return json;
 }
 
 Json scenarios_json(const std::vector<Scenario>& scenarios) {
@@ -95,14 +98,15 @@ Json measured_json(const std::optional<Measured>& measured) {
     Json tiers = Json::array();
     for (const MeasuredTier& tier : measured->tiers) {
         const auto& predicted = tier.predicted_seconds;
-        tiers.push_back({{"tokens", tier.tier_tokens},
-                         {"shown_tokens", tier.n_tokens},
-                         {"passes", tier.n_passes},
-                         {"other_passes", tier.n_others},
-                         {"median_seconds", tier.median_seconds},
-                         {"predicted_seconds", predicted ? Json(*predicted) : Json(nullptr)},
-                         {"same_schedule", tier.same_schedule},
-                         {"pass", pass_json(tier.pass)}});
+        Json json = key_json(tier.tier);
+        json.update({{"shown_tokens", tier.n_tokens},
+                     {"passes", tier.n_passes},
+                     {"other_passes", tier.n_others},
+                     {"median_seconds", tier.median_seconds},
+                     {"predicted_seconds", predicted ? Json(*predicted) : Json(nullptr)},
+                     {"same_schedule", tier.same_schedule},
+                     {"pass", pass_json(tier.pass)}});
+        tiers.push_back(std::move(json));
     }
     return {{"program", measured->program},
             {"device", measured->device},

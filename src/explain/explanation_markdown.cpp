@@ -37,7 +37,7 @@ Row bounds_row(const ExplainedTier& tier) {
         return percent(pass.busy[static_cast<std::size_t>(lane)] /
                        winner->prediction->pass_seconds);
     };
-    return {std::to_string(tier.plan.n_tokens),
+    return {to_text(tier.plan.key),
             priced ? milliseconds(winner->prediction->pass_seconds) : "-",
             share(ScheduleLane::Gpu),
             share(ScheduleLane::Upload),
@@ -101,7 +101,7 @@ std::string scenarios_table(const Explanation& explanation,
                             const std::vector<double>& before) {
     std::vector<Row> rows = {{std::string(head)}};
     for (const Graph& graph : explanation.report.inventory.graphs) {
-        rows[0].push_back(fmt::format("{} tok", graph.n_tokens));
+        rows[0].push_back(fmt::format("{} tok", to_text(graph.tier())));
     }
     for (const Scenario& scenario : scenarios) {
         if (scenario.rates.empty()) continue;
@@ -145,7 +145,7 @@ std::string left_out(const Measured& measured) {
     bool partial = false;
     for (const MeasuredTier& tier : measured.tiers) {
         n_others += tier.n_others;
-        partial = partial || tier.n_tokens != tier.tier_tokens;
+        partial = partial || tier.n_tokens != tier.tier.n_tokens;
     }
     std::string text;
     if (partial) text += "- A pass that does not fill its tier is not predicted.\n";
@@ -176,7 +176,7 @@ std::string measured_section(const Explanation& explanation) {
             return tier.median_seconds > 0 ? percent(busy / tier.median_seconds) : "-";
         };
         const auto& predicted = tier.predicted_seconds;
-        rows.push_back({std::to_string(tier.tier_tokens),
+        rows.push_back({to_text(tier.tier),
                         std::to_string(tier.n_tokens),
                         std::to_string(tier.n_passes),
                         milliseconds(tier.median_seconds),

@@ -31,9 +31,9 @@ bool is_windowed(const Inventory& inventory) {
     return inventory.n_swa > 0 && !inventory.context.swa_full;
 }
 
-const Graph* graph_of_tier(const Inventory& inventory, std::uint32_t n_tokens) {
+const Graph* graph_of_tier(const Inventory& inventory, const TierKey& tier) {
     for (const Graph& graph : inventory.graphs) {
-        if (graph.n_tokens == n_tokens) return &graph;
+        if (graph.tier() == tier) return &graph;
     }
     return nullptr;
 }

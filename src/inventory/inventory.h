@@ -19,6 +19,7 @@
 
 #include "base/units.h"
 #include "inventory/context_spec.h"
+#include "inventory/tier_key.h"
 
 namespace pshard {
 
@@ -108,11 +109,15 @@ struct Node {
 };
 
 struct Graph {
-    std::uint32_t n_tokens = 0;  // the tier
+    std::uint32_t n_tokens = 0;  // of the batch that it computes
+    std::uint32_t n_depth = 0;   // TierKey::n_depth; a captured graph is for the whole context
     std::uint32_t n_seqs = 0;
     std::uint32_t n_outputs = 0;  // rows of logits
     std::vector<Input> inputs;
     std::vector<Node> nodes;  // in the order of execution
+
+    // The tier that it is the graph of.
+    [[nodiscard]] TierKey tier() const { return {n_tokens, n_depth}; }
 
     bool operator==(const Graph&) const = default;
 };
@@ -148,7 +153,7 @@ struct Inventory {
 
     std::vector<Weight> weights;
     std::vector<State> states;
-    std::vector<Graph> graphs;  // ascending n_tokens, one per tier
+    std::vector<Graph> graphs;  // one per tier, in the order of their keys
 
     bool operator==(const Inventory&) const = default;
 };
@@ -158,6 +163,6 @@ struct Inventory {
 bool is_windowed(const Inventory& inventory);
 
 // The graph of the tier; nullptr if it was not captured.
-const Graph* graph_of_tier(const Inventory& inventory, std::uint32_t n_tokens);
+const Graph* graph_of_tier(const Inventory& inventory, const TierKey& tier);
 
 }  // namespace pshard

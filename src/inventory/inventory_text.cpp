@@ -188,7 +188,7 @@ void read_graph(Cursor& in, Inventory& inventory) {
     const Graph* previous = inventory.graphs.empty() ? nullptr : &inventory.graphs.back();
     Graph graph;
     read_block(in, "graph", graph, kGraphFields);
-    if (!in.failed() && graph.n_tokens <= (previous != nullptr ? previous->n_tokens : 0)) {
+    if (!in.failed() && graph.tier() <= (previous != nullptr ? previous->tier() : TierKey{})) {
         in.fail(fmt::format("the graph of {} tokens does not follow in ascending order",
                             graph.n_tokens));
     }

@@ -25,7 +25,7 @@ PlanChoice everything_resident(const Inventory& seen) {
 
 std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoice& choice) {
     std::vector<TierChoice> choices;
-    for (const Graph& graph : seen.graphs) choices.push_back({graph.n_tokens, choice, {}, &graph});
+    for (const Graph& graph : seen.graphs) choices.push_back({graph.tier(), choice, {}, &graph});
     return choices;
 }
 
@@ -107,8 +107,7 @@ Result<Orders> packed_orders(const Inventory& seen,
     orders.budget = budget;
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
-        orders.tiers.push_back(
-            {tier.n_tokens, expand(seen, tier.choice), tier.options, text_of(tier)});
+        orders.tiers.push_back({tier.key, expand(seen, tier.choice), tier.options, text_of(tier)});
         demands.push_back(demand_of(seen, tier, orders.tiers.back(), by_layers));
     }
     Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
@@ -129,9 +128,9 @@ std::vector<TierChoice> searched(const Inventory& seen,
     std::vector<TierChoice> choices;
     for (const TierPlan& tier : plan_tiers(problem)) {
         const Candidate* winner = tier.winner();
-        const Graph* graph = graph_of_tier(seen, tier.n_tokens);
+        const Graph* graph = graph_of_tier(seen, tier.key);
         if (winner == nullptr || graph == nullptr) continue;
-        choices.push_back({tier.n_tokens, winner->choice, winner->options, graph});
+        choices.push_back({tier.key, winner->choice, winner->options, graph});
         if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
     }
     return choices;
@@ -311,7 +310,7 @@ private:
         if (settings_.replan_every > 0) return;
         for (std::size_t i = 0; i < orders.tiers.size(); ++i) {
             log_(fmt::format("plan up to {} tokens: {}; {:.1f} of {:.0f} MiB",
-                             orders.tiers[i].n_tokens,
+                             to_text(orders.tiers[i].key),
                              orders.tiers[i].text,
                              in_mib(orders.arena.tiers[i].end),
                              in_mib(budget)));

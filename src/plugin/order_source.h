@@ -11,7 +11,7 @@ namespace pshard {
 
 // A plan of one tier in words, with the graph that sizes its scratch.
 struct TierChoice {
-    std::uint32_t n_tokens = 0;
+    TierKey key;
     PlanChoice choice;
     StageOptions options;
     const Graph* graph = nullptr;

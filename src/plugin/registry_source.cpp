@@ -76,8 +76,8 @@ const Graph* sizing_graph(const Inventory& seen, std::uint32_t n_tokens) {
     return seen.graphs.empty() ? nullptr : &seen.graphs.back();
 }
 
-const PshardTier& pshard_of(const RegistryVariant& variant, std::uint32_t n_tokens) {
-    const auto tier = std::ranges::find(variant.tiers, n_tokens, &RegistryTier::bs);
+const PshardTier& pshard_of(const RegistryVariant& variant, const TierKey& key) {
+    const auto tier = std::ranges::find(variant.tiers, key, &RegistryTier::key);
     PSHARD_CHECK(tier != variant.tiers.end());
     return tier->pshard;
 }
@@ -91,10 +91,10 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
     std::vector<TierChoice> choices;
     for (const RegistryTier& tier : variant.tiers) {
         const bool planned = tier.viable || tier.pshard.plan.has_value();
-        const Graph* graph = sizing_graph(seen, tier.bs);
+        const Graph* graph = sizing_graph(seen, tier.key.n_tokens);
         if (!planned || graph == nullptr) continue;
         TierChoice choice;
-        choice.n_tokens = tier.bs;
+        choice.key = tier.key;
         choice.choice = tier.pshard.plan.value_or(tier.choice);
         choice.options.slice_experts = tier.pshard.slice_experts.value_or(false);
         choice.graph = graph;
@@ -147,7 +147,7 @@ std::string other_graph(const PshardTier& pshard, const Inventory& seen, const T
             "the graph of {} tokens is not the one that was planned (another -fa or "
             "-np, --lora, --control-vector, --embedding, backend sampling): answers "
             "are right, speed and memory may not be as predicted",
-            choice.n_tokens);
+            to_text(choice.key));
     }
     const Placement placement = expand(seen, choice.choice);
     if (pshard.steps && pshard.steps != steps_hash(seen, *part, placement, choice.options)) {
@@ -155,7 +155,7 @@ std::string other_graph(const PshardTier& pshard, const Inventory& seen, const T
             "the steps for {} tokens are not those that were planned: answers are "
             "right, speed and memory may not be as predicted; plan again with the "
             "llama-pshard-plan-params of this libggml-pshard.so",
-            choice.n_tokens);
+            to_text(choice.key));
     }
     return "";
 }
@@ -170,8 +170,8 @@ std::vector<std::string> differences(const RegistryVariant& variant,
     const Graph& largest = seen.graphs.back();
     found.push_back(other_rows(variant.pshard, seen, largest));
     for (const TierChoice& choice : choices) {
-        if (choice.n_tokens != largest.n_tokens) continue;
-        found.push_back(other_graph(pshard_of(variant, choice.n_tokens), seen, choice));
+        if (choice.key != largest.tier()) continue;
+        found.push_back(other_graph(pshard_of(variant, choice.key), seen, choice));
     }
     std::erase(found, "");
     return found;

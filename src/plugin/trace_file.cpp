@@ -22,7 +22,7 @@ namespace {
 TracedPass traced(const PassRecord& record) {
     TracedPass pass;
     pass.n_tokens = record.n_tokens;
-    pass.tier_tokens = record.tier_tokens;
+    pass.tier = record.tier;
     pass.plan = record.plan;
     pass.weights = to_text(weights_hash(record.seen.weights));
     pass.begin = record.measured.begin;

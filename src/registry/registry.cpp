@@ -6,7 +6,8 @@ namespace pshard {
 
 bool is_damaged(const RegistryVariant& variant) {
     if (variant.baseline_vram_mib) return false;
-    if (variant.tiers.empty() || variant.tiers.back().bs < variant.cache_ubatch) return true;
+    if (variant.tiers.empty() || variant.tiers.back().key.n_tokens < variant.cache_ubatch)
+        return true;
     return std::any_of(variant.tiers.begin(), variant.tiers.end(), [&](const RegistryTier& tier) {
         return tier.damaged;
     });

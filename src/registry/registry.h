@@ -1,5 +1,5 @@
-// The registry: the plans chosen for a model, kept as text beside it [S13]; docs/formats/
-// registry.md. The published planner and loader read what we write, and we read what they write.
+// The registry: the plans chosen for a model, kept as text beside it ([S13], docs/formats/
+// registry.md). The published planner and loader read what we write, and we read what they write.
 //
 //   file     sections, each found by a fingerprint of the run's settings
 //   section  variants, each for a budget
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/fingerprint.h"
+#include "inventory/tier_key.h"
 #include "plan/choice.h"
 #include "registry/override_list.h"
 #include "registry/pshard_lines.h"
@@ -26,12 +27,12 @@ namespace pshard {
 inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_registry";
 
 struct RegistryTier {
-    int index = 0;         // for the reader's eye only; tiers go by `bs`
-    std::uint32_t bs = 0;  // tokens in a batch
+    int index = 0;         // for the reader's eye only; tiers go by their keys
+    TierKey key;           // one that has_registry_form; its n_tokens are the file's `bs`
     bool viable = false;   // without: no plan, and the fields below are not written
     bool damaged = false;  // not viable since its lines are
     PlanChoice choice;
-    double tps = 0;       // tokens per second at `bs`, written with 2 digits; 0: not predicted
+    double tps = 0;       // tokens per second at n_tokens, written with 2 digits; 0: not predicted
     double vram_mib = 0;  // written with 1 digit
     std::vector<OverrideItem> ot;  // the same plan, weight by weight
     PshardTier pshard;
@@ -43,7 +44,7 @@ struct RegistryVariant {
     std::uint32_t budget_mib = 0;
     std::uint32_t cache_ubatch = 0;           // tokens; 0: for any (older files)
     std::optional<double> baseline_vram_mib;  // set: pshard is off, the whole model fits; no tiers
-    std::vector<RegistryTier> tiers;          // ascending bs
+    std::vector<RegistryTier> tiers;          // in the order of their keys
     PshardVariant pshard;
 
     bool operator==(const RegistryVariant&) const = default;
@@ -63,6 +64,12 @@ struct Registry {
 
     bool operator==(const Registry&) const = default;
 };
+
+// Whether the registry has a place for such a tier. The published header names a tier by its tokens
+// alone, and its reader takes the first that holds the batch: it gets the plan for the whole
+// context. Plans for less of it will need pshard lines, with a row for n_depth in
+// pshard_lines.cpp.
+[[nodiscard]] inline bool has_registry_form(const TierKey& tier) { return tier.is_whole_context(); }
 
 // Whether a tier is damaged or missing at the end: the file was cut off. Not to be used.
 bool is_damaged(const RegistryVariant& variant);

@@ -118,7 +118,7 @@ private:
                                  "this tier are not used");
         }
         variant_.tiers.push_back({.index = header->index,
-                                  .bs = header->bs,
+                                  .key = {header->bs},
                                   .viable = header->viable,
                                   .choice = {},
                                   .ot = {},
@@ -204,7 +204,7 @@ private:
     void spoil() {
         const RegistryTier bad = tier();
         tier() = {.index = bad.index,
-                  .bs = bad.bs,
+                  .key = bad.key,
                   .viable = false,
                   .damaged = true,
                   .choice = {},

@@ -15,12 +15,14 @@ std::string line_of(std::span<const Field<Object>> table, const Object& object) 
 
 std::string tier_text(const RegistryTier& tier) {
     if (!tier.viable) {
-        return fmt::format(
-            "[tier {} bs={}] not_viable\n{}", tier.index, tier.bs, pshard_text(tier.pshard));
+        return fmt::format("[tier {} bs={}] not_viable\n{}",
+                           tier.index,
+                           tier.key.n_tokens,
+                           pshard_text(tier.pshard));
     }
     return fmt::format("[tier {} bs={}]\n{}ot={}\n{}",
                        tier.index,
-                       tier.bs,
+                       tier.key.n_tokens,
                        line_of<RegistryTier>(kStrategyFields, tier),
                        to_text(tier.ot),
                        pshard_text(tier.pshard));
@@ -47,6 +49,7 @@ std::string item_fault(const OverrideItem& item) {
 
 std::string tier_fault(const RegistryTier& tier) {
     if (tier.pshard.bound_by && !is_word(*tier.pshard.bound_by)) return "bound_by is not one word";
+    if (!has_registry_form(tier.key)) return "it is not for the whole context";
     if (!tier.viable) return "";
     if (tier.ot.empty()) return "it is viable but has no override list";
     if (tier.choice.strategy == Strategy::StaticFitParams) {
@@ -74,7 +77,7 @@ std::string variant_fault(const RegistryVariant& variant) {
         if (tier.index <= last_index) return "its tiers are not numbered in ascending order";
         last_index = tier.index;
         const std::string fault = tier_fault(tier);
-        if (!fault.empty()) return fmt::format("tier bs={}: {}", tier.bs, fault);
+        if (!fault.empty()) return fmt::format("tier bs={}: {}", to_text(tier.key), fault);
     }
     return "";
 }

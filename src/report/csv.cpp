@@ -39,7 +39,7 @@ std::vector<TierPlan> tiers_of(const PlanReport& report) {
     std::vector<TierPlan> tiers;
     for (const StockRate& rate : stock_rates(report)) {
         TierPlan& tier = tiers.emplace_back();
-        tier.n_tokens = rate.n_tokens;
+        tier.key = rate.tier;
         tier.viable = {rate.resident};
         tier.empty = rate.empty;
         tier.full = rate.full;
@@ -54,7 +54,7 @@ std::string line_of(const PlanReport& report, const TierPlan& tier) {
                        report.inventory.context.n_ctx,
                        in_mib(report.budget.total),
                        report.depth_tokens,
-                       tier.n_tokens,
+                       to_text(tier.key),
                        int{plan != nullptr},
                        plan != nullptr ? plan_columns(tier, *plan) : ",,,,,,,,,,,,");
 }

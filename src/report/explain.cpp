@@ -15,8 +15,8 @@ constexpr int kLaneColumns = 72;
 
 std::string plan_title(const TierPlan& tier, const Candidate& plan) {
     return fmt::format("### {} token{}: {}\n\n",
-                       tier.n_tokens,
-                       tier.n_tokens == 1 ? "" : "s",
+                       to_text(tier.key),
+                       tier.key.n_tokens == 1 ? "" : "s",
                        strategy_name(plan.choice.strategy));
 }
 
@@ -85,7 +85,7 @@ std::string against(const Prediction& stock, const Prediction& plan) {
 
 // No rival: PSHARD0 does no op-offload.
 std::string stock_text(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
-    const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
+    const Graph& graph = *graph_of_tier(report.inventory, tier.key);
     const std::optional<Candidate> stock = stock_fit(problem_of(report), graph);
     if (!stock || !stock->prediction || !plan.prediction) return "";
     return fmt::format(
@@ -119,7 +119,7 @@ std::string memory_text(const MemoryUse& memory, Bytes budget) {
 }
 
 std::string lanes_text(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
-    const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
+    const Graph& graph = *graph_of_tier(report.inventory, tier.key);
     const Problem problem = problem_of(report);
     const TierDetail detail = Evaluator(problem, graph).detail(plan);
     if (!detail.timeline) return "";
@@ -131,7 +131,7 @@ std::string lanes_text(const PlanReport& report, const TierPlan& tier, const Can
 std::string tier_text(const PlanReport& report, const TierPlan& tier) {
     const Candidate* plan = tier.winner();
     if (plan == nullptr) {
-        std::string text = fmt::format("### {} tokens: not viable\n\n", tier.n_tokens);
+        std::string text = fmt::format("### {} tokens: not viable\n\n", to_text(tier.key));
         for (const Candidate& refused : tier.refused) {
             text +=
                 fmt::format("- {}: {}\n", strategy_name(refused.choice.strategy), refused.reason);
@@ -158,7 +158,7 @@ std::string switches_text(const PlanReport& report) {
         report.profile != nullptr ? link_rates(*report.profile) : std::nullopt;
     std::vector<Row> rows(1, {"from \\ to"});
     for (const TierPlan& tier : plan.tiers) {
-        if (tier.winner() != nullptr) rows[0].push_back(std::to_string(tier.n_tokens));
+        if (tier.winner() != nullptr) rows[0].push_back(to_text(tier.key));
     }
     for (std::size_t from = 0; from < plan.switches.size(); ++from) {
         Row& row = rows.emplace_back(1, rows[0][from + 1]);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/key_json.h"
 #include "report/report.h"
 #include "report/words.h"
 
@@ -67,32 +68,34 @@ Json rivals_of(const TierPlan& tier) {
     return rivals;
 }
 
-Json stock_fit_json(const PlanReport& report, std::uint32_t n_tokens) {
-    const Graph& graph = *graph_of_tier(report.inventory, n_tokens);
+Json stock_fit_json(const PlanReport& report, const TierKey& tier) {
+    const Graph& graph = *graph_of_tier(report.inventory, tier);
     const std::optional<Candidate> fit = stock_fit(problem_of(report), graph);
     return fit ? json_of(*fit) : Json(nullptr);
 }
 
 Json json_of(const PlanReport& report, const TierPlan& tier) {
     const Candidate* plan = tier.winner();
-    return {{"tokens", tier.n_tokens},
-            {"viable", plan != nullptr},
-            {"plan", plan != nullptr ? json_of(*plan) : Json(nullptr)},
-            {"empty_cache", json_of(tier.empty)},
-            {"full_cache", json_of(tier.full)},
-            {"rivals", rivals_of(tier)},
-            {"stock_fit", stock_fit_json(report, tier.n_tokens)}};
+    Json json = key_json(tier.key);
+    json.update({{"viable", plan != nullptr},
+                 {"plan", plan != nullptr ? json_of(*plan) : Json(nullptr)},
+                 {"empty_cache", json_of(tier.empty)},
+                 {"full_cache", json_of(tier.full)},
+                 {"rivals", rivals_of(tier)},
+                 {"stock_fit", stock_fit_json(report, tier.key)}});
+    return json;
 }
 
 Json stock_json(const PlanReport& report) {
     if (!report.plan.baseline_vram) return nullptr;
     Json rates = Json::array();
     for (const StockRate& rate : stock_rates(report)) {
-        rates.push_back({{"tokens", rate.n_tokens},
-                         {"device_bytes", rate.resident.memory.device.total()},
-                         {"prediction", json_of(rate.resident.prediction)},
-                         {"empty_cache", json_of(rate.empty)},
-                         {"full_cache", json_of(rate.full)}});
+        Json json = key_json(rate.tier);
+        json.update({{"device_bytes", rate.resident.memory.device.total()},
+                     {"prediction", json_of(rate.resident.prediction)},
+                     {"empty_cache", json_of(rate.empty)},
+                     {"full_cache", json_of(rate.full)}});
+        rates.push_back(std::move(json));
     }
     return {{"vram_bytes", *report.plan.baseline_vram}, {"tiers", std::move(rates)}};
 }

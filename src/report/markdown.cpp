@@ -101,7 +101,7 @@ std::vector<T> joined(std::vector<T> a, const std::vector<T>& b, const std::vect
 
 Row tier_row(const PlanReport& report, const TierPlan& tier, const RateColumns& rates) {
     const Candidate* plan = tier.winner();
-    const std::string tokens = std::to_string(tier.n_tokens);
+    const std::string tokens = to_text(tier.key);
     if (plan == nullptr) {
         return joined(
             {tokens, "not viable", "-", "-", "-", "-"}, rates.row("-", "-", "-"), {"-", "-", "-"});
@@ -142,7 +142,7 @@ std::string stock_table(const PlanReport& report, const std::vector<StockRate>& 
     for (const StockRate& rate : rates) {
         const std::optional<Prediction>& at_depth = rate.resident.prediction;
         rows.push_back(
-            joined({std::to_string(rate.n_tokens)},
+            joined({to_text(rate.tier)},
                    columns.row(rate_text(rate.empty), rate_text(at_depth), rate_text(rate.full)),
                    {at_depth ? std::string(bound_name(at_depth->bound_by)) : "-",
                     mib_text(rate.resident.memory.device.total())}));
@@ -158,7 +158,7 @@ std::string refusals(const PlanReport& report) {
         if (tier.winner() != nullptr) continue;
         for (const Candidate& refused : tier.refused) {
             text += fmt::format("- {} tokens, {}: {}\n",
-                                tier.n_tokens,
+                                to_text(tier.key),
                                 strategy_name(refused.choice.strategy),
                                 refused.reason);
         }
@@ -167,13 +167,14 @@ std::string refusals(const PlanReport& report) {
 }
 
 // Batches that leave no room for the depth beside them are priced at what remains.
-std::string depth_note(const PlanReport& report, const std::vector<std::uint32_t>& tiers) {
+std::string depth_note(const PlanReport& report, const std::vector<TierKey>& tiers) {
     if (report.profile == nullptr) return "";
-    std::vector<std::uint32_t> clamped = tiers;
-    std::erase_if(clamped, [&](std::uint32_t n_tokens) {
-        const Graph& graph = *graph_of_tier(report.inventory, n_tokens);
-        return report.depth_tokens <= full_depth(report.inventory, graph);
-    });
+    std::vector<std::string> clamped;
+    for (const TierKey& tier : tiers) {
+        const Graph& graph = *graph_of_tier(report.inventory, tier);
+        const bool fits = report.depth_tokens <= full_depth(report.inventory, graph);
+        if (!fits) clamped.push_back(to_text(tier));
+    }
     if (clamped.empty()) return "";
     return fmt::format(
         "\nBatches of {} tokens do not fit behind {} others{}: their rates are those of "
@@ -202,14 +203,14 @@ double winner_rate(const TierPlan& tier) {
 std::string best_batch(const PlanReport& report) {
     const TierPlan* best = nullptr;
     for (const TierPlan& tier : report.plan.tiers) {
-        if (tier.n_tokens < 2 || winner_rate(tier) <= 0) continue;
+        if (tier.key.n_tokens < 2 || winner_rate(tier) <= 0) continue;
         if (best == nullptr || winner_rate(tier) > winner_rate(*best)) best = &tier;
     }
     if (best == nullptr) return "";
     return fmt::format("\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: -ub {}.\n",
-                       best->n_tokens,
+                       best->key.n_tokens,
                        rate_text(winner_rate(*best)),
-                       best->n_tokens);
+                       best->key.n_tokens);
 }
 
 // Batches that llama.cpp's own fit, of such a batch alone, is faster with.
@@ -218,12 +219,12 @@ std::string better_in_stock(const PlanReport& report) {
     std::vector<std::string> batches;
     for (const TierPlan& tier : report.plan.tiers) {
         if (winner_rate(tier) <= 0) continue;
-        const Graph& graph = *graph_of_tier(report.inventory, tier.n_tokens);
+        const Graph& graph = *graph_of_tier(report.inventory, tier.key);
         const std::optional<Candidate> stock = stock_fit(problem, graph);
         if (!stock || !stock->prediction) continue;
         const double rate = stock->prediction->tokens_per_second;
         if (rate <= winner_rate(tier) * (1 + kEqualShare)) continue;
-        batches.push_back(fmt::format("{} tokens ({} t/s)", tier.n_tokens, rate_text(rate)));
+        batches.push_back(fmt::format("{} tokens ({} t/s)", to_text(tier.key), rate_text(rate)));
     }
     if (batches.empty()) return "";
     return fmt::format("\nStock llama.cpp's own fit is reckoned faster with batches of {}.\n",
@@ -233,10 +234,10 @@ std::string better_in_stock(const PlanReport& report) {
 // Where stock llama.cpp holds the whole model.
 std::string stock_text(const PlanReport& report) {
     const std::vector<StockRate> rates = stock_rates(report);
-    std::vector<std::uint32_t> tiers;
+    std::vector<TierKey> tiers;
     bool extrapolated = false;
     for (const StockRate& rate : rates) {
-        tiers.push_back(rate.n_tokens);
+        tiers.push_back(rate.tier);
         extrapolated = extrapolated || is_extrapolated(rate.resident.prediction);
     }
     return fmt::format(
@@ -248,12 +249,12 @@ std::string stock_text(const PlanReport& report) {
 }
 
 std::string tiers_text(const PlanReport& report) {
-    std::vector<std::uint32_t> tiers;
+    std::vector<TierKey> tiers;
     bool extrapolated = false;
     for (const TierPlan& tier : report.plan.tiers) {
         const Candidate* winner = tier.winner();
         if (winner == nullptr) continue;
-        tiers.push_back(tier.n_tokens);
+        tiers.push_back(tier.key);
         extrapolated = extrapolated || is_extrapolated(winner->prediction);
     }
     return tiers_table(report) + best_batch(report) + better_in_stock(report) +

@@ -57,11 +57,10 @@ class Form {
 public:
     explicit Form(const PlanReport& report) : report_(report) {}
 
-    RegistryTier tier(std::size_t index) const {
-        const TierPlan& plan = report_.plan.tiers[index];
+    RegistryTier tier(const TierPlan& plan, std::size_t index) const {
         RegistryTier tier;
         tier.index = static_cast<int>(index);
-        tier.bs = plan.n_tokens;
+        tier.key = plan.key;
         const Candidate* published = plan.published();
         if (published != nullptr) set_published(report_.inventory, *published, tier);
         if (plan.winner() == nullptr) return tier;
@@ -81,7 +80,7 @@ private:
         pshard.depth = report_.depth_tokens;
         pshard.tps_empty = rate_of(plan.empty);
         pshard.tps_full = rate_of(plan.full);
-        add_hashes(winner, plan.n_tokens, pshard);
+        add_hashes(winner, plan.key, pshard);
         if (winner.options.slice_experts) pshard.slice_experts = true;
         pshard.arena = report_.plan.arena.budget;
         pshard.pinned = use.weights;
@@ -93,10 +92,9 @@ private:
         return pshard;
     }
 
-    void add_hashes(const Candidate& winner, std::uint32_t n_tokens, PshardTier& pshard) const {
+    void add_hashes(const Candidate& winner, const TierKey& tier, PshardTier& pshard) const {
         const Inventory& inventory = report_.inventory;
-        const std::optional<Graph> part =
-            device_part(inventory, *graph_of_tier(inventory, n_tokens));
+        const std::optional<Graph> part = device_part(inventory, *graph_of_tier(inventory, tier));
         if (!part) return;
         pshard.ops = ops_hash(inventory, *part);
         pshard.steps =
@@ -127,8 +125,9 @@ RegistryVariant to_registry_variant(const PlanReport& report) {
         return variant;
     }
     const Form form(report);
-    for (std::size_t i = 0; i < report.plan.tiers.size(); ++i) {
-        variant.tiers.push_back(form.tier(i));
+    for (const TierPlan& plan : report.plan.tiers) {
+        if (!has_registry_form(plan.key)) continue;
+        variant.tiers.push_back(form.tier(plan, variant.tiers.size()));
     }
     return variant;
 }

@@ -32,7 +32,7 @@ std::vector<StockRate> stock_rates(const PlanReport& report) {
     for (const Graph& graph : report.inventory.graphs) {
         Evaluator evaluator(problem, graph);
         StockRate rate{
-            graph.n_tokens, evaluator.evaluate(everything, kAsStock), std::nullopt, std::nullopt};
+            graph.tier(), evaluator.evaluate(everything, kAsStock), std::nullopt, std::nullopt};
         if (rate.resident.verdict != Verdict::Viable) continue;
         rate.empty = evaluator.predict_at(rate.resident, 0);
         rate.full = evaluator.predict_at(rate.resident, full_depth(report.inventory, graph));

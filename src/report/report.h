@@ -54,7 +54,7 @@ bool is_viable(const PlanReport& report);
 
 // The whole model on the GPU in stock llama.cpp, in the graph of one tier.
 struct StockRate {
-    std::uint32_t n_tokens = 0;
+    TierKey tier;
     Candidate resident;  // priced at the report's depth
     std::optional<Prediction> empty;
     std::optional<Prediction> full;

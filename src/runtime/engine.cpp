@@ -61,8 +61,8 @@ void Engine::finish() {
 void Engine::watch_memory(const Pass& pass) {
     if (pass.owner == loose_.get()) return;  // has no tiers
     const std::vector<TierOrder>& tiers = pass.owner->orders().tiers;
-    const bool news = memory_watch_.is_news(
-        {tiers[pass.tier].n_tokens, tiers.front().n_tokens, tiers.back().n_tokens});
+    const bool news =
+        memory_watch_.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key});
     if (news) memory_watch_.look(claims());
 }
 
@@ -90,7 +90,7 @@ void Engine::report(const Pass& pass) {
     if (!measured) return;
     const TierOrder& order = pass.owner->orders().tiers[pass.tier];
     setup_.on_pass({pass.n_tokens,
-                    order.n_tokens,
+                    order.key,
                     order.text,
                     pass.owner->model.inventory(),
                     pass.program->schedule,

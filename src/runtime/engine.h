@@ -23,7 +23,7 @@ namespace pshard {
 // What a pass did and when, for those who asked for it.
 struct PassRecord {
     std::uint32_t n_tokens = 0;
-    std::uint32_t tier_tokens = 0;
+    TierKey tier;
     const std::string& plan;  // TierOrder::text
     const Inventory& seen;    // of its model
     const Schedule& schedule;

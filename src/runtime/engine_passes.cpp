@@ -432,7 +432,7 @@ void Engine::settle(const Pass& pass) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     if (!setup_.on_pass) return;
     setup_.log(fmt::format("plan switch to the tier of {} tokens: {:.3f} MiB in {:.3f} ms",
-                           pass.owner->orders().tiers[pass.tier].n_tokens,
+                           to_text(pass.owner->orders().tiers[pass.tier].key),
                            in_mib(moved),
                            1e3 * took.count()));
 }

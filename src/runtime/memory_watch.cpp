@@ -40,7 +40,7 @@ MemoryWatch::MemoryWatch(std::function<Bytes()> free_bytes, Log log)
 
 bool MemoryWatch::is_news(const TierOfPass& tier) {
     if (before_ == 0) return false;
-    const bool is_first = tiers_.insert(tier.n_tokens).second;
+    const bool is_first = tiers_.insert(tier.key).second;
     const bool both = tiers_.contains(tier.smallest) && tiers_.contains(tier.largest);
     due_ = !told_ && (both || ++n_passes_ >= kPatience);
     return is_first || due_;

@@ -34,11 +34,11 @@ std::optional<Bytes> taken_outside(Bytes before, Bytes now, Bytes arenas);
 // `outside`: with what was unseen.
 std::string outside_excess(const MemoryClaims& claims, Bytes outside);
 
-// The tier that a pass ran in, among those of its plan; each by its largest batch.
+// The tier that a pass ran in, among those of its plan.
 struct TierOfPass {
-    std::uint32_t n_tokens = 0;
-    std::uint32_t smallest = 0;
-    std::uint32_t largest = 0;
+    TierKey key;
+    TierKey smallest;
+    TierKey largest;
 };
 
 class MemoryWatch {
@@ -60,7 +60,7 @@ private:
     std::function<Bytes()> free_bytes_;
     Log log_;
     Bytes before_ = 0;
-    std::set<std::uint32_t> tiers_;  // that have run
+    std::set<TierKey> tiers_;  // that have run
     int n_passes_ = 0;
     bool due_ = false;
     bool told_ = false;

@@ -162,10 +162,10 @@ ReadGraph Model::read(const ggml_cgraph& graph) const {
 void Model::note(Graph graph) {
     auto& graphs = inventory_.graphs;
     const auto at = std::lower_bound(
-        graphs.begin(), graphs.end(), graph.n_tokens, [](const Graph& other, std::uint32_t tokens) {
-            return other.n_tokens < tokens;
+        graphs.begin(), graphs.end(), graph.tier(), [](const Graph& other, const TierKey& tier) {
+            return other.tier() < tier;
         });
-    if (at == graphs.end() || at->n_tokens != graph.n_tokens) {
+    if (at == graphs.end() || at->tier() != graph.tier()) {
         graphs.insert(at, std::move(graph));
     } else if (is_smaller(*at, graph)) {
         *at = std::move(graph);

@@ -20,7 +20,7 @@ namespace pshard {
 
 // The plan of one tier. Everything else follows from it and from the graph that arrives.
 struct TierOrder {
-    std::uint32_t n_tokens = 0;  // the largest batch that it is for
+    TierKey key;
     Placement placement;
     StageOptions options;
     std::string text{};  // in words, for people
@@ -38,7 +38,7 @@ struct DriverMemory {
 
 struct Orders {
     ArenaLayout arena;             // tiers as below
-    std::vector<TierOrder> tiers;  // ascending n_tokens, at least one
+    std::vector<TierOrder> tiers;  // in the order of their keys, at least one
     // What the plan was made for: its arena grows no further, so that other models keep the rest.
     Bytes budget = std::numeric_limits<Bytes>::max();
     std::optional<DriverMemory> driver{};  // nullopt: unknown

@@ -58,7 +58,7 @@ TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
     TierTraffic traffic;
     for (std::size_t from = 0; from < orders.tiers.size(); ++from) {
         const TierOrder& tier = orders.tiers[from];
-        traffic.n_tokens.push_back(tier.n_tokens);
+        traffic.tiers.push_back(tier.key);
         traffic.streamed.push_back(streamed_bytes(inventory, tier.placement));
         std::vector<Bytes>& moves = traffic.moves.emplace_back();
         for (const TierArena& to : orders.arena.tiers) {
@@ -172,7 +172,7 @@ void PlannedModel::release(Staging& link) {
 }
 
 std::size_t PlannedModel::next_tier(std::uint32_t n_tokens) {
-    return n_tokens == 0 ? tier_ : picker_->next(n_tokens, tier_);
+    return n_tokens == 0 ? tier_ : picker_->next({n_tokens}, tier_);
 }
 
 TierPlace PlannedModel::place(std::size_t tier, Fallback fallback) const {

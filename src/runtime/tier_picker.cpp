@@ -7,9 +7,10 @@ namespace pshard {
 
 TierPicker::TierPicker(TierTraffic traffic) : traffic_(std::move(traffic)) {}
 
-std::size_t TierPicker::next(std::uint32_t n_tokens, std::size_t now) {
-    const std::vector<std::uint32_t>& tiers = traffic_.n_tokens;
-    const auto found = std::lower_bound(tiers.begin(), std::prev(tiers.end()), n_tokens);
+std::size_t TierPicker::next(const TierKey& wanted, std::size_t now) {
+    const std::vector<TierKey>& tiers = traffic_.tiers;
+    const auto found = std::find_if(
+        tiers.begin(), std::prev(tiers.end()), [&](const TierKey& t) { return t.covers(wanted); });
     const auto own = static_cast<std::size_t>(found - tiers.begin());
     const bool may_stay = now > own && traffic_.streamed[now] > traffic_.streamed[own];
     if (may_stay) {

@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "base/units.h"
+#include "inventory/tier_key.h"
 
 namespace pshard {
 
-// What the choice depends on; tiers in ascending order of their tokens.
+// What the choice depends on; tiers in the order of their keys.
 struct TierTraffic {
-    std::vector<std::uint32_t> n_tokens;    // the largest batch of each tier
+    std::vector<TierKey> tiers;
     std::vector<Bytes> streamed;            // uploads of one pass, by tier
     std::vector<std::vector<Bytes>> moves;  // [from][to]: bytes of a plan switch
 };
@@ -25,9 +26,9 @@ class TierPicker {
 public:
     explicit TierPicker(TierTraffic traffic);
 
-    // For the next pass, which has `n_tokens`; `now`: the tier whose plan lies in the arena. A
-    // batch larger than all tiers gets the largest.
-    std::size_t next(std::uint32_t n_tokens, std::size_t now);
+    // For the next pass, which is of `wanted` tokens at such a depth; `now`: the tier whose plan
+    // lies in the arena. A pass that no tier covers gets the last.
+    std::size_t next(const TierKey& wanted, std::size_t now);
 
 private:
     TierTraffic traffic_;

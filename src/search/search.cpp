@@ -26,7 +26,7 @@ class TierSearch {
 public:
     TierSearch(const Problem& problem, const Graph& graph)
         : problem_(problem), graph_(graph), evaluator_(problem, graph) {
-        plan_.n_tokens = graph.n_tokens;
+        plan_.key = graph.tier();
     }
 
     TierPlan run() {
@@ -129,7 +129,7 @@ void add_arena(const Problem& problem, VariantPlan& plan) {
     for (const TierPlan& tier : plan.tiers) {
         const Candidate* winner = tier.winner();
         if (winner == nullptr) continue;
-        const Graph* graph = graph_of_tier(problem.inventory, tier.n_tokens);
+        const Graph* graph = graph_of_tier(problem.inventory, tier.key);
         TierDemand demand;
         demand.placement = expand(problem.inventory, winner->choice);
         const StageCut cut =

@@ -13,7 +13,7 @@
 namespace pshard {
 
 struct TierPlan {
-    std::uint32_t n_tokens = 0;
+    TierKey key;
     // Viable candidates, best first; the first is the plan. Empty: no strategy fits. All are sized
     // and priced as PSHARD0 runs them, stock's own placement (STATIC_FITPARAMS) too.
     std::vector<Candidate> viable;
@@ -34,7 +34,7 @@ struct VariantPlan {
     Bytes budget = 0;
     std::uint32_t cache_ubatch = 0;      // tokens
     std::optional<Bytes> baseline_vram;  // set: stock llama.cpp holds everything; tiers are empty
-    std::vector<TierPlan> tiers;         // ascending n_tokens
+    std::vector<TierPlan> tiers;         // in the order of their keys
     ArenaLayout arena;                   // by the tiers that have a winner, in order
     std::vector<std::vector<SwitchBytes>> switches;  // [from][to], by the same
 

@@ -26,6 +26,8 @@ public:
         if (!object.is_object()) fault_ = "is no object";
     }
 
+    bool has(const char* key) const { return object_.contains(key); }
+
     std::string text(const char* key) {
         const Json* value = find(key, "a text", [](const Json& j) { return j.is_string(); });
         return value == nullptr ? "" : value->get<std::string>();
@@ -101,7 +103,11 @@ public:
         pass_.timeline.end = in_seconds(event.nanoseconds("dur", 0));
         index_ = args.whole("pass", 0, std::numeric_limits<int>::max());
         pass_.n_tokens = static_cast<std::uint32_t>(args.whole("tokens", 0, kMostTokens));
-        pass_.tier_tokens = static_cast<std::uint32_t>(args.whole("tier", 0, kMostTokens));
+        pass_.tier.n_tokens = static_cast<std::uint32_t>(args.whole("tier", 0, kMostTokens));
+        if (args.has("tier_depth")) {
+            pass_.tier.n_depth =
+                static_cast<std::uint32_t>(args.whole("tier_depth", 1, kMostTokens));
+        }
         pass_.plan = args.text("plan");
         pass_.weights = args.text("weights");
         events_left_ = args.whole("events", 0, kMostSteps);

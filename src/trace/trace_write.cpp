@@ -115,6 +115,13 @@ private:
     }
 
     std::string pass_line() const {
+        Json args = {{"pass", index_}, {"tokens", pass_.n_tokens}, {"tier", pass_.tier.n_tokens}};
+        if (!pass_.tier.is_whole_context()) args["tier_depth"] = pass_.tier.n_depth;
+        args.update({{"plan", pass_.plan},
+                     {"weights", pass_.weights},
+                     {"steps", ran_.size()},
+                     {"events", pass_.timeline.intervals.size()},
+                     {"rest", rest_}});
         return line_of({{"name", fmt::format("{} tokens", pass_.n_tokens)},
                         {"cat", "pass"},
                         {"ph", "X"},
@@ -122,15 +129,7 @@ private:
                         {"dur", microseconds(nanoseconds(pass_.timeline.end))},
                         {"pid", kTraceProcess},
                         {"tid", kPassThread},
-                        {"args",
-                         {{"pass", index_},
-                          {"tokens", pass_.n_tokens},
-                          {"tier", pass_.tier_tokens},
-                          {"plan", pass_.plan},
-                          {"weights", pass_.weights},
-                          {"steps", ran_.size()},
-                          {"events", pass_.timeline.intervals.size()},
-                          {"rest", rest_}}}});
+                        {"args", std::move(args)}});
     }
 
     std::string step_line(const Interval& interval) const {

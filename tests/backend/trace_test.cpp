@@ -83,7 +83,7 @@ TEST(TraceOfARun, KeepsTheOrderOfTheSchedule) {
     const Trace trace = traced_run();
     ASSERT_GE(trace.passes.size(), 3U);
     for (const TracedPass& pass : trace.passes) {
-        EXPECT_GE(pass.tier_tokens, pass.n_tokens);
+        EXPECT_GE(pass.tier.n_tokens, pass.n_tokens);
         EXPECT_THAT(pass.plan, testing::HasSubstr("LAYERSTREAM"));
         EXPECT_EQ(pass.weights, trace.passes.front().weights);
         EXPECT_TRUE(pshard::hash_of(pass.weights)) << pass.weights;

@@ -118,7 +118,7 @@ TEST_F(Explanations, CompareTheMedianPass) {
     ASSERT_EQ(measured.tiers.size(), explanation.tiers.size());
     for (std::size_t i = 0; i < measured.tiers.size(); ++i) {
         const MeasuredTier& tier = measured.tiers[i];
-        EXPECT_EQ(tier.tier_tokens, explanation.tiers[i].plan.n_tokens);
+        EXPECT_EQ(tier.tier, explanation.tiers[i].plan.key);
         EXPECT_EQ(tier.n_passes, 3U);
         EXPECT_EQ(tier.median_seconds, 7.0);
         EXPECT_TRUE(tier.same_schedule);
@@ -132,7 +132,7 @@ TEST_F(Explanations, CompareTheMedianPass) {
 TEST_F(Explanations, CompareOnlyPassesThatFillTheTier) {
     const Explanation explanation = explain_plan(report_);
     Trace trace = trace_of(explanation);
-    const std::uint32_t tier_tokens = explanation.tiers[1].plan.n_tokens;
+    const std::uint32_t tier_tokens = explanation.tiers[1].plan.key.n_tokens;
     trace.passes.erase(trace.passes.begin(), trace.passes.begin() + 3);
     trace.passes[0].n_tokens = 2;  // of 9 seconds
     const MeasuredTier full = compare(trace, explanation).tiers.at(0);
@@ -168,11 +168,11 @@ TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
     const Explanation explanation = explain_plan(report_);
     Trace trace = trace_of(explanation);
     trace.passes.resize(1);
-    trace.passes[0].tier_tokens = 3;
+    trace.passes[0].tier = {3};
     const MeasuredTier unknown = compare(trace, explanation).tiers.at(0);
     EXPECT_FALSE(unknown.predicted_seconds);
     EXPECT_FALSE(unknown.same_schedule);
-    trace.passes[0].tier_tokens = 1;
+    trace.passes[0].tier = {1};
     EXPECT_TRUE(compare(trace, explanation).tiers.at(0).same_schedule);
     trace.passes[0].timeline.intervals.pop_back();
     EXPECT_FALSE(compare(trace, explanation).tiers.at(0).same_schedule);

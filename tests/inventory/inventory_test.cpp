@@ -46,8 +46,8 @@ TEST(GraphOfTier, IsFoundByItsTokens) {
     inventory.graphs.resize(2);
     inventory.graphs[0].n_tokens = 1;
     inventory.graphs[1].n_tokens = 16;
-    EXPECT_EQ(graph_of_tier(inventory, 16), &inventory.graphs[1]);
-    EXPECT_EQ(graph_of_tier(inventory, 2), nullptr);
+    EXPECT_EQ(graph_of_tier(inventory, {16}), &inventory.graphs[1]);
+    EXPECT_EQ(graph_of_tier(inventory, {2}), nullptr);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ TEST_F(Obeyed, PredictionIsOfTheScheduleThatIsRun) {
             EXPECT_DOUBLE_EQ(
                 seconds_of(report_.inventory.graphs[i], orders.tiers[i], orders.arena.tiers[i]),
                 plan.prediction->pass_seconds)
-                << strategy_name(strategy) << ", " << orders.tiers[i].n_tokens << " tokens";
+                << strategy_name(strategy) << ", " << to_text(orders.tiers[i].key) << " tokens";
         }
     }
 }

@@ -49,7 +49,7 @@ inline SectionSettings golden_settings(std::uint32_t n_ctx) {
 inline RegistryTier toy_tier(int index, std::uint32_t bs) {
     RegistryTier tier;
     tier.index = index;
-    tier.bs = bs;
+    tier.key = {bs};
     tier.viable = true;
     tier.choice.strategy = Strategy::GpuOnlyAttnPinFfnStream;
     tier.choice.n_pinned = 1;

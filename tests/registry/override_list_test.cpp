@@ -103,9 +103,9 @@ void expect_published_lanes(const RegistryTier& tier, const std::string& name) {
     for (; list.lane_of("blk." + std::to_string(layer) + ".attn_q.weight"); ++layer) {
         const std::string blk = "blk." + std::to_string(layer);
         EXPECT_EQ(list.lane_of(blk + ".attn_q.weight"), expected_lane(tier.choice, layer, false))
-            << name << " bs=" << tier.bs << " " << blk;
+            << name << " bs=" << tier.key.n_tokens << " " << blk;
         EXPECT_EQ(list.lane_of(blk + ".ffn_up.weight"), expected_lane(tier.choice, layer, true))
-            << name << " bs=" << tier.bs << " " << blk;
+            << name << " bs=" << tier.key.n_tokens << " " << blk;
     }
     EXPECT_GE(layer, 24);
 }

@@ -48,7 +48,7 @@ std::string meaning_of(const RegistryVariant& variant) {
     for (const RegistryTier& tier : variant.tiers) {
         const std::string plan = tier.viable ? tier.ot.at(0).pattern : "-";
         EXPECT_TRUE(tier.viable || tier == (RegistryTier{.index = tier.index,
-                                                         .bs = tier.bs,
+                                                         .key = tier.key,
                                                          .viable = false,
                                                          .damaged = tier.damaged,
                                                          .choice = {},

@@ -80,8 +80,8 @@ std::vector<Plan> plans_in(std::string_view text) {
 
 bool stands_in(const std::vector<Plan>& plans, const RegistryTier& tier) {
     return std::ranges::any_of(plans, [&](const Plan& plan) {
-        return plan.header.index == tier.index && plan.header.bs == tier.bs && plan.header.viable &&
-               plan.ot == tier.ot;
+        return plan.header.index == tier.index && plan.header.bs == tier.key.n_tokens &&
+               plan.header.viable && plan.ot == tier.ot;
     });
 }
 
@@ -91,7 +91,7 @@ void expect_plans_from(const Registry& registry, std::string_view text) {
     for (const RegistrySection& section : registry.sections) {
         for (const RegistryVariant& variant : section.variants) {
             for (const RegistryTier& tier : variant.tiers) {
-                EXPECT_TRUE(!tier.viable || stands_in(plans, tier)) << "bs=" << tier.bs;
+                EXPECT_TRUE(!tier.viable || stands_in(plans, tier)) << "bs=" << tier.key.n_tokens;
             }
         }
     }

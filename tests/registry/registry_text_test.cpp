@@ -38,7 +38,7 @@ TEST(RegistryText, ReadsThePublishedFields) {
     ASSERT_EQ(section.variants[0].tiers.size(), 8U);
     const RegistryTier& tier = section.variants[0].tiers[2];
     EXPECT_EQ(tier.index, 2);
-    EXPECT_EQ(tier.bs, 512U);
+    EXPECT_EQ(tier.key, TierKey{512});
     EXPECT_TRUE(tier.viable);
     EXPECT_EQ(tier.choice.strategy, Strategy::GpuOnlyLayerPinLayerStream);
     EXPECT_EQ(tier.choice.n_pinned, 22);
@@ -60,7 +60,7 @@ TEST(RegistryText, ReadsBackEveryField) {
     registry.sections[1].variants.push_back(disabled);
     RegistryTier not_viable;
     not_viable.index = 2;
-    not_viable.bs = 512;
+    not_viable.key = {512};
     not_viable.pshard.bound_by = "budget";
     registry.sections[1].variants[0].tiers.push_back(not_viable);
     registry.sections[0].variants[1].tiers[0].pshard.unknown = {"x=1"};
@@ -136,7 +136,7 @@ TEST(RegistryText, AgreesWithThePublishedReader) {
         ASSERT_EQ(seen[0].tiers.size(), section.variants[0].tiers.size());
         for (std::size_t i = 0; i < seen[0].tiers.size(); ++i) {
             const RegistryTier& tier = section.variants[0].tiers[i];
-            EXPECT_EQ(seen[0].tiers[i].bs, tier.bs);
+            EXPECT_EQ(seen[0].tiers[i].bs, tier.key.n_tokens);
             EXPECT_EQ(seen[0].tiers[i].strategy, strategy_name(tier.choice.strategy));
             EXPECT_EQ(seen[0].tiers[i].n_attn_pinned,
                       static_cast<unsigned>(tier.choice.n_attn_pinned));

@@ -87,7 +87,7 @@ TEST_F(Reports, NamesBatchesThatDoNotFitBehindTheDepth) {
     const std::string note = "Batches of 4 tokens do not fit behind 5 others: their rates";
     EXPECT_THAT(to_markdown(report_), HasSubstr(note));
     for (const TierPlan& tier : report_.plan.tiers) {
-        EXPECT_EQ(tier.winner()->prediction->depth_tokens, tier.n_tokens == 4 ? 4 : 5);
+        EXPECT_EQ(tier.winner()->prediction->depth_tokens, tier.key.n_tokens == 4 ? 4 : 5);
     }
     report_.budget.total = 1 << 20;
     search();

@@ -24,7 +24,7 @@ protected:
     // A pass of that tier of 1, 16 and 512 tokens, after which so much is taken outside.
     void pass(MemoryWatch& watch, std::uint32_t n_tokens, Bytes outside_mib) {
         free_ = 1000 * kMiB - claims_.arenas - outside_mib * kMiB;
-        if (watch.is_news({n_tokens, 1, 512})) watch.look(claims_);
+        if (watch.is_news({{n_tokens}, {1}, {512}})) watch.look(claims_);
     }
 
     Bytes free_ = 1000 * kMiB;
@@ -102,8 +102,8 @@ TEST_F(MemoryWatchTest, SaysWhatCannotBeMeasured) {
     EXPECT_EQ(taken_outside(100, 21, 80), std::nullopt);
     EXPECT_EQ(taken_outside(100, 101, 0), std::nullopt);
     MemoryWatch watch = this->watch();
-    watch.is_news({1, 1, 512});
-    ASSERT_TRUE(watch.is_news({512, 1, 512}));
+    watch.is_news({{1}, {1}, {512}});
+    ASSERT_TRUE(watch.is_news({{512}, {1}, {512}}));
     watch.look(claims_);
     EXPECT_THAT(
         lines_,
@@ -113,10 +113,10 @@ TEST_F(MemoryWatchTest, SaysWhatCannotBeMeasured) {
 
 TEST_F(MemoryWatchTest, IsSilentWhereTheDeviceTellsNothing) {
     MemoryWatch shared({}, [&](std::string_view line) { lines_.emplace_back(line); });
-    EXPECT_FALSE(shared.is_news({1, 1, 1}));
+    EXPECT_FALSE(shared.is_news({{1}, {1}, {1}}));
     free_ = 0;
     MemoryWatch unknown = watch();
-    EXPECT_FALSE(unknown.is_news({1, 1, 1}));
+    EXPECT_FALSE(unknown.is_news({{1}, {1}, {1}}));
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
              reading.value().registry.sections.front().variants.front().tiers) {
             if (!tier.viable) continue;
             const std::vector<LanePattern> ours = lane_patterns(inventory, tier.choice);
-            ASSERT_EQ(ours.size(), tier.ot.size()) << golden.file << " bs=" << tier.bs;
+            ASSERT_EQ(ours.size(), tier.ot.size()) << golden.file << " bs=" << tier.key.n_tokens;
             for (std::size_t i = 0; i < ours.size(); ++i) {
                 EXPECT_EQ(ours[i].pattern, tier.ot[i].pattern);
                 EXPECT_EQ(static_cast<int>(ours[i].lane), tier.ot[i].lane);

@@ -85,7 +85,8 @@ TEST_F(ExplainTool, SaysWhereAWhatIfIsNotWhatItIsAskedFor) {
 std::string trace_of(const std::string& weights) {
     Trace trace{"libggml-pshard", "a GPU", "", {}};
     TracedPass& pass = trace.passes.emplace_back();
-    pass.n_tokens = pass.tier_tokens = 1;
+    pass.n_tokens = 1;
+    pass.tier = {1};
     pass.weights = weights;
     return to_chrome_trace(trace);
 }

@@ -46,9 +46,10 @@ TEST_F(PlanParams, PrintsATableAndWritesTheRegistry) {
     EXPECT_EQ(variant.cache_ubatch, 4096U);
     ASSERT_EQ(variant.tiers.size(), 6U);
     for (const RegistryTier& tier : variant.tiers) {
-        EXPECT_TRUE(tier.viable) << tier.bs;
+        EXPECT_TRUE(tier.viable) << tier.key.n_tokens;
         EXPECT_LE(tier.vram_mib, 1500.0);
-        EXPECT_TRUE(tier.pshard.ops && tier.pshard.steps && tier.pshard.bound_by) << tier.bs;
+        EXPECT_TRUE(tier.pshard.ops && tier.pshard.steps && tier.pshard.bound_by)
+            << tier.key.n_tokens;
     }
 }
 

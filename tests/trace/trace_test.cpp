@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 TracedPass toy_pass() {
     TracedPass pass;
     pass.n_tokens = 3;
-    pass.tier_tokens = 4;
+    pass.tier = {4};
     pass.plan = "LAYERPIN \"quoted\", 12 layers";
     pass.weights = "0x0123456789abcdef";
     pass.begin = 1.5;

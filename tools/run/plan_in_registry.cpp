@@ -86,7 +86,7 @@ std::uint32_t fastest_ubatch(const RegistryVariant& variant,
     std::vector<TierPass> passes;
     for (const RegistryTier& tier : variant.tiers) {
         const double rate = chosen_tps(tier);
-        if (rate > 0) passes.push_back({tier.bs, tier.bs / rate});
+        if (rate > 0) passes.push_back({tier.key.n_tokens, tier.key.n_tokens / rate});
     }
     const std::uint32_t sequences = context.kv_unified ? 1 : context.n_seq_max;
     const Workload work = workload_of(request.options.goal, context.n_ctx / sequences);
