@@ -48,6 +48,7 @@ TEST(GraphOfTier, IsFoundByItsTokens) {
     inventory.graphs[1].n_tokens = 16;
     EXPECT_EQ(graph_of_tier(inventory, {16}), &inventory.graphs[1]);
     EXPECT_EQ(graph_of_tier(inventory, {2}), nullptr);
+    EXPECT_EQ(graph_of_tier(inventory, {16, 8}), nullptr);
 }
 
 }  // namespace
