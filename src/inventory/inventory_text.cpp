@@ -1,3 +1,16 @@
+// The text form of an inventory, both ways. The tables of inventory_fields.h say what a record is:
+//
+//   title NL { key value NL }          block: model, context, device, graph
+//   title COUNT NL { record NL }       table: weights, states, inputs, nodes
+//
+// A graph differs from that of the tier before in sizes and little else. So a run of k fields that
+// are as in the record of the same number there is written "=k"; the reader begins such a record as
+// a copy and passes over k fields.
+//
+// Traps:
+// * A count is believed only as far as the text can hold so many records (`most_records`).
+// * What was read is sound, or refused: each ref points to something that stands before it.
+// * The checksum comes last, so that a damaged text is refused where it is damaged.
 #include "inventory/inventory_text.h"
 
 #include <fmt/format.h>
@@ -11,138 +24,140 @@
 namespace pshard {
 namespace {
 
-using namespace text;
-
 constexpr std::string_view kMagic = "pshard-inventory";
 constexpr std::uint32_t kVersion = 4;
-constexpr std::uint64_t kMaxRecords = 1 << 24;
+constexpr std::string_view kWhatToDo = "; capture the model again, with -m and --save-inventory";
 
-// ---- writing records ----
+// The record of the same number in the graph before; nullptr: there is none.
+template <typename Record>
+const Record* record_before(const std::vector<Record>* before, std::size_t i) {
+    return before != nullptr && i < before->size() ? &(*before)[i] : nullptr;
+}
 
-// "key value" lines under a title.
-template <typename Record, std::size_t N>
+// ---- writing ----
+
+template <typename Record>
 void write_block(std::string& out,
                  std::string_view title,
                  const Record& record,
-                 const std::array<Field<Record>, N>& fields) {
+                 Fields<Record> fields) {
     out += title;
     out += '\n';
     for (const Field<Record>& field : fields) {
-        out += field.name;
+        out += field.key;
         out += ' ';
         field.write(out, record);
         out += '\n';
     }
 }
 
-// One line; a run of k fields that are the same in `previous` is written "=k".
-template <typename Record, std::size_t N>
-void write_line(std::string& out,
-                const Record& record,
-                const Record* previous,
-                const std::array<Field<Record>, N>& fields) {
-    for (std::size_t i = 0; i < N;) {
+template <typename Record>
+void write_record(std::string& out,
+                  const Record& record,
+                  const Record* before,
+                  Fields<Record> fields) {
+    for (std::size_t i = 0; i < fields.size();) {
         if (i > 0) out += ' ';
         std::size_t run = 0;
-        while (previous != nullptr && i + run < N && fields[i + run].same(record, *previous)) ++run;
-        if (run > 0) {
-            out += '=';
-            put(out, run);
-            i += run;
-        } else {
-            fields[i++].write(out, record);
+        while (before != nullptr && i + run < fields.size() &&
+               fields[i + run].same(record, *before)) {
+            ++run;
         }
+        if (run == 0) {
+            fields[i++].write(out, record);
+            continue;
+        }
+        out += '=';
+        Whole<std::size_t>::write(out, run);
+        i += run;
     }
     out += '\n';
 }
 
-template <typename Record, std::size_t N>
+template <typename Record>
 void write_table(std::string& out,
                  std::string_view title,
                  const std::vector<Record>& records,
-                 const std::vector<Record>* previous,
-                 const std::array<Field<Record>, N>& fields) {
+                 const std::vector<Record>* before,
+                 Fields<Record> fields) {
     out += fmt::format("{} {}\n", title, records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
-        const bool has_previous = previous != nullptr && i < previous->size();
-        write_line(out, records[i], has_previous ? &(*previous)[i] : nullptr, fields);
+        write_record(out, records[i], record_before(before, i), fields);
     }
 }
 
-void write_graph(std::string& out, const Graph& graph, const Graph* previous) {
+void write_graph(std::string& out, const Graph& graph, const Graph* before) {
     write_block(out, "graph", graph, kGraphFields);
-    write_table(out,
-                "inputs",
-                graph.inputs,
-                previous != nullptr ? &previous->inputs : nullptr,
-                kInputFields);
-    write_table(
-        out, "nodes", graph.nodes, previous != nullptr ? &previous->nodes : nullptr, kNodeFields);
+    write_table(out, "inputs", graph.inputs, before ? &before->inputs : nullptr, kInputFields);
+    write_table(out, "nodes", graph.nodes, before ? &before->nodes : nullptr, kNodeFields);
 }
 
-// ---- reading records ----
+// ---- reading ----
 
-template <typename Record, std::size_t N>
-void read_block(Cursor& in,
-                std::string_view title,
-                Record& record,
-                const std::array<Field<Record>, N>& fields) {
-    in.word(title);
-    in.end_of_line();
+template <typename Record>
+void read_block(Cursor& in, std::string_view title, Record& record, Fields<Record> fields) {
+    in.expect_word(title);
+    in.end_line();
     for (const Field<Record>& field : fields) {
         if (in.failed()) return;
-        in.word(field.name);
-        field.read(in, record);
-        in.end_of_line();
+        in.expect_word(field.key);
+        read_column(in, record, field);
+        in.end_line();
     }
 }
 
 // The length of a run "=k" that may reach over `left` fields.
-std::size_t read_run(Cursor& in, bool has_previous, std::size_t left) {
-    const std::string_view field = in.field();
-    std::uint64_t run = 0;
-    Cursor digits(field.substr(1), "");
-    get(digits, run);
-    if (!has_previous) {
+std::size_t read_run(Cursor& in, bool has_before, std::size_t left) {
+    const auto run = number_of<std::size_t>(in.word().substr(1));
+    if (!has_before) {
         in.fail("'=' stands for a record of an earlier graph, and there is none here");
-    } else if (digits.failed() || !digits.at_end() || run == 0 || run > left) {
+    } else if (!run || *run == 0 || *run > left) {
         in.expected(fmt::format("'=' and a number from 1 to {}", left));
     }
-    return in.failed() ? left : static_cast<std::size_t>(run);
+    return run.value_or(left);
 }
 
-template <typename Record, std::size_t N>
-void read_line(Cursor& in,
-               Record& record,
-               const Record* previous,
-               const std::array<Field<Record>, N>& fields) {
-    for (std::size_t i = 0; i < N && !in.failed();) {
-        if (!in.next_begins_with('=')) {
-            fields[i++].read(in, record);
-            continue;
+// `record` begins as a copy of the one before, if there is one.
+template <typename Record>
+void read_record(Cursor& in, Record& record, bool has_before, Fields<Record> fields) {
+    for (std::size_t i = 0; i < fields.size() && !in.failed();) {
+        if (in.next_begins_with('=')) {
+            i += read_run(in, has_before, fields.size() - i);
+        } else {
+            read_column(in, record, fields[i++]);
         }
-        const std::size_t end = i + read_run(in, previous != nullptr, N - i);
-        for (; i < end && !in.failed(); ++i) fields[i].copy(*previous, record);
     }
-    in.end_of_line();
+    in.end_line();
 }
 
-template <typename Record, std::size_t N>
+// Those that are written as runs have a record before them; the others, a byte and a blank for each
+// field.
+template <typename Record>
+std::size_t most_records(const Cursor& in,
+                         const std::vector<Record>* before,
+                         Fields<Record> fields) {
+    return (before != nullptr ? before->size() : 0) + in.bytes_left() / (2 * fields.size());
+}
+
+template <typename Record>
 void read_table(Cursor& in,
                 std::string_view title,
                 std::vector<Record>& records,
-                const std::vector<Record>* previous,
-                const std::array<Field<Record>, N>& fields) {
-    in.word(title);
-    std::uint64_t count = 0;
-    get(in, count);
-    if (count > kMaxRecords || count > in.bytes_left()) in.fail("more records than the text holds");
-    in.end_of_line();
+                const std::vector<Record>* before,
+                Fields<Record> fields) {
+    in.expect_word(title);
+    const auto count = number_of<std::size_t>(in.word());
+    if (!count) in.expected(fmt::format("the number of {}", title));
+    if (count && *count > most_records<Record>(in, before, fields)) {
+        in.fail(fmt::format("{} {} are more records than the text holds", *count, title));
+    }
+    in.end_line();
     if (in.failed()) return;
-    records.resize(count);
-    for (std::size_t i = 0; i < count && !in.failed(); ++i) {
-        const bool has_previous = previous != nullptr && i < previous->size();
-        read_line(in, records[i], has_previous ? &(*previous)[i] : nullptr, fields);
+    records.reserve(*count);
+    for (std::size_t i = 0; i < *count && !in.failed(); ++i) {
+        const Record* record = record_before(before, i);
+        records.push_back(record != nullptr ? *record : Record{});
+        read_record(in, records.back(), record != nullptr, fields);
     }
 }
 
@@ -185,56 +200,54 @@ void check_refs(Cursor& in, const Graph& graph, const Inventory& inventory) {
 }
 
 void read_graph(Cursor& in, Inventory& inventory) {
-    const Graph* previous = inventory.graphs.empty() ? nullptr : &inventory.graphs.back();
+    const Graph* before = inventory.graphs.empty() ? nullptr : &inventory.graphs.back();
     Graph graph;
     read_block(in, "graph", graph, kGraphFields);
-    if (!in.failed() && graph.tier() <= (previous != nullptr ? previous->tier() : TierKey{})) {
+    if (graph.tier() <= (before != nullptr ? before->tier() : TierKey{})) {
         in.fail(fmt::format("the graph of {} tokens does not follow in ascending order",
                             graph.n_tokens));
     }
-    read_table(in,
-               "inputs",
-               graph.inputs,
-               previous != nullptr ? &previous->inputs : nullptr,
-               kInputFields);
-    read_table(
-        in, "nodes", graph.nodes, previous != nullptr ? &previous->nodes : nullptr, kNodeFields);
+    read_table(in, "inputs", graph.inputs, before ? &before->inputs : nullptr, kInputFields);
+    read_table(in, "nodes", graph.nodes, before ? &before->nodes : nullptr, kNodeFields);
     check_refs(in, graph, inventory);
     inventory.graphs.push_back(std::move(graph));
 }
 
+void read_graphs(Cursor& in, Inventory& inventory) {
+    in.expect_word("graphs");
+    const auto count = number_of<std::size_t>(in.word());
+    if (!count) in.expected("the number of graphs");
+    in.end_line();
+    for (std::size_t i = 0; i < count && !in.failed(); ++i) read_graph(in, inventory);
+}
+
 // The last line holds the hash of all text before it.
 void read_end(Cursor& in, std::string_view text) {
-    const std::size_t n_before = text.size() - in.bytes_left();
-    in.word("end");
-    Hash64 hash;
-    get(in, hash);
-    if (!in.failed() && hash != text_hash(text.substr(0, n_before))) {
-        in.fail(
-            "this checksum does not agree with the text, which was damaged or edited: capture the "
-            "model again, with -m and --save-inventory");
+    const std::string_view before = text.substr(0, text.size() - in.bytes_left());
+    in.expect_word("end");
+    const auto hash = hash_of(in.word());
+    if (!hash) in.expected(fmt::format("a hash ({})", HexHash::expected()));
+    if (!in.failed() && hash != text_hash(before)) {
+        in.fail("this checksum does not agree with the text, which was damaged or edited");
     }
-    in.end_of_line();
-    if (!in.failed() && !in.at_end()) in.fail("text stands after the end of the inventory");
+    in.end_line();
+    if (in.bytes_left() > 0) in.fail("text stands after the end of the inventory");
 }
 
 void read_version(Cursor& in) {
-    in.word(kMagic);
-    std::uint32_t version = 0;
-    get(in, version);
-    if (!in.failed() && version != kVersion) {
-        in.fail(
-            fmt::format("is version {} of the format; this program reads version {}: capture "
-                        "the model again",
-                        version,
-                        kVersion));
+    in.expect_word(kMagic);
+    const auto version = number_of<std::uint32_t>(in.word());
+    if (version != kVersion) {
+        in.fail(fmt::format("is version {} of the format; this program reads version {}",
+                            version ? fmt::to_string(*version) : "?",
+                            kVersion));
     }
-    in.end_of_line();
+    in.end_line();
 }
 
 void read_device(Cursor& in, DeviceModel& device) {
     read_block(in, "device", device, kDeviceFields);
-    if (!in.failed() && !std::has_single_bit(device.alignment)) {
+    if (!std::has_single_bit(device.alignment)) {
         in.fail("the device's alignment is no power of two");
     }
 }
@@ -249,10 +262,10 @@ std::string to_text(const Inventory& inventory) {
     write_table<Weight>(out, "weights", inventory.weights, nullptr, kWeightFields);
     write_table<State>(out, "states", inventory.states, nullptr, kStateFields);
     out += fmt::format("graphs {}\n", inventory.graphs.size());
-    const Graph* previous = nullptr;
+    const Graph* before = nullptr;
     for (const Graph& graph : inventory.graphs) {
-        write_graph(out, graph, previous);
-        previous = &graph;
+        write_graph(out, graph, before);
+        before = &graph;
     }
     out += fmt::format("end {}\n", to_text(text_hash(out)));
     return out;
@@ -260,21 +273,17 @@ std::string to_text(const Inventory& inventory) {
 
 Result<Inventory> inventory_from_text(std::string_view text, std::string_view file_name) {
     Inventory inventory;
-    Cursor in(text, file_name);
+    Cursor in(text, std::string(file_name));
     read_version(in);
     read_block(in, "model", inventory, kModelFields);
     read_block(in, "context", inventory.context, kContextFields);
     read_device(in, inventory.device);
     read_table<Weight>(in, "weights", inventory.weights, nullptr, kWeightFields);
     read_table<State>(in, "states", inventory.states, nullptr, kStateFields);
-    in.word("graphs");
-    std::uint32_t n_graphs = 0;
-    get(in, n_graphs);
-    in.end_of_line();
-    for (std::uint32_t i = 0; i < n_graphs && !in.failed(); ++i) read_graph(in, inventory);
+    read_graphs(in, inventory);
     read_end(in, text);
-    if (in.failed()) return in.error();
-    return inventory;
+    if (!in.failed()) return inventory;
+    return Error{in.fault()->message + std::string(kWhatToDo), in.fault()->place};
 }
 
 }  // namespace pshard

@@ -19,8 +19,8 @@ std::string to_text(const Inventory& inventory);
 // only what stands before it, tiers ascend, the alignment is a power of two.
 //
 // `file_name` is what an Error's place names. Fails, with line and column and what was expected, on
-// anything else: another version, a missing or unknown field, a number out of range, a count that
-// or the checksum does not agree, text after the end.
+// anything else: another version, a missing or unknown field, a number out of range, a count of
+// more records than the text can hold, a wrong checksum, text after the end.
 Result<Inventory> inventory_from_text(std::string_view text, std::string_view file_name);
 
 }  // namespace pshard

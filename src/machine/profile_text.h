@@ -1,6 +1,6 @@
-// The text form of a MachineProfile: cpu_profile.txt and gpu_profile.txt as published
-// [S2], plus comment lines of our own, `# pshard KEY=VALUE`, which the published
-// reader skips. Grammar and an example: docs/formats/profile.md.
+// The text form of a MachineProfile: cpu_profile.txt and gpu_profile.txt as the published profilers
+// write them [S2], and pshard lines (`# pshard KEY=VALUE`), comments to the published reader.
+// Grammar and an example: docs/formats/profile.md.
 //
 // Reading is tolerant of comment lines that it does not know, and strict on rows: an Error has
 // file, line, column and what was expected there. A text with fewer rows than its header tells of

@@ -1,11 +1,30 @@
+// From the text of the two profile files to a MachineProfile.
+//
+// Each file is read line by line, once. A line is blank, a comment or a row:
+//
+//   # GPU Profiling (backend=CUDA0, GPU_Memory_BW=800.0 GB/s)    published header: numbers behind
+//   keys # pshard gpu.launch_us=1.7                                   ours: KEY=VALUE, one field or
+//   point # op_name quant AI(FLOP/byte) ...                            any other comment: passed
+//   over MUL_MAT q4_0 3.55 700.00 2480.00 110.0 4096 4096 1 0 ...     row: 14 columns, 17 in a CPU
+//   file
+//
+// What a line means is in the tables of profile_fields.h. A CPU file may hold rows and headers of
+// several thread counts, so both wait until the file was read; then one count is chosen.
+//
+// Traps:
+// * A pshard line counts more than the published header, wherever it stands: the header's figures
+//   are taken last, and only where there is none yet.
+// * Facts of the machine stand in both files; the CPU file is read first, and the first value
+// stays.
+// * The profilers write 0 for "not known", and rows of zeros for benchmarks that they skipped.
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "base/atomic_file.h"
-#include "machine/profile_key_lines.h"
-#include "machine/profile_rows.h"
+#include "machine/profile_fields.h"
 #include "machine/profile_text.h"
 
 namespace pshard {
@@ -15,136 +34,217 @@ namespace {
 // A profile has some thousand rows of a hundred bytes.
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
 
-// What one Threads= line says.
-struct ThreadFacts {
-    int n_threads = 0;
-    std::optional<double> dram;
-    std::optional<double> standalone;
-    std::optional<double> concurrent;
-    std::optional<double> efficiency_percent;
-};
-
+constexpr std::string_view kOurs = "# pshard ";
 constexpr std::string_view kCpuHead = "# Concurrent Profiling";
 constexpr std::string_view kGpuHead = "# GPU Profiling";
 
-// A CPU file as it stands: perhaps several thread counts.
-struct CpuFile {
-    std::vector<ThreadFacts> facts;
-    std::vector<CpuRow> rows;
-    std::vector<TextLine> key_lines;
-    int header_threads = 0;  // of line 1
-    bool recognised = false;
+// Puts the number behind each key that the line has into its field.
+template <typename Record>
+Status read_header(const TextLine& line, Record& record, Fields<Record> fields) {
+    for (const Field<Record>& field : fields) {
+        const std::size_t found = line.text.find(field.key);
+        if (found == std::string_view::npos) continue;
+        const std::size_t begin = found + field.key.size();
+        const std::size_t end = line.text.find_first_of(" ,)%:", begin);
+        const std::string_view word = line.text.substr(begin, end - begin);
+        if (field.read(word, record)) continue;
+        return line.error(
+            begin,
+            fmt::format("expected {} after {}, found '{}'", field.expected(), field.key, word));
+    }
+    return Done{};
+}
+
+// Reads the value of `key` into its field; false: the table does not have it.
+template <typename Record>
+bool read_known(Cursor& in, std::string_view key, Record& record, Fields<Record> fields) {
+    const Field<Record>* field = find_field<Record>(fields, key);
+    if (field != nullptr) read_column(in, record, *field);
+    return field != nullptr;
+}
+
+// Keeps the points ascending; a second one of the same key replaces the first.
+template <typename Point, typename Key>
+void read_point(Cursor& in, std::vector<Point>& points, Fields<Point> columns, Key key) {
+    Point point;
+    read_columns(in, point, columns);
+    if (in.failed()) return;
+    const auto at = std::ranges::lower_bound(points, key(point), {}, key);
+    if (at != points.end() && key(*at) == key(point)) {
+        *at = point;
+    } else {
+        points.insert(at, point);
+    }
+}
+
+// One of the two files.
+class FileReader {
+public:
+    FileReader(MachineProfile& profile, bool is_cpu) : profile_(profile), is_cpu_(is_cpu) {}
+
+    Status read(const std::string& text, const std::string& name) {
+        for (const TextLine& line : lines_of(text, name)) {
+            if (Status status = read_line(line); !status) return status;
+        }
+        if (noise_) return *noise_;
+        if (!recognised_) {
+            return Error{fmt::format("no header and no row of a {} profile; is this a {}?",
+                                     is_cpu_ ? "CPU" : "GPU",
+                                     is_cpu_ ? "cpu_profile.txt" : "gpu_profile.txt"),
+                         {name, 1, 1}};
+        }
+        // A file that ends early has lost rows: rates of what is left may be far off.
+        const auto n = static_cast<std::int64_t>(rows.size());
+        if (n >= facts_.n_rows) return Done{};
+        return Error{
+            fmt::format("cut off: {} of {} rows are there; profile again", n, facts_.n_rows),
+            {name}};
+    }
+
+    std::vector<CpuRow> rows;             // of a GPU file: for 0 threads
+    std::vector<ThreadFacts> by_threads;  // in a CPU file
+    ThreadFacts head;                     // of its first line
+
+private:
+    Status read_line(const TextLine& line) {
+        if (line.text.find_first_not_of(" \t") == std::string_view::npos) return Done{};
+        if (!line.text.starts_with('#')) return read_row(line);
+        if (noise_) return *noise_;
+        return line.text.starts_with(kOurs) ? read_key(line) : read_comment(line);
+    }
+
+    Status read_row(const TextLine& line) {
+        Cursor in(line);
+        CpuRow row;
+        read_columns(in, row.row, kOpColumns);
+        if (is_cpu_) read_columns(in, row, kThreadsColumn);
+        read_columns(in, row.row, kRateColumns);
+        if (is_cpu_) read_columns(in, row.row, kCopiesColumns);
+        read_columns(in, row.row, kShapeColumns);
+        in.end_line(is_cpu_ ? "a row of 17 columns" : "a row of 14 columns");
+        if (in.failed()) return *in.fault();
+        if (noise_) row.row.noisy_percent = noisy_.noisy_percent;
+        noise_.reset();
+        rows.push_back(std::move(row));
+        recognised_ = true;
+        return Done{};
+    }
+
+    Status read_comment(const TextLine& line) {
+        if (line.text.starts_with(is_cpu_ ? kGpuHead : kCpuHead)) {
+            return Error{is_cpu_ ? "this is a GPU profile; --cpu-profile wants that of "
+                                   "llama-profiler-cpu"
+                                 : "this is a CPU profile; --gpu-profile wants that of "
+                                   "llama-profiler-gpu",
+                         {line.place.file}};
+        }
+        if (line.text.starts_with(is_cpu_ ? kCpuHead : kGpuHead)) {
+            recognised_ = true;
+            return is_cpu_ ? read_header(line, head, kCpuHeadFields) : read_gpu_head(line);
+        }
+        if (!is_cpu_) return Done{};
+        const std::size_t text = line.text.find_first_not_of("# ");
+        if (text == std::string_view::npos || !line.text.substr(text).starts_with("Threads=")) {
+            return read_header(line, profile_.link, kForkFields);
+        }
+        recognised_ = true;
+        return read_header(line, by_threads.emplace_back(), kThreadsLineFields);
+    }
+
+    Status read_gpu_head(const TextLine& line) {
+        constexpr std::string_view kBackend = "backend=";
+        const std::size_t begin = line.text.find(kBackend);
+        if (begin != std::string_view::npos) {
+            const std::string_view rest = line.text.substr(begin + kBackend.size());
+            profile_.gpu->backend = rest.substr(0, rest.find_first_of(",)"));
+        }
+        return read_header(line, *profile_.gpu, kGpuHeadFields);
+    }
+
+    Status read_key(const TextLine& line) {
+        const std::size_t equals = line.text.find('=');
+        if (equals == std::string_view::npos) {
+            return line.error(kOurs.size(), "expected KEY=VALUE after '# pshard'");
+        }
+        const std::string_view key = line.text.substr(kOurs.size(), equals - kOurs.size());
+        Cursor in(line, equals + 1);
+        if (!read_fact(in, key) && !read_points(in, key)) in.rest_of_line();  // of a later version
+        in.end_line();
+        if (in.failed()) return *in.fault();
+        if (key != kNoiseFields[0].key) return Done{};
+        noise_ = line.error(kOurs.size(), fmt::format("expected a row directly below {}", key));
+        return Done{};
+    }
+
+    // What only the other file's half of the profile has room for is checked and dropped.
+    bool read_fact(Cursor& in, std::string_view key) {
+        CpuProfile no_cpu;
+        GpuProfile no_gpu;
+        return read_machine_fact(in, key) ||
+               read_known(in, key, profile_.cpu ? *profile_.cpu : no_cpu, kCpuFields) ||
+               read_known(in, key, profile_.gpu ? *profile_.gpu : no_gpu, kGpuFields) ||
+               read_known(in, key, profile_.link, kLinkFields) ||
+               read_known(in, key, profile_.link, kLinkAnswers) ||
+               read_known(in, key, facts_, kFileFields) ||
+               read_known(in, key, noisy_, kNoiseFields);
+    }
+
+    // The first value stays; but of the provenance, the less trusted one.
+    bool read_machine_fact(Cursor& in, std::string_view key) {
+        MachineProfile told;
+        if (read_known(in, key, told, kProvenanceFields)) {
+            profile_.provenance = std::max(profile_.provenance, told.provenance);
+            return true;
+        }
+        const auto* number = find_field<MachineProfile>(kMachineNumbers, key);
+        if (number != nullptr) {
+            read_column(in, text_of(*number, profile_).empty() ? profile_ : told, *number);
+            return true;
+        }
+        const auto* text = find_field<MachineProfile>(kMachineTexts, key);
+        if (text == nullptr) return false;
+        const std::string_view value = in.rest_of_line();
+        if (text_of(*text, profile_).empty()) text->read(value, profile_);
+        return true;
+    }
+
+    bool read_points(Cursor& in, std::string_view key) {
+        std::vector<OverheadPoint> no_overhead;
+        if (key == kSlicedKey) {
+            read_point(in, profile_.link.sliced, kSlicedColumns, [](const SlicePoint& point) {
+                return point.slice_mb;
+            });
+        } else if (key == kCopyKey) {
+            read_point(in, profile_.link.copies, kCopyColumns, [](const CopyPoint& point) {
+                return std::tuple(point.source, point.mb);
+            });
+        } else if (key == kOverheadKey) {
+            auto& overhead = profile_.gpu ? profile_.gpu->overhead : no_overhead;
+            read_point(in, overhead, kOverheadColumns, [](const OverheadPoint& point) {
+                return point.n_ubatch;
+            });
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    MachineProfile& profile_;
+    const bool is_cpu_;
+    bool recognised_ = false;
+    FileFacts facts_;
+    OpRow noisy_;                 // the noise that waits for its row
+    std::optional<Error> noise_;  // what is wrong if no row comes; without: none waits
 };
 
-Result<int> thread_count(const TextLine& line, std::string_view key) {
-    auto number = header_number(line, key);
-    if (!number) return number.error();
-    const double count = number.value().value_or(0);
-    if (count != std::floor(count) || count > 1e6) {
-        return error_at(line, line.text.find(key) + key.size(), "expected a count of threads");
-    }
-    return static_cast<int>(count);
-}
-
-// Puts the number after `key` into `field`, if it is there.
-Status take(const TextLine& line, std::string_view key, std::optional<double>& field) {
-    auto number = header_number(line, key);
-    if (!number) return number.error();
-    if (number.value()) field = number.value();
-    return Done{};
-}
-
-Status read_threads_line(const TextLine& line, CpuFile& file) {
-    // "#   Threads=8:": the count ends at a colon.
-    const std::size_t colon = line.text.find(':');
-    const TextLine head{line.text.substr(0, colon), line.place};
-    auto threads = thread_count(head, "Threads=");
-    if (!threads) return threads.error();
-    ThreadFacts facts;
-    facts.n_threads = threads.value();
-    for (const auto& [key, field] : {std::pair{"DRAM_BW=", &ThreadFacts::dram},
-                                     std::pair{"PCIe_Standalone=", &ThreadFacts::standalone},
-                                     std::pair{"PCIe_Concurrent=", &ThreadFacts::concurrent},
-                                     std::pair{"CPU_Eff=", &ThreadFacts::efficiency_percent}}) {
-        if (auto status = take(line, key, facts.*field); !status) return status.error();
-    }
-    file.facts.push_back(facts);
-    file.recognised = true;
-    return Done{};
-}
-
-// The later fork's extra header line [S3].
-Status read_fork_line(const TextLine& line, MachineProfile& profile) {
-    return take(line, "Host_Pin_Ceiling: ", profile.link.page_lock_ceiling_gb);
-}
-
-Status read_cpu_comment(const TextLine& line, CpuFile& file, MachineProfile& profile) {
-    if (is_key_line(line.text)) {
-        file.key_lines.push_back(line);
-        return Done{};
-    }
-    if (line.text.starts_with(kGpuHead)) {
-        return Error{"this is a GPU profile; --cpu-profile wants that of llama-profiler-cpu",
-                     {line.place.file}};
-    }
-    if (line.text.starts_with(kCpuHead)) {
-        file.recognised = true;
-        auto threads = thread_count(line, "(threads=");
-        if (!threads) return threads.error();
-        file.header_threads = threads.value();
-        return Done{};
-    }
-    const std::size_t text = line.text.find_first_not_of("# ");
-    if (text != std::string_view::npos && line.text.substr(text).starts_with("Threads=")) {
-        return read_threads_line(line, file);
-    }
-    return read_fork_line(line, profile);
-}
-
-bool is_blank(const TextLine& line) {
-    return line.text.find_first_not_of(" \t") == std::string_view::npos;
-}
-
-// Hands each comment to `read_comment` and each row to `read_row`, which gives `noise` the row.
-template <typename ReadComment, typename ReadRow>
-Status read_lines(const std::vector<TextLine>& lines,
-                  const ReadComment& read_comment,
-                  const ReadRow& read_row) {
-    NoiseReader noise;
-    for (const TextLine& line : lines) {
-        if (is_blank(line)) continue;
-        const auto noisy = noise.take(line);
-        if (!noisy) return noisy.error();
-        if (noisy.value()) continue;
-        const Status read = line.text.starts_with('#') ? read_comment(line) : read_row(line, noise);
-        if (!read) return read.error();
-    }
-    return noise.finish();
-}
-
-Status read_cpu_lines(const std::vector<TextLine>& lines, CpuFile& file, MachineProfile& profile) {
-    const auto read_comment = [&](const TextLine& line) {
-        return read_cpu_comment(line, file, profile);
-    };
-    const auto read_row = [&](const TextLine& line, NoiseReader& noise) -> Status {
-        auto row = parse_cpu_row(line);
-        if (!row) return row.error();
-        noise.give(row.value().row);
-        file.rows.push_back(std::move(row).value());
-        file.recognised = true;
-        return Done{};
-    };
-    return read_lines(lines, read_comment, read_row);
-}
-
 // The thread count to take: the asked one, else the nearest, else the highest.
-int choose_threads(const CpuFile& file, int asked, std::vector<std::string>& notes) {
+int choose_threads(const FileReader& file, int asked, std::vector<std::string>& notes) {
     std::vector<int> counts;
     for (const CpuRow& row : file.rows) counts.push_back(row.n_threads);
     if (counts.empty()) {
-        for (const ThreadFacts& facts : file.facts) counts.push_back(facts.n_threads);
+        for (const ThreadFacts& facts : file.by_threads) counts.push_back(facts.n_threads);
     }
-    if (counts.empty()) return file.header_threads;
+    if (counts.empty()) return file.head.n_threads;
     if (asked <= 0) return *std::max_element(counts.begin(), counts.end());
     const int nearest = *std::min_element(counts.begin(), counts.end(), [&](int a, int b) {
         return std::abs(a - asked) < std::abs(b - asked);
@@ -160,120 +260,52 @@ int choose_threads(const CpuFile& file, int asked, std::vector<std::string>& not
     return nearest;
 }
 
-// A file that ends early has lost rows: rates of what is left may be far off.
-Status check_whole(const std::vector<TextLine>& key_lines,
-                   std::size_t n_rows,
-                   const std::string& name) {
-    const auto told = told_rows(key_lines);
-    if (!told) return told.error();
-    const auto n = static_cast<std::int64_t>(n_rows);
-    if (n >= told.value().value_or(0)) return Done{};
-    return Error{fmt::format("cut off: {} of {} rows are there; profile again", n, *told.value()),
-                 {name}};
-}
-
 // Not so the rows of benchmarks that the profiler skipped.
 bool is_measured(const OpRow& row) { return row.gflops > 0 && row.gb_per_s > 0; }
 
-void take_facts(const CpuFile& file, MachineProfile& profile) {
-    for (const ThreadFacts& facts : file.facts) {
-        if (facts.n_threads != profile.cpu->n_threads) continue;
-        profile.cpu->dram_gb_per_s = facts.dram;
-        profile.cpu->copy_efficiency_percent = facts.efficiency_percent;
-        profile.link.standalone_gb_per_s = facts.standalone;
-        profile.link.concurrent_gb_per_s = facts.concurrent;
-    }
-}
-
-void take_rows(std::vector<CpuRow>& rows, MachineProfile& profile) {
-    for (CpuRow& entry : rows) {
-        OpRow& row = entry.row;
-        if (entry.n_threads != profile.cpu->n_threads) continue;
-        if (!is_measured(row)) continue;
-        // Without a GPU the profiler writes the standalone rate twice: that measured nothing.
-        if (!profile.link.standalone_gb_per_s && row.gflops_under_copies == row.gflops) {
-            row.gflops_under_copies.reset();
-        }
-        profile.cpu->rows.push_back(std::move(row));
-    }
+void take_header(const FileReader& file, MachineProfile& profile) {
+    CpuProfile& cpu = *profile.cpu;
+    LinkProfile& link = profile.link;
+    const auto facts =
+        std::find_if(file.by_threads.rbegin(), file.by_threads.rend(), [&](const ThreadFacts& f) {
+            return f.n_threads == cpu.n_threads;
+        });
+    if (facts == file.by_threads.rend()) return;
+    cpu.dram_gb_per_s = facts->dram;
+    if (!cpu.copy_efficiency_percent) cpu.copy_efficiency_percent = facts->efficiency_percent;
+    if (!link.standalone_gb_per_s) link.standalone_gb_per_s = facts->standalone;
+    if (!link.concurrent_gb_per_s) link.concurrent_gb_per_s = facts->concurrent;
 }
 
 Status read_cpu(const std::string& text,
                 const std::string& name,
                 int n_threads,
                 MachineProfile& profile) {
-    CpuFile file;
-    profile.cpu.emplace();
-    if (auto status = read_cpu_lines(lines_of(text, name), file, profile); !status) return status;
-    if (!file.recognised) {
-        return Error{"no header and no row of a CPU profile; is this a cpu_profile.txt?",
-                     {name, 1, 1}};
+    CpuProfile& cpu = profile.cpu.emplace();
+    FileReader file(profile, true);
+    if (Status status = file.read(text, name); !status) return status;
+    cpu.n_threads = choose_threads(file, n_threads, profile.notes);
+    take_header(file, profile);
+    for (CpuRow& entry : file.rows) {
+        OpRow& row = entry.row;
+        if (entry.n_threads != cpu.n_threads || !is_measured(row)) continue;
+        // Without a GPU the profiler writes the standalone rate twice: that measured nothing.
+        if (!profile.link.standalone_gb_per_s && row.gflops_under_copies == row.gflops) {
+            row.gflops_under_copies.reset();
+        }
+        cpu.rows.push_back(std::move(row));
     }
-    if (auto whole = check_whole(file.key_lines, file.rows.size(), name); !whole) {
-        return whole.error();
-    }
-    profile.cpu->n_threads = choose_threads(file, n_threads, profile.notes);
-    take_facts(file, profile);
-    if (auto status = apply_key_lines(file.key_lines, profile); !status) return status;
-    take_rows(file.rows, profile);
     return Done{};
 }
 
-Status read_gpu_header(const TextLine& line, GpuProfile& gpu) {
-    constexpr std::string_view key = "backend=";
-    const std::size_t begin = line.text.find(key);
-    if (begin != std::string_view::npos) {
-        const std::string_view rest = line.text.substr(begin + key.size());
-        gpu.backend = rest.substr(0, rest.find_first_of(",)"));
-    }
-    if (auto status = take(line, "GPU_Memory_BW=", gpu.memory_gb_per_s); !status) return status;
-    return take(line, "GPU_Peak_Compute=", gpu.peak_gflops);
-}
-
-// A GPU file as it stands.
-struct GpuFile {
-    std::vector<TextLine> key_lines;
-    std::size_t n_rows = 0;
-    bool recognised = false;
-};
-
-Status read_gpu_comment(const TextLine& line, GpuFile& file, GpuProfile& gpu) {
-    if (is_key_line(line.text)) file.key_lines.push_back(line);
-    if (line.text.starts_with(kCpuHead)) {
-        return Error{"this is a CPU profile; --gpu-profile wants that of llama-profiler-gpu",
-                     {line.place.file}};
-    }
-    if (!line.text.starts_with(kGpuHead)) return Done{};
-    file.recognised = true;
-    return read_gpu_header(line, gpu);
-}
-
-Status read_gpu_lines(const std::vector<TextLine>& lines, GpuFile& file, GpuProfile& gpu) {
-    const auto read_comment = [&](const TextLine& line) {
-        return read_gpu_comment(line, file, gpu);
-    };
-    const auto read_row = [&](const TextLine& line, NoiseReader& noise) -> Status {
-        auto row = parse_gpu_row(line);
-        if (!row) return row.error();
-        noise.give(row.value());
-        file.n_rows++;
-        file.recognised = true;
-        if (is_measured(row.value())) gpu.rows.push_back(std::move(row).value());
-        return Done{};
-    };
-    return read_lines(lines, read_comment, read_row);
-}
-
 Status read_gpu(const std::string& text, const std::string& name, MachineProfile& profile) {
-    GpuFile file;
     GpuProfile& gpu = profile.gpu.emplace();
-    if (auto status = read_gpu_lines(lines_of(text, name), file, gpu); !status) return status;
-    if (!file.recognised) {
-        return Error{"no header and no row of a GPU profile; is this a gpu_profile.txt?",
-                     {name, 1, 1}};
+    FileReader file(profile, false);
+    if (Status status = file.read(text, name); !status) return status;
+    for (CpuRow& entry : file.rows) {
+        if (is_measured(entry.row)) gpu.rows.push_back(std::move(entry.row));
     }
-    if (auto whole = check_whole(file.key_lines, file.n_rows, name); !whole) return whole.error();
-    return apply_key_lines(file.key_lines, profile);
+    return Done{};
 }
 
 // A profile in memory may be without, a file of a profiler never is.
@@ -293,12 +325,14 @@ Result<MachineProfile> profile_from_text(const ProfileTexts& texts,
                                          const ProfileNames& names) {
     MachineProfile profile;
     if (texts.cpu) {
-        if (auto status = read_cpu(*texts.cpu, names.cpu, n_threads, profile); !status) {
+        if (Status status = read_cpu(*texts.cpu, names.cpu, n_threads, profile); !status) {
             return status.error();
         }
     }
     if (texts.gpu) {
-        if (auto status = read_gpu(*texts.gpu, names.gpu, profile); !status) return status.error();
+        if (Status status = read_gpu(*texts.gpu, names.gpu, profile); !status) {
+            return status.error();
+        }
     }
     return profile;
 }

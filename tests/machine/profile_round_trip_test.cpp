@@ -1,14 +1,15 @@
 // Every profile that can be measured comes back from its text as it was.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
-#include <set>
 #include <sstream>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "machine/profile_keys.h"
+#include "machine/profile_fields.h"
 #include "machine/profile_text.h"
 
 namespace pshard {
@@ -17,56 +18,58 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// Profiles as the profilers could write them: rates above 0, times from 0, points ascending.
+// Profiles as the profilers could write them: a value of its form in each field of the tables,
+// rates above 0, points ascending. What may be unknown is so in some of them.
 class RandomProfile {
 public:
     explicit RandomProfile(unsigned seed) : random_(seed) {}
 
     MachineProfile machine() {
         MachineProfile p;
-        for (std::string* text : {&p.cpu_name,
-                                  &p.gpu_name,
-                                  &p.os_name,
-                                  &p.source,
-                                  &p.gpu_driver,
-                                  &p.link_name,
-                                  &p.ggml_version,
-                                  &p.date}) {
-            *text = words();
-        }
-        p.cpu_cores = maybe(number());
-        p.host_memory_mib = maybe(number());
-        p.provenance = static_cast<Provenance>(below(3));
-        if (below(4) > 0) p.cpu = cpu();
-        if (below(4) > 0) p.gpu = gpu();
-        if (p.cpu || p.gpu) p.link = link();
-        if (!p.cpu && !p.gpu) return {};  // no file
+        const bool has_cpu = below(4) > 0;
+        const bool has_gpu = below(4) > 0;
+        if (!has_cpu && !has_gpu) return p;  // no file
+        for (const auto& field : kMachineTexts) field.read(words(), p);
+        fill(p, kProvenanceFields);
+        fill(p, kMachineNumbers);
+        if (has_cpu) p.cpu = cpu();
+        if (has_gpu) p.gpu = gpu();
+        fill(p.link, kLinkFields);
+        fill(p.link, kLinkAnswers);
+        p.link.sliced = points(kSlicedColumns, [](const auto& point) { return point.slice_mb; });
+        p.link.copies = points(
+            kCopyColumns, [](const auto& point) { return std::tuple(point.source, point.mb); });
         return p;
     }
 
 private:
     std::size_t below(std::size_t n) { return random_() % n; }
 
-    // As published, with few digits, or with all of them; from 1e-12 to 1e18.
-    double number() {
+    // As published, with few digits, or with all of them, from 1e-12 to 1e18; or a word of a form.
+    std::string value() {
+        constexpr std::array kWords = {
+            "0", "1", "measured", "derived", "quick", "pinned", "registered", "pageable"};
         const double mantissa = 1 + static_cast<double>(below(1 << 20)) / (1 << 18);
-        switch (below(3)) {
+        switch (below(4)) {
             case 0:
-                return static_cast<double>(1 + below(1000)) / 10;
+                return fmt::format("{}", static_cast<double>(1 + below(1000)) / 10);
             case 1:
-                return static_cast<double>(1 + below(100000));
+                return fmt::format("{}", random_() >> below(32));
+            case 2:
+                return kWords.at(below(kWords.size()));
             default:
-                return mantissa * std::pow(10, static_cast<double>(below(30)) - 12) / 3;
+                return fmt::format(
+                    "{}", mantissa * std::pow(10, static_cast<double>(below(30)) - 12) / 3);
         }
     }
 
-    std::optional<double> maybe(double value) {
-        return below(3) > 0 ? std::optional(value) : std::nullopt;
+    template <typename Record>
+    void fill(Record& record, Fields<Record> fields) {
+        for (const Field<Record>& field : fields) {
+            if (field.may_miss && below(3) == 0) continue;
+            while (!field.read(value(), record)) continue;
+        }
     }
-
-    double time() { return below(4) > 0 ? number() : 0; }
-
-    std::int64_t count() { return static_cast<std::int64_t>(random_() >> below(32)); }
 
     std::string words() {
         constexpr std::string_view kLetters = "aZ9 =#:,()%\t.\xc3";
@@ -75,101 +78,47 @@ private:
         return text;
     }
 
-    OpRow row() {
-        OpRow row;
-        row.op = below(2) > 0 ? "MUL_MAT" : "FLASH_ATTN_GQA-8";
-        row.quant = below(2) > 0 ? "q4_K" : "f16";
-        row.intensity = time();
-        row.gb_per_s = number();
-        row.gflops = number();
-        row.ridge = time();
-        row.noisy_percent = maybe(number());
-        for (std::int64_t* field : {&row.n,
-                                    &row.k,
-                                    &row.batch,
-                                    &row.n_tokens,
-                                    &row.ctx_len,
-                                    &row.n_heads,
-                                    &row.head_dim,
-                                    &row.n_elements}) {
-            *field = count();
+    std::vector<OpRow> rows(bool is_cpu) {
+        std::vector<OpRow> rows(below(4));
+        for (OpRow& row : rows) {
+            row.op = below(2) > 0 ? "MUL_MAT" : "FLASH_ATTN_GQA-8";
+            row.quant = below(2) > 0 ? "q4_K" : "f16";
+            while (row.gflops == 0 || row.gb_per_s == 0) fill(row, kRateColumns);
+            if (is_cpu) fill(row, kCopiesColumns);
+            if (row.gflops_under_copies == row.gflops) row.gflops_under_copies.reset();
+            fill(row, kShapeColumns);
+            fill(row, kNoiseFields);
         }
-        return row;
+        return rows;
     }
 
     CpuProfile cpu() {
         CpuProfile cpu;
         cpu.n_threads = static_cast<int>(1 + below(256));
-        cpu.dram_gb_per_s = maybe(number());
-        cpu.copy_efficiency_percent = maybe(number());
-        cpu.vector_gflops = maybe(number());
-        cpu.launch_us = maybe(time());
-        cpu.graph_us = maybe(time());
-        for (std::size_t i = below(4); i > 0; i--) {
-            cpu.rows.push_back(row());
-            cpu.rows.back().gflops_under_copies = maybe(number());
-            cpu.rows.back().link_gb_per_s = maybe(number());
-        }
+        if (below(3) > 0) cpu.dram_gb_per_s = 45.7;
+        fill(cpu, kCpuFields);
+        cpu.rows = rows(true);
         return cpu;
     }
 
     GpuProfile gpu() {
         GpuProfile gpu;
         gpu.backend = below(3) > 0 ? "CUDA0" : "";
-        for (const auto field : {&GpuProfile::memory_gb_per_s,
-                                 &GpuProfile::peak_gflops,
-                                 &GpuProfile::vector_gflops,
-                                 &GpuProfile::memory_mib,
-                                 &GpuProfile::copy_efficiency_percent}) {
-            gpu.*field = maybe(number());
-        }
-        for (const auto field : {&GpuProfile::overhead_mib,
-                                 &GpuProfile::overhead_unseen_mib,
-                                 &GpuProfile::launch_us,
-                                 &GpuProfile::scan_step_us,
-                                 &GpuProfile::subgraph_us,
-                                 &GpuProfile::launch_uncaptured_us,
-                                 &GpuProfile::subgraph_uncaptured_us}) {
-            gpu.*field = maybe(time());
-        }
-        std::set<std::int64_t> tokens;
-        for (std::size_t i = below(4); i > 0; i--) tokens.insert(count());
-        for (const std::int64_t n_ubatch : tokens) gpu.overhead.push_back({n_ubatch, time()});
-        for (std::size_t i = below(4); i > 0; i--) gpu.rows.push_back(row());
+        fill(gpu, kGpuHeadFields);
+        fill(gpu, kGpuFields);
+        gpu.overhead = points(kOverheadColumns, [](const auto& point) { return point.n_ubatch; });
+        gpu.rows = rows(false);
         return gpu;
     }
 
-    std::set<double> sizes() {
-        std::set<double> sizes;
-        for (std::size_t i = below(4); i > 0; i--) sizes.insert(number());
-        return sizes;
-    }
-
-    LinkProfile link() {
-        LinkProfile link;
-        for (const auto field : {&LinkProfile::standalone_gb_per_s,
-                                 &LinkProfile::d2h_gb_per_s,
-                                 &LinkProfile::concurrent_gb_per_s,
-                                 &LinkProfile::pageable_gb_per_s,
-                                 &LinkProfile::page_lock_ceiling_gb,
-                                 &LinkProfile::registered_gb_per_s,
-                                 &LinkProfile::duplex_gb_per_s,
-                                 &LinkProfile::under_gpu_gb_per_s,
-                                 &LinkProfile::register_s_per_gib}) {
-            link.*field = maybe(number());
-        }
-        link.copy_setup_us = maybe(time());
-        link.engine_switch_us = maybe(time());
-        link.event_us = maybe(time());
-        link.concurrent_measured = below(2) > 0;
-        for (const double mb : sizes()) link.sliced.push_back({mb, number()});
-        for (std::size_t source = 0; source < kCopySources.size(); source++) {
-            for (const double mb : sizes()) {
-                link.copies.push_back(
-                    {static_cast<CopySource>(source), mb, number(), maybe(number())});
-            }
-        }
-        return link;
+    template <typename Point, std::size_t N, typename Key>
+    std::vector<Point> points(const std::array<Field<Point>, N>& columns, Key key) {
+        std::vector<Point> points(below(6));
+        for (Point& point : points) fill(point, columns);
+        std::ranges::sort(points, {}, key);
+        const auto same = std::ranges::unique(points, {}, key);
+        points.erase(same.begin(), same.end());
+        return points;
     }
 
     std::mt19937 random_;
@@ -264,19 +213,7 @@ TEST(ProfileRoundTrip, WritesEveryKey) {
         const ProfileTexts texts = to_text(RandomProfile(seed).machine());
         all += texts.cpu.value_or("") + texts.gpu.value_or("");
     }
-    for (const NumberKey& key : number_keys()) {
-        EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key.name) + "="));
-    }
-    for (const TextKey& key : text_keys()) {
-        EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key.name) + "="));
-    }
-    for (const std::string_view key : {kSlicedKey,
-                                       kCopyKey,
-                                       kOverheadKey,
-                                       kConcurrentMeasuredKey,
-                                       kProvenanceKey,
-                                       kNoisyKey,
-                                       kRowsKey}) {
+    for (const std::string_view key : profile_keys()) {
         EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key) + "="));
     }
 }

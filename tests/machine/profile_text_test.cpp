@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "build_paths.h"
-#include "machine/profile_keys.h"
+#include "machine/profile_fields.h"
 
 namespace pshard {
 namespace {
@@ -232,7 +232,7 @@ INSTANTIATE_TEST_SUITE_P(
                 ours("link.copy=tape 1 2 3"),
                 4,
                 20,
-                "pinned, registered or pageable"},
+                "pinned, registered, pageable"},
         BadText{"a copy of no way", ours("link.copy=pinned 1"), 4, 28, "GB/s to the device"},
         BadText{"a copy back at zero", ours("link.copy=pinned 1 2 0"), 4, 31, "GB/s to the host"},
         BadText{"a copy of three ways", ours("link.copy=pinned 1 2 3 4"), 4, 33, "end of the line"},
@@ -257,8 +257,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "MUL_MAT q4_0 4294967304 1 1 1 1 1 1 1 1 1 0 0 0 0 0\n",
                 1,
                 14,
-                "threads (a whole number up to"},
-        BadText{"provenance", ours("provenance=guessed"), 4, 21, "measured, derived or quick"}));
+                "threads (a whole number from 0 to 1000000)"},
+        BadText{"provenance", ours("provenance=guessed"), 4, 21, "measured, derived, quick"}));
 
 TEST(ProfileText, GivesNoiseToTheRowBelow) {
     const std::string noisy = "# pshard row.noisy_percent=12.3\n";
@@ -435,15 +435,8 @@ std::set<std::string> keys_of_tables(const std::string& page) {
 }
 
 TEST(ProfileFormatPage, ListsTheKeysThatAreRead) {
-    std::set<std::string> keys = {std::string(kSlicedKey),
-                                  std::string(kCopyKey),
-                                  std::string(kOverheadKey),
-                                  std::string(kConcurrentMeasuredKey),
-                                  std::string(kProvenanceKey),
-                                  std::string(kNoisyKey),
-                                  std::string(kRowsKey)};
-    for (const NumberKey& key : number_keys()) keys.emplace(key.name);
-    for (const TextKey& key : text_keys()) keys.emplace(key.name);
+    std::set<std::string> keys;
+    for (const std::string_view key : profile_keys()) keys.emplace(key);
     EXPECT_EQ(keys_of_tables(read_text(kPage)), keys);
 }
 

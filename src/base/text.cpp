@@ -1,0 +1,106 @@
+#include "base/text.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace pshard {
+namespace {
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+}  // namespace
+
+Error TextLine::error(std::size_t at, std::string message) const {
+    return {std::move(message), {place.file, place.line, place.column + static_cast<int>(at)}};
+}
+
+std::vector<TextLine> lines_of(std::string_view text, const std::string& file) {
+    std::vector<TextLine> lines;
+    int number = 0;
+    while (!text.empty()) {
+        const std::string_view raw = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+        std::string_view line = raw;
+        if (line.ends_with('\n')) line.remove_suffix(1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        lines.push_back({line, raw, Place{file, ++number, 1}});
+        text.remove_prefix(raw.size());
+    }
+    return lines;
+}
+
+std::size_t Cursor::next() const {
+    std::size_t next = at_;
+    while (next < text_.size() && is_blank(text_[next])) ++next;
+    return next;
+}
+
+std::string_view Cursor::word() {
+    if (fault_) return {};
+    word_ = at_ = next();
+    if (at_ < text_.size() && text_[at_] == '"') {
+        for (++at_; at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\n'; ++at_) {
+            if (text_[at_] == '\\') ++at_;
+        }
+        at_ = std::min(at_ + 1, text_.size());
+    } else {
+        while (at_ < text_.size() && !is_blank(text_[at_]) && text_[at_] != '\n') ++at_;
+    }
+    return text_.substr(word_, at_ - word_);
+}
+
+bool Cursor::has_word() const {
+    const std::size_t at = next();
+    return !fault_ && at < text_.size() && text_[at] != '\n';
+}
+
+bool Cursor::next_begins_with(char c) const { return has_word() && text_[next()] == c; }
+
+std::string_view Cursor::rest_of_line() {
+    word_ = at_;
+    at_ = std::min(text_.find('\n', at_), text_.size());
+    return text_.substr(word_, at_ - word_);
+}
+
+void Cursor::expect_word(std::string_view wanted) {
+    if (word() != wanted) expected(fmt::format("'{}'", wanted));
+}
+
+void Cursor::end_line(std::string_view what) {
+    if (has_word()) {
+        word();
+        return expected(fmt::format("the end of {}", what));
+    }
+    word_ = at_ = next();
+    if (at_ < text_.size()) {
+        ++at_;
+    } else if (!is_line_) {
+        expected("a line end");
+    }
+}
+
+Place Cursor::place() const {
+    const std::string_view before = text_.substr(0, word_);
+    const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+    const auto n_lines = std::count(before.begin(), before.end(), '\n');
+    const int column = line_begin > 0 ? 1 : begin_.column;
+    return {begin_.file,
+            begin_.line + static_cast<int>(n_lines),
+            column + static_cast<int>(word_ - line_begin)};
+}
+
+void Cursor::fail(std::string message) {
+    if (!fault_) fault_ = Error{std::move(message), place()};
+}
+
+void Cursor::expected(std::string_view what) {
+    if (fault_) return;
+    constexpr std::size_t kMostShown = 40;
+    const std::string_view found = text_.substr(word_, std::min(at_ - word_, kMostShown));
+    if (!found.empty()) return fail(fmt::format("expected {}, found '{}'", what, found));
+    const bool is_file_end = at_ == text_.size() && !is_line_;
+    fail(fmt::format("expected {}, found the end of the {}", what, is_file_end ? "file" : "line"));
+}
+
+}  // namespace pshard

@@ -1,0 +1,154 @@
+#include "base/text.h"
+
+#include <array>
+
+#include <gtest/gtest.h>
+
+#include "base/fields.h"
+
+namespace pshard {
+namespace {
+
+TEST(LinesOf, KeepEveryByteOnce) {
+    const std::string text = "a\r\n\n b\r\nlast";
+    std::string joined;
+    std::vector<std::string> lines;
+    for (const TextLine& line : lines_of(text, "f")) {
+        joined += line.raw;
+        lines.emplace_back(line.text);
+        EXPECT_EQ(line.place, (Place{"f", static_cast<int>(lines.size()), 1}));
+    }
+    EXPECT_EQ(joined, text);
+    EXPECT_EQ(lines, (std::vector<std::string>{"a", "", " b", "last"}));
+    EXPECT_TRUE(lines_of("", "f").empty());
+}
+
+TEST(NumberOf, TakesAWholeTextInTheRangeOfItsType) {
+    EXPECT_EQ(number_of<std::uint8_t>("255"), 255);
+    EXPECT_EQ(number_of<int>("-7"), -7);
+    EXPECT_EQ(number_of<double>("1e3"), 1000);
+    for (const char* text : {"", "256", "-1", "+1", " 1", "1 ", "0x1", "1.0"}) {
+        EXPECT_EQ(number_of<std::uint8_t>(text), std::nullopt) << text;
+    }
+    for (const char* text : {"", "nan", "inf", "1e999", "1x"}) {
+        EXPECT_EQ(number_of<double>(text), std::nullopt) << text;
+    }
+}
+
+TEST(Cursor, WalksThroughWordsAndLines) {
+    Cursor in("one\t \"t w\\\" o\"  =3\nnext rest of it\n", "f");
+    EXPECT_EQ(in.word(), "one");
+    EXPECT_EQ(in.word(), "\"t w\\\" o\"");
+    EXPECT_EQ(in.place(), (Place{"f", 1, 6}));
+    EXPECT_TRUE(in.next_begins_with('='));
+    EXPECT_EQ(in.word(), "=3");
+    EXPECT_FALSE(in.has_word());
+    EXPECT_EQ(in.word(), "");
+    in.end_line();
+    EXPECT_EQ(in.bytes_left(), 16U);
+    in.expect_word("next");
+    EXPECT_EQ(in.place(), (Place{"f", 2, 1}));
+    EXPECT_EQ(in.rest_of_line(), " rest of it");
+    in.end_line();
+    EXPECT_FALSE(in.failed());
+    EXPECT_EQ(in.bytes_left(), 0U);
+}
+
+// What is wrong with a text, if each of its lines should be "a b"; "" if nothing is.
+std::string fault_of(const std::string& text) {
+    Cursor in(text, "f");
+    while (in.bytes_left() > 0 && !in.failed()) {
+        in.expect_word("a");
+        in.expect_word("b");
+        in.end_line("the pair");
+    }
+    return in.failed() ? in.fault()->text() : "";
+}
+
+TEST(Cursor, KeepsTheFirstFaultWithItsPlace) {
+    EXPECT_EQ(fault_of("a b\na b\n"), "");
+    EXPECT_EQ(fault_of("a b\n a c\nx y\n"), "f:2:4: expected 'b', found 'c'");
+    EXPECT_EQ(fault_of("a b\na\n"), "f:2:2: expected 'b', found the end of the line");
+    EXPECT_EQ(fault_of("a b\na "), "f:2:3: expected 'b', found the end of the file");
+    EXPECT_EQ(fault_of("a b c d\n"), "f:1:5: expected the end of the pair, found 'c'");
+    EXPECT_EQ(fault_of("a b"), "f:1:4: expected a line end, found the end of the file");
+    EXPECT_EQ(fault_of("a \"" + std::string(100, 'x')),
+              "f:1:3: expected 'b', found '\"" + std::string(39, 'x') + "'");
+}
+
+TEST(Cursor, CountsFromThePlaceOfItsLine) {
+    const std::vector<TextLine> lines = lines_of("\nkey=1 x", "f");
+    Cursor in(lines[1], 4);
+    EXPECT_EQ(in.word(), "1");
+    in.end_line();
+    EXPECT_EQ(in.fault()->text(), "f:2:7: expected the end of the line, found 'x'");
+    EXPECT_EQ(lines[1].error(4, "bad").text(), "f:2:5: bad");
+}
+
+// ---- fields ----
+
+enum class Colour { Red, Blue };
+constexpr std::array<std::string_view, 2> kColours = {"red", "blue"};
+
+struct Inner {
+    double rate = 0;
+};
+
+struct Thing {
+    int count = 0;
+    Inner inner;
+    std::optional<Colour> colour;
+};
+
+constexpr std::array kFields = {
+    field<Whole<int, 1, 9>, &Thing::count>("count"),
+    field<&Thing::inner, &Inner::rate>("rate"),
+    field<OneOf<Colour, kColours>, &Thing::colour>("colour"),
+};
+
+std::string columns_of(const Thing& thing) {
+    std::string text;
+    write_columns(text, thing, kFields);
+    return text;
+}
+
+// The columns that were read, written again; or what is wrong with them.
+std::string read_back(const std::string& text) {
+    Thing thing;
+    Cursor in(lines_of(text, "f").at(0));
+    read_columns(in, thing, kFields);
+    in.end_line();
+    return in.failed() ? in.fault()->text() : columns_of(thing);
+}
+
+TEST(Fields, AreReadAsTheyAreWritten) {
+    EXPECT_EQ(read_back("3 2.5 blue"), " 3 2.5 blue");
+    EXPECT_EQ(read_back("9 0.1"), " 9 0.1");
+    EXPECT_EQ(columns_of({.count = 1, .inner = {}, .colour = Colour::Red}), " 1 0 red");
+}
+
+TEST(Fields, NameThemselvesInAFault) {
+    EXPECT_EQ(read_back("10 2.5"),
+              "f:1:1: expected count (a whole number from 1 to 9), found '10'");
+    EXPECT_EQ(read_back("0 1"), "f:1:1: expected count (a whole number from 1 to 9), found '0'");
+    EXPECT_EQ(read_back("1 -2"),
+              "f:1:3: expected rate (a number that is not negative), found '-2'");
+    EXPECT_EQ(read_back("1"),
+              "f:1:2: expected rate (a number that is not negative), found the end of the line");
+    EXPECT_EQ(read_back("1 2 green"), "f:1:5: expected colour (one of red, blue), found 'green'");
+    EXPECT_EQ(read_back("1 2 red 4"), "f:1:9: expected the end of the line, found '4'");
+}
+
+TEST(Fields, AreFoundAndComparedByTheirRow) {
+    const Thing blue = {.count = 1, .inner = {}, .colour = Colour::Blue};
+    const Thing red = {.count = 1, .inner = {}, .colour = Colour::Red};
+    EXPECT_EQ(find_field<Thing>(kFields, "colour"), &kFields[2]);
+    EXPECT_EQ(find_field<Thing>(kFields, "color"), nullptr);
+    EXPECT_TRUE(kFields[0].same(blue, red));
+    EXPECT_FALSE(kFields[2].same(blue, red));
+    EXPECT_EQ(text_of(kFields[2], blue), "blue");
+    EXPECT_EQ(text_of(kFields[2], Thing{}), "");
+}
+
+}  // namespace
+}  // namespace pshard
