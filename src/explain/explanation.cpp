@@ -13,16 +13,6 @@
 namespace pshard {
 namespace {
 
-constexpr std::uint32_t kDepths = 9;  // of the curve
-
-std::vector<TierPlan> tiers_of(const PlanReport& report) {
-    if (!report.plan.tiers.empty()) return report.plan.tiers;
-    std::vector<TierPlan> tiers;
-    const Problem problem = problem_of(report);
-    for (const Graph& graph : report.inventory.graphs) tiers.push_back(plan_tier(problem, graph));
-    return tiers;
-}
-
 // The lane of most bytes, by layer and side.
 std::vector<LayerLanes> layer_lanes(const Inventory& inventory, const Placement& placement) {
     using Tally = std::array<std::array<Bytes, 4>, 2>;  // [side][lane]
@@ -46,20 +36,7 @@ std::vector<LayerLanes> layer_lanes(const Inventory& inventory, const Placement&
     return layers;
 }
 
-std::vector<DepthRate> depth_rates(Evaluator& evaluator,
-                                   const Candidate& winner,
-                                   std::uint32_t deepest) {
-    std::vector<DepthRate> rates;
-    for (std::uint32_t i = 0; i < kDepths; ++i) {
-        const auto depth = static_cast<std::uint32_t>(std::uint64_t{deepest} * i / (kDepths - 1));
-        const bool again = !rates.empty() && rates.back().depth_tokens == depth;
-        const auto prediction = again ? std::nullopt : evaluator.predict_at(winner, depth);
-        if (prediction) rates.push_back({depth, prediction->tokens_per_second});
-    }
-    return rates;
-}
-
-TracedPass predicted_pass(const PlanReport& report,
+TracedPass predicted_pass(const Planning& planning,
                           const Graph& graph,
                           const Candidate& winner,
                           TierDetail detail) {
@@ -69,7 +46,7 @@ TracedPass predicted_pass(const PlanReport& report,
     pass.plan =
         fmt::format("{}, {}", strategy_name(winner.choice.strategy), choice_text(winner.choice));
     for (const StepLabel& label :
-         label_steps(report.inventory, graph, detail.cut, detail.schedule)) {
+         label_steps(planning.inventory, graph, detail.cut, detail.schedule)) {
         pass.names.push_back(label.name);
         pass.bytes.push_back(label.bytes);
     }
@@ -78,20 +55,18 @@ TracedPass predicted_pass(const PlanReport& report,
     return pass;
 }
 
-ExplainedTier explain_tier(const PlanReport& report, TierPlan plan) {
+ExplainedTier explain_tier(const Planning& planning, TierStudy study) {
     ExplainedTier tier;
-    tier.plan = std::move(plan);
-    const Graph& graph = *graph_of_tier(report.inventory, tier.plan.key);
-    const Problem problem = problem_of(report);
+    const Graph& graph = *graph_of_tier(planning.inventory, study.plan.key);
+    const Problem problem = problem_of(planning);
     tier.bound = lower_bound(problem, graph, Overlap::Any);
     tier.bound_in_order = lower_bound(problem, graph, Overlap::InOrder);
+    tier.plan = std::move(study.plan);
+    tier.depths = std::move(study.depths);
     const Candidate* winner = tier.plan.winner();
     if (winner == nullptr) return tier;
-    Evaluator evaluator(problem, graph);
-    TierDetail detail = evaluator.detail(*winner);
-    tier.layers = layer_lanes(report.inventory, detail.placement);
-    tier.depths = depth_rates(evaluator, *winner, full_depth(report.inventory, graph));
-    tier.pass = predicted_pass(report, graph, *winner, std::move(detail));
+    tier.layers = layer_lanes(planning.inventory, study.detail.placement);
+    tier.pass = predicted_pass(planning, graph, *winner, std::move(study.detail));
     return tier;
 }
 
@@ -191,47 +166,16 @@ ShownPass shown(const TracedPass& pass) {
     return out;
 }
 
-Explanation explain_plan(const PlanReport& report) {
-    Explanation explanation{report, {}, {}, {}, std::nullopt};
-    for (TierPlan& plan : tiers_of(report)) {
-        explanation.tiers.push_back(explain_tier(report, std::move(plan)));
+Explanation explain_plan(const Planning& planning, std::vector<TierStudy> studies) {
+    Explanation explanation{planning, {}, {}, {}, std::nullopt};
+    for (TierStudy& study : studies) {
+        explanation.tiers.push_back(explain_tier(planning, std::move(study)));
     }
     return explanation;
 }
 
-Scenario plan_again(const PlanReport& report, std::string name, const Problem& problem) {
-    Scenario scenario;
-    scenario.name = std::move(name);
-    scenario.budget = problem.budget;
-    for (const Graph& graph : report.inventory.graphs) {
-        const TierPlan tier = plan_tier(problem, graph);
-        const Candidate* winner = tier.winner();
-        const bool priced = winner != nullptr && winner->prediction;
-        scenario.rates.push_back(priced ? winner->prediction->tokens_per_second : 0);
-        scenario.plans.emplace_back(winner != nullptr ? strategy_name(winner->choice.strategy)
-                                                      : std::string_view());
-    }
-    return scenario;
-}
-
-std::vector<Scenario> sweep(const PlanReport& report, int n) {
-    Bytes most = 0;
-    for (const Graph& graph : report.inventory.graphs) {
-        most = std::max(most, all_resident_bytes(report.inventory, graph));
-    }
-    std::vector<Scenario> scenarios;
-    for (int i = 1; i <= n; ++i) {
-        Problem problem = problem_of(report);
-        problem.budget = most / static_cast<Bytes>(n) * static_cast<Bytes>(i);
-        if (i == n) problem.budget = most;
-        scenarios.push_back(
-            plan_again(report, fmt::format("{} MiB", mib_text(problem.budget)), problem));
-    }
-    return scenarios;
-}
-
 Measured compare(const Trace& trace, const Explanation& explanation) {
-    const std::string weights = to_text(weights_hash(explanation.report.inventory.weights));
+    const std::string weights = to_text(weights_hash(explanation.planning.inventory.weights));
     Measured measured{trace.program, trace.device, trace.model, {}, 0, trace.cut_off};
     std::map<TierKey, Passes> by_tier;
     for (const TracedPass& pass : trace.passes) {

@@ -1,21 +1,19 @@
 // Why a plan is what it is, how good it can get, and what would make it better: as plain values.
 //
 //   explain_plan    tiers, their lanes step by step, their lower bounds, rates by depth
-//   plan_again      the same model on a changed machine, really planned
-//   sweep           rates by budget
 //   compare         what was measured (a trace) against what was predicted
 //
-// The texts are in explain/forms.h.
+// What other machines and budgets would bring was planned before (planner/study.h). The texts are
+// in explain/forms.h.
 #pragma once
 
 #include <array>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "explain/lower_bound.h"
-#include "report/report.h"
+#include "planner/study.h"
 #include "trace/trace.h"
 
 namespace pshard {
@@ -50,13 +48,6 @@ struct LayerLanes {
     bool operator==(const LayerLanes&) const = default;
 };
 
-struct DepthRate {
-    std::uint32_t depth_tokens = 0;
-    double tokens_per_second = 0;
-
-    bool operator==(const DepthRate&) const = default;
-};
-
 struct ExplainedTier {
     TierPlan plan;
     std::vector<LayerLanes> layers;            // by layer
@@ -67,17 +58,6 @@ struct ExplainedTier {
 
     // The share of the bound in the predicted time, 0 to 1; nullopt without either.
     [[nodiscard]] std::optional<double> reached(const std::optional<LowerBound>& of) const;
-};
-
-// The rates of one machine or budget, by tier as the explained plan has them.
-struct Scenario {
-    std::string name;    // "1 GiB more VRAM"
-    std::string remark;  // why it is not there, if it is not; else what was changed
-    Bytes budget = 0;
-    std::vector<double> rates;       // tokens per second; 0: no plan. Empty: not planned
-    std::vector<std::string> plans;  // by tier: the strategy's name; empty without a plan
-
-    bool operator==(const Scenario&) const = default;
 };
 
 // Passes of a trace that ran by one tier, all over as many tokens: those that fill the tier, else
@@ -108,22 +88,15 @@ struct Measured {
 };
 
 struct Explanation {
-    const PlanReport& report;
+    const Planning& planning;
     std::vector<ExplainedTier> tiers;
     std::vector<Scenario> changes;  // what more would bring, and what was asked for
     std::vector<Scenario> budgets;  // ascending; empty: not asked for
     std::optional<Measured> measured;
 };
 
-// `report` must outlive the explanation. Where stock holds everything, its tiers are planned all
-// the same, so that there is something to explain.
-Explanation explain_plan(const PlanReport& report);
-
-// All tiers of the report's model with another machine or budget.
-Scenario plan_again(const PlanReport& report, std::string name, const Problem& problem);
-
-// `n` budgets in even steps up to what holds the whole model at every tier.
-std::vector<Scenario> sweep(const PlanReport& report, int n);
+// `planning` must outlive the explanation; `studies` are of its tiers (study_tiers()).
+Explanation explain_plan(const Planning& planning, std::vector<TierStudy> studies);
 
 // Passes that do not say which model's they are count as this one's.
 Measured compare(const Trace& trace, const Explanation& explanation);

@@ -62,7 +62,7 @@ void add_scenario(Lines& lines,
                   const Explanation& explanation,
                   const Scenario& scenario) {
     for (std::size_t i = 0; i < scenario.rates.size(); ++i) {
-        const TierKey tier = explanation.report.inventory.graphs[i].tier();
+        const TierKey tier = explanation.planning.inventory.graphs[i].tier();
         lines.add(table, tier, scenario.name, "tokens_per_second", scenario.rates[i]);
     }
 }

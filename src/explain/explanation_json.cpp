@@ -4,6 +4,7 @@
 
 #include "explain/forms.h"
 #include "report/key_json.h"
+#include "report/report.h"
 
 namespace pshard {
 namespace {
@@ -123,7 +124,7 @@ std::string explanation_json(const Explanation& explanation) {
     for (const ExplainedTier& tier : explanation.tiers) tiers.push_back(tier_json(tier));
     const Json json = {{"schema", kSchema},
                        {"version", kVersion},
-                       {"plan", Json::parse(to_json_lines({explanation.report}))},
+                       {"plan", Json::parse(to_json_lines({explanation.planning}))},
                        {"tiers", std::move(tiers)},
                        {"changes", scenarios_json(explanation.changes)},
                        {"budgets", scenarios_json(explanation.budgets)},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "explain/forms.h"
+#include "report/report.h"
 #include "report/words.h"
 
 namespace pshard {
@@ -52,7 +53,7 @@ Row bounds_row(const ExplainedTier& tier) {
 }
 
 std::string bounds_section(const Explanation& explanation) {
-    if (explanation.report.profile == nullptr) return "";
+    if (explanation.planning.profile == nullptr) return "";
     std::vector<Row> rows = {{"tokens",
                               "pass ms",
                               "GPU",
@@ -100,7 +101,7 @@ std::string scenarios_table(const Explanation& explanation,
                             const std::vector<Scenario>& scenarios,
                             const std::vector<double>& before) {
     std::vector<Row> rows = {{std::string(head)}};
-    for (const Graph& graph : explanation.report.inventory.graphs) {
+    for (const Graph& graph : explanation.planning.inventory.graphs) {
         rows[0].push_back(fmt::format("{} tok", to_text(graph.tier())));
     }
     for (const Scenario& scenario : scenarios) {
@@ -203,8 +204,8 @@ std::string measured_section(const Explanation& explanation) {
 }  // namespace
 
 std::string explanation_markdown(const Explanation& explanation) {
-    const std::string why = explain(explanation.report);
-    return to_markdown(explanation.report) + (why.empty() ? "" : "\n" + why) +
+    const std::string why = explain(explanation.planning);
+    return to_markdown(explanation.planning) + (why.empty() ? "" : "\n" + why) +
            bounds_section(explanation) + changes_section(explanation) +
            budgets_section(explanation) + measured_section(explanation);
 }

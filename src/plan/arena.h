@@ -9,6 +9,7 @@
 // Every size is a multiple of the device's alignment: a tier that fits alone fits here [A11].
 #pragma once
 
+#include <compare>
 #include <vector>
 
 #include "base/result.h"
@@ -44,6 +45,14 @@ struct ArenaLayout {
     std::vector<TierArena> tiers;
 
     bool operator==(const ArenaLayout&) const = default;
+};
+
+// Device memory that the driver takes besides all arenas.
+struct DriverMemory {
+    Bytes bytes = 0;   // expected
+    Bytes unseen = 0;  // of these: taken before the device can first be asked what is free
+
+    auto operator<=>(const DriverMemory&) const = default;
 };
 
 // Bytes that a tier needs in the arena.

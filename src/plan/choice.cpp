@@ -38,4 +38,14 @@ std::optional<Overflow> overflow_of(std::string_view name) {
     return std::nullopt;
 }
 
+PlanChoice everything_resident(int n_layers, Strategy strategy) {
+    PlanChoice choice;
+    choice.strategy = strategy;
+    choice.n_pinned = n_layers;
+    choice.n_attn_pinned = is_static(strategy) ? n_layers : 0;
+    choice.output_on_gpu = true;
+    choice.pin_from_back = is_static(strategy);
+    return choice;
+}
+
 }  // namespace pshard

@@ -61,4 +61,8 @@ struct PlanChoice {
     bool operator==(const PlanChoice&) const = default;
 };
 
+// The whole model on the GPU. Stock llama.cpp has it by -ngl all, which STATIC_FITPARAMS stands
+// for.
+PlanChoice everything_resident(int n_layers, Strategy strategy = Strategy::StaticFitParams);
+
 }  // namespace pshard

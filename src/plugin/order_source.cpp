@@ -9,25 +9,12 @@
 #include <utility>
 
 #include "cost/transfer.h"
-#include "plugin/registry_source.h"
+#include "planner/registry_match.h"
+#include "plugin/registry_files.h"
 #include "registry/registry_file.h"
-#include "search/search.h"
 #include "strategy/expand.h"
 
 namespace pshard {
-
-PlanChoice everything_resident(const Inventory& seen) {
-    PlanChoice choice;
-    choice.n_pinned = seen.n_layers;
-    choice.output_on_gpu = true;
-    return choice;
-}
-
-std::vector<TierChoice> same_in_all_tiers(const Inventory& seen, const PlanChoice& choice) {
-    std::vector<TierChoice> choices;
-    for (const Graph& graph : seen.graphs) choices.push_back({graph.tier(), choice, {}, &graph});
-    return choices;
-}
 
 namespace {
 
@@ -116,26 +103,6 @@ Result<Orders> packed_orders(const Inventory& seen,
     return orders;
 }
 
-// `profile`: nullptr: by memory alone.
-std::vector<TierChoice> searched(const Inventory& seen,
-                                 const MachineProfile* profile,
-                                 Bytes budget,
-                                 std::optional<Strategy> forced) {
-    const Problem problem{seen, profile, budget, 0, {}, forced};
-    const bool fits =
-        !seen.graphs.empty() && all_resident_bytes(seen, seen.graphs.back()) <= budget;
-    if (fits && !forced) return same_in_all_tiers(seen, everything_resident(seen));
-    std::vector<TierChoice> choices;
-    for (const TierPlan& tier : plan_tiers(problem)) {
-        const Candidate* winner = tier.winner();
-        const Graph* graph = graph_of_tier(seen, tier.key);
-        if (winner == nullptr || graph == nullptr) continue;
-        choices.push_back({tier.key, winner->choice, winner->options, graph});
-        if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
-    }
-    return choices;
-}
-
 // What --mmproj names: towers for vision and sound, and what leads from them to the model. No
 // registry has plans of it, as llama-pshard-plan-params only leaves it room.
 bool is_projector(const Inventory& seen) {
@@ -201,7 +168,7 @@ private:
         if (settings_.forced.empty()) return planned(seen, budget);
         const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
         if (!forced.n_pinned)
-            return Chosen{searched(seen, nullptr, budget, forced.strategy), budget};
+            return Chosen{plan_for_device({seen, nullptr, budget, 0, {}, forced.strategy}), budget};
         PlanChoice choice;
         choice.strategy = forced.strategy;
         choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
@@ -271,8 +238,10 @@ private:
                                  : fmt::format("by memory alone as there is {}", missing),
                              advice));
         const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
-        return Chosen{
-            searched(seen, profile, budget, std::nullopt), budget, false, driver_of(read.value())};
+        return Chosen{plan_for_device({seen, profile, budget, 0, {}, std::nullopt}),
+                      budget,
+                      false,
+                      driver_of(read.value())};
     }
 
     // The first registry with plans for this model; else why none has. Fails if one cannot be read.

@@ -21,11 +21,11 @@
 #include <string>
 #include <vector>
 
-#include "base/fingerprint.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "machine/profile_text.h"
 #include "plan/choice.h"
+#include "planner/registry_match.h"
 #include "runtime/executor.h"
 
 namespace pshard {
@@ -36,14 +36,6 @@ struct ForcedStrategy {
     bool slice_experts = false;
 
     bool operator==(const ForcedStrategy&) const = default;
-};
-
-// Plans of a registry: of one section, and in it of one ubatch if that is given.
-struct PlanName {
-    Hash64 section;
-    std::optional<std::uint32_t> cache_ubatch{};
-
-    bool operator==(const PlanName&) const = default;
 };
 
 struct PluginSettings {

@@ -34,10 +34,10 @@ std::string plan_columns(const TierPlan& tier, const Candidate& plan) {
 }
 
 // Where stock llama.cpp holds the whole model, its tiers.
-std::vector<TierPlan> tiers_of(const PlanReport& report) {
-    if (!report.plan.baseline_vram) return report.plan.tiers;
+std::vector<TierPlan> tiers_of(const Planning& planning) {
+    if (!planning.plan.baseline_vram) return planning.plan.tiers;
     std::vector<TierPlan> tiers;
-    for (const StockRate& rate : stock_rates(report)) {
+    for (const StockRate& rate : planning.stock_rates) {
         TierPlan& tier = tiers.emplace_back();
         tier.key = rate.tier;
         tier.viable = {rate.resident};
@@ -47,13 +47,13 @@ std::vector<TierPlan> tiers_of(const PlanReport& report) {
     return tiers;
 }
 
-std::string line_of(const PlanReport& report, const TierPlan& tier) {
+std::string line_of(const Planning& planning, const TierPlan& tier) {
     const Candidate* plan = tier.winner();
     return fmt::format("{},{},{:.1f},{},{},{},{}\n",
-                       csv_cell(report.model_path),
-                       report.inventory.context.n_ctx,
-                       in_mib(report.budget.total),
-                       report.depth_tokens,
+                       csv_cell(planning.model_path),
+                       planning.inventory.context.n_ctx,
+                       in_mib(planning.budget.total),
+                       planning.depth_tokens,
                        to_text(tier.key),
                        int{plan != nullptr},
                        plan != nullptr ? plan_columns(tier, *plan) : ",,,,,,,,,,,,");
@@ -61,10 +61,10 @@ std::string line_of(const PlanReport& report, const TierPlan& tier) {
 
 }  // namespace
 
-std::string to_csv(const std::vector<PlanReport>& reports) {
+std::string to_csv(const std::vector<Planning>& reports) {
     std::string text(kColumns);
-    for (const PlanReport& report : reports) {
-        for (const TierPlan& tier : tiers_of(report)) text += line_of(report, tier);
+    for (const Planning& planning : reports) {
+        for (const TierPlan& tier : tiers_of(planning)) text += line_of(planning, tier);
     }
     return text;
 }

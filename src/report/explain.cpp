@@ -84,9 +84,7 @@ std::string against(const Prediction& stock, const Prediction& plan) {
 }
 
 // No rival: PSHARD0 does no op-offload.
-std::string stock_text(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
-    const Graph& graph = *graph_of_tier(report.inventory, tier.key);
-    const std::optional<Candidate> stock = stock_fit(problem_of(report), graph);
+std::string stock_text(const std::optional<Candidate>& stock, const Candidate& plan) {
     if (!stock || !stock->prediction || !plan.prediction) return "";
     return fmt::format(
         "- without PSHARD0, llama.cpp's own fit with its op-offload: {} t/s, {}; {} "
@@ -118,17 +116,15 @@ std::string memory_text(const MemoryUse& memory, Bytes budget) {
         mib_text(host.scratch));
 }
 
-std::string lanes_text(const PlanReport& report, const TierPlan& tier, const Candidate& plan) {
-    const Graph& graph = *graph_of_tier(report.inventory, tier.key);
-    const Problem problem = problem_of(report);
-    const TierDetail detail = Evaluator(problem, graph).detail(plan);
+std::string lanes_text(const TierDetail& detail) {
     if (!detail.timeline) return "";
     return fmt::format("\nOne pass from a cold start, {:.1f} ms:\n\n```\n{}```\n",
                        1e3 * detail.timeline->end,
                        draw(*detail.timeline, detail.schedule, kLaneColumns));
 }
 
-std::string tier_text(const PlanReport& report, const TierPlan& tier) {
+std::string tier_text(const Planning& planning, std::size_t i) {
+    const TierPlan& tier = planning.plan.tiers[i];
     const Candidate* plan = tier.winner();
     if (plan == nullptr) {
         std::string text = fmt::format("### {} tokens: not viable\n\n", to_text(tier.key));
@@ -139,8 +135,9 @@ std::string tier_text(const PlanReport& report, const TierPlan& tier) {
         return text + "\n";
     }
     return plan_title(tier, *plan) + why_it_won(tier, *plan) + rivals_text(tier, *plan) +
-           stock_text(report, tier, *plan) + memory_text(plan->memory, report.plan.budget) +
-           lanes_text(report, tier, *plan) + "\n";
+           stock_text(planning.stock_fits[i], *plan) +
+           memory_text(plan->memory, planning.plan.budget) +
+           (planning.details.empty() ? "" : lanes_text(planning.details[i])) + "\n";
 }
 
 // Milliseconds where the link is known, else MiB.
@@ -151,11 +148,11 @@ std::string switch_cost(const SwitchBytes& bytes, const std::optional<LinkRates>
     return fmt::format("{:.1f}", 1e3 * seconds);
 }
 
-std::string switches_text(const PlanReport& report) {
-    const VariantPlan& plan = report.plan;
+std::string switches_text(const Planning& planning) {
+    const VariantPlan& plan = planning.plan;
     if (plan.switches.size() < 2) return "";
     const std::optional<LinkRates> link =
-        report.profile != nullptr ? link_rates(*report.profile) : std::nullopt;
+        planning.profile != nullptr ? link_rates(*planning.profile) : std::nullopt;
     std::vector<Row> rows(1, {"from \\ to"});
     for (const TierPlan& tier : plan.tiers) {
         if (tier.winner() != nullptr) rows[0].push_back(to_text(tier.key));
@@ -172,11 +169,11 @@ std::string switches_text(const PlanReport& report) {
 
 }  // namespace
 
-std::string explain(const PlanReport& report) {
-    if (report.plan.baseline_vram) return "";
+std::string explain(const Planning& planning) {
+    if (planning.plan.baseline_vram) return "";
     std::string text = "## Why\n\n";
-    for (const TierPlan& tier : report.plan.tiers) text += tier_text(report, tier);
-    return text + switches_text(report);
+    for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) text += tier_text(planning, i);
+    return text + switches_text(planning);
 }
 
 }  // namespace pshard

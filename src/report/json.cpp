@@ -68,13 +68,7 @@ Json rivals_of(const TierPlan& tier) {
     return rivals;
 }
 
-Json stock_fit_json(const PlanReport& report, const TierKey& tier) {
-    const Graph& graph = *graph_of_tier(report.inventory, tier);
-    const std::optional<Candidate> fit = stock_fit(problem_of(report), graph);
-    return fit ? json_of(*fit) : Json(nullptr);
-}
-
-Json json_of(const PlanReport& report, const TierPlan& tier) {
+Json json_of(const TierPlan& tier, const std::optional<Candidate>& stock_fit) {
     const Candidate* plan = tier.winner();
     Json json = key_json(tier.key);
     json.update({{"viable", plan != nullptr},
@@ -82,14 +76,14 @@ Json json_of(const PlanReport& report, const TierPlan& tier) {
                  {"empty_cache", json_of(tier.empty)},
                  {"full_cache", json_of(tier.full)},
                  {"rivals", rivals_of(tier)},
-                 {"stock_fit", stock_fit_json(report, tier.key)}});
+                 {"stock_fit", stock_fit ? json_of(*stock_fit) : Json(nullptr)}});
     return json;
 }
 
-Json stock_json(const PlanReport& report) {
-    if (!report.plan.baseline_vram) return nullptr;
+Json stock_json(const Planning& planning) {
+    if (!planning.plan.baseline_vram) return nullptr;
     Json rates = Json::array();
-    for (const StockRate& rate : stock_rates(report)) {
+    for (const StockRate& rate : planning.stock_rates) {
         Json json = key_json(rate.tier);
         json.update({{"device_bytes", rate.resident.memory.device.total()},
                      {"prediction", json_of(rate.resident.prediction)},
@@ -97,7 +91,7 @@ Json stock_json(const PlanReport& report) {
                      {"full_cache", json_of(rate.full)}});
         rates.push_back(std::move(json));
     }
-    return {{"vram_bytes", *report.plan.baseline_vram}, {"tiers", std::move(rates)}};
+    return {{"vram_bytes", *planning.plan.baseline_vram}, {"tiers", std::move(rates)}};
 }
 
 Json context_json(const Inventory& inventory) {
@@ -114,9 +108,9 @@ Json context_json(const Inventory& inventory) {
             {"output_rows", output_rows(context, context.n_ubatch)}};
 }
 
-Json model_json(const PlanReport& report) {
-    const Inventory& model = report.inventory;
-    return {{"path", report.model_path},
+Json model_json(const Planning& planning) {
+    const Inventory& model = planning.inventory;
+    return {{"path", planning.model_path},
             {"name", model.model_name},
             {"architecture", model.architecture},
             {"n_layers", model.n_layers},
@@ -125,13 +119,13 @@ Json model_json(const PlanReport& report) {
             {"file_bytes", model.total_file_bytes}};
 }
 
-Json budget_json(const PlanReport& report) {
-    const BudgetUse& budget = report.budget;
+Json budget_json(const Planning& planning) {
+    const BudgetUse& budget = planning.budget;
     return {{"total_bytes", budget.total},
             {"draft_bytes", budget.draft},
             {"mmproj_bytes", budget.mmproj},
             {"reserve_bytes", budget.reserve},
-            {"plan_bytes", report.plan.budget},
+            {"plan_bytes", planning.plan.budget},
             {"origin", budget.origin}};
 }
 
@@ -140,33 +134,36 @@ Json or_null(const std::optional<T>& value) {
     return value ? Json(*value) : Json(nullptr);
 }
 
-Json json_of(const PlanReport& report) {
+Json json_of(const Planning& planning) {
     Json tiers = Json::array();
-    for (const TierPlan& tier : report.plan.tiers) tiers.push_back(json_of(report, tier));
+    for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
+        tiers.push_back(json_of(planning.plan.tiers[i], planning.stock_fits[i]));
+    }
     Json switches = Json::array();
-    for (const auto& row : report.plan.switches) {
+    for (const auto& row : planning.plan.switches) {
         Json bytes = Json::array();
         for (const SwitchBytes& one : row) bytes.push_back(one.total());
         switches.push_back(std::move(bytes));
     }
     const std::optional<std::string> forced =
-        report.forced ? std::optional(std::string(strategy_name(*report.forced))) : std::nullopt;
+        planning.forced ? std::optional(std::string(strategy_name(*planning.forced)))
+                        : std::nullopt;
     const std::optional<std::string> fingerprint =
-        report.fingerprint ? std::optional(to_text(*report.fingerprint)) : std::nullopt;
-    return {{"model", model_json(report)},
-            {"context", context_json(report.inventory)},
-            {"budget", budget_json(report)},
-            {"machine", machine_text(report.profile)},
-            {"n_threads", report.n_threads},
-            {"depth_tokens", report.depth_tokens},
+        planning.fingerprint ? std::optional(to_text(*planning.fingerprint)) : std::nullopt;
+    return {{"model", model_json(planning)},
+            {"context", context_json(planning.inventory)},
+            {"budget", budget_json(planning)},
+            {"machine", machine_text(planning.profile)},
+            {"n_threads", planning.n_threads},
+            {"depth_tokens", planning.depth_tokens},
             {"forced_strategy", or_null(forced)},
             {"fingerprint", or_null(fingerprint)},
-            {"registry", report.registry_path},
-            {"cache_ubatch", report.plan.cache_ubatch},
-            {"stock_holds_all", stock_json(report)},
+            {"registry", planning.registry_path},
+            {"cache_ubatch", planning.plan.cache_ubatch},
+            {"stock_holds_all", stock_json(planning)},
             {"tiers", std::move(tiers)},
             {"switch_bytes", std::move(switches)},
-            {"notes", report.notes}};
+            {"notes", planning.notes}};
 }
 
 // Names in a model file may be any bytes: what is no UTF-8 is replaced.
@@ -176,17 +173,17 @@ std::string dump(const Json& json, int indent) {
 
 }  // namespace
 
-std::string to_json(const std::vector<PlanReport>& reports) {
+std::string to_json(const std::vector<Planning>& reports) {
     Json plans = Json::array();
-    for (const PlanReport& report : reports) plans.push_back(json_of(report));
+    for (const Planning& planning : reports) plans.push_back(json_of(planning));
     return dump({{"schema", kSchema}, {"version", kVersion}, {"plans", std::move(plans)}}, 2);
 }
 
-std::string to_json_lines(const std::vector<PlanReport>& reports) {
+std::string to_json_lines(const std::vector<Planning>& reports) {
     std::string text;
-    for (const PlanReport& report : reports) {
+    for (const Planning& planning : reports) {
         Json line = {{"schema", kSchema}, {"version", kVersion}};
-        line.update(json_of(report));
+        line.update(json_of(planning));
         text += dump(line, -1);
     }
     return text;

@@ -10,8 +10,8 @@
 namespace pshard {
 namespace {
 
-std::string model_text(const PlanReport& report) {
-    const Inventory& model = report.inventory;
+std::string model_text(const Planning& planning) {
+    const Inventory& model = planning.inventory;
     const std::string experts =
         model.n_experts > 0
             ? fmt::format(
@@ -23,42 +23,42 @@ std::string model_text(const PlanReport& report) {
                        model.n_layers,
                        experts,
                        static_cast<double>(model.total_file_bytes) / kGiB,
-                       report.model_path);
+                       planning.model_path);
 }
 
-std::string budget_text(const PlanReport& report) {
-    const BudgetUse& budget = report.budget;
+std::string budget_text(const Planning& planning) {
+    const BudgetUse& budget = planning.budget;
     std::string text = fmt::format("{} MiB ({})", mib_text(budget.total), budget.origin);
     if (budget.draft > 0) text += fmt::format(", drafting {}", mib_text(budget.draft));
     if (budget.mmproj > 0) text += fmt::format(", projector {}", mib_text(budget.mmproj));
     if (budget.reserve > 0) text += fmt::format(", reserve {}", mib_text(budget.reserve));
-    if (budget.taken() > 0) text += fmt::format(", leaves {}", mib_text(report.plan.budget));
+    if (budget.taken() > 0) text += fmt::format(", leaves {}", mib_text(planning.plan.budget));
     const bool measured =
-        report.profile != nullptr && report.profile->gpu && report.profile->gpu->overhead_mib;
+        planning.profile != nullptr && planning.profile->gpu && planning.profile->gpu->overhead_mib;
     if (measured) {
         text += fmt::format("; the driver takes {:.0f} MiB besides",
-                            *report.profile->gpu->overhead_mib);
+                            *planning.profile->gpu->overhead_mib);
     }
     return text;
 }
 
-std::string head(const PlanReport& report) {
+std::string head(const Planning& planning) {
     std::string text = fmt::format("- model: {}\n- context: {}\n- budget: {}\n- machine: {}\n",
-                                   model_text(report),
-                                   context_text(report.inventory),
-                                   budget_text(report),
-                                   machine_text(report.profile));
+                                   model_text(planning),
+                                   context_text(planning.inventory),
+                                   budget_text(planning),
+                                   machine_text(planning.profile));
     text += fmt::format("- depth: {} tokens in the KV cache, where not said otherwise\n",
-                        report.depth_tokens);
-    if (report.forced) {
-        text += fmt::format("- forced: {} (PSHARD_STRATEGY)\n", strategy_name(*report.forced));
+                        planning.depth_tokens);
+    if (planning.forced) {
+        text += fmt::format("- forced: {} (PSHARD_STRATEGY)\n", strategy_name(*planning.forced));
     }
-    if (!report.registry_path.empty()) {
+    if (!planning.registry_path.empty()) {
         text += fmt::format("- registry: {}, section {}\n",
-                            report.registry_path,
-                            to_text(report.fingerprint.value_or(Hash64{})));
+                            planning.registry_path,
+                            to_text(planning.fingerprint.value_or(Hash64{})));
     }
-    for (const std::string& note : report.notes) text += fmt::format("- note: {}\n", note);
+    for (const std::string& note : planning.notes) text += fmt::format("- note: {}\n", note);
     return text + "\n";
 }
 
@@ -66,10 +66,10 @@ std::string head(const PlanReport& report) {
 // repeat the one before it is left out.
 class RateColumns {
 public:
-    explicit RateColumns(const PlanReport& report) : depth_tokens_(report.depth_tokens) {
-        for (const Graph& graph : report.inventory.graphs) {
-            const std::uint32_t full = full_depth(report.inventory, graph);
-            const std::uint32_t depth = std::min(report.depth_tokens, full);
+    explicit RateColumns(const Planning& planning) : depth_tokens_(planning.depth_tokens) {
+        for (const Graph& graph : planning.inventory.graphs) {
+            const std::uint32_t full = full_depth(planning.inventory, graph);
+            const std::uint32_t depth = std::min(planning.depth_tokens, full);
             has_depth_ = has_depth_ || depth > 0;
             has_full_ = has_full_ || full > depth;
         }
@@ -99,7 +99,7 @@ std::vector<T> joined(std::vector<T> a, const std::vector<T>& b, const std::vect
     return a;
 }
 
-Row tier_row(const PlanReport& report, const TierPlan& tier, const RateColumns& rates) {
+Row tier_row(const Planning& planning, const TierPlan& tier, const RateColumns& rates) {
     const Candidate* plan = tier.winner();
     const std::string tokens = to_text(tier.key);
     if (plan == nullptr) {
@@ -111,7 +111,7 @@ Row tier_row(const PlanReport& report, const TierPlan& tier, const RateColumns& 
     return joined(
         {tokens,
          std::string(strategy_name(choice.strategy)),
-         fmt::format("{}/{}", choice.n_pinned, report.inventory.n_layers),
+         fmt::format("{}/{}", choice.n_pinned, planning.inventory.n_layers),
          std::to_string(choice.n_attn_pinned),
          std::string(overflow_name(choice.overflow)),
          choice.output_on_gpu ? "GPU" : "CPU"},
@@ -121,13 +121,14 @@ Row tier_row(const PlanReport& report, const TierPlan& tier, const RateColumns& 
          mib_text(plan->memory.host.total())});
 }
 
-std::string tiers_table(const PlanReport& report) {
-    const RateColumns rates(report);
+std::string tiers_table(const Planning& planning) {
+    const RateColumns rates(planning);
     const Row heads = rates.heads();
     std::vector<Row> rows = {joined({"tokens", "strategy", "pinned", "attn", "part", "head"},
                                     heads,
                                     {"bound by", "VRAM MiB", "host MiB"})};
-    for (const TierPlan& tier : report.plan.tiers) rows.push_back(tier_row(report, tier, rates));
+    for (const TierPlan& tier : planning.plan.tiers)
+        rows.push_back(tier_row(planning, tier, rates));
     return markdown_table(rows,
                           joined({true, false, true, true, false, false},
                                  std::vector<bool>(heads.size(), true),
@@ -135,11 +136,11 @@ std::string tiers_table(const PlanReport& report) {
 }
 
 // What stock reaches where it holds everything.
-std::string stock_table(const PlanReport& report, const std::vector<StockRate>& rates) {
-    const RateColumns columns(report);
+std::string stock_table(const Planning& planning) {
+    const RateColumns columns(planning);
     const Row heads = columns.heads();
     std::vector<Row> rows = {joined({"tokens"}, heads, {"bound by", "VRAM MiB"})};
-    for (const StockRate& rate : rates) {
+    for (const StockRate& rate : planning.stock_rates) {
         const std::optional<Prediction>& at_depth = rate.resident.prediction;
         rows.push_back(
             joined({to_text(rate.tier)},
@@ -152,9 +153,9 @@ std::string stock_table(const PlanReport& report, const std::vector<StockRate>& 
 }
 
 // Why the tiers without a plan have none.
-std::string refusals(const PlanReport& report) {
+std::string refusals(const Planning& planning) {
     std::string text;
-    for (const TierPlan& tier : report.plan.tiers) {
+    for (const TierPlan& tier : planning.plan.tiers) {
         if (tier.winner() != nullptr) continue;
         for (const Candidate& refused : tier.refused) {
             text += fmt::format("- {} tokens, {}: {}\n",
@@ -167,12 +168,12 @@ std::string refusals(const PlanReport& report) {
 }
 
 // Batches that leave no room for the depth beside them are priced at what remains.
-std::string depth_note(const PlanReport& report, const std::vector<TierKey>& tiers) {
-    if (report.profile == nullptr) return "";
+std::string depth_note(const Planning& planning, const std::vector<TierKey>& tiers) {
+    if (planning.profile == nullptr) return "";
     std::vector<std::string> clamped;
     for (const TierKey& tier : tiers) {
-        const Graph& graph = *graph_of_tier(report.inventory, tier);
-        const bool fits = report.depth_tokens <= full_depth(report.inventory, graph);
+        const Graph& graph = *graph_of_tier(planning.inventory, tier);
+        const bool fits = planning.depth_tokens <= full_depth(planning.inventory, graph);
         if (!fits) clamped.push_back(to_text(tier));
     }
     if (clamped.empty()) return "";
@@ -180,8 +181,8 @@ std::string depth_note(const PlanReport& report, const std::vector<TierKey>& tie
         "\nBatches of {} tokens do not fit behind {} others{}: their rates are those of "
         "the full cache.\n",
         fmt::join(clamped, ", "),
-        report.depth_tokens,
-        report.inventory.context.n_seq_max > 1 ? " of each sequence" : "");
+        planning.depth_tokens,
+        planning.inventory.context.n_seq_max > 1 ? " of each sequence" : "");
 }
 
 bool is_extrapolated(const std::optional<Prediction>& prediction) {
@@ -200,9 +201,9 @@ double winner_rate(const TierPlan& tier) {
 }
 
 // Larger batches are not always faster.
-std::string best_batch(const PlanReport& report) {
+std::string best_batch(const Planning& planning) {
     const TierPlan* best = nullptr;
-    for (const TierPlan& tier : report.plan.tiers) {
+    for (const TierPlan& tier : planning.plan.tiers) {
         if (tier.key.n_tokens < 2 || winner_rate(tier) <= 0) continue;
         if (best == nullptr || winner_rate(tier) > winner_rate(*best)) best = &tier;
     }
@@ -214,13 +215,12 @@ std::string best_batch(const PlanReport& report) {
 }
 
 // Batches that llama.cpp's own fit, of such a batch alone, is faster with.
-std::string better_in_stock(const PlanReport& report) {
-    const Problem problem = problem_of(report);
+std::string better_in_stock(const Planning& planning) {
     std::vector<std::string> batches;
-    for (const TierPlan& tier : report.plan.tiers) {
+    for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
+        const TierPlan& tier = planning.plan.tiers[i];
         if (winner_rate(tier) <= 0) continue;
-        const Graph& graph = *graph_of_tier(report.inventory, tier.key);
-        const std::optional<Candidate> stock = stock_fit(problem, graph);
+        const std::optional<Candidate>& stock = planning.stock_fits[i];
         if (!stock || !stock->prediction) continue;
         const double rate = stock->prediction->tokens_per_second;
         if (rate <= winner_rate(tier) * (1 + kEqualShare)) continue;
@@ -232,39 +232,38 @@ std::string better_in_stock(const PlanReport& report) {
 }
 
 // Where stock llama.cpp holds the whole model.
-std::string stock_text(const PlanReport& report) {
-    const std::vector<StockRate> rates = stock_rates(report);
+std::string stock_text(const Planning& planning) {
     std::vector<TierKey> tiers;
     bool extrapolated = false;
-    for (const StockRate& rate : rates) {
+    for (const StockRate& rate : planning.stock_rates) {
         tiers.push_back(rate.tier);
         extrapolated = extrapolated || is_extrapolated(rate.resident.prediction);
     }
     return fmt::format(
                "Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
                "pshard has nothing to add (pshard_disabled=1).\n\n",
-               mib_text(*report.plan.baseline_vram)) +
-           stock_table(report, rates) + depth_note(report, tiers) +
-           extrapolation_note(extrapolated);
+               mib_text(*planning.plan.baseline_vram)) +
+           stock_table(planning) + depth_note(planning, tiers) + extrapolation_note(extrapolated);
 }
 
-std::string tiers_text(const PlanReport& report) {
+std::string tiers_text(const Planning& planning) {
     std::vector<TierKey> tiers;
     bool extrapolated = false;
-    for (const TierPlan& tier : report.plan.tiers) {
+    for (const TierPlan& tier : planning.plan.tiers) {
         const Candidate* winner = tier.winner();
         if (winner == nullptr) continue;
         tiers.push_back(tier.key);
         extrapolated = extrapolated || is_extrapolated(winner->prediction);
     }
-    return tiers_table(report) + best_batch(report) + better_in_stock(report) +
-           depth_note(report, tiers) + refusals(report) + extrapolation_note(extrapolated);
+    return tiers_table(planning) + best_batch(planning) + better_in_stock(planning) +
+           depth_note(planning, tiers) + refusals(planning) + extrapolation_note(extrapolated);
 }
 
 }  // namespace
 
-std::string to_markdown(const PlanReport& report) {
-    return head(report) + (report.plan.baseline_vram ? stock_text(report) : tiers_text(report));
+std::string to_markdown(const Planning& planning) {
+    return head(planning) +
+           (planning.plan.baseline_vram ? stock_text(planning) : tiers_text(planning));
 }
 
 }  // namespace pshard

@@ -5,7 +5,6 @@
 // reserved.
 #pragma once
 
-#include <compare>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -26,14 +25,6 @@ struct TierOrder {
     std::string text{};  // in words, for people
 
     bool operator==(const TierOrder&) const = default;
-};
-
-// Device memory that the driver takes besides all arenas.
-struct DriverMemory {
-    Bytes bytes = 0;   // expected
-    Bytes unseen = 0;  // of these: taken before the device can first be asked what is free
-
-    auto operator<=>(const DriverMemory&) const = default;
 };
 
 struct Orders {

@@ -12,16 +12,6 @@ namespace {
 // Tiers from which a batch is a prompt: those that decide whether stock alone is as good.
 constexpr std::uint32_t kPromptTier = 512;
 
-PlanChoice everything_resident(const Inventory& inventory) {
-    PlanChoice choice;
-    choice.strategy = Strategy::StaticFitParams;
-    choice.n_pinned = inventory.n_layers;
-    choice.n_attn_pinned = inventory.n_layers;
-    choice.output_on_gpu = true;
-    choice.pin_from_back = true;
-    return choice;
-}
-
 class TierSearch {
 public:
     TierSearch(const Problem& problem, const Graph& graph)
@@ -182,7 +172,7 @@ Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
 }
 
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
-    const Placement placement = expand(inventory, everything_resident(inventory));
+    const Placement placement = expand(inventory, everything_resident(inventory.n_layers));
     const StageCut cut = cut_stages(inventory, graph, placement, kAsStock);
     const ScratchLayout scratch =
         layout_scratch(inventory, graph, placement, cut, kAsStock.offload);

@@ -35,7 +35,7 @@ protected:
 };
 
 TEST_F(Explanations, TellWhatThePlanDoes) {
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     ASSERT_EQ(explanation.tiers.size(), report_.plan.tiers.size());
     for (const ExplainedTier& tier : explanation.tiers) {
         const Candidate& winner = *tier.plan.winner();
@@ -57,7 +57,7 @@ TEST_F(Explanations, ExplainAModelThatFits) {
     report_.budget.total = 1 << 20;
     search();
     ASSERT_TRUE(report_.plan.baseline_vram);
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     ASSERT_EQ(explanation.tiers.size(), 2U);
     EXPECT_GT(explanation.tiers[0].plan.winner()->prediction->tokens_per_second, 0);
     EXPECT_THAT(explanation_markdown(explanation), HasSubstr("pshard_disabled=1"));
@@ -66,7 +66,7 @@ TEST_F(Explanations, ExplainAModelThatFits) {
 TEST_F(Explanations, ExplainWithoutAProfile) {
     report_.profile = nullptr;
     search();
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     for (const ExplainedTier& tier : explanation.tiers) {
         EXPECT_FALSE(tier.bound);
         EXPECT_TRUE(tier.depths.empty());
@@ -77,7 +77,7 @@ TEST_F(Explanations, ExplainWithoutAProfile) {
 }
 
 TEST_F(Explanations, PlanAgainIsThePlanWhereNothingChanged) {
-    const Scenario same = plan_again(report_, "same", problem_of(report_));
+    const Scenario same = plan_again("same", problem_of(report_));
     ASSERT_EQ(same.rates.size(), report_.plan.tiers.size());
     for (std::size_t i = 0; i < same.rates.size(); ++i) {
         const Candidate& winner = *report_.plan.tiers[i].winner();
@@ -89,9 +89,9 @@ TEST_F(Explanations, PlanAgainIsThePlanWhereNothingChanged) {
 TEST_F(Explanations, AFasterLinkNeverSlows) {
     const MachineProfile faster = with_link(profile_, 4 * *link_gb_per_s(profile_));
     Problem problem = problem_of(report_);
-    const Scenario before = plan_again(report_, "", problem);
+    const Scenario before = plan_again("", problem);
     problem.profile = &faster;
-    const Scenario after = plan_again(report_, "", problem);
+    const Scenario after = plan_again("", problem);
     for (std::size_t i = 0; i < after.rates.size(); ++i) {
         EXPECT_GE(after.rates[i], before.rates[i] * (1 - kEqualShare));
     }
@@ -113,7 +113,7 @@ TEST_F(Explanations, SweepEndsWhereEverythingFits) {
 
 // Passes of 5, 7 and 9 seconds: the median is 7.
 TEST_F(Explanations, CompareTheMedianPass) {
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     const Measured measured = compare(trace_of(explanation), explanation);
     ASSERT_EQ(measured.tiers.size(), explanation.tiers.size());
     for (std::size_t i = 0; i < measured.tiers.size(); ++i) {
@@ -130,7 +130,7 @@ TEST_F(Explanations, CompareTheMedianPass) {
 
 // Half a batch is no measure of the whole one's prediction.
 TEST_F(Explanations, CompareOnlyPassesThatFillTheTier) {
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     Trace trace = trace_of(explanation);
     const std::uint32_t tier_tokens = explanation.tiers[1].plan.key.n_tokens;
     trace.passes.erase(trace.passes.begin(), trace.passes.begin() + 3);
@@ -151,7 +151,7 @@ TEST_F(Explanations, CompareOnlyPassesThatFillTheTier) {
 }
 
 TEST_F(Explanations, CompareLeavesOutOtherModels) {
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     Trace trace = trace_of(explanation);
     const std::string own = to_text(weights_hash(report_.inventory.weights));
     for (TracedPass& pass : trace.passes) pass.weights = own;
@@ -165,7 +165,7 @@ TEST_F(Explanations, CompareLeavesOutOtherModels) {
 }
 
 TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     Trace trace = trace_of(explanation);
     trace.passes.resize(1);
     trace.passes[0].tier = {3};
@@ -180,7 +180,7 @@ TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
 
 // llama.cpp computes the embeddings itself: a run without them did the same.
 TEST_F(Explanations, CompareForgivesTheEmbeddings) {
-    const Explanation explanation = explain_plan(report_);
+    const Explanation explanation = explain_plan(report_, study_tiers(report_));
     Trace trace = trace_of(explanation);
     trace.passes.resize(1);
     std::vector<Interval>& intervals = trace.passes[0].timeline.intervals;
@@ -198,12 +198,11 @@ TEST_F(Explanations, CompareForgivesTheEmbeddings) {
 class ExplanationForms : public Explanations {
 protected:
     Explanation full() const {
-        Explanation explanation = explain_plan(report_);
+        Explanation explanation = explain_plan(report_, study_tiers(report_));
         Scenario threads;
         threads.name = "threads";
         threads.remark = "not planned";
-        explanation.changes = {plan_again(report_, "the same, again", problem_of(report_)),
-                               threads};
+        explanation.changes = {plan_again("the same, again", problem_of(report_)), threads};
         explanation.budgets = sweep(report_, 3);
         explanation.measured = compare(trace_of(explanation), explanation);
         return explanation;

@@ -6,10 +6,10 @@
 
 #include "base/temp_folder.h"
 #include "plan/plan_hash.h"
+#include "planner/registry_form.h"
+#include "planner/registry_match.h"
 #include "plugin/order_source.h"
-#include "plugin/registry_source.h"
 #include "registry/registry_text.h"
-#include "report/registry_form.h"
 #include "support/toy_report.h"
 
 namespace pshard {
@@ -171,7 +171,7 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereModelsShareTheBudget) {
 
 TEST_F(ChoiceOfPlan, IsNoWarningWhereAllIsResident) {
     for (RegistryTier& tier : registry_.sections[1].variants[0].tiers) {
-        tier.pshard.plan = everything_resident(report_.inventory);
+        tier.pshard.plan = everything_resident(report_.inventory.n_layers);
     }
     EXPECT_TRUE(match({{kNew}}).all_resident);
     EXPECT_FALSE(match({{kOld}}).all_resident);

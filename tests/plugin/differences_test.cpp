@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "plan/plan_hash.h"
-#include "plugin/registry_source.h"
+#include "planner/registry_form.h"
+#include "planner/registry_match.h"
 #include "registry/registry_text.h"
-#include "report/registry_form.h"
 #include "support/toy_report.h"
 
 namespace pshard {

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "plan/plan_hash.h"
+#include "planner/registry_form.h"
+#include "planner/registry_match.h"
 #include "plugin/order_source.h"
-#include "plugin/registry_source.h"
 #include "registry/registry_text.h"
-#include "report/registry_form.h"
 #include "sim/simulator.h"
 #include "support/toy_report.h"
 

@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "planner/registry_form.h"
 #include "registry/registry_text.h"
-#include "report/registry_form.h"
 #include "report/words.h"
 #include "support/toy_report.h"
 
@@ -69,7 +69,7 @@ TEST_F(Reports, ModelThatFitsShowsStockRates) {
     EXPECT_TRUE(is_viable(report_));
     const std::string text = to_markdown(report_);
     EXPECT_THAT(text, HasSubstr("pshard_disabled=1"));
-    EXPECT_EQ(stock_rates(report_).size(), report_.inventory.graphs.size());
+    EXPECT_EQ(report_.stock_rates.size(), report_.inventory.graphs.size());
     EXPECT_THAT(text, HasSubstr("| t/s full |"));
     EXPECT_EQ(explain(report_), "");
     const std::string csv = to_csv({report_});
@@ -154,6 +154,7 @@ TEST_F(Reports, MarkdownNamesTheBatchThatIsFastest) {
     report_.plan.tiers[1].viable[0].prediction->tokens_per_second = 500;
     larger.viable[0].prediction->tokens_per_second = 50;
     report_.plan.tiers.push_back(larger);
+    report_.stock_fits.emplace_back();
     EXPECT_THAT(to_markdown(report_), HasSubstr("batches of 4 tokens, 500 t/s: -ub 4.\n"));
 }
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cost/toy_profile.h"
-#include "report/report.h"
+#include "planner/planning.h"
 #include "support/toy_models.h"
 
 namespace pshard::test {
@@ -23,13 +23,10 @@ protected:
         search();
     }
 
-    void search() {
-        report_.plan.budget = report_.budget.total - report_.budget.taken();
-        report_.plan = plan_variant(problem_of(report_));
-    }
+    void search() { make_plan(report_); }
 
     MachineProfile profile_;
-    PlanReport report_;
+    Planning report_;
 };
 
 }  // namespace pshard::test

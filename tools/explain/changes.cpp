@@ -9,20 +9,20 @@
 namespace pshard::tool {
 namespace {
 
-Scenario more_vram(const PlanReport& report) {
-    Problem problem = problem_of(report);
+Scenario more_vram(const Planning& planning) {
+    Problem problem = problem_of(planning);
     problem.budget += kGiB;
-    return plan_again(report, "1 GiB more VRAM", problem);
+    return plan_again("1 GiB more VRAM", problem);
 }
 
-Scenario faster_link(const PlanReport& report) {
-    const double before = *link_gb_per_s(*report.profile);
-    const MachineProfile profile = with_link(*report.profile, 2 * before);
-    Problem problem = problem_of(report);
+Scenario faster_link(const Planning& planning) {
+    const double before = *link_gb_per_s(*planning.profile);
+    const MachineProfile profile = with_link(*planning.profile, 2 * before);
+    Problem problem = problem_of(planning);
     problem.profile = &profile;
-    Scenario scenario = plan_again(report, "link twice as fast", problem);
+    Scenario scenario = plan_again("link twice as fast", problem);
     scenario.remark = fmt::format("{:.3g} instead of {:.3g} GB/s", 2 * before, before);
-    const auto dram = report.profile->cpu ? report.profile->cpu->dram_gb_per_s : std::nullopt;
+    const auto dram = planning.profile->cpu ? planning.profile->cpu->dram_gb_per_s : std::nullopt;
     if (dram && *dram < 2 * before) {
         scenario.remark += fmt::format(
             ", of which the host's memory feeds {:.3g}: it, not the link, is then the limit",
@@ -34,12 +34,12 @@ Scenario faster_link(const PlanReport& report) {
 // The machine as the options would load it with this change. `storage` keeps what is loaded.
 Result<const MachineProfile*> changed_profile(const Options& options,
                                               const WhatIf& change,
-                                              const PlanReport& report,
+                                              const Planning& planning,
                                               Machine& storage) {
     const bool other =
         !change.gpu_profile.empty() || !change.cpu_profile.empty() || change.n_threads.has_value();
     if (!other) {
-        storage.profile = *report.profile;
+        storage.profile = *planning.profile;
     } else {
         Options changed = options;
         if (!change.gpu_profile.empty()) changed.gpu_profile = change.gpu_profile;
@@ -72,23 +72,23 @@ std::string new_notes(const Machine& changed, const Machine& machine) {
 Result<Scenario> planned_change(const ExplainOptions& options,
                                 const WhatIf& change,
                                 const Machine& machine,
-                                const PlanReport& report) {
+                                const Planning& planning) {
     Machine changed;
-    const auto profile = changed_profile(options.planning, change, report, changed);
+    const auto profile = changed_profile(options.planning, change, planning, changed);
     if (!profile) return profile.error();
-    Problem problem = problem_of(report);
+    Problem problem = problem_of(planning);
     problem.profile = profile.value();
     if (change.vram_mib) {
         const Bytes total = *change.vram_mib * kMiB;
-        if (total <= report.budget.taken()) {
+        if (total <= planning.budget.taken()) {
             return Error{fmt::format("--what-if {}: draft model, projector and reserve take more "
                                      "than that VRAM",
                                      change.text),
                          {}};
         }
-        problem.budget = total - report.budget.taken();
+        problem.budget = total - planning.budget.taken();
     }
-    Scenario scenario = plan_again(report, change.text, problem);
+    Scenario scenario = plan_again(change.text, problem);
     scenario.remark = new_notes(changed, machine);
     return scenario;
 }
@@ -96,8 +96,8 @@ Result<Scenario> planned_change(const ExplainOptions& options,
 // With the most threads that the CPU profile was measured with.
 Result<Scenario> more_threads(const ExplainOptions& options,
                               const Machine& machine,
-                              const PlanReport& report) {
-    const int now = report.profile->cpu->n_threads;
+                              const Planning& planning) {
+    const int now = planning.profile->cpu->n_threads;
     const std::string& named = options.planning.cpu_profile;
     const ProfileNames names{named.empty() ? ProfileNames{}.cpu : named, ProfileNames{}.gpu};
     const Result<MachineProfile> read = read_profile_files({names.cpu, names.cpu + ".none"}, 0);
@@ -112,14 +112,14 @@ Result<Scenario> more_threads(const ExplainOptions& options,
     WhatIf change;
     change.n_threads = read.value().cpu->n_threads;
     change.text = fmt::format("{} threads instead of {}", *change.n_threads, now);
-    return planned_change(options, change, machine, report);
+    return planned_change(options, change, machine, planning);
 }
 
 }  // namespace
 
 Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
                                               const Machine& machine,
-                                              const PlanReport& report) {
+                                              const Planning& planning) {
     std::vector<Scenario> changes;
     if (machine.pricing() == nullptr) {
         if (options.what_ifs.empty()) return changes;
@@ -128,13 +128,13 @@ Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
             "--gpu-profile",
             {}};
     }
-    changes.push_back(more_vram(report));
-    changes.push_back(faster_link(report));
-    Result<Scenario> threads = more_threads(options, machine, report);
+    changes.push_back(more_vram(planning));
+    changes.push_back(faster_link(planning));
+    Result<Scenario> threads = more_threads(options, machine, planning);
     if (!threads) return threads.error();
     changes.push_back(std::move(threads).value());
     for (const WhatIf& change : options.what_ifs) {
-        Result<Scenario> planned = planned_change(options, change, machine, report);
+        Result<Scenario> planned = planned_change(options, change, machine, planning);
         if (!planned) return planned.error();
         changes.push_back(std::move(planned).value());
     }

@@ -14,6 +14,6 @@ namespace pshard::tool {
 // ask. Fails on a profile that cannot be read. Empty without a profile that prices plans.
 Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
                                               const Machine& machine,
-                                              const PlanReport& report);
+                                              const Planning& planning);
 
 }  // namespace pshard::tool

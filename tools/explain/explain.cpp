@@ -55,15 +55,15 @@ Error no_pass(const std::string& path, const Trace& trace) {
 
 Result<Explained> explained(const ExplainOptions& options,
                             const Machine& machine,
-                            const PlanReport& report,
+                            const Planning& planning,
                             const std::optional<Trace>& trace) {
     const SlowNotice notice("planning for other machines and budgets");
-    Explanation explanation = explain_plan(report);
-    Result<std::vector<Scenario>> changes = planned_changes(options, machine, report);
+    Explanation explanation = explain_plan(planning, study_tiers(planning));
+    Result<std::vector<Scenario>> changes = planned_changes(options, machine, planning);
     if (!changes) return changes.error();
     explanation.changes = std::move(changes).value();
     const bool sweeps = options.sweep || !options.html.empty();
-    if (sweeps && report.profile != nullptr) explanation.budgets = sweep(report, kBudgets);
+    if (sweeps && planning.profile != nullptr) explanation.budgets = sweep(planning, kBudgets);
     if (trace) explanation.measured = compare(*trace, explanation);
     if (trace && explanation.measured->tiers.empty()) return no_pass(options.trace, *trace);
     if (!options.html.empty()) {
@@ -72,7 +72,7 @@ Result<Explained> explained(const ExplainOptions& options,
         }
     }
     Explained outcome{0, text_of(explanation, options.format), ""};
-    if (!is_viable(report)) {
+    if (!is_viable(planning)) {
         outcome.exit_code = kNoPlan;
         outcome.refusal = "no tier has a plan at this budget";
     }
@@ -105,13 +105,15 @@ Result<Explained> explain_model(const ExplainOptions& options) {
     if (!trace) return trace.error();
     const Result<Machine> machine = load_machine(options.planning);
     if (!machine) return machine.error();
-    const Result<Planned> planned = plan_jobs(options.planning, machine.value());
+    Result<Planned> planned = plan_jobs(options.planning, machine.value());
     if (!planned) return planned.error();
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
         return Explained{kNoPlan, "", refusal->reason};
     }
-    const auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
-    return explained(options, machine.value(), jobs.front().report, trace.value());
+    auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
+    Planning& planning = jobs.front().planning;
+    add_details(planning);
+    return explained(options, machine.value(), planning, trace.value());
 }
 
 }  // namespace pshard::tool

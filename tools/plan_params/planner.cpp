@@ -7,10 +7,10 @@
 
 #include "common/log.h"
 #include "plan_params/static_args.h"
+#include "planner/registry_form.h"
 #include "planning/machine.h"
 #include "planning/plan_model.h"
 #include "registry/registry_file.h"
-#include "report/registry_form.h"
 #include "report/report.h"
 
 namespace pshard::tool {
@@ -29,13 +29,13 @@ std::optional<std::string> registry_note(const Options& options) {
     return "no registry is written, since no model is named: give -m MODEL or --registry FILE";
 }
 
-Result<RegistrySection> section_of(const PlanReport& report, std::uint32_t n_ctx_given) {
-    ContextSpec context = report.inventory.context;
+Result<RegistrySection> section_of(const Planning& planning, std::uint32_t n_ctx_given) {
+    ContextSpec context = planning.inventory.context;
     context.n_ctx = n_ctx_given;
     const Result<SectionSettings> settings =
-        section_settings(context, report.n_threads, report.forced);
+        section_settings(context, planning.n_threads, planning.forced);
     if (!settings) return settings.error();
-    return make_section(settings.value(), report.inventory.file_bytes);
+    return make_section(settings.value(), planning.inventory.file_bytes);
 }
 
 constexpr std::size_t kMostWarnings = 8;
@@ -67,62 +67,62 @@ Status save_plan(const std::string& path, const RegistrySection& own) {
 
 // Its section's fingerprint, and the plan in the registry where one is to be written.
 Status settle(const Options& options, PlannedJob& planned) {
-    PlanReport& report = planned.report;
-    Result<RegistrySection> section = section_of(report, planned.job.n_ctx_given);
+    Planning& planning = planned.planning;
+    Result<RegistrySection> section = section_of(planning, planned.job.n_ctx_given);
     if (!section) return section.error();
-    report.fingerprint = section.value().fingerprint;
+    planning.fingerprint = section.value().fingerprint;
     const std::string path = registry_path(options);
-    if (path.empty() || !is_viable(report)) return Done{};
-    report.registry_path = path;
-    section.value().variants.push_back(to_registry_variant(report));
+    if (path.empty() || !is_viable(planning)) return Done{};
+    planning.registry_path = path;
+    section.value().variants.push_back(to_registry_variant(planning));
     return save_plan(path, section.value());
 }
 
-std::string text_of(const std::vector<PlanReport>& reports, const Options& options) {
+std::string text_of(const std::vector<Planning>& plannings, const Options& options) {
     switch (options.format) {
         case OutputFormat::Json:
-            return to_json(reports);
+            return to_json(plannings);
         case OutputFormat::JsonLines:
-            return to_json_lines(reports);
+            return to_json_lines(plannings);
         case OutputFormat::Csv:
-            return to_csv(reports);
+            return to_csv(plannings);
         case OutputFormat::Markdown:
             break;
     }
     std::string text;
-    for (const PlanReport& report : reports) {
+    for (const Planning& planning : plannings) {
         if (!text.empty()) text += '\n';
-        text += to_markdown(report);
-        if (options.explain) text += fmt::format("\n{}", explain(report));
+        text += to_markdown(planning);
+        if (options.explain) text += fmt::format("\n{}", explain(planning));
     }
     return text;
 }
 
-// Leaves each note to the first report that has it. All of them.
-std::vector<std::string> take_repeated_notes(std::vector<PlanReport>& reports) {
+// Leaves each note to the first plan that has it. All of them.
+std::vector<std::string> take_repeated_notes(std::vector<Planning>& plannings) {
     std::vector<std::string> all;
-    for (PlanReport& report : reports) {
-        std::erase_if(report.notes, [&](const std::string& note) {
+    for (Planning& planning : plannings) {
+        std::erase_if(planning.notes, [&](const std::string& note) {
             return std::find(all.begin(), all.end(), note) != all.end();
         });
-        all.insert(all.end(), report.notes.begin(), report.notes.end());
+        all.insert(all.end(), planning.notes.begin(), planning.notes.end());
     }
     return all;
 }
 
-Outcome outcome_of(std::vector<PlanReport> reports, const Options& options) {
+Outcome outcome_of(std::vector<Planning> plannings, const Options& options) {
     Outcome outcome;
     if (options.format == OutputFormat::Markdown) {  // a table has them at its head
-        take_repeated_notes(reports);
-        outcome.text = text_of(reports, options);
+        take_repeated_notes(plannings);
+        outcome.text = text_of(plannings, options);
     } else {
-        outcome.text = text_of(reports, options);
-        outcome.notes = take_repeated_notes(reports);
+        outcome.text = text_of(plannings, options);
+        outcome.notes = take_repeated_notes(plannings);
     }
-    for (const PlanReport& report : reports) {
-        if (!report.registry_path.empty()) outcome.registry = report.registry_path;
+    for (const Planning& planning : plannings) {
+        if (!planning.registry_path.empty()) outcome.registry = planning.registry_path;
     }
-    if (!std::all_of(reports.begin(), reports.end(), is_viable)) {
+    if (!std::all_of(plannings.begin(), plannings.end(), is_viable)) {
         outcome.exit_code = kDeclined;
         outcome.refusal = "no tier has a plan at this budget; nothing was written for it";
     }
@@ -140,12 +140,12 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
         return declined(refusal->reason, machine.notes);
     }
-    std::vector<PlanReport> reports;
+    std::vector<Planning> plannings;
     for (PlannedJob& job : std::get<std::vector<PlannedJob>>(planned.value())) {
         if (const Status settled = settle(options, job); !settled) return settled.error();
-        reports.push_back(std::move(job.report));
+        plannings.push_back(std::move(job.planning));
     }
-    return outcome_of(std::move(reports), options);
+    return outcome_of(std::move(plannings), options);
 }
 
 }  // namespace

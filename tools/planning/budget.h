@@ -7,8 +7,8 @@
 
 #include "base/result.h"
 #include "plan_flags/options.h"
+#include "planner/planning.h"
 #include "planning/machine.h"
-#include "report/report.h"
 
 namespace pshard::tool {
 

@@ -68,41 +68,41 @@ public:
         if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
             return std::optional(*refusal);
         }
-        PlanReport report = report_of(std::move(inventory), std::get<BudgetUse>(budget.value()));
-        if (report.depth_tokens > report.inventory.context.n_ctx) {
+        Planning planning = planning_of(std::move(inventory), std::get<BudgetUse>(budget.value()));
+        if (planning.depth_tokens > planning.inventory.context.n_ctx) {
             return Error{fmt::format("--depth {} is beyond the context of {} tokens",
-                                     report.depth_tokens,
-                                     report.inventory.context.n_ctx),
+                                     planning.depth_tokens,
+                                     planning.inventory.context.n_ctx),
                          {}};
         }
         const SlowNotice notice("planning");
-        report.plan = plan_variant(problem_of(report));
-        const Bytes taken = report.budget.taken() + device_bytes(report.plan);
+        make_plan(planning);
+        if (options_.explain) add_details(planning);
+        const Bytes taken = planning.budget.taken() + device_bytes(planning.plan);
         for (const auto& note :
-             {context_note(report.inventory), budget_note(options_, machine_, taken)}) {
-            if (note) report.notes.push_back(*note);
+             {context_note(planning.inventory), budget_note(options_, machine_, taken)}) {
+            if (note) planning.notes.push_back(*note);
         }
-        planned_.push_back({job, std::move(report)});
+        planned_.push_back({job, std::move(planning)});
         return std::optional<Refusal>();
     }
 
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
 private:
-    PlanReport report_of(Inventory inventory, const BudgetUse& budget) const {
-        PlanReport report;
-        report.model_path = options_.model.empty() ? options_.inventory : options_.model;
-        report.inventory = std::move(inventory);
-        report.budget = budget;
-        report.plan.budget = budget.total - budget.taken();
-        report.profile = machine_.pricing();
-        report.host = host_limits(options_, machine_);
-        report.depth_tokens =
-            options_.depth.value_or(tokens_per_sequence(report.inventory.context) / 2);
-        report.n_threads = machine_.n_threads;
-        report.forced = options_.forced;
-        report.notes = machine_.notes;
-        return report;
+    Planning planning_of(Inventory inventory, const BudgetUse& budget) const {
+        Planning planning;
+        planning.model_path = options_.model.empty() ? options_.inventory : options_.model;
+        planning.inventory = std::move(inventory);
+        planning.budget = budget;
+        planning.profile = machine_.pricing();
+        planning.host = host_limits(options_, machine_);
+        planning.depth_tokens =
+            options_.depth.value_or(tokens_per_sequence(planning.inventory.context) / 2);
+        planning.n_threads = machine_.n_threads;
+        planning.forced = options_.forced;
+        planning.notes = machine_.notes;
+        return planning;
     }
 
     const Options& options_;

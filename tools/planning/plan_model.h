@@ -6,10 +6,10 @@
 
 #include "base/result.h"
 #include "plan_flags/options.h"
+#include "planner/planning.h"
 #include "planning/budget.h"
 #include "planning/jobs.h"
 #include "planning/machine.h"
-#include "report/report.h"
 
 namespace pshard::tool {
 
@@ -17,7 +17,7 @@ namespace pshard::tool {
 // registry.
 struct PlannedJob {
     Job job;
-    PlanReport report;
+    Planning planning;
 };
 
 using Planned = std::variant<std::vector<PlannedJob>, Refusal>;

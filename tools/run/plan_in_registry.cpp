@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
+#include "planner/registry_form.h"
 #include "registry/registry_file.h"
-#include "report/registry_form.h"
 #include "run/goal.h"
 #include "run/run_plan.h"
 

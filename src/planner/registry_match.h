@@ -13,10 +13,19 @@
 #include <string>
 #include <vector>
 
-#include "plugin/order_source.h"
+#include "plan/arena.h"
+#include "planner/tier_choice.h"
 #include "registry/registry.h"
 
 namespace pshard {
+
+// Plans of a registry: of one section, and in it of one ubatch if that is given.
+struct PlanName {
+    Hash64 section;
+    std::optional<std::uint32_t> cache_ubatch{};
+
+    bool operator==(const PlanName&) const = default;
+};
 
 struct RegistryMatch {
     std::vector<TierChoice> choices;       // empty: none matches
@@ -42,12 +51,5 @@ struct DeviceRoom {
 
 // A warning: of what is there, the plan uses clearly less than it could. "": it does not.
 std::string unused_room(const RegistryMatch& match, const DeviceRoom& room);
-
-// Whether the command line names several model files, so that one plan shall not have all.
-bool names_several_models();
-
-// The registries to look into: `given`, else those that lie beside model files that this process
-// was started with or has mapped, each once: a draft model has its own. Empty: there is none.
-std::vector<std::string> find_registries(const std::string& given);
 
 }  // namespace pshard

@@ -1,4 +1,4 @@
-#include "report/registry_form.h"
+#include "planner/registry_form.h"
 
 #include <algorithm>
 
@@ -46,23 +46,23 @@ void set_published(const Inventory& inventory, const Candidate& plan, RegistryTi
 }
 
 // What the profile knows of memory that the driver takes.
-std::optional<Bytes> bytes_of(const PlanReport& report, std::optional<double> GpuProfile::*mib) {
-    if (report.profile == nullptr || !report.profile->gpu) return std::nullopt;
-    const std::optional<double> known = *report.profile->gpu.*mib;
+std::optional<Bytes> bytes_of(const Planning& planning, std::optional<double> GpuProfile::*mib) {
+    if (planning.profile == nullptr || !planning.profile->gpu) return std::nullopt;
+    const std::optional<double> known = *planning.profile->gpu.*mib;
     if (!known) return std::nullopt;
     return static_cast<Bytes>(*known * double(kMiB));
 }
 
 class Form {
 public:
-    explicit Form(const PlanReport& report) : report_(report) {}
+    explicit Form(const Planning& planning) : planning_(planning) {}
 
     RegistryTier tier(const TierPlan& plan, std::size_t index) const {
         RegistryTier tier;
         tier.index = static_cast<int>(index);
         tier.key = plan.key;
         const Candidate* published = plan.published();
-        if (published != nullptr) set_published(report_.inventory, *published, tier);
+        if (published != nullptr) set_published(planning_.inventory, *published, tier);
         if (plan.winner() == nullptr) return tier;
         tier.pshard = pshard(plan);
         if (plan.winner() != published) {
@@ -77,23 +77,23 @@ private:
         const Candidate& winner = *plan.winner();
         const DeviceUse& use = winner.memory.device;
         PshardTier pshard;
-        pshard.depth = report_.depth_tokens;
+        pshard.depth = planning_.depth_tokens;
         pshard.tps_empty = rate_of(plan.empty);
         pshard.tps_full = rate_of(plan.full);
         add_hashes(winner, plan.key, pshard);
         if (winner.options.slice_experts) pshard.slice_experts = true;
-        pshard.arena = report_.plan.arena.budget;
+        pshard.arena = planning_.plan.arena.budget;
         pshard.pinned = use.weights;
         pshard.states_bytes = use.states;
         pshard.slots = use.slots;
         pshard.scratch = use.scratch;
-        pshard.outside = bytes_of(report_, &GpuProfile::overhead_mib);
+        pshard.outside = bytes_of(planning_, &GpuProfile::overhead_mib);
         if (winner.prediction) pshard.bound_by = one_word(bound_name(winner.prediction->bound_by));
         return pshard;
     }
 
     void add_hashes(const Candidate& winner, const TierKey& tier, PshardTier& pshard) const {
-        const Inventory& inventory = report_.inventory;
+        const Inventory& inventory = planning_.inventory;
         const std::optional<Graph> part = device_part(inventory, *graph_of_tier(inventory, tier));
         if (!part) return;
         pshard.ops = ops_hash(inventory, *part);
@@ -101,7 +101,7 @@ private:
             steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
     }
 
-    const PlanReport& report_;
+    const Planning& planning_;
 };
 
 }  // namespace
@@ -112,20 +112,20 @@ Hash64 machine_hash(const MachineProfile* profile) {
     return text_hash(texts.cpu.value_or("") + '\0' + texts.gpu.value_or(""));
 }
 
-RegistryVariant to_registry_variant(const PlanReport& report) {
+RegistryVariant to_registry_variant(const Planning& planning) {
     RegistryVariant variant;
-    variant.budget_mib = static_cast<std::uint32_t>((report.budget.total + kMiB - 1) / kMiB);
-    variant.cache_ubatch = report.plan.cache_ubatch;
-    variant.pshard = plan_key(report.inventory, machine_hash(report.profile));
-    if (report.budget.taken() > 0) variant.pshard.shared = report.budget.taken();
-    variant.pshard.unseen = bytes_of(report, &GpuProfile::overhead_unseen_mib);
-    if (report.plan.baseline_vram) {
-        variant.baseline_vram_mib = in_mib(*report.plan.baseline_vram);
-        variant.pshard.outside = bytes_of(report, &GpuProfile::overhead_mib);  // no tier says it
+    variant.budget_mib = static_cast<std::uint32_t>((planning.budget.total + kMiB - 1) / kMiB);
+    variant.cache_ubatch = planning.plan.cache_ubatch;
+    variant.pshard = plan_key(planning.inventory, machine_hash(planning.profile));
+    if (planning.budget.taken() > 0) variant.pshard.shared = planning.budget.taken();
+    variant.pshard.unseen = bytes_of(planning, &GpuProfile::overhead_unseen_mib);
+    if (planning.plan.baseline_vram) {
+        variant.baseline_vram_mib = in_mib(*planning.plan.baseline_vram);
+        variant.pshard.outside = bytes_of(planning, &GpuProfile::overhead_mib);  // no tier says it
         return variant;
     }
-    const Form form(report);
-    for (const TierPlan& plan : report.plan.tiers) {
+    const Form form(planning);
+    for (const TierPlan& plan : planning.plan.tiers) {
         if (!has_registry_form(plan.key)) continue;
         variant.tiers.push_back(form.tier(plan, variant.tiers.size()));
     }

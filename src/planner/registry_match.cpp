@@ -1,10 +1,8 @@
-#include "plugin/registry_source.h"
+#include "planner/registry_match.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "plan/plan_hash.h"
@@ -17,8 +15,8 @@ std::uint32_t largest_batch(const Inventory& seen) {
     return seen.graphs.empty() ? 0 : seen.graphs.back().n_tokens;
 }
 
-// Without those of the layers that draft: they are of a context of their own, which a plan leaves
-// room for and knows nothing else of.
+// Without those of the layers that draft: they are of a context of their pshard, which a plan
+// leaves room for and knows nothing else of.
 std::vector<State> main_states(const Inventory& seen) {
     std::set<int> drafting;
     for (const Weight& weight : seen.weights) {
@@ -239,35 +237,9 @@ std::string no_match(const std::string& fault, const std::vector<PlanName>& name
 }
 
 bool is_all_resident(const Inventory& seen, const std::vector<TierChoice>& choices) {
-    const Placement all = expand(seen, everything_resident(seen));
+    const Placement all = expand(seen, everything_resident(seen.n_layers));
     return std::ranges::all_of(
         choices, [&](const TierChoice& tier) { return expand(seen, tier.choice) == all; });
-}
-
-// The path of a line of /proc/self/maps, which begins with its first slash; an argument as it is.
-std::string name_in(const std::string& line, bool is_mapping) {
-    return is_mapping ? line.substr(std::min(line.find('/'), line.size())) : line;
-}
-
-// Of a list in /proc/self: the names of model files.
-std::vector<std::string> model_files(const char* path, char separator) {
-    std::vector<std::string> files;
-    std::ifstream text(path);
-    for (std::string line; std::getline(text, line, separator);) {
-        if (line.ends_with(".gguf")) files.push_back(name_in(line, separator == '\n'));
-    }
-    return files;
-}
-
-std::vector<std::string> named_models() { return model_files("/proc/self/cmdline", '\0'); }
-
-// Model files that this process has mapped, and those that its command line names: llama.cpp may
-// have read and closed its file.
-std::vector<std::string> model_files() {
-    std::vector<std::string> files = named_models();
-    const std::vector<std::string> mapped = model_files("/proc/self/maps", '\n');
-    files.insert(files.end(), mapped.begin(), mapped.end());
-    return files;
 }
 
 RegistryMatch match_of(const RegistryVariant& variant, const Inventory& seen) {
@@ -282,8 +254,7 @@ RegistryMatch match_of(const RegistryVariant& variant, const Inventory& seen) {
             fmt::format(", {:.1f} of which are left to a draft model and the like", in_mib(shared));
     }
     const bool fits = variant.baseline_vram_mib.has_value();
-    match.choices =
-        fits ? same_in_all_tiers(seen, everything_resident(seen)) : choices_of(variant, seen);
+    match.choices = fits ? all_resident_tiers(seen) : choices_of(variant, seen);
     match.all_resident = fits || is_all_resident(seen, match.choices);
     if (!fits) match.warnings = differences(variant, seen, match.choices);
     return match;
@@ -330,21 +301,6 @@ std::string unused_room(const RegistryMatch& match, const DeviceRoom& room) {
         match.planned_for / kMiB,
         mib,
         mib);
-}
-
-bool names_several_models() { return named_models().size() > 1; }
-
-std::vector<std::string> find_registries(const std::string& given) {
-    if (!given.empty()) return {given};
-    std::vector<std::string> found;
-    for (const std::string& model : model_files()) {
-        std::error_code missing;
-        const auto beside =
-            std::filesystem::canonical(model + std::string(kRegistrySuffix), missing);
-        if (missing || std::ranges::count(found, beside.string()) > 0) continue;
-        found.push_back(beside);
-    }
-    return found;
 }
 
 }  // namespace pshard

@@ -1,0 +1,32 @@
+// Plans of a model that is there already, for the device that runs it: choices tier by tier, with
+// the graphs that size them. The other half of the planner, make_plan() (planner/planning.h), plans
+// for people before a run.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "search/search.h"
+
+namespace pshard {
+
+// A plan of one tier in words, with the graph that sizes its scratch.
+struct TierChoice {
+    TierKey key;
+    PlanChoice choice;
+    StageOptions options;
+    const Graph* graph = nullptr;
+    std::optional<Bytes> scratch{};  // what the planner has found that the tier needs
+    double tokens_per_second = 0;    // expected of such a batch with an empty cache; 0: unknown
+};
+
+// The same plan for each graph of the inventory; everything in VRAM.
+std::vector<TierChoice> same_in_all_tiers(const Inventory& inventory, const PlanChoice& choice);
+std::vector<TierChoice> all_resident_tiers(const Inventory& inventory);
+
+// Searched: everything resident where that fits and no strategy is forced, else the winner of each
+// tier. Tiers without a winner are left out; empty: nothing fits. The choices refer into the
+// problem's inventory.
+std::vector<TierChoice> plan_for_device(const Problem& problem);
+
+}  // namespace pshard
