@@ -2,7 +2,8 @@
 #                                and compares; linked into all programs of this folder
 # tests/backend/logits_run.cpp -> logits_run: one run of a model, for the harness to start
 # tests/backend/preload/*.cpp  -> load_backends and keep_buffers, preloaded into a program
-# tests/backend/hosts/*.cpp    -> local_host and fake_ggml_*, hosts for the door
+# tests/backend/hosts/*.cpp    -> local_host and fake_ggml_*, hosts for the door; cpu_layouts, which asks
+#                                 a host's CPU backend which kernels it has
 #
 # Where libggml-pshard.so (PSHARD_PLUGIN_PATH) is not built, the tests that need it are skipped.
 
@@ -29,6 +30,14 @@ endforeach()
 # A program with a ggml for itself alone, and libraries that are not our ggml.
 add_executable(local_host "${CMAKE_CURRENT_LIST_DIR}/hosts/local_host.cpp")
 target_link_libraries(local_host PRIVATE pshard_warnings ${CMAKE_DL_LIBS})
+add_executable(cpu_layouts "${CMAKE_CURRENT_LIST_DIR}/hosts/cpu_layouts.cpp")
+target_include_directories(cpu_layouts SYSTEM PRIVATE
+    $<TARGET_PROPERTY:pshard::ggml_base,INTERFACE_INCLUDE_DIRECTORIES>)
+target_link_libraries(cpu_layouts PRIVATE pshard_warnings ${CMAKE_DL_LIBS})
+if(PSHARD_SANITIZE)  # it leaves ggml's own leaks
+    target_compile_options(cpu_layouts PRIVATE -fno-sanitize=all)
+    target_link_options(cpu_layouts PRIVATE -fno-sanitize=all)
+endif()
 foreach(kind newer old none)
     add_library(fake_ggml_${kind} MODULE "${CMAKE_CURRENT_LIST_DIR}/hosts/fake_ggml.cpp")
     target_link_libraries(fake_ggml_${kind} PRIVATE pshard_warnings ${CMAKE_DL_LIBS})
@@ -55,6 +64,7 @@ list(APPEND definitions
     PSHARD_NODE_HOST="${PSHARD_NODE_HOST}"
     PSHARD_NODE_SCRIPT="${CMAKE_CURRENT_LIST_DIR}/hosts/node_host.mjs"
     PSHARD_LOCAL_HOST="$<TARGET_FILE:local_host>"
+    PSHARD_CPU_LAYOUTS="$<TARGET_FILE:cpu_layouts>"
     PSHARD_FAKE_GGML_NEWER="$<TARGET_FILE:fake_ggml_newer>"
     PSHARD_FAKE_GGML_OLD="$<TARGET_FILE:fake_ggml_old>"
     PSHARD_FAKE_GGML_NONE="$<TARGET_FILE:fake_ggml_none>"
@@ -67,7 +77,7 @@ add_dependencies(test_backend ${door_hosts} llama-pshard-plan-params)
 foreach(program test_backend test_backend_slow test_backend_threads)
     if(TARGET ${program})
         target_link_libraries(${program} PRIVATE pshard_backend_harness)
-        add_dependencies(${program} logits_run load_backends keep_buffers)
+        add_dependencies(${program} logits_run cpu_layouts load_backends keep_buffers)
         foreach(backend pshard_plugin_library ggml-simgpu)
             if(TARGET ${backend})
                 add_dependencies(${program} ${backend})

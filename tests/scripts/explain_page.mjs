@@ -1,14 +1,17 @@
 // Opens a report of llama-pshard-explain in headless Chromium and looks at it as a reader would.
 //
-//   node explain_page.mjs CHROMIUM REPORT.html SCRATCH [SHOTS]
+//   node explain_page.mjs CHROMIUM REPORT.html SCRATCH [--any-times] [SHOTS]
 //
-// Talks to the browser over its own debugging pipe: no package and no port is needed. With a folder
+// With --any-times, also with passes of other lengths than the report's own. Talks to the browser over its own
+// debugging pipe: no package and no port is needed. With a folder
 // SHOTS, a picture of each size and scheme is left there. Exits with 1 and the faults, if any.
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const [chromium, report, scratch, shots] = process.argv.slice(2);
+const [chromium, report, scratch, ...more] = process.argv.slice(2);
+const anyTimes = more[0] === "--any-times";
+const shots = anyTimes ? more[1] : more[0];
 const faults = [];
 const check = (good, text) => { if (!good) faults.push(text); };
 
@@ -79,8 +82,17 @@ function complaints() {
 const requests = () => events.filter((one) => one.method === "Network.requestWillBeSent")
     .map((one) => one.params.request.url).filter((url) => !/^(file|data|about|blob):/.test(url));
 
+// For the page: the labels of a chart that are not inside it.
+const cutOff = `function cutOff(chart) {
+    const box = chart.getBoundingClientRect();
+    return [...chart.querySelectorAll("svg text")].map((label) => [label.textContent, label.getBoundingClientRect()])
+        .filter(([, at]) => at.width > 0 && (at.right > box.right + 1 || at.left < box.left - 1))
+        .map(([text]) => chart.id + ": '" + text + "' is cut off");
+}`;
+
 // Runs in the page: numbers of the JSON that a reader must find, and what is broken to the eye.
 const inspection = `(() => {
+    ${cutOff}
     const data = JSON.parse(document.getElementById("data").textContent);
     const text = (id) => document.getElementById(id).innerText.replace(/,/g, "");
     const shown = (value) => value >= 100 ? String(Math.round(value)) : value.toFixed(2);
@@ -131,10 +143,7 @@ const inspection = `(() => {
         const box = svg && svg.getBoundingClientRect();
         check(box && box.width > 200 && box.height > 100, chart.id + " is not drawn");
         check(box && box.right <= window.innerWidth + 1, chart.id + " leaves the window");
-        for (const label of svg ? svg.querySelectorAll("text") : []) {
-            const at = label.getBoundingClientRect();
-            if (at.width > 0) check(at.right <= box.right + 2 && at.left >= box.left - 2, chart.id + ": '" + label.textContent + "' is cut off");
-        }
+        faults.push(...cutOff(chart));
     }
     const channel = (text) => text.match(/[0-9.]+/g).slice(0, 3).map(Number)
         .map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
@@ -148,13 +157,68 @@ const inspection = `(() => {
     return faults;
 })()`;
 
-async function look(call, width, scheme) {
-    const place = `${width} px, ${scheme}: `;
+async function open(call, file, width, scheme) {
     await call("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile: width < 600 });
     await call("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
-    await call("Page.navigate", { url: pathToFileURL(report).href });
+    await call("Page.navigate", { url: pathToFileURL(file).href });
     await sleep(300);
     await untilReady(call);
+}
+
+// The report with a tier for each length of a pass from 10 us to 100 s: its own passes, stretched. Every
+// second one begins before 0, as measured ones may.
+function stretchedReport() {
+    const html = readFileSync(report, "utf8");
+    const [, json] = html.match(/<script type="application\/json" id="data">([^]*?)<\/script>/);
+    const data = JSON.parse(json);
+    const tier = data.tiers.find((one) => one.pass);
+    const measured = data.measured?.tiers[0];
+    const stretched = (pass, seconds, early) => {
+        const factor = seconds / pass.end_seconds, before = early ? seconds / 7 : 0;
+        const move = (at) => at * factor - before;
+        const steps = pass.steps.map((step) => ({ ...step, begin_seconds: move(step.begin_seconds), end_seconds: move(step.end_seconds) }));
+        return { ...pass, end_seconds: seconds, steps };
+    };
+    data.tiers = [];
+    if (measured) data.measured.tiers = [];
+    for (let seconds = 1e-5; seconds <= 100; seconds *= 1.25) {
+        const tokens = data.tiers.length + 1;
+        data.tiers.push({ ...tier, tokens, pass: stretched(tier.pass, seconds, tokens % 2 === 0) });
+        if (measured && tokens % 3 === 0) {
+            data.measured.tiers.push({ ...measured, tokens, median_seconds: seconds, pass: stretched(measured.pass, 1.3 * seconds, false) });
+        }
+    }
+    const file = `${scratch}/stretched.html`;
+    writeFileSync(file, html.replace(json, () => JSON.stringify(data).replace(/</g, "\\u003c")));
+    return file;
+}
+
+// Whatever the times are, each label of the lanes is inside, those of the slider too, which show while the
+// mouse is over it.
+async function lookAtSpans(call, width) {
+    await open(call, stretchedReport(), width, "light");
+    const n = await evaluate(call, "document.querySelectorAll('#picker button').length");
+    check(n > 70, `only ${n} spans are looked at`);
+    const found = new Set();
+    for (let i = 0; i < n; ++i) {
+        const place = await evaluate(call, `document.querySelectorAll("#picker button")[${i}].click();
+            document.getElementById("lanes").scrollIntoView({ block: "end" });
+            (({ left, width, bottom }) => ({ x: left + width / 2, y: bottom - 18 }))(document.getElementById("lanes").getBoundingClientRect())`);
+        await call("Input.dispatchMouseEvent", { type: "mouseMoved", x: 1, y: 1 });
+        await call("Input.dispatchMouseEvent", { type: "mouseMoved", ...place });
+        const { faults: cut, labels } = await evaluate(call, `(() => { ${cutOff}
+            const lanes = document.getElementById("lanes");
+            const labels = [...lanes.querySelectorAll("svg text")].map((label) => label.textContent).filter((text) => / (us|ms|s)$/.test(text));
+            return { faults: cutOff(lanes), labels }; })()`);
+        check(labels.length >= 4, `span ${i}: only the times ${labels.join(", ")} are written`);
+        cut.forEach((fault) => found.add(fault));
+    }
+    for (const fault of found) faults.push(`${width} px, other times: ${fault}`);
+}
+
+async function look(call, width, scheme) {
+    const place = `${width} px, ${scheme}: `;
+    await open(call, report, width, scheme);
     for (const fault of await evaluate(call, inspection)) faults.push(place + fault);
     if (!shots) return;
     const { cssContentSize } = await call("Page.getLayoutMetrics");
@@ -181,6 +245,7 @@ async function main() {
     const call = await openPage();
     for (const [width, scheme] of [[1280, "light"], [400, "light"], [400, "dark"], [1280, "dark"]]) await look(call, width, scheme);
     await turn(call);
+    for (const width of anyTimes ? [1280, 400] : []) await lookAtSpans(call, width);
     for (const complaint of complaints()) faults.push("the browser says: " + complaint);
     for (const url of requests()) faults.push("the page asks for " + url);
 }

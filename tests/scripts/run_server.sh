@@ -20,6 +20,10 @@ unset XDG_CACHE_HOME
 
 fail() { echo "FAILED: $*"; cat server.log; exit 1; }
 
+# BF16 where the CPU backend keeps F16 in a layout of its own (AMX), whose kernels stock alone would use.
+quant=F16
+if "$PSHARD_CPU_LAYOUTS" "$PSHARD_LLAMA_BIN_DIR" 2>/dev/null | grep -q '^f16 '; then quant=BF16; fi
+
 # A request over bash's own sockets.
 request() { # path, body
     { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
@@ -50,7 +54,7 @@ answer() {
 }
 
 "$PSHARD_TOOL_DIR/pshard-make-model" --random llama --layers 8 --embd 256 --ff 1024 --vocab 2048 \
-    --quant F16 -o model.gguf >/dev/null
+    --quant "$quant" -o model.gguf >/dev/null
 port=$(free_port)
 "$server" -m model.gguf -c 512 -np 1 -t 2 -fa on --port "$port" >server.log 2>&1 &
 pid=$!
@@ -78,7 +82,7 @@ echo "llama-server: $found"
 
 # With a draft model in the same budget: the same answer, and some of it was drafted.
 "$PSHARD_TOOL_DIR/pshard-make-model" --random llama --layers 2 --embd 256 --ff 512 --vocab 2048 \
-    --quant F16 -o draft.gguf >/dev/null
+    --quant "$quant" -o draft.gguf >/dev/null
 : >server.log
 port=$(free_port)
 "$run" -m model.gguf -md draft.gguf -c 512 -t 2 -fa on -mva 16 -- "$server" --port "$port" >server.log 2>&1 &

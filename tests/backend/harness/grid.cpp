@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "backend/harness/cpu_layouts.h"
 #include "backend/harness/session.h"
 #include "build_paths.h"
 #include "shapes/shapes.h"
@@ -129,13 +130,19 @@ CellResult Grid::judge(const Run& expected, const Run& actual, bool exact) {
     return cell;
 }
 
-bool computes_as_stock(const InnerDevice& device, const ModelRow& model, const PlanRow& plan) {
-    const bool same_kernels = plan.gpu_only || (device.as_cpu && !model.repacked);
-    return same_kernels && !device.fuses;
+bool Grid::has_own_layouts(const ModelRow& model) {
+    static const auto with_own_layout = types_with_own_layout(PSHARD_LLAMA_BIN_DIR);
+    PSHARD_CHECK(with_own_layout.has_value());
+    return have_common(types_in(model_files(model)), *with_own_layout);
+}
+
+bool Grid::computes_as_stock(const ModelRow& model, const PlanRow& plan) {
+    if (device_.fuses) return false;
+    return plan.gpu_only || (device_.as_cpu && !has_own_layouts(model));
 }
 
 CellResult Grid::run(const ModelRow& model, const ScenarioRow& scenario, const PlanRow& plan) {
-    const bool exact = computes_as_stock(device_, model, plan);
+    const bool exact = computes_as_stock(model, plan);
     const Run& expected = stock(model, scenario);
     const Run actual =
         run_program(model, scenario, pshard_environment(device_, plan), {"--device", "PSHARD0"});

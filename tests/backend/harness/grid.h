@@ -9,8 +9,8 @@
 //                  fusion and graph_optimize       choose what is fused
 //   vulkan-fused   Vulkan0 alone                   all runs must only be close
 // A plan that computes a part on the CPU uses the CPU's kernels there. On cpu and simgpu these are
-// the same, unless the weights are of a type that the CPU repacks (x86: Q4_0, Q4_K, IQ4_NL, MXFP4);
-// then, and on vulkan, such plans must only be close.
+// the same, unless the model has weights that the CPU backend keeps in a layout of its own, which
+// it is asked (cpu_layouts.h); then, and on vulkan, such plans must only be close.
 #pragma once
 
 #include <map>
@@ -40,8 +40,7 @@ const std::vector<std::string>& inner_device_names();
 struct ModelRow {
     std::string arch;
     std::string quant;
-    bool repacked = false;  // by the CPU backend on x86
-    int n_split = 1;        // files that it is written to
+    int n_split = 1;  // files that it is written to
 
     [[nodiscard]] std::string name() const;
 };
@@ -79,9 +78,6 @@ struct CellResult {
     std::string text{};  // what differs or went wrong, and the two commands
 };
 
-// Whether such a run must be stock's bit for bit.
-bool computes_as_stock(const InnerDevice& device, const ModelRow& model, const PlanRow& plan);
-
 // Runs cells. Stock runs and models are made once for a grid; they stay in a folder beside
 // logits_run, so that the commands of a failed cell can be run again by hand.
 class Grid {
@@ -94,6 +90,12 @@ public:
     CellResult run_stock(const ModelRow& model,
                          const ScenarioRow& scenario,
                          const std::vector<std::string>& other_flags);
+
+    // Whether such a run must be stock's bit for bit.
+    bool computes_as_stock(const ModelRow& model, const PlanRow& plan);
+
+    // Whether the CPU backend keeps some of the model's weights in a layout of its own.
+    bool has_own_layouts(const ModelRow& model);
 
     // The model's files in order, written now unless they were.
     const std::vector<std::string>& model_files(const ModelRow& model);

@@ -81,7 +81,6 @@ std::string ModelRow::name() const {
     return arch + "-" + quant + (n_split > 1 ? fmt::format("-in-{}", n_split) : "");
 }
 
-// Q8_0, Q6_K and F16 are not repacked on x86.
 const std::vector<ModelRow>& all_models() {
     static const std::vector<ModelRow> rows = {
         {"llama", "Q8_0"},
@@ -91,16 +90,17 @@ const std::vector<ModelRow>& all_models() {
         {"qwen3next", "Q8_0"},  // recurrent layers, experts
         {"qwen35moe", "Q8_0"},  // recurrent layers that can be rolled back, M-RoPE, experts
         {"deepseek2", "Q8_0"},  // MLA, experts, a dense first layer
-        {"llama", "Q4_0", true},
+        {"llama", "Q4_0"},
         {"llama", "F16"},
-        {"qwen3moe", "Q4_K_M", true},
-        {"gpt-oss", "MXFP4", true},
+        {"llama", "BF16"},
+        {"qwen3moe", "Q4_K_M"},
+        {"gpt-oss", "MXFP4"},
         {"glm4moe", "Q8_0"},        // shared experts, MTP layer
         {"granitehybrid", "Q8_0"},  // Mamba2, experts
         {"nemotron_h", "Q8_0"},     // layers of one side alone
         {"command-r", "Q8_0"},      // attention and FFN in parallel
-        {"llama", "Q8_0", false, 5},
-        {"qwen3moe", "Q8_0", false, 3},
+        {"llama", "Q8_0", 5},
+        {"qwen3moe", "Q8_0", 3},
     };
     return rows;
 }

@@ -174,7 +174,7 @@ SuiteResult run_suite(const Suite& suite, const InnerDevice& device, const PlanR
     }
     ChildProgram stock = program_of(suite, device, true);
     if (fault.empty() && !suite.same_lines.empty()) {
-        const bool exact = computes_as_stock(device, model_row(suite.model), plan);
+        const bool exact = Grid(device).computes_as_stock(model_row(suite.model), plan);
         ChildResult mine = actual;
         ChildResult theirs = run_in_folder(stock, device.stock);
         fault = what_differs(suite, theirs, mine, exact);
