@@ -9,8 +9,9 @@
 
 #include "explain/explanation.h"
 #include "explain/forms.h"
+#include "planner/registry_form.h"
 #include "plugin/order_source.h"
-#include "report/registry_form.h"
+#include "report/report.h"
 #include "runtime/memory_watch.h"
 #include "runtime/tier_picker.h"
 #include "support/toy_report.h"
@@ -74,7 +75,7 @@ TEST_F(TierKeys, EachHasItsRowInEveryReport) {
 
 // A pass by each tier, traced and read back, is compared with the plan of its own tier.
 TEST_F(TierKeys, EachIsExplainedAndMeasured) {
-    Explanation explanation = explain_plan(report_);
+    Explanation explanation = explain_plan(report_, study_tiers(report_));
     Trace trace{"libggml-pshard 9", "toy GPU", "toy", {}};
     for (const ExplainedTier& tier : explanation.tiers) trace.passes.push_back(tier.pass);
     const Result<Trace> read = from_chrome_trace(to_chrome_trace(trace));
