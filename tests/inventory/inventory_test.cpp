@@ -41,7 +41,7 @@ TEST(TokensPerSequence, AreTheShareOfASequence) {
     EXPECT_EQ(tokens_per_sequence(context), 4096U);
 }
 
-TEST(GraphOfTier, IsFoundByItsTokens) {
+TEST(GraphOfTier, IsFoundByItsKey) {
     Inventory inventory;
     inventory.graphs.resize(2);
     inventory.graphs[0].n_tokens = 1;
