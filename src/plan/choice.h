@@ -1,41 +1,22 @@
 // A plan in the fewest words: which strategy, and how much of the model it keeps on the GPU.
-// These are the published names and numbers [S11], [S13]; a Placement follows from them.
+// A Placement follows from them (src/strategy/expand.h). The names and numbers are the
+// published ones [S11], [S13].
 #pragma once
 
-#include <array>
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace pshard {
 
-enum class Strategy {
-    GpuOnlyLayerPinLayerStream,  // 0: whole layers pinned, the others streamed to the GPU
-    GpuOnlyAttnPinFfnStream,     // 1: all attention pinned, FFNs of unpinned layers streamed
-    DynamicFfnCpuAttnStream,     // 2: unpinned layers: attention streamed, FFN on the CPU
-    StaticAttnPrio,              // 3: nothing moves: attention first, then whole layers
-    StaticFitParams,             // 4: what llama.cpp's --fit would place
+// A strategy by its number in a registry. src/strategy/rules.h has a row for each; those have a
+// name here that the published planner knows, or knew, and that other modules speak of.
+enum class Strategy : int {
+    GpuOnlyLayerPinLayerStream = 0,
+    GpuOnlyAttnPinFfnStream = 1,
+    DynamicFfnCpuAttnStream = 2,
+    StaticAttnPrio = 3,
+    StaticFitParams = 4,
 };
-
-inline constexpr std::array kAllStrategies = {Strategy::GpuOnlyLayerPinLayerStream,
-                                              Strategy::GpuOnlyAttnPinFfnStream,
-                                              Strategy::DynamicFfnCpuAttnStream,
-                                              Strategy::StaticAttnPrio,
-                                              Strategy::StaticFitParams};
-
-// "GPUONLY_LAYERPIN_LAYERSTREAM", "STATIC_ATTNPRIO_ALLMODELS", ...
-std::string_view strategy_name(Strategy strategy);
-
-// 0 to 3 as in the newer published planner; STATIC_FITPARAMS, which it dropped, is 4.
-int strategy_id(Strategy strategy);
-
-// True for the strategies that move nothing while a graph runs.
-constexpr bool is_static(Strategy strategy) {
-    return strategy == Strategy::StaticAttnPrio || strategy == Strategy::StaticFitParams;
-}
-
-// By name or by id in decimal; nullopt for anything else.
-std::optional<Strategy> strategy_of(std::string_view name_or_id);
 
 // The part of one more layer that still fits: the named part is on the GPU with the attention
 // side, the rest of that layer goes where the strategy puts unpinned layers.
@@ -60,9 +41,5 @@ struct PlanChoice {
 
     bool operator==(const PlanChoice&) const = default;
 };
-
-// The whole model on the GPU. Stock llama.cpp has it by -ngl all, which STATIC_FITPARAMS stands
-// for.
-PlanChoice everything_resident(int n_layers, Strategy strategy = Strategy::StaticFitParams);
 
 }  // namespace pshard

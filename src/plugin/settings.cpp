@@ -7,6 +7,8 @@
 #include <limits>
 #include <string_view>
 
+#include "strategy/rules.h"
+
 namespace pshard {
 namespace {
 
@@ -46,8 +48,9 @@ Result<ForcedStrategy> forced_strategy(std::string text) {
     }
     if (!strategy || (colon != std::string::npos && !forced.n_pinned)) {
         return Error{fmt::format("PSHARD_STRATEGY: '{}' is no strategy; give a name or a number "
-                                 "from 0 to 4, and ':LAYERS' to pin so many",
-                                 text),
+                                 "from 0 to {}, and ':LAYERS' to pin so many",
+                                 text,
+                                 strategy_rules().size() - 1),
                      {}};
     }
     forced.strategy = *strategy;

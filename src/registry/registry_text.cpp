@@ -4,6 +4,7 @@
 
 #include "registry/registry_fields.h"
 #include "registry/registry_lines.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 namespace {
@@ -52,10 +53,9 @@ std::string tier_fault(const RegistryTier& tier) {
     if (!has_registry_form(tier.key)) return "it is not for the whole context";
     if (!tier.viable) return "";
     if (tier.ot.empty()) return "it is viable but has no override list";
-    if (tier.choice.strategy == Strategy::StaticFitParams) {
+    if (!rule_of(tier.choice.strategy).is_published) {
         return "the published reader does not know its strategy; it belongs into pshard.plan, and "
-               "the "
-               "best published plan into choice";
+               "the best published plan into choice";
     }
     if (!is_rate_or_size(tier.tps) || !is_rate_or_size(tier.vram_mib)) {
         return "tps or vram is not a number, or negative";

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "strategy/rules.h"
+
 namespace pshard {
 namespace {
 

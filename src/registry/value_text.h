@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/fingerprint.h"
-#include "plan/choice.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "memory/memory_use.h"
-#include "plan/choice.h"
 #include "plan/stages.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 

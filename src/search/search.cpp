@@ -4,13 +4,16 @@
 #include <thread>
 
 #include "strategy/expand.h"
-#include "strategy/propose.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 namespace {
 
 // Tiers from which a batch is a prompt: those that decide whether stock alone is as good.
 constexpr std::uint32_t kPromptTier = 512;
+
+// The strategy that fits wherever any does.
+constexpr Strategy kNeedsLeast = Strategy::StaticAttnPrio;
 
 class TierSearch {
 public:
@@ -20,13 +23,13 @@ public:
     }
 
     TierPlan run() {
-        for (const Strategy strategy : kAllStrategies) {
-            if (!problem_.forced || *problem_.forced == strategy) try_strategy(strategy);
+        for (const StrategyRule* rule : strategy_rules()) {
+            if (!problem_.forced || *problem_.forced == rule->id) try_strategy(*rule);
         }
         // A forced strategy that cannot run at this tier gives way to the one that needs least.
         const bool gives_way =
-            plan_.viable.empty() && problem_.forced && *problem_.forced != Strategy::StaticAttnPrio;
-        if (gives_way) try_strategy(Strategy::StaticAttnPrio);
+            plan_.viable.empty() && problem_.forced && *problem_.forced != kNeedsLeast;
+        if (gives_way) try_strategy(rule_of(kNeedsLeast));
         std::stable_sort(plan_.viable.begin(), plan_.viable.end(), better);
         prefer_less_streaming();
         if (const Candidate* winner = plan_.winner()) {
@@ -50,26 +53,19 @@ private:
         std::rotate(viable.begin(), least, least + 1);
     }
 
-    void try_strategy(Strategy strategy) {
+    void try_strategy(const StrategyRule& rule) {
         const std::size_t before = plan_.viable.size();
         std::optional<Candidate> refused;
-        for (const bool slice : slicings(strategy)) try_sliced(strategy, slice, refused);
+        try_sliced(rule, false, refused);
+        if (rule.slices && problem_.inventory.n_experts > 0) try_sliced(rule, true, refused);
         if (plan_.viable.size() == before && refused) plan_.refused.push_back(*refused);
     }
 
-    // Whether routed experts may be uploaded in slices: only where they are streamed at all.
-    std::vector<bool> slicings(Strategy strategy) const {
-        const bool streams = strategy == Strategy::GpuOnlyLayerPinLayerStream ||
-                             strategy == Strategy::GpuOnlyAttnPinFfnStream;
-        if (problem_.inventory.n_experts > 0 && streams) return {false, true};
-        return {false};
-    }
-
-    void try_sliced(Strategy strategy, bool slice, std::optional<Candidate>& refused) {
-        std::vector<Candidate> candidates = candidates_of(strategy, slice);
+    void try_sliced(const StrategyRule& rule, bool slice, std::optional<Candidate>& refused) {
+        std::vector<Candidate> candidates = candidates_of(rule, slice);
         if (candidates.empty()) {
             PlanChoice least;
-            least.strategy = strategy;
+            least.strategy = rule.id;
             candidates.push_back(evaluator_.evaluate(least, as_planned(slice)));
         }
         confirm_best(candidates);
@@ -86,15 +82,12 @@ private:
         }
     }
 
-    std::vector<Candidate> candidates_of(Strategy strategy, bool slice) {
+    std::vector<Candidate> candidates_of(const StrategyRule& rule, bool slice) {
         const Sizing sizing{
             [&](const PlanChoice& c) { return evaluator_.device_bytes(c, as_planned(slice)); },
             problem_.budget};
-        const std::vector<PlanChoice> choices = strategy == Strategy::StaticFitParams
-                                                    ? propose_stock_fit(problem_.inventory, sizing)
-                                                    : propose(strategy, problem_.inventory, sizing);
         std::vector<Candidate> candidates;
-        for (const PlanChoice& choice : choices) {
+        for (const PlanChoice& choice : rule.propose(problem_.inventory, sizing)) {
             candidates.push_back(evaluator_.estimate(choice, as_planned(slice)));
         }
         return candidates;
@@ -154,7 +147,7 @@ const Graph* baseline_graph(const Problem& problem) {
 
 const Candidate* TierPlan::published() const {
     for (const Candidate& candidate : viable) {
-        if (candidate.choice.strategy != Strategy::StaticFitParams) return &candidate;
+        if (rule_of(candidate.choice.strategy).is_published) return &candidate;
     }
     return nullptr;
 }
@@ -185,7 +178,8 @@ std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
                         problem.budget};
     std::optional<PlanChoice> tried;
     while (true) {
-        const std::vector<PlanChoice> choices = propose_stock_fit(problem.inventory, sizing);
+        const std::vector<PlanChoice> choices =
+            rule_of(Strategy::StaticFitParams).propose(problem.inventory, sizing);
         if (choices.empty() || choices.front() == tried) return std::nullopt;
         Candidate fit = evaluator.evaluate(choices.front(), kAsStock);
         if (fit.verdict == Verdict::Viable) return fit;

@@ -22,7 +22,7 @@ struct TierPlan {
 
     const Candidate* winner() const { return viable.empty() ? nullptr : &viable.front(); }
 
-    // The best plan with a form that the published reader knows: no STATIC_FITPARAMS.
+    // The best plan of a strategy that the published reader knows.
     const Candidate* published() const;
 
     // What the winner reaches with an empty KV cache, and with a full one.

@@ -8,6 +8,7 @@
 
 #include "strategy/expand.h"
 #include "strategy/number_patterns.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 bool pins_as_ngl_does(const Inventory& inventory, const PlanChoice& choice) {
     const bool all_kv = choice.n_attn_pinned == inventory.n_layers;
     const bool no_kv = choice.n_attn_pinned == 0;
-    return is_static(choice.strategy) && (all_kv || no_kv || choice.pin_from_back);
+    return rule_of(choice.strategy).is_static && (all_kv || no_kv || choice.pin_from_back);
 }
 
 // Dots are [.]: xargs eats backslashes, and a bare dot would match any character.

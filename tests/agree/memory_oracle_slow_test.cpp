@@ -12,7 +12,7 @@
 
 #include "plan/verify.h"
 #include "search/search.h"
-#include "strategy/propose.h"
+#include "strategy/rules.h"
 #include "support/stock_memory.h"
 
 namespace pshard {
@@ -56,13 +56,14 @@ std::vector<PlanChoice> choices_at(const Inventory& inventory, Evaluator& evalua
     const Sizing sizing{
         [&](const PlanChoice& c) { return evaluator.device_bytes(c, StageOptions{}); }, budget};
     std::vector<PlanChoice> exportable;
-    for (const PlanChoice& choice : propose(Strategy::StaticAttnPrio, inventory, sizing)) {
+    for (const PlanChoice& choice : rule_of(Strategy::StaticAttnPrio).propose(inventory, sizing)) {
         if (stock_args(inventory, choice)) exportable.push_back(choice);
     }
     std::vector<PlanChoice> chosen;
     const std::size_t step = std::max<std::size_t>(1, exportable.size() / kChoicesPerBudget);
     for (std::size_t i = 0; i < exportable.size(); i += step) chosen.push_back(exportable[i]);
-    for (const PlanChoice& choice : propose_stock_fit(inventory, sizing)) chosen.push_back(choice);
+    for (const PlanChoice& choice : rule_of(Strategy::StaticFitParams).propose(inventory, sizing))
+        chosen.push_back(choice);
     return chosen;
 }
 

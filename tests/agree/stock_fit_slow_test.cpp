@@ -18,7 +18,7 @@
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
 #include "search/search.h"
-#include "strategy/propose.h"
+#include "strategy/rules.h"
 #include "support/stock_memory.h"
 
 namespace pshard {
@@ -80,7 +80,8 @@ protected:
         Evaluator evaluator(problem, inventory_.graphs.front());
         const Sizing sizing{
             [&](const PlanChoice& c) { return evaluator.device_bytes(c, kAsStock); }, budget};
-        const std::vector<PlanChoice> choices = propose_stock_fit(inventory_, sizing);
+        const std::vector<PlanChoice> choices =
+            rule_of(Strategy::StaticFitParams).propose(inventory_, sizing);
         if (choices.empty()) return {};
         const PlanChoice& choice = choices.front();
         return {choice.n_attn_pinned + (choice.output_on_gpu ? 1 : 0),

@@ -60,18 +60,18 @@ protected:
 
 TEST_F(Obeyed, PredictionIsOfTheScheduleThatIsRun) {
     report_.depth_tokens = 0;
-    for (const Strategy strategy : kAllStrategies) {
-        report_.forced = strategy;
+    for (const StrategyRule* rule : strategy_rules()) {
+        report_.forced = rule->id;
         search();
         const Orders orders = this->orders();
         ASSERT_EQ(orders.tiers.size(), 2U);
         for (std::size_t i = 0; i < orders.tiers.size(); ++i) {
             const Candidate& plan = *report_.plan.tiers[i].winner();
-            EXPECT_EQ(plan.choice.strategy, strategy);
+            EXPECT_EQ(plan.choice.strategy, rule->id);
             EXPECT_DOUBLE_EQ(
                 seconds_of(report_.inventory.graphs[i], orders.tiers[i], orders.arena.tiers[i]),
                 plan.prediction->pass_seconds)
-                << strategy_name(strategy) << ", " << to_text(orders.tiers[i].key) << " tokens";
+                << rule->name << ", " << to_text(orders.tiers[i].key) << " tokens";
         }
     }
 }

@@ -4,6 +4,7 @@
 
 #include "registry/goldens.h"
 #include "registry/published_reader.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 namespace {

@@ -36,16 +36,16 @@ Bytes bytes_of_everything(const Inventory& inventory) {
 // Every choice that the words of a plan can say, for all strategies but stock's own.
 std::vector<PlanChoice> every_choice(int n_layers) {
     std::vector<PlanChoice> choices;
-    for (const Strategy strategy : kAllStrategies) {
-        if (strategy == Strategy::StaticFitParams) continue;
-        const bool is_static = strategy == Strategy::StaticAttnPrio;
+    for (const StrategyRule* rule : strategy_rules()) {
+        if (rule->id == Strategy::StaticFitParams) continue;
+        const bool is_static = rule->is_static;
         for (int n = 0; n <= n_layers; ++n) {
             for (int attn = is_static ? n : 0; attn <= (is_static ? n_layers : 0); ++attn) {
                 for (int part = 0; part < (n < n_layers ? 5 : 1); ++part) {
                     if (is_static && part > 0 && attn == n) continue;  // the part needs its layer
                     for (const bool head : {false, true}) {
                         choices.push_back(
-                            {strategy, n, attn, static_cast<Overflow>(part), head, false});
+                            {rule->id, n, attn, static_cast<Overflow>(part), head, false});
                     }
                 }
             }
@@ -207,12 +207,12 @@ TEST(Search, LeavesItToStockWhenEverythingFits) {
 
 TEST(Search, ForcedStrategyWinsOrGivesWayToAttnPrio) {
     const Inventory inventory = toy_dense(4);
-    for (const Strategy strategy : kAllStrategies) {
+    for (const StrategyRule* rule : strategy_rules()) {
         Problem problem = problem_of(inventory, bytes_of_everything(inventory) * 3 / 4);
-        problem.forced = strategy;
+        problem.forced = rule->id;
         const TierPlan plan = plan_tier(problem, inventory.graphs.front());
         ASSERT_NE(plan.winner(), nullptr);
-        EXPECT_EQ(plan.winner()->choice.strategy, strategy);
+        EXPECT_EQ(plan.winner()->choice.strategy, rule->id);
     }
     Problem tight = problem_of(inventory, 60);
     tight.forced = Strategy::GpuOnlyLayerPinLayerStream;

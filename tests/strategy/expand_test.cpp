@@ -1,4 +1,4 @@
-// Two generators of the same plan must agree [A23]: lanes from names, lanes from patterns, and
+// Both forms of a plan must agree [A23]: lanes by weight, lanes by the patterns of a registry, and
 // the patterns of the published planner's own registries.
 
 #include "strategy/expand.h"
@@ -11,6 +11,7 @@
 
 #include "build_paths.h"
 #include "registry/registry_text.h"
+#include "strategy/rules.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -26,12 +27,12 @@ Lane lane_by_pattern(const std::vector<LanePattern>& patterns, const std::string
 
 std::vector<PlanChoice> all_choices(int n_layers) {
     std::vector<PlanChoice> choices;
-    for (const Strategy strategy : kAllStrategies) {
+    for (const StrategyRule* rule : strategy_rules()) {
         for (int n = 0; n <= n_layers; ++n) {
             for (int attn = n; attn <= n_layers; ++attn) {
                 for (int part = 0; part < 5; ++part) {
                     PlanChoice choice;
-                    choice.strategy = strategy;
+                    choice.strategy = rule->id;
                     choice.n_pinned = n;
                     choice.n_attn_pinned = attn;
                     choice.overflow = static_cast<Overflow>(part);

@@ -16,6 +16,7 @@
 #include "plan_flags/manual.h"
 #include "plan_flags/options.h"
 #include "registry/settings.h"
+#include "strategy/rules.h"
 
 namespace pshard::tool {
 namespace {
@@ -467,8 +468,8 @@ std::optional<EarlyExit> read_forced_strategy(Options& options) {
     options.forced = strategy_of(text);
     if (options.forced) return std::nullopt;
     std::vector<std::string> names;
-    for (const Strategy strategy : kAllStrategies) {
-        names.push_back(fmt::format("{} ({})", strategy_name(strategy), strategy_id(strategy)));
+    for (const StrategyRule* rule : strategy_rules()) {
+        names.push_back(fmt::format("{} ({})", rule->name, strategy_id(rule->id)));
     }
     return EarlyExit{
         1,

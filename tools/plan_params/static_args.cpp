@@ -15,7 +15,7 @@
 #include "planning/machine.h"
 #include "planning/model_source.h"
 #include "search/evaluator.h"
-#include "strategy/propose.h"
+#include "strategy/rules.h"
 #include "strategy/stock_args.h"
 
 namespace pshard::tool {
@@ -112,9 +112,12 @@ private:
         const Sizing sizing{
             [&](const PlanChoice& choice) { return prompt_.device_bytes(choice, options); },
             problem_.budget};
-        std::vector<PlanChoice> all = propose(Strategy::StaticAttnPrio, problem_.inventory, sizing);
-        for (const PlanChoice& fit : propose_stock_fit(problem_.inventory, sizing)) {
-            all.push_back(fit);
+        std::vector<PlanChoice> all;
+        for (const StrategyRule* rule : strategy_rules()) {
+            if (!rule->is_static) continue;
+            for (const PlanChoice& choice : rule->propose(problem_.inventory, sizing)) {
+                all.push_back(choice);
+            }
         }
         return all;
     }

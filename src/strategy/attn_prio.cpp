@@ -1,0 +1,114 @@
+// STATIC_ATTNPRIO_ALLMODELS: nothing moves. Pinned layers are whole on the GPU; of more layers, up
+// to n_attn_pinned, the attention is there with its KV, and the CPU computes all the rest.
+//
+// Its two counts make a plane of choices. For each number of whole layers the strategy proposes as
+// much attention as fits beside them, and none; and a part of one more layer where the attention of
+// as many layers as possible is on the GPU.
+#include <algorithm>
+
+#include "strategy/counts.h"
+
+namespace pshard {
+namespace {
+
+LayerSplit lanes(const PlanChoice& choice, const LayerPlace& at) {
+    const int rank = pin_rank(choice, at);
+    if (const auto pinned = pinned_lanes(choice, rank, Lane::Cpu)) return *pinned;
+    if (rank < choice.n_attn_pinned) return {Lane::Gpu, Lane::Cpu, &kFfnPart};
+    return whole_layer(Lane::Cpu);
+}
+
+class Proposer {
+public:
+    Proposer(const Inventory& inventory, const Sizing& sizing)
+        : n_layers_(inventory.n_layers), sizing_(sizing) {}
+
+    std::vector<PlanChoice> run() {
+        for (const bool output_on_gpu : {false, true}) {
+            base_.output_on_gpu = output_on_gpu;
+            base_.pin_from_back = false;
+            const std::size_t before = choices_.size();
+            add_all();
+            if (!leaves_kv(before)) continue;
+            base_.pin_from_back = true;
+            add_all();
+        }
+        return std::move(choices_);
+    }
+
+private:
+    PlanChoice with(int n_full, int n_attn) const {
+        PlanChoice choice = base_;
+        choice.n_pinned = n_full;
+        choice.n_attn_pinned = n_attn;
+        return choice;
+    }
+
+    bool fits(int n_full, int n_attn) const { return sizing_.fits(with(n_full, n_attn)); }
+
+    // Plans that leave KV on the CPU are proposed from the back too: so -ngl can run them.
+    bool leaves_kv(std::size_t from) const {
+        return std::any_of(choices_.begin() + static_cast<std::ptrdiff_t>(from),
+                           choices_.end(),
+                           [&](const PlanChoice& c) { return c.n_attn_pinned < n_layers_; });
+    }
+
+    void add_all() {
+        if (!fits(0, 0)) return;
+        const int attn_top = largest(0, n_layers_, [&](int n) { return fits(0, n); });
+        const int beside = largest(0, attn_top, [&](int n) { return fits(n, attn_top); });
+        const int whole = largest(0, n_layers_, [&](int n) { return fits(n, n); });
+        std::vector<int> fulls = counts_to(n_layers_, whole);
+        if (std::find(fulls.begin(), fulls.end(), beside) == fulls.end()) fulls.push_back(beside);
+        const std::size_t before = choices_.size();
+        for (const int n_full : fulls) {
+            if (fits(n_full, n_full)) add_beside(n_full);
+        }
+        const std::size_t end = choices_.size();
+        for (std::size_t i = before; i < end; ++i) {
+            const bool widest = choices_[i] == with(beside, attn_top);
+            if (widest || tries_all(n_layers_)) add_parts(PlanChoice(choices_[i]));
+        }
+    }
+
+    // With n_full whole layers: as much attention as fits beside them, and none; all between for
+    // few layers.
+    void add_beside(int n_full) {
+        const int n_attn = largest(n_full, n_layers_, [&](int n) { return fits(n_full, n); });
+        const int step = tries_all(n_layers_) ? 1 : std::max(1, n_attn - n_full);
+        for (int n = n_attn; n >= n_full; n -= step) {
+            if (fits(n_full, n)) choices_.push_back(with(n_full, n));
+        }
+    }
+
+    void add_parts(PlanChoice choice) {
+        if (choice.n_pinned >= n_layers_) return;
+        choice.n_attn_pinned = std::max(choice.n_attn_pinned, choice.n_pinned + 1);
+        for (const Overflow overflow : kOverflows) {
+            choice.overflow = overflow;
+            if (sizing_.fits(choice)) choices_.push_back(choice);
+        }
+    }
+
+    int n_layers_;
+    const Sizing& sizing_;
+    PlanChoice base_{.strategy = Strategy::StaticAttnPrio};
+    std::vector<PlanChoice> choices_;
+};
+
+std::vector<PlanChoice> propose(const Inventory& inventory, const Sizing& sizing) {
+    return Proposer(inventory, sizing).run();
+}
+
+}  // namespace
+
+extern const StrategyRule kAttnPrio;
+const StrategyRule kAttnPrio{.name = "STATIC_ATTNPRIO_ALLMODELS",
+                             .id = Strategy::StaticAttnPrio,
+                             .is_published = true,
+                             .is_static = true,
+                             .slices = false,
+                             .lanes = lanes,
+                             .propose = propose};
+
+}  // namespace pshard
