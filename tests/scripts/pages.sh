@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pages keep up with the tree: ARCHITECTURE.md shows every module of src/LAYERS in its picture and says of each what it
 # knows; README's plan is the one that the planner makes; each page of results names the program of the tree that
-# writes its tables.
+# writes its tables; files that a page names are there; and docs/traps.md names functions and tests that are there.
 set -euo pipefail
 cd "$PSHARD_SOURCE_DIR"
 
@@ -56,7 +56,38 @@ results() {
     done
 }
 
+# A name with a slash is a path from the root, from the page, or the end of one; a bare name is some file's. What has a
+# hyphen, and a few more, is llama.cpp's.
+files() {
+    local page name
+    find . -type f -not -path './.*' -not -path './build*' | sed 's|^\.||' >"$scratch/files"
+    while read -r page; do
+        page=${page#/}
+        [[ $page != docs/sources.md ]] || continue
+        while read -r name; do
+            name=${name#./}
+            while [[ $name == ../* ]]; do name=${name#../}; done
+            case $name in llama.cpp | gguf.h | ggml*-* | *//*) continue ;; esac
+            [[ $name == _* ]] || name=/$name
+            grep -qF -- "$name" "$scratch/files" || fault "$page names $name, which is not there"
+        done < <(grep -ohE '[A-Za-z0-9_./-]*[A-Za-z0-9_]\.(cpp|h|sh|mjs|awk|cmake|md)\b' "$page" | sort -u)
+    done < <(grep '\.md$' "$scratch/files")
+}
+
+traps() {
+    local name
+    grep -rhoE '[A-Za-z_][A-Za-z0-9_]*' src tests tools scripts bench | sort -u >"$scratch/words"
+    grep -oE '`[^`]*`' docs/traps.md | tr -d '`' | sed 's/[.][*]$//' |
+        grep -E '^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_]+)?([.][A-Z][A-Za-z0-9]+)?$' | grep -vE '^GGML_|^MAP_' |
+        sed 's/::/ /; s/[.]/ /' | tr ' ' '\n' | sort -u >"$scratch/named"
+    while read -r name; do
+        fault "docs/traps.md names $name, which no source has"
+    done < <(comm -23 "$scratch/named" "$scratch/words")
+}
+
 architecture
 readme
 results
+files
+traps
 ((faults == 0))
