@@ -28,10 +28,10 @@
 #include "capture/capture.h"
 #include "cost/graph_cost.h"
 #include "machine/profile_text.h"
+#include "models/shapes.h"
 #include "probe/dram_probe.h"
 #include "probe/op_lists.h"
 #include "probe/profile_ops.h"
-#include "shapes/shapes.h"
 
 namespace pshard {
 namespace {

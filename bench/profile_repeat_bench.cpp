@@ -18,8 +18,8 @@
 
 #include "capture/capture.h"
 #include "machine/profile_text.h"
+#include "models/shapes.h"
 #include "search/search.h"
-#include "shapes/shapes.h"
 
 namespace pshard {
 namespace {

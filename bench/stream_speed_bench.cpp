@@ -25,7 +25,7 @@
 
 #include <fmt/format.h>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 #include "sim/simulator.h"
 #include "trace/trace.h"
 

@@ -1,14 +1,11 @@
-# One library per module of src/LAYERS, linked to what that file lets it include:
+# One library per module of src/LAYERS and testing/LAYERS, linked to what those files let it include:
 #
 #   pshard_<module>    static, or INTERFACE for a folder of headers alone
-#   pshard_modules     INTERFACE: every module that exists
+#   pshard_modules     INTERFACE: every module of src/ that exists
 #
-# The property PSHARD_MODULES of a library has the modules that it may include.
+# The property PSHARD_MODULES of a library has the modules that it is linked with.
 #
 # A module whose folder is not there yet is skipped. The format is told in src/LAYERS.
-
-set(PSHARD_LAYERS "${PROJECT_SOURCE_DIR}/src/LAYERS")
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PSHARD_LAYERS}")
 
 set(PSHARD_FOREIGN_fmt fmt::fmt)
 set(PSHARD_FOREIGN_json nlohmann_json::nlohmann_json)
@@ -18,10 +15,31 @@ set(PSHARD_FOREIGN_threads Threads::Threads)
 set(PSHARD_FOREIGN_ggml pshard::ggml pshard::ggml_base pshard::ggml_internal)
 set(PSHARD_FOREIGN_llama pshard::llama pshard::ggml_internal)
 
-# Adds the library of one module. `modules` and `foreign` are blank-separated names.
-function(pshard_add_module module modules foreign)
-    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${module}/*.cpp")
-    file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${module}/*.h")
+# Sets `result` to the lines of ROOT/LAYERS, each as "name|modules|foreign libraries", names of one part
+# with blanks between them.
+function(pshard_read_layers root result)
+    set(file "${PROJECT_SOURCE_DIR}/${root}/LAYERS")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    file(STRINGS "${file}" lines REGEX "^[^#]")
+    set(layers "")
+    foreach(line IN LISTS lines)
+        if(line MATCHES "^([a-z_]+):([a-z_/ ]*)(\\|([a-z0-9_ ]*))?(#.*)?$")
+            list(APPEND layers "${CMAKE_MATCH_1}|${CMAKE_MATCH_2}|${CMAKE_MATCH_4}")
+        elseif(NOT line MATCHES "^ *(#.*)?$")
+            message(FATAL_ERROR "${root}/LAYERS: cannot read the line '${line}'")
+        endif()
+    endforeach()
+    set(${result} "${layers}" PARENT_SCOPE)
+endfunction()
+
+# Adds the library of one module of the folder `root`. `layer` is a line of pshard_read_layers().
+function(pshard_add_module root layer)
+    string(REPLACE "|" ";" layer "${layer}")
+    list(GET layer 0 module)
+    list(GET layer 1 modules)
+    list(GET layer 2 foreign)
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${root}/${module}/*.cpp")
+    file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${root}/${module}/*.h")
     if(NOT sources AND NOT headers)
         return()
     endif()
@@ -35,52 +53,59 @@ function(pshard_add_module module modules foreign)
         add_library(${target} INTERFACE)
         set(scope INTERFACE)
     endif()
-    target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}/src")
+    target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}/${root}")
     target_link_libraries(${target} ${scope} ${PSHARD_FOREIGN_fmt})
 
     separate_arguments(modules UNIX_COMMAND "${modules}")
-    set_property(TARGET ${target} PROPERTY PSHARD_MODULES "${modules}")
+    set(linked ${modules})
     foreach(other IN LISTS modules)
         if(TARGET pshard_${other})
             target_link_libraries(${target} ${scope} pshard_${other})
+            get_target_property(below pshard_${other} PSHARD_MODULES)
+            list(APPEND linked ${below})
         endif()
     endforeach()
+    list(REMOVE_DUPLICATES linked)
+    set_property(TARGET ${target} PROPERTY PSHARD_MODULES "${linked}")
 
     separate_arguments(foreign UNIX_COMMAND "${foreign}")
     foreach(name IN LISTS foreign)
         if(NOT DEFINED PSHARD_FOREIGN_${name})
-            message(FATAL_ERROR "src/LAYERS: ${module}: unknown foreign library '${name}'")
+            message(FATAL_ERROR "${root}/LAYERS: ${module}: unknown foreign library '${name}'")
         endif()
         target_link_libraries(${target} ${scope} ${PSHARD_FOREIGN_${name}})
     endforeach()
-
-    target_link_libraries(pshard_modules INTERFACE ${target})
     message(STATUS "module ${module}: may include [${modules}], sees [${foreign}]")
 endfunction()
 
 add_library(pshard_modules INTERFACE)
-
-file(STRINGS "${PSHARD_LAYERS}" _pshard_layers REGEX "^[^#]")
-foreach(line IN LISTS _pshard_layers)
-    if(line MATCHES "^([a-z_]+):([a-z_ ]*)(\\|([a-z0-9_ ]*))?(#.*)?$")
-        pshard_add_module("${CMAKE_MATCH_1}" "${CMAKE_MATCH_2}" "${CMAKE_MATCH_4}")
-    elseif(NOT line MATCHES "^ *(#.*)?$")
-        message(FATAL_ERROR "src/LAYERS: cannot read the line '${line}'")
+pshard_read_layers(src _pshard_layers)
+foreach(layer IN LISTS _pshard_layers)
+    pshard_add_module(src "${layer}")
+    string(REGEX REPLACE "[|].*" "" module "${layer}")
+    if(TARGET pshard_${module})
+        target_link_libraries(pshard_modules INTERFACE pshard_${module})
     endif()
+endforeach()
+
+pshard_read_layers(testing _pshard_layers)
+foreach(layer IN LISTS _pshard_layers)
+    pshard_add_module(testing "${layer}")
 endforeach()
 
 # The layer check: a step of every build, redone when a file changed that it looks at.
 if(PSHARD_CHECK_LAYERS)
     file(GLOB_RECURSE _pshard_checked CONFIGURE_DEPENDS
-         "${PROJECT_SOURCE_DIR}/src/*" "${PROJECT_SOURCE_DIR}/tools/*.cpp"
+         "${PROJECT_SOURCE_DIR}/src/*" "${PROJECT_SOURCE_DIR}/testing/*" "${PROJECT_SOURCE_DIR}/tools/*.cpp"
          "${PROJECT_SOURCE_DIR}/tools/*.h" "${PROJECT_SOURCE_DIR}/tests/*.cpp"
          "${PROJECT_SOURCE_DIR}/tests/*.h" "${PROJECT_SOURCE_DIR}/bench/*.cpp")
     add_custom_command(
         OUTPUT "${PROJECT_BINARY_DIR}/layers.stamp"
         COMMAND "${PROJECT_SOURCE_DIR}/scripts/check-layers" --quiet "${PROJECT_SOURCE_DIR}"
         COMMAND "${CMAKE_COMMAND}" -E touch "${PROJECT_BINARY_DIR}/layers.stamp"
-        DEPENDS ${_pshard_checked} "${PROJECT_SOURCE_DIR}/scripts/check-layers"
-        COMMENT "Checking the layers of src/LAYERS"
+        DEPENDS ${_pshard_checked} "${PROJECT_SOURCE_DIR}/tools/LAYERS"
+                "${PROJECT_SOURCE_DIR}/scripts/check-layers"
+        COMMENT "Checking the layers of src, testing and tools"
         VERBATIM)
     add_custom_target(check_layers ALL DEPENDS "${PROJECT_BINARY_DIR}/layers.stamp")
 endif()

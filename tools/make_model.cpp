@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "common/manual.h"
 #include "common/output.h"
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace {
 

@@ -11,7 +11,7 @@ file(GLOB harness_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/harness/*
 add_library(pshard_backend_harness STATIC ${harness_sources})
 target_include_directories(pshard_backend_harness PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(pshard_backend_harness
-    PUBLIC pshard_base pshard_shapes pshard::llama pshard::ggml_internal nlohmann_json::nlohmann_json
+    PUBLIC pshard_base pshard_models pshard::llama pshard::ggml_internal nlohmann_json::nlohmann_json
     PRIVATE pshard_warnings)
 
 add_executable(logits_run "${CMAKE_CURRENT_LIST_DIR}/logits_run.cpp")

@@ -7,8 +7,8 @@
 
 #include "build_paths.h"
 #include "capture/capture.h"
-#include "shapes/shapes.h"
-#include "shapes/stock_llama.h"
+#include "models/shapes.h"
+#include "models/stock_llama.h"
 
 namespace pshard {
 

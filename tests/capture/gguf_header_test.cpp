@@ -7,8 +7,8 @@
 #include <ostream>
 
 #include "capture/gguf_maker.h"
-#include "shapes/shapes.h"
-#include "shapes/stock_llama.h"
+#include "models/shapes.h"
+#include "models/stock_llama.h"
 
 namespace pshard {
 namespace {

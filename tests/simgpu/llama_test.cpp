@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "build_paths.h"
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 #include "support/sanitizer.h"
 
 namespace pshard::simgpu {

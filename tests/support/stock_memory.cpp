@@ -8,7 +8,7 @@
 
 #include "build_paths.h"
 #include "capture/capture.h"
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard::testing_support {
 namespace {

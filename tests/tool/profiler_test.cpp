@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 #include "tool/run_profiler.h"
 
 namespace pshard::profiler_test {

@@ -10,7 +10,7 @@
 #include "backend/harness/cpu_layouts.h"
 #include "backend/harness/session.h"
 #include "build_paths.h"
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard::backend_test {
 namespace {

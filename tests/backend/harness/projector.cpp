@@ -7,7 +7,7 @@
 
 #include "backend/harness/random_gguf.h"
 #include "base/result.h"
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard::backend_test {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <gmock/gmock.h>
 
-#include "shapes/arch.h"
-#include "shapes/shapes.h"
+#include "models/arch.h"
+#include "models/shapes.h"
 #include "stock_llama.h"
 
 namespace pshard {

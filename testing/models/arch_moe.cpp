@@ -1,5 +1,5 @@
 // Transformers with routed experts.
-#include "shapes/arch.h"
+#include "models/arch.h"
 
 namespace pshard::shapes {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "shapes/header.h"
-#include "shapes/tensor_list.h"
+#include "models/header.h"
+#include "models/tensor_list.h"
 
 namespace pshard::shapes {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard::shapes {
 

@@ -1,4 +1,4 @@
-#include "shapes/header.h"
+#include "models/header.h"
 
 namespace pshard::shapes {
 

@@ -1,4 +1,4 @@
-#include "shapes/tokenizer.h"
+#include "models/tokenizer.h"
 
 #include <algorithm>
 #include <vector>

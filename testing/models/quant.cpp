@@ -1,4 +1,4 @@
-#include "shapes/quant.h"
+#include "models/quant.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 
 #include <gmock/gmock.h>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 #include "stock_llama.h"
 
 namespace pshard {

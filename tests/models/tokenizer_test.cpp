@@ -1,10 +1,10 @@
-#include "shapes/tokenizer.h"
+#include "models/tokenizer.h"
 
 #include <set>
 
 #include <gtest/gtest.h>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard::shapes {
 namespace {

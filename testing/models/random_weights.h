@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ggml.h"
-#include "shapes/tensor_list.h"
+#include "models/tensor_list.h"
 
 namespace pshard::shapes {
 

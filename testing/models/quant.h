@@ -21,7 +21,7 @@
 
 #include "base/result.h"
 #include "ggml.h"
-#include "shapes/tensor_list.h"
+#include "models/tensor_list.h"
 
 namespace pshard::shapes {
 

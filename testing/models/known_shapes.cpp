@@ -1,14 +1,14 @@
 // The public models, one row each.
 //
 // Numbers: config.json of the model that `source` names, on huggingface.co; held against the public
-// parameter counts and file sizes in tests/shapes/known_shapes_test.cpp.
+// parameter counts and file sizes in tests/models/known_shapes_test.cpp.
 #include <algorithm>
 #include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard {
 namespace {

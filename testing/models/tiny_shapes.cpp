@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "shapes/shapes.h"
+#include "models/shapes.h"
 
 namespace pshard {
 namespace {

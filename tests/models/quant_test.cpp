@@ -1,8 +1,8 @@
 // Our choice of types against llama.cpp's own quantizer, tensor by tensor.
-#include "shapes/quant.h"
+#include "models/quant.h"
 
-#include "shapes/arch.h"
-#include "shapes/shapes.h"
+#include "models/arch.h"
+#include "models/shapes.h"
 #include "stock_llama.h"
 
 namespace pshard::shapes {

@@ -1,5 +1,5 @@
 // Dense transformers; `llama` also covers Mixtral, whose FFN is routed.
-#include "shapes/arch.h"
+#include "models/arch.h"
 
 namespace pshard::shapes {
 

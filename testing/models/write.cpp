@@ -8,12 +8,12 @@
 
 #include <fmt/format.h>
 
-#include "shapes/arch.h"
-#include "shapes/header.h"
-#include "shapes/quant.h"
-#include "shapes/random_weights.h"
-#include "shapes/shapes.h"
-#include "shapes/tokenizer.h"
+#include "models/arch.h"
+#include "models/header.h"
+#include "models/quant.h"
+#include "models/random_weights.h"
+#include "models/shapes.h"
+#include "models/tokenizer.h"
 
 namespace pshard {
 namespace {

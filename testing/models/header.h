@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "ggml.h"
 #include "gguf.h"
-#include "shapes/tensor_list.h"
+#include "models/tensor_list.h"
 
 namespace pshard::shapes {
 

@@ -1,4 +1,4 @@
-#include "shapes/random_weights.h"
+#include "models/random_weights.h"
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // The parts that several architectures share.
-#include "shapes/arch.h"
+#include "models/arch.h"
 
 namespace pshard::shapes {
 

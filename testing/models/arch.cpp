@@ -1,4 +1,4 @@
-#include "shapes/arch.h"
+#include "models/arch.h"
 
 #include <algorithm>
 

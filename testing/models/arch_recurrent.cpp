@@ -1,5 +1,5 @@
 // Hybrids: some layers carry a recurrent state in place of, or beside, attention.
-#include "shapes/arch.h"
+#include "models/arch.h"
 
 namespace pshard::shapes {
 namespace {

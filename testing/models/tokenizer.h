@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "shapes/header.h"
+#include "models/header.h"
 
 namespace pshard::shapes {
 
