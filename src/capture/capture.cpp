@@ -16,6 +16,7 @@
 #include "capture/model_identity.h"
 #include "capture/slim_model.h"
 #include "capture/tensor_facts.h"
+#include "ops/op_table.h"
 
 namespace pshard {
 namespace {
@@ -179,7 +180,7 @@ private:
     void resolve() {
         const auto has_flash_attention = [](const Graph& graph) {
             return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-                return node.op == "FLASH_ATTN_EXT";
+                return op_rule(node.op).family == OpFamily::Attention;
             });
         };
         const FlashAttention asked = inventory_.context.flash_attention;

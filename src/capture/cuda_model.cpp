@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <initializer_list>
 
 #include "capture/device_model.h"
+#include "capture/device_rules.h"
 
 namespace pshard {
 namespace {
@@ -14,21 +14,6 @@ constexpr Bytes kAlignment = 128;                // ggml-cuda.cu, buffer type
 constexpr std::int64_t kMatrixRowPadding = 512;  // common.cuh, MATRIX_ROW_PADDING
 constexpr std::int64_t kAttentionStride = 256;   // fattn-common.cuh, FATTN_KQ_STRIDE
 constexpr std::int64_t kSuperBlock = 256;        // ggml-common.h, QK_K
-
-bool is_one_of(ggml_type type, std::initializer_list<ggml_type> types) {
-    return std::find(types.begin(), types.end(), type) != types.end();
-}
-
-bool is_f32_or_f16(const ggml_tensor* tensor) {
-    return tensor->type == GGML_TYPE_F32 || tensor->type == GGML_TYPE_F16;
-}
-
-bool all_f32(const ggml_tensor& op) {
-    for (const ggml_tensor* source : op.src) {
-        if (source != nullptr && source->type != GGML_TYPE_F32) return false;
-    }
-    return op.type == GGML_TYPE_F32;
-}
 
 bool rows_in_16_bytes(const ggml_tensor* tensor) {
     if (tensor == nullptr || ggml_is_quantized(tensor->type)) return true;
@@ -346,30 +331,22 @@ bool supports(const ggml_tensor& op) {
     }
 }
 
-class CudaModel final : public DevicePolicy {
-public:
-    DeviceModel model() const override { return {"cuda", kAlignment, ~Bytes{0}}; }
-
-    // ggml_backend_cuda_buffer_type_get_alloc_size
-    Bytes tensor_bytes(const ggml_tensor& tensor) const override {
-        Bytes bytes =
-            tensor.op == GGML_OP_FLASH_ATTN_EXT ? attention_bytes(tensor) : ggml_nbytes(&tensor);
-        const std::int64_t tail = tensor.ne[0] % kMatrixRowPadding;
-        if (ggml_is_quantized(tensor.type) && tail != 0) {
-            bytes += ggml_row_size(tensor.type, kMatrixRowPadding - tail);
-        }
-        return bytes;
+// ggml_backend_cuda_buffer_type_get_alloc_size
+Bytes tensor_bytes(const ggml_tensor& tensor) {
+    Bytes bytes =
+        tensor.op == GGML_OP_FLASH_ATTN_EXT ? attention_bytes(tensor) : ggml_nbytes(&tensor);
+    const std::int64_t tail = tensor.ne[0] % kMatrixRowPadding;
+    if (ggml_is_quantized(tensor.type) && tail != 0) {
+        bytes += ggml_row_size(tensor.type, kMatrixRowPadding - tail);
     }
-
-    bool supports(const ggml_tensor& op) const override { return pshard::supports(op); }
-
-    bool offloads(const ggml_tensor& op) const override {
-        return op_batch_size(op) >= kOffloadMinBatch;
-    }
-};
+    return bytes;
+}
 
 }  // namespace
 
-std::unique_ptr<DevicePolicy> make_cuda_model() { return std::make_unique<CudaModel>(); }
+std::unique_ptr<DevicePolicy> make_cuda_model() {
+    return std::make_unique<ModelledDevice>(
+        DeviceRules{{"cuda", kAlignment, ~Bytes{0}}, tensor_bytes, supports});
+}
 
 }  // namespace pshard

@@ -26,9 +26,4 @@ std::unique_ptr<DevicePolicy> make_device_model(std::string_view name);
 std::unique_ptr<DevicePolicy> make_cuda_model();
 std::unique_ptr<DevicePolicy> make_vulkan_model();
 
-// Tokens that an operation works on, as stock llama.cpp counts them when it decides whether to copy
-// host weights to a device: it does so from kOffloadMinBatch on.
-std::int64_t op_batch_size(const ggml_tensor& op);
-inline constexpr std::int64_t kOffloadMinBatch = 32;
-
 }  // namespace pshard

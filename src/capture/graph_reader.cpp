@@ -1,3 +1,35 @@
+// How a ggml graph is read, with the scheduler's copies led back to their sources.
+//
+// In:   a graph as ggml's scheduler leaves it, and the weights and states by pointer.
+// Out:  inputs, nodes and their Refs: the graph as the model's code built it.
+//
+// Where a tensor is read on another device than it lives on, the scheduler makes a copy in a
+// context of its own and rewrites the reader's source to it:
+//
+//     built:      value ------> add              left:   value      add
+//                   `---------> square (CPU)               `--> ... "CPU#value#0" <- square
+//                                                          ^ lost a reader    ^ no link back
+//
+// The copy has no link to its source, and names repeat. What the scheduler cannot hide:
+//
+//   1. A copy was never visited when the graph was built: it is not in the graph's hash set.
+//   2. Its source has lost readers: the use count that was taken when the graph was built exceeds
+//      the readers that it has left. No other tensor of the graph lacks any.
+//   3. The source has the NAME in the copy's "DEVICE#NAME#0" (the part of it that 63 characters
+//      hold), its type, shape and strides, and lost as many readers as the copy has; more, if it
+//      was copied to several devices.
+//   4. Where that leaves several (the views of the experts' outputs have one name), copies and
+//      sources pair in order: the scheduler makes copies in the order of their first readers.
+//
+// In a split, which is a part of such a graph, the source of a copy lies outside: it becomes an
+// Input of that NAME. And what the rest of the graph reads must outlive the split: a node that has
+// fewer readers in it than were counted when the graph was built is an output.
+//
+// Layer of a node: the number that ends its name ("ffn_out-12"), else the layer of the first weight
+// or state that it reads, else that of the next node that has one, else of the last before it.
+//
+// Trap: a tensor without an op may stand among the nodes (the host writes it); it is an Input, and
+// the node a view of it.
 #include "capture/graph_reader.h"
 
 #include <ggml-backend-impl.h>

@@ -3,9 +3,9 @@
 #include <ggml.h>
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "capture/device_model.h"
+#include "capture/device_rules.h"
 
 namespace pshard {
 namespace {
@@ -16,22 +16,7 @@ constexpr Bytes kMaxStorageRange = 4 * kGiB - 1;  // maxStorageBufferRange
 constexpr std::int64_t kMaxWorkgroup = 1024;
 constexpr std::int64_t kSharedMemory = std::int64_t{32} * 1024;
 
-bool is_one_of(ggml_type type, std::initializer_list<ggml_type> types) {
-    return std::find(types.begin(), types.end(), type) != types.end();
-}
-
 bool is_f32(const ggml_tensor* tensor) { return tensor->type == GGML_TYPE_F32; }
-
-bool is_f32_or_f16(const ggml_tensor* tensor) {
-    return is_one_of(tensor->type, {GGML_TYPE_F32, GGML_TYPE_F16});
-}
-
-bool all_f32(const ggml_tensor& op) {
-    for (const ggml_tensor* source : op.src) {
-        if (source != nullptr && !is_f32(source)) return false;
-    }
-    return is_f32(&op);
-}
 
 bool is_copyable_quant(ggml_type type) {
     return is_one_of(type,
@@ -305,24 +290,18 @@ bool exists(ggml_op op) {
     }
 }
 
-class VulkanModel final : public DevicePolicy {
-public:
-    DeviceModel model() const override { return {"vulkan", kAlignment, kMaxBuffer}; }
+Bytes tensor_bytes(const ggml_tensor& tensor) { return ggml_nbytes(&tensor); }
 
-    Bytes tensor_bytes(const ggml_tensor& tensor) const override { return ggml_nbytes(&tensor); }
-
-    bool supports(const ggml_tensor& op) const override {
-        return exists(op.op) && fits_storage_range(op) && supports_kernel(op) &&
-               supports_move(op) && supports_arithmetic(op);
-    }
-
-    bool offloads(const ggml_tensor& op) const override {
-        return op_batch_size(op) >= kOffloadMinBatch;
-    }
-};
+bool supports(const ggml_tensor& op) {
+    return exists(op.op) && fits_storage_range(op) && supports_kernel(op) && supports_move(op) &&
+           supports_arithmetic(op);
+}
 
 }  // namespace
 
-std::unique_ptr<DevicePolicy> make_vulkan_model() { return std::make_unique<VulkanModel>(); }
+std::unique_ptr<DevicePolicy> make_vulkan_model() {
+    return std::make_unique<ModelledDevice>(
+        DeviceRules{{"vulkan", kAlignment, kMaxBuffer}, tensor_bytes, supports});
+}
 
 }  // namespace pshard

@@ -1,3 +1,22 @@
+// How the nodes of a graph are priced.
+//
+// In:   the graph of one tier, a depth, and what a profile says of the machine (a Roofline).
+// Out:  for each processor and each node, the seconds that the node would take there by itself.
+//
+//     node -> signature -> seen before? -- yes --------------------------> prices
+//                                |                                           ^
+//                                no -> op_work -> Roofline::op_time for each processor
+//                                      (with kv_reach)
+//
+// The layers of a model are alike, so most nodes do what some node before them did. Such nodes are
+// found by a signature: 64 bits that hold all that the work of a node depends on. Thousands of
+// nodes cost as many hashes and a few dozen prices.
+//
+// Traps: the signature must hold everything that op_work reads. Whoever lets op_work read something
+// more adds it here; PriceGraph.AgreesWithPricingEachNodeAlone fails otherwise. Sources that span
+// the cache are told apart by their cells, not by their depth: the depth is one for the graph.
+// A price is never 0 but for views: a processor that the profile does not know gets no prices at
+// all, lest it look like the fastest one.
 #include "cost/graph_cost.h"
 
 #include <array>

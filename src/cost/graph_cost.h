@@ -1,7 +1,7 @@
 // Seconds of every node of a graph on every processor: what a simulator adds up.
 //
-// Called once per tier and depth; equal ops are priced once, so that a graph of 6000 nodes takes
-// under a millisecond with a prepared Roofline.
+// Called once for each tier and depth. A graph of 6000 nodes takes under a millisecond with a
+// prepared Roofline.
 #pragma once
 
 #include <cstdint>

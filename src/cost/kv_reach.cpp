@@ -1,3 +1,22 @@
+// How the cells of a KV cache are followed through a graph.
+//
+// In:   a graph that was captured at full context, and a depth.
+// Out:  for each node, how many cells its tensor spans, and the share of them that is in use.
+//
+//     cache_k [d x heads, 4096]                              a state of 4096 cells
+//        VIEW, PERMUTE   [d, 4096, heads]                    4096 cells
+//        MUL_MAT with q  [4096, tokens, heads]               4096: they are rows of a factor
+//        SOFT_MAX        [4096, tokens, heads]               4096: passed on
+//        MUL_MAT with V  [d, tokens, heads]                  none: summed over
+//
+// One pass over the nodes in order. A view of a cache begins with the cells of that cache. Any
+// other node takes over the cells of the first source that spans some, if its own tensor has a
+// dimension of that length. Attention ends it, and so do writes into the cache and reads of rows:
+// their results are not as long as the cache.
+//
+// Traps: a unified cache is one stream for all sequences, other caches have a stream for each, and
+// what is in use is counted for a stream. llama.cpp computes with cells padded to 256, which costs
+// memory traffic (`fraction`); the mask hides the padding, which costs no flops (`visible`).
 #include "cost/kv_reach.h"
 
 #include <algorithm>
@@ -23,6 +42,12 @@ Reach reach_of_view(const State& state, const Shape& view) {
     if (n_state <= 0 || view[3] <= 0) return {};
     const std::int64_t rows = elements(view) * state.n_cells / n_state;
     return {rows / view[3], view[3]};
+}
+
+// Ops whose result spans no cells, whatever they read: sums over the cells, and rows of a table.
+bool ends_reach(const OpRule& rule) {
+    return rule.family == OpFamily::Attention || rule.traffic == OpTraffic::RowsRead ||
+           rule.traffic == OpTraffic::RowsWritten;
 }
 
 class ReachFinder {
@@ -67,15 +92,15 @@ private:
     Reach reach_of(std::size_t index) const {
         const Node& node = graph_.nodes[index];
         if (node.sources.empty()) return {};
-        if (node.op == "SET_ROWS" || node.op == "FLASH_ATTN_EXT" || node.op == "GET_ROWS")
-            return {};
+        const OpRule& rule = op_rule(node.op);
+        if (ends_reach(rule)) return {};
         const Ref& first = node.sources[0];
         if (node.is_view && first.kind == Ref::Kind::State) {
             const State& state = inventory_.states[static_cast<std::size_t>(first.index)];
             const Reach reach = reach_of_view(state, node.shape);
             return has_extent(node.shape, reach.cells) ? reach : Reach{};
         }
-        if (node.op == "MUL_MAT") return of_matmul(node);
+        if (rule.family == OpFamily::MatMul) return of_matmul(node);
         return of_first_source_that_reaches(node);
     }
 

@@ -1,14 +1,13 @@
 // Which tensors of a graph grow with the cache, and how much of each is in use at a depth.
 //
-// Depth:  graphs are captured at full context. What spans the KV cache is scaled to
-//             n_kv(d) = min(cells in the graph's view, pad(tokens of the stream after the batch,
-//             256))
-//         where `depth_tokens` is the length of each sequence before the batch. With a unified
-//         cache one stream holds all sequences.
+// Graphs are captured at full context. What spans the KV cache is scaled to
+//     n_kv(d) = min(cells in the graph's view, pad(tokens of the stream after the batch, 256))
+// where `depth_tokens` is the length of each sequence before the batch.
+//
 // Source: llama_kv_cache::get_n_kv of llama.cpp v0.5.0.
-// Doubt:  tensors are followed by their extent, so one whose other dimension happens to equal the
-//         cells may scale too (contexts of a few hundred tokens). A view of part of a row straight
-//         from the state is not followed: it counts in full.
+// Doubt:  tensors are followed by their extents, so that one whose other dimension happens to equal
+//         the cells may scale too (contexts of a few hundred tokens). A view of part of a row,
+//         straight from the state, is not followed: it counts in full.
 #pragma once
 
 #include <cstdint>

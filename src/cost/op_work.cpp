@@ -1,61 +1,15 @@
 #include "cost/op_work.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "cost/kv_reach.h"
 #include "machine/quant.h"
-#include "machine/row_name.h"
+#include "ops/op_sums.h"
 
 namespace pshard {
 
 namespace {
-
-// Flops per element of the result. Source: [S4]; what it leaves out (exponentials, norms by
-// two passes) counted by hand. These ops are bound by memory or launch on every known machine.
-struct FlopsPerElement {
-    std::string_view op;
-    double flops;
-};
-
-constexpr std::array kElementFlops = {
-    FlopsPerElement{"ROPE", 6},        FlopsPerElement{"RMS_NORM", 3},
-    FlopsPerElement{"NORM", 5},        FlopsPerElement{"L2_NORM", 3},
-    FlopsPerElement{"GROUP_NORM", 5},  FlopsPerElement{"ADD", 1},
-    FlopsPerElement{"ADD_ID", 1},      FlopsPerElement{"SUB", 1},
-    FlopsPerElement{"MUL", 1},         FlopsPerElement{"DIV", 1},
-    FlopsPerElement{"SCALE", 1},       FlopsPerElement{"SQR", 1},
-    FlopsPerElement{"SQRT", 1},        FlopsPerElement{"CLAMP", 2},
-    FlopsPerElement{"SOFT_MAX", 5},    FlopsPerElement{"REGLU", 2},
-    FlopsPerElement{"GEGLU", 2},       FlopsPerElement{"SWIGLU", 2},
-    FlopsPerElement{"SWIGLU_OAI", 2},  FlopsPerElement{"GEGLU_ERF", 2},
-    FlopsPerElement{"GEGLU_QUICK", 2}, FlopsPerElement{"SWIGLU_CLAMP", 2},
-    FlopsPerElement{"SILU", 4},        FlopsPerElement{"GELU", 8},
-    FlopsPerElement{"SIGMOID", 4},     FlopsPerElement{"TANH", 4},
-    FlopsPerElement{"EXP", 2},         FlopsPerElement{"SOFTPLUS", 4},
-    FlopsPerElement{"RELU", 1},        FlopsPerElement{"CUMSUM", 1},
-    FlopsPerElement{"SUM_ROWS", 1},
-};
-
-// A recurrence of one step per token: flops per element of `source` and per row of its state.
-struct ScanOp {
-    std::string_view op;
-    std::size_t source;    // whose elements are counted, once per token
-    double flops;          // per element and state row
-    bool rows_from_state;  // state rows: shape[0] of source 0 (SSM_SCAN), else of `source`
-};
-
-constexpr std::array kScanOps = {
-    ScanOp{"SSM_SCAN", 1, 6, true},
-    ScanOp{"GATED_DELTA_NET", 2, 8, false},
-    ScanOp{"GATED_LINEAR_ATTN", 1, 6, false},
-    ScanOp{"RWKV_WKV6", 1, 6, false},
-    ScanOp{"RWKV_WKV7", 1, 8, false},
-};
-
-constexpr std::array<std::string_view, 5> kViewOps = {
-    "NONE", "RESHAPE", "VIEW", "PERMUTE", "TRANSPOSE"};
 
 double type_bytes(std::string_view type, double n_elements, double otherwise) {
     const auto bits = bits_per_weight(type);
@@ -121,7 +75,7 @@ OpWork matmul_work(const Sources& in) {
     const double matrices = double(std::max<std::int64_t>(1, weight.shape[2] * weight.shape[3]));
     const double n = double(std::max<std::int64_t>(1, weight.shape[1]));
     OpWork work{.family = OpFamily::MatMul, .quant = weight.type};
-    work.flops = 2 * double(weight.shape[0]) * n_result * in.fraction;
+    work.flops = product_flops(double(weight.shape[0]), n_result) * in.fraction;
     work.bytes = in.all_bytes() + in.bytes_of(in.result());
     work.batch = n_result / (n * matrices);
     work.size = double(weight.shape[0]) * n * in.fraction;
@@ -136,7 +90,7 @@ OpWork matmul_id_work(const Sources& in) {
     const double experts = double(std::max<std::int64_t>(1, weight.shape[2]));
     const double distinct = distinct_experts(experts, double(ids[0]), double(ids[1]));
     OpWork work{.family = OpFamily::MatMulId, .quant = weight.type};
-    work.flops = 2 * double(weight.shape[0]) * n_result;
+    work.flops = product_flops(double(weight.shape[0]), n_result);
     work.bytes = data_bytes(weight) * distinct / experts + in.bytes(1) + in.bytes(2) +
                  data_bytes(in.result());
     work.batch = double(ids[0] * ids[1]) / distinct;
@@ -156,7 +110,7 @@ OpWork attention_work(const Sources& in) {
     const double own = std::min(double(q[1]), cells);
     const double seen = in.cells > 0 ? cells - (own - 1) / 2 : cells;
     OpWork work{.family = OpFamily::Attention, .quant = in.at(1).type};
-    work.flops = 2 * double(q[0] + v[0]) * double(q[1] * q[2] * q[3]) * seen;
+    work.flops = attention_flops(double(q[0] + v[0]), double(q[1] * q[2] * q[3]), seen);
     work.bytes = in.all_bytes() + data_bytes(in.result());
     work.batch = double(q[1]);
     work.size = cells;
@@ -164,78 +118,85 @@ OpWork attention_work(const Sources& in) {
     return work;
 }
 
-OpWork scan_work(const Sources& in, const ScanOp& scan) {
-    const TensorView counted = in.at(scan.source);
-    const auto rows = scan.rows_from_state ? in.at(0).shape[0] : counted.shape[0];
+OpWork scan_work(const Sources& in, const OpRule& rule) {
+    const TensorView counted = in.at(rule.scanned_source);
+    const auto rows = rule.state_in_first_source ? in.at(0).shape[0] : counted.shape[0];
     OpWork work{.family = OpFamily::Scan, .quant = in.node.type};
-    work.flops = scan.flops * double(rows) * double(elements(counted.shape));
+    work.flops = rule.flops * double(rows) * double(elements(counted.shape));
     work.bytes = in.all_bytes() + data_bytes(in.result());
     work.batch = std::max(1.0, double(in.graph.n_tokens) / std::max(1u, in.graph.n_seqs));
     work.size = double(elements(in.node.shape));
     return work;
 }
 
-double element_flops(const Sources& in) {
-    const std::string_view op = in.node.op;
-    if (op == "SSM_CONV" && in.count() >= 2) return 2 * double(in.at(1).shape[0]);
-    if ((op == "ARGSORT" || op == "TOP_K") && in.count() >= 1) {
-        return std::log2(double(std::max<std::int64_t>(2, in.at(0).shape[0])));
+// Of one element of the result.
+double element_flops(const Sources& in, const OpRule& rule) {
+    switch (rule.flop_unit) {
+        case FlopUnit::WindowElement:
+            return rule.flops * double(in.at(1).shape[0]);
+        case FlopUnit::Comparison:
+            return rule.flops * std::log2(double(std::max<std::int64_t>(2, in.at(0).shape[0])));
+        case FlopUnit::Element:
+            break;
     }
-    const auto found = std::find_if(kElementFlops.begin(),
-                                    kElementFlops.end(),
-                                    [&](const FlopsPerElement& entry) { return entry.op == op; });
-    return found == kElementFlops.end() ? 0 : found->flops;
+    return rule.flops;
 }
 
-// Bytes of the ops that touch less than all their tensors.
-double other_bytes(const Sources& in) {
-    const std::string_view op = in.node.op;
+double other_bytes(const Sources& in, const OpRule& rule) {
     const TensorView result = in.result();
-    if (op == "GET_ROWS" && in.count() >= 2) {
-        const double n = double(elements(result.shape));
-        return type_bytes(in.at(0).type, n, double(result.bytes)) + in.bytes(1) +
-               in.bytes_of(result);
-    }
-    // The result of SET_ROWS is the whole cache; only the rows of source 0 are written.
-    if (op == "SET_ROWS" && in.count() >= 2) {
-        const double n = double(elements(in.at(0).shape));
-        return in.bytes(0) + in.bytes(1) + type_bytes(result.type, n, in.bytes(0));
-    }
-    // The second source of CPY is where it writes.
-    if ((op == "CPY" || op == "CONT" || op == "DUP") && in.count() >= 1) {
-        return in.bytes(0) + in.bytes_of(result);
+    switch (rule.traffic) {
+        case OpTraffic::RowsRead: {
+            const double n = double(elements(result.shape));
+            return type_bytes(in.at(0).type, n, double(result.bytes)) + in.bytes(1) +
+                   in.bytes_of(result);
+        }
+        case OpTraffic::RowsWritten: {  // the result is the whole cache
+            const double n = double(elements(in.at(0).shape));
+            return in.bytes(0) + in.bytes(1) + type_bytes(result.type, n, in.bytes(0));
+        }
+        case OpTraffic::Copy:
+            return in.bytes(0) + in.bytes_of(result);
+        case OpTraffic::Whole:
+            break;
     }
     return in.all_bytes() + in.bytes_of(result);
 }
 
-OpWork other_work(const Sources& in) {
+OpWork other_work(const Sources& in, const OpRule& rule) {
     const double n = double(std::max<std::int64_t>(0, elements(in.node.shape)));
     const bool scales = in.cells > 0 && has_extent(in.node.shape, in.cells);
     OpWork work{.family = OpFamily::Other, .quant = in.node.type};
-    work.flops = element_flops(in) * n * (scales ? in.fraction : 1.0);
-    work.bytes = other_bytes(in);
+    work.flops = element_flops(in, rule) * n * (scales ? in.fraction : 1.0);
+    work.bytes = other_bytes(in, rule);
     work.batch = 1;
     work.size = n;
     return work;
 }
 
-OpWork work_of(const Sources& in) {
-    const std::string_view op = in.node.op;
-    if (op == "MUL_MAT" && in.count() >= 2) return matmul_work(in);
-    if (op == "MUL_MAT_ID" && in.count() >= 3) return matmul_id_work(in);
-    if (op == "FLASH_ATTN_EXT" && in.count() >= 3) return attention_work(in);
-    for (const ScanOp& scan : kScanOps) {
-        if (scan.op == op && in.count() > scan.source) return scan_work(in, scan);
+OpWork work_of(const Sources& in, const OpRule& rule) {
+    if (in.count() < rule.n_sources) return other_work(in, OpRule{});
+    switch (rule.family) {
+        case OpFamily::View:
+            return {};
+        case OpFamily::MatMul:
+            return matmul_work(in);
+        case OpFamily::MatMulId:
+            return matmul_id_work(in);
+        case OpFamily::Attention:
+            return attention_work(in);
+        case OpFamily::Scan:
+            return scan_work(in, rule);
+        case OpFamily::Other:
+            break;
     }
-    return other_work(in);
+    return other_work(in, rule);
 }
 
 OpWork named_work(const Sources& in) {
     OpWork work;
-    if (!computes_nothing(in.node)) work = work_of(in);
+    if (!computes_nothing(in.node)) work = work_of(in, op_rule(in.node.op));
     work.op = in.node.op;
-    if (in.node.op == "MUL" && in.count() >= 2)
-        work.op = row_name(in.node.op, in.at(0).shape, in.at(1).shape);
+    if (in.count() >= 2) work.op = profile_row(work.op, in.at(0).shape, in.at(1).shape);
     return work;
 }
 
@@ -261,14 +222,8 @@ TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& invent
 
 std::int64_t elements(const Shape& shape) { return shape[0] * shape[1] * shape[2] * shape[3]; }
 
-double distinct_experts(double n_experts, double n_used, double n_tokens) {
-    if (n_experts <= 0 || n_used <= 0 || n_tokens <= 0) return 0;
-    const double share = std::min(1.0, n_used / n_experts);
-    return n_experts * (1 - std::pow(1 - share, n_tokens));
-}
-
 bool computes_nothing(const Node& node) {
-    return node.is_view || std::find(kViewOps.begin(), kViewOps.end(), node.op) != kViewOps.end();
+    return node.is_view || op_rule(node.op).family == OpFamily::View;
 }
 
 OpWork op_work(const Graph& graph,
@@ -276,14 +231,6 @@ OpWork op_work(const Graph& graph,
                const Inventory& inventory,
                const KvReach& reach) {
     return named_work(Sources(graph, graph.nodes.at(index), inventory, reach));
-}
-
-OpWork op_work(const Node& node,
-               const Graph& graph,
-               const Inventory& inventory,
-               std::uint32_t depth_tokens) {
-    const KvReach reach = kv_reach(graph, inventory, depth_tokens);
-    return named_work(Sources(graph, node, inventory, reach));
 }
 
 }  // namespace pshard

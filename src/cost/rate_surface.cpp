@@ -1,3 +1,13 @@
+// A rate at any batch and size, from the rates at some.
+//
+//     batch 512   o-----------o          levels: rows of equal batch, ascending
+//     batch  64        o------o-----o    points of a level: ascending size
+//     batch   1   o-----o     x <------- asked: along the sizes of the two levels around, then
+//                                        between the levels; both straight in logarithms
+//
+// Trap: more work must never take less time. Time is work / rate, so a rate that grows faster than
+// the size (or than the batch) is lowered until it grows as fast. It is lowered on the way, from
+// the smaller to the larger point, as a lowered point lowers the ones behind it.
 #include "cost/rate_surface.h"
 
 #include <algorithm>

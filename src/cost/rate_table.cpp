@@ -1,9 +1,33 @@
+// How the rows of a profile become tables to look up.
+//
+// In:   rows: an op on a shape reached so many GFLOP/s and GB/s. And the header's bandwidth.
+// Out:  ProcessorRates: for each family of ops and each quant, what compute allows (C) and what
+//       memory allows (W), by batch and size.
+//
+//     row -> family, by its name
+//             |- none of the three: GB/s over elements, by the op's name
+//             `- MUL_MAT, MUL_MAT_ID, attention: what bounded the row?
+//                   less than 3 launches long (GPU)        launch:  says nothing, dropped
+//                   60 % of the bandwidth or more          memory:  a point of W
+//                   else                                   compute: a point of C
+//
+// The bound is judged from the row's shape and rate alone: flops / rate is the time that it took,
+// bytes / time what it moved. The columns for intensity and bandwidth are not asked: published
+// profilers count experts in them that a batch does not touch.
+//
+// Traps: a row that moved more than memory can give was served by a cache, and is cut to the
+// bandwidth. Where all rows of a quant were bound by memory, compute was no limit: the quant's best
+// rate stands for C at their batches (FamilyRates::finish), lest a slow row of a small matrix be
+// taken for a large one. Rates under copies are scaled after a row was judged, never before. An
+// attention row does not tell its query heads: they follow from its intensity, the one use of it.
 #include "cost/rate_table.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "machine/quant.h"
+#include "ops/op_sums.h"
+#include "ops/op_table.h"
 
 namespace pshard {
 
@@ -36,10 +60,8 @@ double weight_bytes(const OpRow& row) {
 
 RowWork matmul_row_work(const OpRow& row) {
     const double batch = double(row.batch);
-    return {2 * product(row.n, row.k) * batch,
-            weight_bytes(row) + 4 * double(row.n + row.k) * batch,
-            batch,
-            product(row.n, row.k)};
+    const FlopsAndBytes sums = product_sums(double(row.n), double(row.k), batch, weight_bytes(row));
+    return {sums.flops, sums.bytes, batch, product(row.n, row.k)};
 }
 
 // Rows of our profilers with other routes than round robin say in n_heads how many experts were
@@ -48,10 +70,9 @@ RowWork matmul_id_row_work(const OpRow& row) {
     const double routes = product(row.n_tokens, row.batch);
     const double distinct =
         row.n_heads > 0 ? double(row.n_heads) : std::min(double(row.ctx_len), routes);
-    return {2 * product(row.n, row.k) * routes,
-            weight_bytes(row) * distinct + 4 * double(row.n) * routes + 4 * double(row.k) * routes,
-            routes / distinct,
-            product(row.n, row.k)};
+    const FlopsAndBytes sums =
+        product_sums(double(row.n), double(row.k), routes, weight_bytes(row) * distinct);
+    return {sums.flops, sums.bytes, routes / distinct, product(row.n, row.k)};
 }
 
 // Q + K + V + out with the query heads h that AI = 4tdch / (8tdh + 4dcg) leads back to.
@@ -61,7 +82,7 @@ RowWork attention_row_work(const OpRow& row) {
     const double rest = cells - 2 * row.intensity;
     if (rest <= 0 || row.intensity <= 0) return {};
     const double heads = row.intensity * cells * double(row.n_heads) / (tokens * rest);
-    const double flops = 4 * tokens * double(row.head_dim) * cells * heads;
+    const double flops = attention_flops(2 * double(row.head_dim), tokens, cells) * heads;
     return {flops, flops / row.intensity, tokens, cells};
 }
 
@@ -91,9 +112,16 @@ JudgedRow judge(const OpRow& row, const ProcessorRates& rates) {
 }
 
 FamilyRates* family_of(const OpRow& row, ProcessorRates& rates) {
-    if (row.op == "MUL_MAT") return &rates.matmul;
-    if (row.op == "MUL_MAT_ID") return &rates.matmul_id;
-    return row.op.starts_with("FLASH_ATTN") ? &rates.attention[row.head_dim] : nullptr;
+    switch (family_of_row(row.op)) {
+        case OpFamily::MatMul:
+            return &rates.matmul;
+        case OpFamily::MatMulId:
+            return &rates.matmul_id;
+        case OpFamily::Attention:
+            return &rates.attention[row.head_dim];
+        default:
+            return nullptr;
+    }
 }
 
 // `share`: the row's rate under copies as a share of its rate alone.
@@ -162,9 +190,10 @@ const QuantRates* nearest(const std::vector<QuantRates>& quants,
 }  // namespace
 
 RowWork row_work(const OpRow& row) {
-    if (row.op == "MUL_MAT") return matmul_row_work(row);
-    if (row.op == "MUL_MAT_ID" && row.n_tokens > 0) return matmul_id_row_work(row);
-    if (row.op.starts_with("FLASH_ATTN") && row.n_tokens > 0) return attention_row_work(row);
+    const OpFamily family = family_of_row(row.op);
+    if (family == OpFamily::MatMul) return matmul_row_work(row);
+    if (family == OpFamily::MatMulId && row.n_tokens > 0) return matmul_id_row_work(row);
+    if (family == OpFamily::Attention && row.n_tokens > 0) return attention_row_work(row);
     return {};
 }
 

@@ -15,7 +15,7 @@
 
 namespace pshard {
 
-// What a row did, from its shape; its AI and BW columns are not believed (weakness 4) except for
+// What a row did, from its shape. Its intensity and bandwidth columns are not believed, except for
 // attention, whose number of query heads the row does not tell.
 struct RowWork {
     double flops = 0;

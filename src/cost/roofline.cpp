@@ -1,9 +1,24 @@
+// How an op's work becomes seconds.
+//
+// In:   an OpWork and a processor.
+// Out:  seconds, what bounds them, and whether the profile had to be stretched for it.
+//
+//     rows of the op's own name?  yes:  bytes / their GB/s at that size          + launch
+//                                 no:   max(flops / C, bytes / W)                + launch
+//
+//     C for products and attention: rows of the family, else of MUL_MAT, else a quarter of the peak
+//     W for products and attention: rows of the family, else the header's bandwidth
+//     all other ops: the header's vector rate and bandwidth; a recurrence takes its steps at least
+//
+// Traps: products and attention are never priced by rows of their name alone, for those rows lie
+// in their families and not among the others. An op may lend its rows to another one of a profile
+// that lacks them (OpRule::else_profile_row). What binds decides whether a price is extrapolated: a
+// guessed C does not matter to an op that waits for memory.
 #include "cost/roofline.h"
 
 #include <algorithm>
 
 #include "cost/rate_table.h"
-#include "machine/row_name.h"
 
 namespace pshard {
 
@@ -48,11 +63,11 @@ RateQuery memory_rate(const OpWork& work, const ProcessorRates& rates) {
 
 Seconds at_rate(double work, double per_second) { return per_second > 0 ? work / per_second : 0; }
 
-// The whole of an op that has rows of its own name; nullopt: it has none. A profile that knows no
-// multiplication by a column prices it as any other.
+// The whole of an op that has rows of its own name, or of the one that stands in for it; nullopt:
+// the profile has neither.
 std::optional<OpTime> measured_time(const OpWork& work, const ProcessorRates& rates) {
     auto rows = rates.others.find(work.op);
-    if (rows == rates.others.end() && work.op == kMulByColumn) rows = rates.others.find("MUL");
+    if (rows == rates.others.end()) rows = rates.others.find(op_rule(work.op).else_profile_row);
     if (rows == rates.others.end() || work.size <= 0) return std::nullopt;
     const Seconds seconds = at_rate(work.bytes, rows->second.at(1, work.size) * 1e9);
     return OpTime{seconds + rates.launch_seconds,
@@ -108,12 +123,6 @@ std::optional<OpTime> Roofline::op_time(const OpWork& work, Processor processor)
     if (work.family == OpFamily::View) return OpTime{};
     if (const auto measured = measured_time(work, rates)) return measured;
     return bounded_time(work, rates);
-}
-
-std::optional<OpTime> op_time(const OpWork& work,
-                              Processor processor,
-                              const MachineProfile& profile) {
-    return Roofline(profile).op_time(work, processor);
 }
 
 }  // namespace pshard

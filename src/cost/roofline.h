@@ -2,15 +2,14 @@
 //
 //   max(flops / C, bytes / W) + launch
 //
-// C: GFLOP/s of rows that were compute-bound, of the nearest quant, interpolated (log-log) over
-//    batch and size. W: GB/s of rows that were memory-bound, else the header's bandwidth.
-// Rows that were bound by their launch are not used. A row's bound is judged from its shape and
-// time, not from its AI and ridge columns. Interpolated so that more work never takes less time.
+// C: GFLOP/s of the profile's rows that were bound by compute, of the nearest quant, at that batch
+//    and size. W: GB/s of rows that were bound by memory, else the header's bandwidth. More work
+//    never takes less time.
 //
 // Doubt:  `extrapolated` is set when no row of that op or quant exists, or the batch is more than
 //         twice beyond the measured ones.
-// Source: [S5], [S7]; docs/models/cost.md answers each weakness.
-// Fails:  nullopt when the profile has nothing to price with on that device.
+// Source: [S5], [S7]; docs/models/cost.md answers each weakness of the published predictor.
+// Fails:  nullopt when the profile has nothing to price with on that processor.
 #pragma once
 
 #include <array>
@@ -47,12 +46,12 @@ class Roofline {
 public:
     explicit Roofline(const MachineProfile& profile);
 
-    // Whether op_time can say anything about that device.
+    // Whether op_time can say anything about that processor.
     [[nodiscard]] bool knows(Processor processor) const;
 
     [[nodiscard]] std::optional<OpTime> op_time(const OpWork& work, Processor processor) const;
 
-    // Seconds per node that are no work: kernel launch, or the threads' barrier.
+    // Seconds of each node that are no work: a kernel's launch, or the threads' barrier.
     [[nodiscard]] Seconds launch_seconds(Processor processor) const;
 
     // Seconds of a graph that is computed by itself, besides its nodes: 0 where not measured.
@@ -62,10 +61,5 @@ private:
     struct Tables;
     std::shared_ptr<const Tables> tables_;
 };
-
-// For a single op; builds the tables each time.
-[[nodiscard]] std::optional<OpTime> op_time(const OpWork& work,
-                                            Processor processor,
-                                            const MachineProfile& profile);
 
 }  // namespace pshard

@@ -1,10 +1,10 @@
 // Bytes of KV cache and recurrent state that travel when their layer is streamed.
 //
 //   KV          up: the cells in use (depth), not the whole cache; down: the cells written
-//   recurrent   all of it, both ways, every step (the ratio is per class [A9])
+//   recurrent   all of it, both ways, every step, whatever the model's other states do [A9]
 //   KV with a transposed V (no flash attention): V's rows are not contiguous, so V travels whole
 //
-// Source: [S16]; weakness W6 of [S7].
+// Source: [S16].
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,32 @@
+// How long copies over the link take, and how much of routed experts must travel.
+//
+// In:   bytes in so many pieces, from which memory, beside which other work.
+// Out:  seconds:  max(bytes / rate + pieces * setup,  bytes / curve(bytes / pieces))
+//
+//     rate    of a long copy: the link alone, or beside a busy CPU, a busy GPU, the other way;
+//             never more than host memory reads, nor than pageable memory gives
+//     curve   what copies of one size were seen to reach, their setup in it:
+//
+//             GB/s |          ______ the outermost rate beyond the points
+//                  |      .-'
+//                  |  .-'            straight over the logarithm of the size between them
+//                  |_'______________ size of a piece
+//
+// The curve says more than the rate for pieces of the sizes that were measured; the rate takes over
+// where the curve says too little: smaller pieces, slower memory, a busy CPU.
+//
+// Experts: a batch touches D of E experts (ops/op_sums.h). Those lie in R = D (E - D + 1) / E runs,
+// as a random subset does, and each run is padded. They never cost more than the whole weight.
+//
+// Traps: a profile of a machine without page-locked memory knows pageable copies only; they are
+// its link then. Figures that are missing have fallbacks, and mark the rates as estimated.
 #include "cost/transfer.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "cost/op_work.h"
+#include "ops/op_sums.h"
 
 namespace pshard {
 
@@ -84,8 +106,8 @@ void set_curves(const LinkProfile& link, LinkRates& rates) {
     }
 }
 
-// A rate that was not measured is that of a copy alone, and no guess: nothing was seen to slow it
-// down.
+// Where a rate beside other work was not measured, the copy runs as if it were alone. That is no
+// estimate: nothing was seen to slow it down.
 void set_loaded(const LinkProfile& link, LinkRates& rates) {
     const double h2d = rates.h2d_bytes_per_second;
     const double d2h = rates.d2h_bytes_per_second;

@@ -1,7 +1,9 @@
 // Seconds of copies over the link, and the bytes of routed experts that a batch needs.
 //
-// Source: [S3], [S6], [A6], [A19], [A31]. Rates are in bytes per second.
-// Doubt:  where the profile lacks a figure, the fallback is named at the field.
+// Rates are in bytes per second. Where the profile lacks a figure, the fallback is named at the
+// field.
+//
+// Source: [S3], [S6], [A6], [A19], [A31].
 #pragma once
 
 #include <cstdint>

@@ -1,28 +1,19 @@
 #include "plan/assignment.h"
 
+#include <algorithm>
 #include <optional>
+
+#include "ops/op_table.h"
 
 namespace pshard {
 namespace {
 
 using Choice = std::optional<Device>;
 
-bool weights_decide(const Node& node) { return node.op != "ROPE" && node.op != "FLASH_ATTN_EXT"; }
-
-// The rows that an op works on at once: what op-offload compares (ggml-cuda.cu, get_op_batch_size).
-std::int64_t batch_rows(const Node& node) {
-    if (node.op == "GET_ROWS") return 0;
-    if (node.op == "MUL_MAT") return node.shape[1];
-    if (node.op == "MUL_MAT_ID" || node.op == "ROPE") return node.shape[2];
-    return node.shape[1] * node.shape[2] * node.shape[3];
-}
-
 const Ref* deciding_weight(const Node& node) {
-    if (!weights_decide(node)) return nullptr;
-    for (const Ref& source : node.sources) {
-        if (source.kind == Ref::Kind::Weight) return &source;
-    }
-    return nullptr;
+    const auto weight = std::ranges::find(node.sources, Ref::Kind::Weight, &Ref::kind);
+    const bool decides = weight != node.sources.end() && op_rule(node.op).weights_decide;
+    return decides ? &*weight : nullptr;
 }
 
 class Assigner {
@@ -105,7 +96,8 @@ private:
 
 bool is_offloaded(const Inventory& inventory, const Node& node, const Placement& placement) {
     const Ref* weight = deciding_weight(node);
-    if (weight == nullptr || batch_rows(node) < kOffloadMinRows) return false;
+    if (weight == nullptr || offload_rows(op_rule(node.op), node.shape) < kOffloadMinRows)
+        return false;
     const auto index = static_cast<std::size_t>(weight->index);
     return inventory.weights[index].side != Side::Input && placement.weights[index] == Lane::Cpu;
 }

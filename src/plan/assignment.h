@@ -23,9 +23,6 @@ enum class OpOffload {
     Stock,  // uploaded and computed on the GPU from 32 rows on: llama.cpp's default
 };
 
-// Rows from which stock llama.cpp uploads a CPU weight (ggml-cuda.cu, op_offload_min_batch_size).
-inline constexpr std::int64_t kOffloadMinRows = 32;
-
 // The device of each node, by Graph::nodes.
 std::vector<Device> assign_nodes(const Inventory& inventory,
                                  const Graph& graph,

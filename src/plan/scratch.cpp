@@ -1,34 +1,13 @@
 #include "plan/scratch.h"
 
 #include <algorithm>
-#include <string_view>
-#include <unordered_set>
 
+#include "ops/op_table.h"
 #include "plan/fused_runs.h"
 #include "plan/interval_packing.h"
 
 namespace pshard {
 namespace {
-
-// Ops that may write their result over an operand (ggml-alloc.c, ggml_op_can_inplace, v0.5.0).
-// Unary ops carry their own names in an inventory.
-bool may_overwrite_operand(std::string_view op) {
-    static const std::unordered_set<std::string_view> kInPlaceOps = {
-        "FILL",          "SCALE",     "DIAG_MASK_ZERO",
-        "DIAG_MASK_INF", "ADD",       "ADD_ID",
-        "ADD1",          "SUB",       "MUL",
-        "DIV",           "SQR",       "SQRT",
-        "LOG",           "ROPE",      "RMS_NORM",
-        "CLAMP",         "SOFT_MAX",  "ABS",
-        "SGN",           "NEG",       "STEP",
-        "TANH",          "ELU",       "RELU",
-        "SIGMOID",       "GELU",      "GELU_QUICK",
-        "SILU",          "HARDSWISH", "HARDSIGMOID",
-        "EXP",           "EXPM1",     "SOFTPLUS",
-        "GELU_ERF",      "XIELU",     "FLOOR",
-        "CEIL"};
-    return kInPlaceOps.contains(op);
-}
 
 bool same_layout(const Node& a, const Node& b) {
     return a.type == b.type && a.shape == b.shape && a.contiguous && b.contiguous;
@@ -191,7 +170,7 @@ private:
     }
 
     void take_over_operand(int i) {
-        if (!may_overwrite_operand(node(i).op)) return;
+        if (!op_rule(node(i).op).in_place) return;
         for (const Ref& source : node(i).sources) {
             if (source.kind != Ref::Kind::Node) continue;
             const int v = dying_operand(source.index, i);

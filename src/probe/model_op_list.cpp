@@ -3,7 +3,7 @@
 #include <set>
 #include <string_view>
 
-#include "machine/row_name.h"
+#include "ops/op_table.h"
 #include "probe/op_lists.h"
 
 namespace pshard {
@@ -38,7 +38,7 @@ using Operands = std::vector<Operand>;
 
 std::optional<OpCase> matmul_case(const Operands& in) {
     const Shape& weight = in[0].shape;
-    if (in.size() < 2 || !in[0].is_weight || weight[2] * weight[3] > 1) return std::nullopt;
+    if (!in[0].is_weight || weight[2] * weight[3] > 1) return std::nullopt;
     const Shape& rows = in[1].shape;
     return OpCase{.op = "MUL_MAT",
                   .type = in[0].type,
@@ -47,8 +47,7 @@ std::optional<OpCase> matmul_case(const Operands& in) {
                   .k = weight[0]};
 }
 
-std::optional<OpCase> experts_case(const Operands& in) {
-    if (in.size() < 3) return std::nullopt;
+OpCase experts_case(const Operands& in) {
     return OpCase{.op = "MUL_MAT_ID",
                   .type = in[0].type,
                   .n_tokens = in[2].shape[1],
@@ -59,8 +58,7 @@ std::optional<OpCase> experts_case(const Operands& in) {
 }
 
 // q [d, tokens, heads, streams], k [d, cells, KV heads, streams], v [dv, ...]
-std::optional<OpCase> attention_case(const Operands& in) {
-    if (in.size() < 3) return std::nullopt;
+OpCase attention_case(const Operands& in) {
     const Shape& q = in[0].shape;
     const Shape& k = in[1].shape;
     return OpCase{.op = "FLASH_ATTN_EXT",
@@ -73,50 +71,33 @@ std::optional<OpCase> attention_case(const Operands& in) {
                   .head_dim_v = in[2].shape[0] == k[0] ? 0 : in[2].shape[0]};
 }
 
-// Ops on [columns, rows]: everything above the first dimension is rows.
-bool works_on_rows(std::string_view op) {
-    static const std::set<std::string_view> ops = {"RMS_NORM",
-                                                   "NORM",
-                                                   "L2_NORM",
-                                                   "MUL",
-                                                   "ADD",
-                                                   "SCALE",
-                                                   "SILU",
-                                                   "GELU",
-                                                   "SIGMOID",
-                                                   "SOFTPLUS",
-                                                   "SWIGLU",
-                                                   "GEGLU",
-                                                   "SOFT_MAX",
-                                                   "ARGSORT",
-                                                   "SUM_ROWS"};
-    return ops.contains(op);
-}
+std::int64_t rows_of(const Shape& shape) { return shape[1] * shape[2] * shape[3]; }
 
-std::optional<OpCase> element_case(const Node& node, const Operands& in) {
-    OpCase c{.op = node.op, .type = node.type};
+std::optional<OpCase> element_case(const Node& node, CaseForm form, const Operands& in) {
     const Shape& shape = in[0].shape;
-    if (works_on_rows(node.op)) {
-        if (in[0].type != "f32" || node.shape[0] > shape[0]) return std::nullopt;
-        c.shape = {shape[0], shape[1] * shape[2] * shape[3], 1, 1};
-        c.n_tokens = c.shape[1];
-        if (in.size() >= 2) c.op = row_name(node.op, shape, in[1].shape);
-        return c;
-    }
-    if (node.op == "ROPE") {
-        c.shape = {shape[0], shape[1], shape[2] * shape[3], 1};
-        c.n_tokens = c.shape[2];
-        return c;
-    }
-    if (node.op == "SET_ROWS" && in.size() >= 2 && shape[2] * shape[3] == 1) {
-        c.shape = {shape[0], shape[1], 1, 1};
-        c.n_tokens = shape[1];
-        return c;
-    }
-    if (node.op == "GATED_DELTA_NET" && in.size() >= 3 && in[2].shape[3] == 1) {
-        c.shape = in[2].shape;
-        c.n_tokens = c.shape[2];
-        return c;
+    const auto made = [&](std::string_view op, const Shape& of_case, std::int64_t tokens) {
+        return OpCase{
+            .op = std::string(op), .type = node.type, .n_tokens = tokens, .shape = of_case};
+    };
+    switch (form) {
+        case CaseForm::Rows: {
+            if (in[0].type != "f32" || node.shape[0] > shape[0]) return std::nullopt;
+            const std::string_view name =
+                in.size() >= 2 ? profile_row(node.op, shape, in[1].shape) : node.op;
+            return made(name, {shape[0], rows_of(shape), 1, 1}, rows_of(shape));
+        }
+        case CaseForm::Heads: {
+            const std::int64_t tokens = shape[2] * shape[3];
+            return made(node.op, {shape[0], shape[1], tokens, 1}, tokens);
+        }
+        case CaseForm::WrittenRows:
+            if (shape[2] * shape[3] != 1) return std::nullopt;
+            return made(node.op, {shape[0], shape[1], 1, 1}, shape[1]);
+        case CaseForm::ValuesOfScan:
+            if (in[2].shape[3] != 1) return std::nullopt;
+            return made(node.op, in[2].shape, in[2].shape[2]);
+        case CaseForm::None:
+            break;
     }
     return std::nullopt;
 }
@@ -124,11 +105,18 @@ std::optional<OpCase> element_case(const Node& node, const Operands& in) {
 std::optional<OpCase> case_of(const Node& node, const Graph& graph, const Inventory& inventory) {
     Operands in;
     for (const Ref& ref : node.sources) in.push_back(operand_of(ref, graph, inventory));
-    if (node.is_view || in.empty()) return std::nullopt;
-    if (node.op == "MUL_MAT") return matmul_case(in);
-    if (node.op == "MUL_MAT_ID") return experts_case(in);
-    if (node.op == "FLASH_ATTN_EXT") return attention_case(in);
-    return element_case(node, in);
+    const OpRule& rule = op_rule(node.op);
+    if (node.is_view || in.empty() || in.size() < rule.n_sources) return std::nullopt;
+    switch (rule.family) {
+        case OpFamily::MatMul:
+            return matmul_case(in);
+        case OpFamily::MatMulId:
+            return experts_case(in);
+        case OpFamily::Attention:
+            return attention_case(in);
+        default:
+            return element_case(node, rule.form, in);
+    }
 }
 
 }  // namespace

@@ -1,8 +1,29 @@
+// How one op is timed.
+//
+// In:   a case, and how much time it may take.
+// Out:  the seconds of one computation, several times over, its launch included.
+//
+//     pool   |weights 0|weights 1|weights 2| ... |weights 0 again|
+//                 |         |         |
+//     graph 0   node 0 -> node 1 -> node 2 ...         timed as a whole, divided by its nodes
+//     graph 1   ...                                    the next visit begins where this one ended
+//
+// A model reads each weight once in a pass, so that no cache holds it when it is needed. Nodes of a
+// graph read one stretch of the pool after the other, and there are as many graphs as it takes to
+// walk through twice what the last cache level holds. A graph repeats the op until it takes some
+// milliseconds: a clock's tick and the start of a graph then count for nothing.
+//
+// Traps: experts are drawn, and of half as many those of a moment ago would be too many; their walk
+// is twice as long. How many nodes and graphs a case takes is found out at its first visit and kept
+// for all later rounds: else rounds would compare other things. An op that takes long is timed
+// without a warm-up, and once is enough.
 #include "probe/op_bench.h"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
+
+#include "ops/op_table.h"
 
 namespace pshard {
 
@@ -33,7 +54,7 @@ Result<OpBench> OpBench::open(ggml_backend_dev_t device, const OpBenchOptions& o
 // Bytes to read before the first come again. Which experts a node reads is drawn: of half as many,
 // those that were read a moment ago would be too many.
 Bytes OpBench::walk_of(const OpCase& op_case) const {
-    return (op_case.op == "MUL_MAT_ID" ? 4 : 2) * options_.cache_bytes;
+    return (op_rule(op_case.op).family == OpFamily::MatMulId ? 4 : 2) * options_.cache_bytes;
 }
 
 // Enough for the walk, and for two operands that take turns.

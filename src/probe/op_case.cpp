@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "machine/quant.h"
+#include "ops/op_sums.h"
+#include "ops/op_table.h"
 
 namespace pshard {
 
@@ -37,48 +39,63 @@ double kv_bytes(const OpCase& op_case) {
     return type_bytes(op_case.type, row * double(op_case.n_cells));
 }
 
-double rows_of_matmul(const OpCase& op_case) {
-    return double(op_case.n_tokens) * double(op_case.op == "MUL_MAT_ID" ? op_case.n_used : 1);
+OpFamily family_of(const OpCase& op_case) { return op_rule(op_case.op).family; }
+
+// Flops, and bytes once each, of a product.
+FlopsAndBytes sums_of_product(const OpCase& op_case) {
+    const bool routed = family_of(op_case) == OpFamily::MatMulId;
+    const double rows = double(op_case.n_tokens) * double(routed ? op_case.n_used : 1);
+    return product_sums(double(op_case.n),
+                        double(op_case.k),
+                        rows,
+                        expert_bytes(op_case) * double(routed ? touched_experts(op_case) : 1));
 }
 
-bool is_scan(std::string_view op) { return op == "GATED_DELTA_NET"; }
-
-// A state of head_dim x head_dim for each head.
-double state_elements(const OpCase& op_case) {
-    return double(op_case.shape[0]) * double(op_case.shape[0]) * double(op_case.shape[1]);
+FlopsAndBytes sums_of_attention(const OpCase& op_case) {
+    const double dims = double(op_case.head_dim + head_dim_v(op_case));
+    const double queries = double(op_case.n_tokens) * double(op_case.n_heads);
+    return {attention_flops(dims, queries, double(op_case.n_cells)),
+            kv_bytes(op_case) + 4 * queries * dims};
 }
 
-// Elements of the tokens and of the three before them.
-double with_past(const OpCase& op_case) {
-    return product(op_case.shape) + 3 * double(op_case.shape[0]);
-}
+// Elements that any other op reads and writes, as src/cost counts them; the small operands (a
+// norm's weights, positions, row numbers) are left out.
+struct Elements {
+    double read = 0;
+    double written = 0;
+};
 
-// Elements of the result; that of a recurrence holds the new state too.
-double result_elements(const OpCase& op_case) {
+Elements elements_of(const OpCase& op_case) {
     const double n = product(op_case.shape);
-    if (op_case.op == "CONCAT") return with_past(op_case);
-    if (is_scan(op_case.op)) return n + state_elements(op_case);
-    return op_case.op == "SUM_ROWS" ? n / double(op_case.shape[0]) : n;
+    const double past = 3 * double(op_case.shape[0]);  // the tokens before a batch
+    if (family_of(op_case) == OpFamily::Scan) {
+        // q, k, v and a state of head_dim x head_dim for each head; the result holds the new state.
+        const double state =
+            double(op_case.shape[0]) * double(op_case.shape[0]) * double(op_case.shape[1]);
+        return {3 * n + state, n + state};
+    }
+    if (op_case.op == "CONCAT") return {n + past, n + past};
+    if (op_case.op == "SSM_CONV") return {n + past, n};
+    if (op_case.op == "SUM_ROWS") return {n, n / double(op_case.shape[0])};
+    return {n * op_rule(op_case.op).n_operands, n};
 }
 
-// Source and result once each, as src/cost counts them; the small operands (a norm's weights,
-// positions, row numbers) are left out.
-double other_bytes(const OpCase& op_case) {
+// Ops that move data count one flop for each element, so that no row has a rate of 0.
+FlopsAndBytes sums_of_other(const OpCase& op_case) {
+    const OpRule& rule = op_rule(op_case.op);
     const double n = product(op_case.shape);
-    if (op_case.op == "SET_ROWS" || op_case.op == "CPY") return 4 * n + type_bytes(op_case.type, n);
-    if (op_case.op == "GET_ROWS") return type_bytes(op_case.type, n) + 4 * n;
-    if (is_scan(op_case.op)) return 4 * (4 * n + 2 * state_elements(op_case));
-    if (op_case.op == "CONCAT") return 4 * 2 * with_past(op_case);
-    if (op_case.op == "SSM_CONV") return 4 * (n + with_past(op_case));
-    const bool has_two_sources =
-        op_case.op == "ADD" || op_case.op == "SWIGLU" || op_case.op == "GEGLU";
-    return 4 * (n * (has_two_sources ? 2 : 1) + result_elements(op_case));
+    const auto [read, written] = elements_of(op_case);
+    const bool scans = rule.family == OpFamily::Scan;
+    // What moves rows moves as many of the case's type as of f32.
+    const bool moves = rule.traffic != OpTraffic::Whole;
+    return {scans ? rule.flops * n * double(op_case.shape[0]) : n,
+            4 * read + (moves ? type_bytes(op_case.type, written) : 4 * written)};
 }
 
-// Ops that move data count one flop per element, so that no row has a rate of 0.
-double other_flops(const OpCase& op_case) {
-    if (is_scan(op_case.op)) return 8 * product(op_case.shape) * double(op_case.shape[0]);
-    return product(op_case.shape);
+FlopsAndBytes sums_of(const OpCase& op_case) {
+    if (is_matmul(op_case.op)) return sums_of_product(op_case);
+    return family_of(op_case) == OpFamily::Attention ? sums_of_attention(op_case)
+                                                     : sums_of_other(op_case);
 }
 
 // How much each expert is liked: see Routing::Skewed. Which one is first, the seed says.
@@ -99,7 +116,10 @@ std::uint32_t draw_without_return(std::vector<double>& weights, std::mt19937& ra
 
 }  // namespace
 
-bool is_matmul(std::string_view op) { return op == "MUL_MAT" || op == "MUL_MAT_ID"; }
+bool is_matmul(std::string_view op) {
+    const OpFamily family = op_rule(op).family;
+    return family == OpFamily::MatMul || family == OpFamily::MatMulId;
+}
 
 std::vector<std::int32_t> routes(const OpCase& op_case, std::uint32_t seed) {
     const auto n_experts = static_cast<std::uint32_t>(op_case.n_experts);
@@ -126,49 +146,31 @@ std::int64_t touched_experts(const OpCase& op_case) {
     return static_cast<std::int64_t>(std::set<std::int32_t>(all.begin(), all.end()).size());
 }
 
-double case_flops(const OpCase& op_case) {
-    if (is_matmul(op_case.op))
-        return 2 * double(op_case.n) * double(op_case.k) * rows_of_matmul(op_case);
-    if (op_case.op == "FLASH_ATTN_EXT") {
-        const double dims = double(op_case.head_dim + head_dim_v(op_case));
-        return 2 * dims * double(op_case.n_tokens) * double(op_case.n_heads) *
-               double(op_case.n_cells);
-    }
-    return other_flops(op_case);
-}
+double case_flops(const OpCase& op_case) { return sums_of(op_case).flops; }
 
-double case_bytes(const OpCase& op_case) {
-    const double rows = rows_of_matmul(op_case);
-    if (op_case.op == "MUL_MAT")
-        return expert_bytes(op_case) + 4 * double(op_case.n + op_case.k) * rows;
-    if (op_case.op == "MUL_MAT_ID") {
-        return expert_bytes(op_case) * double(touched_experts(op_case)) +
-               4 * double(op_case.n + op_case.k) * rows;
-    }
-    if (op_case.op == "FLASH_ATTN_EXT") {
-        const double query = double(op_case.n_tokens) * double(op_case.n_heads);
-        return kv_bytes(op_case) + 4 * query * double(op_case.head_dim + head_dim_v(op_case));
-    }
-    return other_bytes(op_case);
-}
+double case_bytes(const OpCase& op_case) { return sums_of(op_case).bytes; }
 
 Bytes cold_bytes(const OpCase& op_case) {
-    if (op_case.op == "MUL_MAT") return static_cast<Bytes>(expert_bytes(op_case));
-    if (op_case.op == "MUL_MAT_ID")
-        return static_cast<Bytes>(expert_bytes(op_case) * double(op_case.n_experts));
-    if (op_case.op == "FLASH_ATTN_EXT") return static_cast<Bytes>(kv_bytes(op_case));
-    return 0;
+    switch (family_of(op_case)) {
+        case OpFamily::MatMul:
+            return static_cast<Bytes>(expert_bytes(op_case));
+        case OpFamily::MatMulId:
+            return static_cast<Bytes>(expert_bytes(op_case) * double(op_case.n_experts));
+        case OpFamily::Attention:
+            return static_cast<Bytes>(kv_bytes(op_case));
+        default:
+            return 0;
+    }
 }
 
 Bytes cold_bytes_read(const OpCase& op_case) {
-    if (op_case.op != "MUL_MAT_ID") return cold_bytes(op_case);
+    if (family_of(op_case) != OpFamily::MatMulId) return cold_bytes(op_case);
     return static_cast<Bytes>(expert_bytes(op_case) * double(touched_experts(op_case)));
 }
 
 OpRow row_of(const OpCase& op_case, Seconds seconds) {
     OpRow row{.op = op_case.op, .quant = op_case.type};
-    const double flops = case_flops(op_case);
-    const double bytes = case_bytes(op_case);
+    const auto [flops, bytes] = sums_of(op_case);
     row.intensity = flops / bytes;
     row.gb_per_s = bytes / seconds / 1e9;
     row.gflops = flops / seconds / 1e9;
@@ -179,7 +181,7 @@ OpRow row_of(const OpCase& op_case, Seconds seconds) {
         row.n_tokens = op_case.n_used;
         row.ctx_len = op_case.n_experts;
         if (op_case.routing != Routing::RoundRobin) row.n_heads = touched_experts(op_case);
-    } else if (op_case.op == "FLASH_ATTN_EXT") {
+    } else if (family_of(op_case) == OpFamily::Attention) {
         row.op = op_case.n_heads_kv == 1 ? "FLASH_ATTN_MQA"
                                          : fmt::format("FLASH_ATTN_GQA-{}", op_case.n_heads_kv);
         if (op_case.n_heads_kv == op_case.n_heads) row.op = "FLASH_ATTN_MHA";
@@ -189,8 +191,8 @@ OpRow row_of(const OpCase& op_case, Seconds seconds) {
         row.head_dim = op_case.head_dim;
     } else {
         row.n_tokens = op_case.n_tokens;
-        row.n_elements = static_cast<std::int64_t>(result_elements(op_case));
-        row.head_dim = is_scan(op_case.op) ? op_case.shape[0] : 0;
+        row.n_elements = static_cast<std::int64_t>(elements_of(op_case).written);
+        row.head_dim = family_of(op_case) == OpFamily::Scan ? op_case.shape[0] : 0;
     }
     return row;
 }
@@ -199,7 +201,8 @@ double streamed_gb_per_s(const std::vector<OpRow>& rows) {
     constexpr double kLarge = 0.25;  // of the largest
     const auto weight_bytes = [](const OpRow& row) {
         const bool reads = is_matmul(row.op) && row.batch == 1;
-        const double used = row.op == "MUL_MAT_ID" ? double(row.n_tokens) : 1;
+        const bool routed = op_rule(row.op).family == OpFamily::MatMulId;
+        const double used = routed ? double(row.n_tokens) : 1;
         return reads ? type_bytes(row.quant, used * double(row.n) * double(row.k)) : 0;
     };
     double largest = 0;
@@ -221,39 +224,21 @@ void finish_ridges(std::vector<OpRow>& rows, double gb_per_s) {
     for (OpRow& row : rows) row.ridge = peaks[{row.op, row.quant}] / gb_per_s;
 }
 
-std::string describe(const OpCase& op_case) {
-    if (op_case.op == "MUL_MAT")
-        return fmt::format("{} {} {}x{}, {} tokens",
-                           op_case.op,
-                           op_case.type,
-                           op_case.n,
-                           op_case.k,
-                           op_case.n_tokens);
-    if (op_case.op == "MUL_MAT_ID") {
-        return fmt::format("{} {} {}x{}, {} of {} experts, {} tokens",
-                           op_case.op,
-                           op_case.type,
-                           op_case.n,
-                           op_case.k,
-                           op_case.n_used,
-                           op_case.n_experts,
-                           op_case.n_tokens);
-    }
-    if (op_case.op == "FLASH_ATTN_EXT") {
-        return fmt::format("{} {} {}/{} heads of {}, {} cells, {} tokens",
-                           op_case.op,
-                           op_case.type,
-                           op_case.n_heads,
-                           op_case.n_heads_kv,
-                           op_case.head_dim,
-                           op_case.n_cells,
-                           op_case.n_tokens);
-    }
-    return fmt::format("{} {} {}, {} tokens",
-                       op_case.op,
-                       op_case.type,
-                       fmt::join(op_case.shape, "x"),
-                       op_case.n_tokens);
+std::string describe(const OpCase& c) {
+    const auto shape = [&]() -> std::string {
+        switch (family_of(c)) {
+            case OpFamily::MatMul:
+                return fmt::format("{}x{}", c.n, c.k);
+            case OpFamily::MatMulId:
+                return fmt::format("{}x{}, {} of {} experts", c.n, c.k, c.n_used, c.n_experts);
+            case OpFamily::Attention:
+                return fmt::format(
+                    "{}/{} heads of {}, {} cells", c.n_heads, c.n_heads_kv, c.head_dim, c.n_cells);
+            default:
+                return fmt::format("{}", fmt::join(c.shape, "x"));
+        }
+    };
+    return fmt::format("{} {} {}, {} tokens", c.op, c.type, shape(), c.n_tokens);
 }
 
 }  // namespace pshard

@@ -20,7 +20,8 @@ enum class Routing : std::uint8_t {
 
 // Fields that an op does not have stay as they are.
 struct OpCase {
-    // As ggml and Node::op name it: "MUL_MAT", "FLASH_ATTN_EXT", "SWIGLU"; or machine/row_name.h.
+    // As ggml and Node::op name it: "MUL_MAT", "FLASH_ATTN_EXT", "SWIGLU"; or as profiles do
+    // (ops/op_table.h): "MUL_COLUMN".
     std::string op{};
     std::string type{};         // ggml type: of the weight, of K and V, else of the result
     std::int64_t n_tokens = 1;  // rows of the batch

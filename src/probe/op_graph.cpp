@@ -1,3 +1,20 @@
+// How graphs of one op are made: nodes, operands and memory.
+//
+// In:   a case, a device, how many nodes in how many graphs.
+// Out:  graphs that can be computed over and over.
+//
+//     cold operands   weights, K and V: the next stretch of the pool for each node
+//     warm operands   activations, masks, positions: shared by all nodes
+//     routes          the experts of each token: others for each node
+//     results         two that take turns, so that a node waits for no one
+//
+// make_node (probe/op_nodes.h) asks an OperandSource for what a node reads. DrySource gives tensors
+// without memory: enough to ask a device whether it computes the op, and where weights would lie.
+// PoolSource gives cold ones from the pool and remembers all others, which get memory and content
+// when all nodes are known. The graphs are stretches of one whole, and each has a uid: backends
+// that keep what they made of a graph find it again.
+//
+// Trap: views are nodes too, and take as many places in a graph as computations do.
 #include "probe/op_graph.h"
 
 #include <algorithm>
@@ -182,7 +199,7 @@ Status provide(const OpCase& op_case,
 }
 
 // Views have their memory from where they look into.
-void settle_views(ggml_cgraph* graph) {
+void place_views(ggml_cgraph* graph) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         ggml_tensor* node = ggml_graph_node(graph, i);
         if (node->view_src != nullptr && node->buffer == nullptr) ggml_backend_view_init(node);
@@ -221,7 +238,7 @@ Result<OpGraph> OpGraph::make(const OpCase& op_case,
     }
     const Status provided = provide(op_case, source, nodes, device, pool);
     if (!provided) return provided.error();
-    settle_views(made.whole_);
+    place_views(made.whole_);
     // Views are nodes too: each computation has as many.
     const int n_all = ggml_graph_n_nodes(made.whole_);
     for (int i = 0; i < n_graphs; i++) {

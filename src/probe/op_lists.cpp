@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <string>
+
+#include "ops/op_table.h"
 
 namespace pshard {
 
@@ -40,6 +42,14 @@ struct WeightShape {
     std::int64_t n;
     std::int64_t k;
 };
+
+OpCase standard_case(const OpRule& rule, std::int64_t tokens) {
+    const auto [columns, heads, type] = rule.standard;
+    OpCase c{.op = std::string(rule.name), .type = std::string(type), .n_tokens = tokens};
+    c.shape = {columns, heads, 1, 1};
+    c.shape[heads == 1 ? 1 : 2] = tokens;
+    return c;
+}
 
 class Lister {
 public:
@@ -81,34 +91,12 @@ public:
         }
     }
 
-    void element(const char* op, const char* type, const Shape& row, const Batches& batches) {
-        for (const std::int64_t tokens : batches) {
-            OpCase c{.op = op, .type = type, .n_tokens = tokens, .shape = row};
-            c.shape[row[1] == 1 ? 1 : 2] = tokens;
-            cases_.push_back(std::move(c));
-        }
-    }
-
-    // What layers do between their matmuls, at widths of today's models.
+    // What layers do between their products, at widths of today's models (ops/op_table.h).
     void small_ops(const Batches& batches) {
-        for (const char* op : {"RMS_NORM", "MUL", "ADD"})
-            element(op, "f32", {4096, 1, 1, 1}, batches);
-        element("MUL_COLUMN", "f32", {2048, 8, 1, 1}, batches);
-        element("SWIGLU", "f32", {8192, 1, 1, 1}, batches);
-        element("ROPE", "f32", {128, 32, 1, 1}, batches);
-        element("SET_ROWS", "f16", {1024, 1, 1, 1}, batches);
-        element("GET_ROWS", "q4_K", {4096, 1, 1, 1}, batches);
-        element("SOFT_MAX", "f32", {128, 1, 1, 1}, batches);
-        element("ARGSORT", "i32", {128, 1, 1, 1}, batches);
-        element("GATED_DELTA_NET", "f32", {128, 32, 1, 1}, batches);
-        element("SSM_CONV", "f32", {4096, 1, 1, 1}, batches);
-        element("CONCAT", "f32", {4096, 1, 1, 1}, batches);
-        element("SUM_ROWS", "f32", {8, 1, 1, 1}, batches);
-        element("CONT", "f32", {128, 32, 1, 1}, batches);
-        for (const char* op : {"SILU", "SIGMOID", "SCALE", "L2_NORM", "GELU"}) {
-            element(op, "f32", {4096, 1, 1, 1}, batches);
+        for (const OpRule& rule : op_rules()) {
+            if (rule.standard.columns == 0) continue;
+            for (const std::int64_t tokens : batches) cases_.push_back(standard_case(rule, tokens));
         }
-        element("GEGLU", "f32", {8192, 1, 1, 1}, batches);
     }
 
 private:

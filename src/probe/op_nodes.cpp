@@ -3,7 +3,7 @@
 #include <cmath>
 #include <map>
 
-#include "machine/row_name.h"
+#include "ops/op_table.h"
 
 namespace pshard {
 
@@ -158,24 +158,26 @@ const std::map<std::string_view, Build>& builders() {
         {kMulByColumn, mul_by_column},
         {"ADD", [](const Maker& m) { return ggml_add(m.context, m.input(), m.input()); }},
         {"SCALE", [](const Maker& m) { return ggml_scale(m.context, m.input(), 0.5F); }},
-        {"SILU", [](const Maker& m) { return ggml_silu(m.context, m.input()); }},
-        {"GELU", [](const Maker& m) { return ggml_gelu(m.context, m.input()); }},
-        {"SIGMOID", [](const Maker& m) { return ggml_sigmoid(m.context, m.input()); }},
-        {"SOFTPLUS", [](const Maker& m) { return ggml_softplus(m.context, m.input()); }},
-        {"SWIGLU",
-         [](const Maker& m) {
-             return ggml_glu_split(m.context, m.input(), m.input(), GGML_GLU_OP_SWIGLU);
-         }},
-        {"GEGLU",
-         [](const Maker& m) {
-             return ggml_glu_split(m.context, m.input(), m.input(), GGML_GLU_OP_GEGLU);
-         }},
         {"SOFT_MAX", [](const Maker& m) { return ggml_soft_max(m.context, m.input()); }},
         {"ARGSORT",
          [](const Maker& m) { return ggml_argsort(m.context, m.input(), GGML_SORT_ORDER_DESC); }},
         {"SUM_ROWS", [](const Maker& m) { return ggml_sum_rows(m.context, m.input()); }},
     };
     return all;
+}
+
+// ggml has many of these behind one function each: the name tells which.
+ggml_tensor* unary_or_gate(const Maker& m) {
+    for (int i = 0; i < GGML_UNARY_OP_COUNT; i++) {
+        const auto op = static_cast<ggml_unary_op>(i);
+        if (m.c.op == ggml_unary_op_name(op)) return ggml_unary(m.context, m.input(), op);
+    }
+    for (int i = 0; i < GGML_GLU_OP_COUNT; i++) {
+        const auto op = static_cast<ggml_glu_op>(i);
+        if (m.c.op != ggml_glu_op_name(op)) continue;
+        return ggml_glu_split(m.context, m.input(), m.input(), op);
+    }
+    return nullptr;
 }
 
 }  // namespace
@@ -185,8 +187,8 @@ ggml_tensor* make_node(ggml_context* context,
                        ggml_type type,
                        OperandSource& source) {
     const auto found = builders().find(op_case.op);
-    if (found == builders().end()) return nullptr;
-    return found->second({context, op_case, type, source});
+    const Build build = found != builders().end() ? found->second : unary_or_gate;
+    return build({context, op_case, type, source});
 }
 
 }  // namespace pshard

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/op_table.h"
 #include "probe/copy_load.h"
 #include "probe/op_lists.h"
 
@@ -212,19 +213,20 @@ struct Recurrence {
     Seconds step_seconds = 0;  // of a token
 };
 
-// Of the row with the most tokens: [d, heads, tokens], 8 d flops for each element, and a state of
-// d x d for each head behind them.
+// Of the row with the most tokens: [d, heads, tokens], and a state of d x d for each head behind
+// them.
 std::optional<Recurrence> recurrence_of(const std::vector<OpRow>& rows) {
     const OpRow* longest = nullptr;
     for (const OpRow& row : rows) {
-        if (row.op != "GATED_DELTA_NET") continue;
+        if (op_rule(row.op).family != OpFamily::Scan) continue;
         if (longest == nullptr || row.n_tokens > longest->n_tokens) longest = &row;
     }
     if (longest == nullptr) return std::nullopt;
     const double d = double(longest->head_dim);
     const double tokens = double(longest->n_tokens);
     const double heads = double(longest->n_elements) / (d * (tokens + d));
-    const Seconds step = 8 * d * d * heads / (longest->gflops * 1e9);
+    const double flops = op_rule(longest->op).flops * d * d * heads;
+    const Seconds step = flops / (longest->gflops * 1e9);
     return Recurrence{longest->gflops, step};
 }
 

@@ -357,13 +357,6 @@ TEST_F(CaptureTest, KeepsTheTokensOfATierThatSequencesDoNotDivide) {
     EXPECT_EQ(captured(tiny("qwen3next"), context).graphs[1].n_seqs, 3U);
 }
 
-TEST_F(CaptureTest, KeepsALogitRowPerTokenForPerplexity) {
-    ContextSpec context = small_context();
-    context.output_use = OutputUse::Perplexity;
-    const Inventory inventory = captured(tiny("llama"), context);
-    EXPECT_EQ(inventory.graphs[2].nodes.back().shape[1], 512);
-}
-
 // A quantized cache is read as f16 by the attention of a batch on CUDA: the copy is paid for in the
 // result's allocation.
 TEST_F(CaptureTest, CountsTheHalfCopyOfAQuantizedCache) {
@@ -462,11 +455,6 @@ TEST_F(CaptureTest, IsSilent) {
     (void)captured(request);
     EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-}
-
-TEST_F(CaptureTest, GivesTheSameTwice) {
-    const CaptureRequest request = request_for(tiny("qwen3moe"), small_context());
-    EXPECT_EQ(captured(request), captured(request));
 }
 
 }  // namespace

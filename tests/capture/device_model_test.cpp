@@ -5,7 +5,13 @@
 #include <ggml.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string_view>
+
 #include "base/units.h"
+#include "ops/op_table.h"
+
+extern "C" bool ggml_op_can_inplace(enum ggml_op op);  // ggml-alloc.c, in no header
 
 namespace pshard {
 namespace {
@@ -134,6 +140,26 @@ TEST_F(DeviceModelTest, VulkanRefusesWhatItsShadersCannotReach) {
     ggml_tensor* huge = tensor(GGML_TYPE_F32, 1 << 20, 1 << 11);
     EXPECT_FALSE(vulkan_->supports(*ggml_scale(context_.get(), huge, 2.0F)));
     EXPECT_TRUE(cuda_->supports(*ggml_scale(context_.get(), huge, 2.0F)));
+}
+
+// Every op that has a row is one of ggml's, and may take over an operand's memory where ggml's own
+// allocator lets it. Of unary ops ggml lets all.
+TEST(OpTable, AgreesWithGgml) {
+    std::map<std::string_view, bool> in_place = {{kMulByColumn, false}};
+    for (int i = 0; i < GGML_OP_COUNT; ++i) {
+        const auto op = static_cast<ggml_op>(i);
+        in_place[ggml_op_name(op)] = ggml_op_can_inplace(op);
+    }
+    for (int i = 0; i < GGML_UNARY_OP_COUNT; ++i) {
+        in_place[ggml_unary_op_name(static_cast<ggml_unary_op>(i))] = true;
+    }
+    for (int i = 0; i < GGML_GLU_OP_COUNT; ++i) {
+        in_place[ggml_glu_op_name(static_cast<ggml_glu_op>(i))] = false;
+    }
+    for (const OpRule& rule : op_rules()) {
+        ASSERT_TRUE(in_place.contains(rule.name)) << rule.name;
+        EXPECT_EQ(rule.in_place, in_place[rule.name]) << rule.name;
+    }
 }
 
 // ggml's get_op_batch_size; stock llama.cpp offloads from 32 tokens on.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "cost/kv_reach.h"
 #include "inventory/inventory.h"
 #include "machine/quant.h"
 
@@ -79,6 +80,10 @@ public:
     }
 
     Node& last() { return graph.nodes.back(); }
+
+    [[nodiscard]] OpWork work_of(std::size_t index, std::uint32_t depth = 0) const {
+        return op_work(graph, index, inventory, kv_reach(graph, inventory, depth));
+    }
 };
 
 }  // namespace pshard::test

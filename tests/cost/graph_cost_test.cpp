@@ -79,7 +79,7 @@ TEST(PriceGraph, AgreesWithPricingEachNodeAlone) {
     for (const std::uint32_t depth : {0u, 300u, 3000u}) {
         const GraphCost cost = price_graph(b.graph, b.inventory, roofline, depth);
         for (std::size_t i = 0; i < b.graph.nodes.size(); i++) {
-            const OpWork work = op_work(b.graph.nodes[i], b.graph, b.inventory, depth);
+            const OpWork work = b.work_of(i, depth);
             for (const Processor processor : kAllProcessors) {
                 EXPECT_EQ(cost.on(processor).seconds[i],
                           roofline.op_time(work, processor)->seconds);

@@ -5,13 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "cost/toy_profile.h"
-#include "machine/row_name.h"
+#include "ops/op_table.h"
 
 namespace pshard {
 namespace {
 
 using test::compute_row;
 using test::kOne;
+using test::op_time;
 using test::toy_profile;
 
 OpWork matmul(double flops, double bytes, double batch = 512) {
@@ -148,22 +149,6 @@ TEST(OpTime, TakesNoRateOfASmallWeightForALargeOne) {
     toy.gpu->rows = {small, compute_row("f16", 1, 0.9), compute_row("f16", 512, 100)};
     const double bytes = 2 * 4096.0 * 4096;
     EXPECT_LT(time_of(matmul(bytes, bytes, 1), Processor::Gpu, toy).seconds, 1.2 * bytes);
-}
-
-// A measured small op: 4 bytes/s at 100 elements.
-TEST(OpTime, TakesRowsOfOtherOpsByTheirName) {
-    MachineProfile toy = toy_profile();
-    OpRow row{.op = "RMS_NORM", .quant = "f32", .gb_per_s = 4 * kOne, .gflops = kOne};
-    row.n_elements = 100;
-    toy.gpu->rows.push_back(row);
-    OpWork norm;
-    norm.family = OpFamily::Other;
-    norm.op = "RMS_NORM";
-    norm.bytes = 800;
-    norm.size = 100;
-    EXPECT_DOUBLE_EQ(time_of(norm, Processor::Gpu, toy).seconds, 200);
-    norm.op = "ADD";
-    EXPECT_DOUBLE_EQ(time_of(norm, Processor::Gpu, toy).seconds, 800);
 }
 
 // 4 bytes/s for a MUL by a row, 1 for one by a column; where that is not known, 4 for both.

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cost/roofline.h"
 #include "machine/machine_profile.h"
 
 namespace pshard::test {
@@ -37,6 +38,12 @@ inline MachineProfile toy_profile() {
     profile.link.concurrent_gb_per_s = 0.5 * kOne;
     profile.link.copy_setup_us = 0;
     return profile;
+}
+
+inline std::optional<OpTime> op_time(const OpWork& work,
+                                     Processor processor,
+                                     const MachineProfile& profile) {
+    return Roofline(profile).op_time(work, processor);
 }
 
 }  // namespace pshard::test

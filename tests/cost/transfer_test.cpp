@@ -105,6 +105,7 @@ TEST(LinkRates, NameTheirFallbacksEstimates) {
     EXPECT_NEAR(guess.sliced[1].gb_per_s, 29.6 * 20 / 45, 1e-9);
     profile.link = {20, 19, 12, true, 5, {{1, 10}}, 60, 3, 25};
     EXPECT_FALSE(link_rates(profile)->estimated);
+    EXPECT_DOUBLE_EQ(link_rates(profile)->h2d_under_cpu_load, 12e9);
     EXPECT_DOUBLE_EQ(link_rates(profile)->switch_seconds, 25e-6);
 }
 
