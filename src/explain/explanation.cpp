@@ -70,11 +70,6 @@ ExplainedTier explain_tier(const Planning& planning, TierStudy study) {
     return tier;
 }
 
-std::string kind_of(const Step& step) {
-    if (std::holds_alternative<Load>(step.what)) return "load";
-    return std::holds_alternative<Store>(step.what) ? "store" : "compute";
-}
-
 const ExplainedTier* tier_of(const Explanation& explanation, const TierKey& key) {
     for (const ExplainedTier& tier : explanation.tiers) {
         if (tier.plan.key == key) return &tier;
@@ -156,8 +151,12 @@ ShownPass shown(const TracedPass& pass) {
     for (const Interval& interval : pass.timeline.intervals) {
         const auto i = static_cast<std::size_t>(interval.step);
         const Step& step = pass.schedule.steps[i];
-        out.steps.push_back(
-            {step.lane, kind_of(step), pass.names[i], interval.begin, interval.end, pass.bytes[i]});
+        out.steps.push_back({step.lane,
+                             std::string(kind_name(step)),
+                             pass.names[i],
+                             interval.begin,
+                             interval.end,
+                             pass.bytes[i]});
     }
     for (std::size_t lane = 0; lane < out.busy.size(); ++lane) {
         out.busy[lane] =

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/overloaded.h"
 #include "plan/schedule.h"
 
 namespace pshard {
@@ -18,10 +19,11 @@ void add(std::string& text, const Values&... values) {
 
 void add(std::string& text, const Step& step) {
     add(text, static_cast<int>(step.lane), step.what.index());
-    if (const Load* load = std::get_if<Load>(&step.what)) add(text, load->group);
-    if (const Compute* compute = std::get_if<Compute>(&step.what)) add(text, compute->stage);
-    if (const Store* store = std::get_if<Store>(&step.what)) add(text, store->group);
-    if (const Wait* wait = std::get_if<Wait>(&step.what)) add(text, wait->step, wait->of_last_pass);
+    std::visit(Overloaded{[&](const Load& load) { add(text, load.group); },
+                          [&](const Compute& compute) { add(text, compute.stage); },
+                          [&](const Store& store) { add(text, store.group); },
+                          [&](const Wait& wait) { add(text, wait.step, wait.of_last_pass); }},
+               step.what);
 }
 
 Placement all_on_the_device(const Inventory& inventory) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/overloaded.h"
+
 namespace pshard {
 namespace {
 
@@ -47,7 +49,7 @@ private:
 
     int& load_step(int g) { return load_step_[static_cast<std::size_t>(g)]; }
 
-    int add(ScheduleLane lane, std::variant<Load, Compute, Store, Wait> what) {
+    int add(ScheduleLane lane, StepKind what) {
         schedule_.steps.push_back({lane, what});
         return static_cast<int>(schedule_.steps.size()) - 1;
     }
@@ -157,6 +159,14 @@ Status check_lifetimes(const StageCut& cut) {
 }
 
 }  // namespace
+
+std::string_view kind_name(const Step& step) {
+    return std::visit(Overloaded{[](const Load&) { return "load"; },
+                                 [](const Compute&) { return "compute"; },
+                                 [](const Store&) { return "store"; },
+                                 [](const Wait&) { return "wait"; }},
+                      step.what);
+}
 
 Result<Schedule> make_schedule(const StageCut& cut) {
     if (const Status status = check_lifetimes(cut); !status) return status.error();

@@ -9,9 +9,11 @@
 //   Cpu       ............................[C 3]...
 #pragma once
 
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/overloaded.h"
 #include "base/result.h"
 #include "plan/stages.h"
 
@@ -45,11 +47,27 @@ struct Wait {
     bool operator==(const Wait&) const = default;
 };
 
+// What a step may be. A walker of schedules asks by std::visit, so that it does not compile until
+// it knows every kind.
+using StepKind = std::variant<Load, Compute, Store, Wait>;
+
 struct Step {
     ScheduleLane lane = ScheduleLane::Gpu;
-    std::variant<Load, Compute, Store, Wait> what;
+    StepKind what;
     bool operator==(const Step&) const = default;
 };
+
+// nullptr: the step moves or computes something, and so takes time.
+inline const Wait* wait_of(const Step& step) {
+    return std::visit(Overloaded{[](const Load&) -> const Wait* { return nullptr; },
+                                 [](const Compute&) -> const Wait* { return nullptr; },
+                                 [](const Store&) -> const Wait* { return nullptr; },
+                                 [](const Wait& wait) { return &wait; }},
+                      step.what);
+}
+
+// "load", "compute", "store", "wait"
+std::string_view kind_name(const Step& step);
 
 struct Schedule {
     std::vector<Step> steps;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/overloaded.h"
+
 namespace pshard {
 namespace {
 
@@ -53,19 +55,22 @@ std::vector<StepLabel> label_steps(const Inventory& inventory,
     const auto group_of = [&](int group) -> const StreamGroup& {
         return cut.groups[static_cast<std::size_t>(group)];
     };
+    const Overloaded label{[&](const Load& load) {
+                               const StreamGroup& group = group_of(load.group);
+                               return StepLabel{group_text(group), load_bytes(inventory, group)};
+                           },
+                           [&](const Compute& compute) {
+                               const Stage& stage =
+                                   cut.stages[static_cast<std::size_t>(compute.stage)];
+                               return StepLabel{stage_text(graph, cut, stage), 0};
+                           },
+                           [&](const Store& store) {
+                               return StepLabel{group_text(group_of(store.group)), 0};
+                           },
+                           [](const Wait&) { return StepLabel{}; }};
     std::vector<StepLabel> labels;
     for (const Step& step : schedule.steps) {
-        StepLabel label;
-        if (const auto* load = std::get_if<Load>(&step.what)) {
-            label = {group_text(group_of(load->group)),
-                     load_bytes(inventory, group_of(load->group))};
-        } else if (const auto* store = std::get_if<Store>(&step.what)) {
-            label.name = group_text(group_of(store->group));
-        } else if (const auto* compute = std::get_if<Compute>(&step.what)) {
-            label.name =
-                stage_text(graph, cut, cut.stages[static_cast<std::size_t>(compute->stage)]);
-        }
-        labels.push_back(std::move(label));
+        labels.push_back(std::visit(label, step.what));
     }
     return labels;
 }

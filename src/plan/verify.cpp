@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "base/overloaded.h"
 #include "plan/verify_checks.h"
 
 namespace pshard {
@@ -83,16 +84,15 @@ private:
 
     void step(int index) {
         const std::string name = step_text(plan_.schedule, index);
-        const auto& what = plan_.schedule.steps[static_cast<std::size_t>(index)].what;
-        if (const Load* load = std::get_if<Load>(&what)) {
-            expect_index(name, load->group, plan_.cut.groups.size());
-        } else if (const Store* store = std::get_if<Store>(&what)) {
-            expect_index(name, store->group, plan_.cut.groups.size());
-        } else if (const Compute* compute = std::get_if<Compute>(&what)) {
-            expect_index(name, compute->stage, plan_.cut.stages.size());
-        } else {
-            expect_index(name, std::get<Wait>(what).step, plan_.schedule.steps.size());
-        }
+        const auto expect = [&](int named, const auto& of) {
+            expect_index(name, named, of.size());
+        };
+        std::visit(
+            Overloaded{[&](const Load& load) { expect(load.group, plan_.cut.groups); },
+                       [&](const Compute& compute) { expect(compute.stage, plan_.cut.stages); },
+                       [&](const Store& store) { expect(store.group, plan_.cut.groups); },
+                       [&](const Wait& wait) { expect(wait.step, plan_.schedule.steps); }},
+            plan_.schedule.steps[static_cast<std::size_t>(index)].what);
     }
 
     const PlanUnderTest& plan_;
@@ -113,17 +113,13 @@ std::string group_text(const StageCut& cut, int group) {
 }
 
 std::string step_text(const Schedule& schedule, int step) {
-    const auto& what = schedule.steps[static_cast<std::size_t>(step)].what;
-    if (const Load* load = std::get_if<Load>(&what)) {
-        return fmt::format("step {} (Load of group {})", step, load->group);
-    }
-    if (const Store* store = std::get_if<Store>(&what)) {
-        return fmt::format("step {} (Store of group {})", step, store->group);
-    }
-    if (const Compute* compute = std::get_if<Compute>(&what)) {
-        return fmt::format("step {} (Compute of stage {})", step, compute->stage);
-    }
-    return fmt::format("step {} (Wait for step {})", step, std::get<Wait>(what).step);
+    const Overloaded words{
+        [](const Load& load) { return fmt::format("Load of group {}", load.group); },
+        [](const Compute& compute) { return fmt::format("Compute of stage {}", compute.stage); },
+        [](const Store& store) { return fmt::format("Store of group {}", store.group); },
+        [](const Wait& wait) { return fmt::format("Wait for step {}", wait.step); }};
+    const Step& named = schedule.steps[static_cast<std::size_t>(step)];
+    return fmt::format("step {} ({})", step, std::visit(words, named.what));
 }
 
 std::vector<std::string> verify(const PlanUnderTest& plan) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/overloaded.h"
 #include "plan/verify_checks.h"
 
 namespace pshard {
@@ -69,7 +70,7 @@ private:
 
     // The event that a Wait waits for; -1 for other events, and for a pass that never was.
     int target(int number) const {
-        const Wait* wait = std::get_if<Wait>(&step(number).what);
+        const Wait* wait = wait_of(step(number));
         if (wait == nullptr) return -1;
         const int pass = number / n_steps_ - (wait->of_last_pass ? 1 : 0);
         return pass < 0 ? -1 : pass * n_steps_ + wait->step;
@@ -152,14 +153,18 @@ private:
     // Notes where each thing is done, and complains if it is done twice or on a wrong lane.
     void index(int step) {
         const Step& made = plan_.schedule.steps[at(step)];
-        if (const Load* load = std::get_if<Load>(&made.what)) {
-            note(step, loads_[at(load->group)], ScheduleLane::Upload);
-        } else if (const Store* store = std::get_if<Store>(&made.what)) {
-            note(step, stores_[at(store->group)], ScheduleLane::Download);
-        } else if (const Compute* compute = std::get_if<Compute>(&made.what)) {
-            const bool gpu = plan_.cut.stages[at(compute->stage)].device == Device::Gpu;
-            note(step, computes_[at(compute->stage)], gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu);
-        }
+        const Overloaded noted{
+            [&](const Load& load) { note(step, loads_[at(load.group)], ScheduleLane::Upload); },
+            [&](const Compute& compute) {
+                const bool gpu = plan_.cut.stages[at(compute.stage)].device == Device::Gpu;
+                const auto lane = gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu;
+                note(step, computes_[at(compute.stage)], lane);
+            },
+            [&](const Store& store) {
+                note(step, stores_[at(store.group)], ScheduleLane::Download);
+            },
+            [](const Wait&) {}};
+        std::visit(noted, made.what);
     }
 
     void note(int step, int& where, ScheduleLane lane) {
@@ -257,8 +262,8 @@ private:
     }
 
     void complain_stuck(Event stuck) {
-        const Wait& wait = std::get<Wait>(plan_.schedule.steps[at(stuck.step)].what);
-        complain("{} never ends: {} never runs", text(stuck.step), text(wait.step));
+        const Wait* wait = wait_of(plan_.schedule.steps[at(stuck.step)]);
+        complain("{} never ends: {} never runs", text(stuck.step), text(wait->step));
     }
 
     std::string text(int step) const { return step_text(plan_.schedule, step); }

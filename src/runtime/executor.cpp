@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/overloaded.h"
 #include "runtime/state_rows.h"
 
 namespace pshard {
@@ -45,7 +46,7 @@ std::vector<int> steps_ahead(const std::vector<Step>& steps) {
     std::size_t n_ready = 0;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         if (steps[i].lane != ScheduleLane::Upload) continue;
-        const auto* waits = std::get_if<Wait>(&steps[i].what);
+        const Wait* waits = wait_of(steps[i]);
         if (waits != nullptr && !waits->of_last_pass) break;
         ahead.push_back(static_cast<int>(i));
         if (waits == nullptr) n_ready = ahead.size();
@@ -169,13 +170,13 @@ void Executor::run_ahead() {
 
 ggml_status Executor::step(int index) {
     const Step& step = program_->schedule.steps[at(index)];
-    if (const auto* waits = std::get_if<Wait>(&step.what)) wait(step.lane, *waits);
-    if (const auto* loads = std::get_if<Load>(&step.what)) load(index, loads->group);
-    if (const auto* stores = std::get_if<Store>(&step.what)) store(index, stores->group);
-    if (const auto* computes = std::get_if<Compute>(&step.what)) {
-        return compute(index, computes->stage);
-    }
-    return GGML_STATUS_SUCCESS;
+    ggml_status status = GGML_STATUS_SUCCESS;
+    std::visit(Overloaded{[&](const Load& loads) { load(index, loads.group); },
+                          [&](const Compute& computes) { status = compute(index, computes.stage); },
+                          [&](const Store& stores) { store(index, stores.group); },
+                          [&](const Wait& waits) { wait(step.lane, waits); }},
+               step.what);
+    return status;
 }
 
 Worker* Executor::worker(ScheduleLane lane) {

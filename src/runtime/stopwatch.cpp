@@ -42,7 +42,7 @@ MeasuredPass measured_pass(const Schedule& schedule,
     for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
         const Step& step = schedule.steps[i];
         Seconds& free = lane_free.at(static_cast<std::size_t>(step.lane));
-        if (const auto* wait = std::get_if<Wait>(&step.what)) {
+        if (const Wait* wait = wait_of(step)) {
             free = std::max(free, end_of(*wait, times, before));
             continue;
         }

@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "base/overloaded.h"
+
 namespace pshard {
 namespace {
 
@@ -86,8 +88,7 @@ private:
         while (!state.running && state.next < state.steps.size() * kPasses) {
             const std::size_t pass = state.next / state.steps.size();
             const int step = state.steps[state.next % state.steps.size()];
-            const auto* wait =
-                std::get_if<Wait>(&schedule_.steps[static_cast<std::size_t>(step)].what);
+            const Wait* wait = wait_of(schedule_.steps[static_cast<std::size_t>(step)]);
             if (wait == nullptr) {
                 begin(state, step);
                 return passed;
@@ -114,13 +115,15 @@ private:
     }
 
     Duration duration_of(const Step& step) const {
-        if (const auto* load = std::get_if<Load>(&step.what)) {
-            return costs_.loads[static_cast<std::size_t>(load->group)];
-        }
-        if (const auto* store = std::get_if<Store>(&step.what)) {
-            return costs_.stores[static_cast<std::size_t>(store->group)];
-        }
-        return costs_.stages[static_cast<std::size_t>(std::get<Compute>(step.what).stage)];
+        const auto of = [](const std::vector<Duration>& durations, int index) {
+            return durations[static_cast<std::size_t>(index)];
+        };
+        return std::visit(
+            Overloaded{[&](const Load& load) { return of(costs_.loads, load.group); },
+                       [&](const Compute& compute) { return of(costs_.stages, compute.stage); },
+                       [&](const Store& store) { return of(costs_.stores, store.group); },
+                       [](const Wait&) { return Duration{}; }},  // takes no time of its own
+            step.what);
     }
 
     // Seconds that the rest of the lane's step takes at the present pace.

@@ -184,8 +184,7 @@ private:
         return index;
     }
 
-    static std::variant<Load, Compute, Store, Wait> read_what(Fields& fields,
-                                                              const std::string& category) {
+    static StepKind read_what(Fields& fields, const std::string& category) {
         if (category == "load") return Load{fields.index("group", kMostSteps)};
         if (category == "store") return Store{fields.index("group", kMostSteps)};
         if (category == "compute") return Compute{fields.index("stage", kMostSteps)};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/overloaded.h"
 #include "trace/trace.h"
 #include "trace/trace_events.h"
 
@@ -37,17 +38,20 @@ std::string thread_events(int thread, std::string_view name) {
            name_event("thread_sort_index", thread, {{"sort_index", thread}});
 }
 
-std::string_view category(const Step& step) {
-    static constexpr std::array<std::string_view, 4> kNames = {"load", "compute", "store", "wait"};
-    return kNames[step.what.index()];
-}
-
 Json args_of(const Step& step) {
-    if (const auto* load = std::get_if<Load>(&step.what)) return {{"group", load->group}};
-    if (const auto* store = std::get_if<Store>(&step.what)) return {{"group", store->group}};
-    if (const auto* compute = std::get_if<Compute>(&step.what)) return {{"stage", compute->stage}};
-    const Wait& wait = std::get<Wait>(step.what);
-    return {{"for", wait.step}, {"of_last_pass", wait.of_last_pass}};
+    const Overloaded args{[](const Load& load) -> Json {
+                              return {{"group", load.group}};
+                          },
+                          [](const Compute& compute) -> Json {
+                              return {{"stage", compute.stage}};
+                          },
+                          [](const Store& store) -> Json {
+                              return {{"group", store.group}};
+                          },
+                          [](const Wait& wait) -> Json {
+                              return {{"for", wait.step}, {"of_last_pass", wait.of_last_pass}};
+                          }};
+    return std::visit(args, step.what);
 }
 
 // One pass as lines: itself, then its steps. A step that ran carries the Waits before it on its
@@ -93,7 +97,7 @@ private:
     void give(std::vector<std::size_t>& before, std::size_t i) {
         before.pop_back();
         for (const std::size_t b : before) {
-            const auto* wait = std::get_if<Wait>(&step(b).what);
+            const Wait* wait = wait_of(step(b));
             if (wait == nullptr) {
                 rest_.push_back(whole(b));
             } else {
@@ -107,7 +111,7 @@ private:
     Json whole(std::size_t i) const {
         Json json = {{"step", i},
                      {"tid", thread_of(step(i).lane)},
-                     {"cat", category(step(i))},
+                     {"cat", kind_name(step(i))},
                      {"name", pass_.names[i]},
                      {"bytes", pass_.bytes[i]}};
         json.update(args_of(step(i)));
@@ -139,7 +143,7 @@ private:
         args.update(args_of(step(i)));
         args["waits"] = waits_[i];
         return line_of({{"name", pass_.names[i]},
-                        {"cat", category(step(i))},
+                        {"cat", kind_name(step(i))},
                         {"ph", "X"},
                         {"ts", microseconds(nanoseconds(pass_.begin) + begin)},
                         {"dur", microseconds(nanoseconds(interval.end) - begin)},
