@@ -46,11 +46,11 @@ TracedPass predicted_pass(const Planning& planning,
     pass.plan =
         fmt::format("{}, {}", strategy_name(winner.choice.strategy), choice_text(winner.choice));
     for (const StepLabel& label :
-         label_steps(planning.inventory, graph, detail.cut, detail.schedule)) {
+         label_steps(planning.inventory, graph, detail.lowered.cut, detail.lowered.schedule)) {
         pass.names.push_back(label.name);
         pass.bytes.push_back(label.bytes);
     }
-    pass.schedule = std::move(detail.schedule);
+    pass.schedule = std::move(detail.lowered.schedule);
     if (detail.timeline) pass.timeline = std::move(*detail.timeline);
     return pass;
 }
@@ -65,7 +65,7 @@ ExplainedTier explain_tier(const Planning& planning, TierStudy study) {
     tier.depths = std::move(study.depths);
     const Candidate* winner = tier.plan.winner();
     if (winner == nullptr) return tier;
-    tier.layers = layer_lanes(planning.inventory, study.detail.placement);
+    tier.layers = layer_lanes(planning.inventory, study.detail.lowered.placement);
     tier.pass = predicted_pass(planning, graph, *winner, std::move(study.detail));
     return tier;
 }

@@ -20,17 +20,14 @@ HostUse host_use(const Inventory& inventory, const Placement& placement) {
 
 }  // namespace
 
-MemoryUse memory_use(const Inventory& inventory,
-                     const Placement& placement,
-                     const StageCut& cut,
-                     const ScratchLayout& scratch) {
+MemoryUse memory_use(const Inventory& inventory, const Lowered& lowered) {
     MemoryUse use;
-    use.device.weights = resident_weight_bytes(inventory, placement);
-    use.device.states = resident_state_bytes(inventory, placement);
-    use.device.slots = slot_sizes(inventory, cut.groups).total();
-    use.device.scratch = scratch.gpu.peak;
-    use.host = host_use(inventory, placement);
-    use.host.scratch = scratch.cpu.peak;
+    use.device.weights = resident_weight_bytes(inventory, lowered.placement);
+    use.device.states = resident_state_bytes(inventory, lowered.placement);
+    use.device.slots = lowered.slots.total();
+    use.device.scratch = lowered.scratch.gpu.peak;
+    use.host = host_use(inventory, lowered.placement);
+    use.host.scratch = lowered.scratch.cpu.peak;
     return use;
 }
 

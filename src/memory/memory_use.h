@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "plan/arena.h"
-#include "plan/scratch.h"
+#include "plan/lowered.h"
 
 namespace pshard {
 
@@ -40,10 +40,8 @@ struct MemoryUse {
     bool operator==(const MemoryUse&) const = default;
 };
 
-MemoryUse memory_use(const Inventory& inventory,
-                     const Placement& placement,
-                     const StageCut& cut,
-                     const ScratchLayout& scratch);
+// `lowered`: to its scratch, or with peaks that are known from elsewhere.
+MemoryUse memory_use(const Inventory& inventory, const Lowered& lowered);
 
 // What the host offers.
 struct HostLimits {

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/overloaded.h"
-#include "plan/schedule.h"
+#include "plan/lowered.h"
 
 namespace pshard {
 namespace {
@@ -133,20 +133,19 @@ std::optional<Hash64> steps_hash(const Inventory& inventory,
                                  const Graph& part,
                                  const Placement& placement,
                                  const StageOptions& options) {
-    const StageCut cut = cut_stages(inventory, part, placement, options);
-    const Result<Schedule> schedule = make_schedule(cut);
-    if (!schedule) return std::nullopt;
+    const Lowered lowered = lower({inventory, part}, placement, options, LowerUntil::Schedule);
+    if (!lowered.streamable) return std::nullopt;
     std::string text;
-    for (const StreamGroup& group : cut.groups) {
+    for (const StreamGroup& group : lowered.cut.groups) {
         add(text, static_cast<int>(group.slot), group.on_demand);
         add(text, group.weights.size(), group.states.size());
         for (const int w : group.weights) add(text, inventory, Ref{Ref::Kind::Weight, w});
         for (const int s : group.states) add(text, inventory, Ref{Ref::Kind::State, s});
     }
-    for (const Stage& stage : cut.stages) {
+    for (const Stage& stage : lowered.cut.stages) {
         add(text, static_cast<int>(stage.device), stage.node_begin, stage.node_end, stage.group);
     }
-    for (const Step& step : schedule.value().steps) add(text, step);
+    for (const Step& step : lowered.schedule.steps) add(text, step);
     return text_hash(text);
 }
 

@@ -58,9 +58,10 @@ struct Planning {
     std::vector<TierDetail> details;
 
     // What became of it.
-    std::optional<Hash64> fingerprint;  // of the registry's section
-    std::string registry_path;          // empty: none was written
-    std::vector<std::string> notes;     // what the user should know, one sentence each
+    std::optional<Hash64> fingerprint;      // of the registry's section
+    std::string registry_path;              // empty: none was written
+    std::optional<Seconds> verify_seconds;  // that the check of the plan took; nullopt: unchecked
+    std::vector<std::string> notes;         // what the user should know, one sentence each
 };
 
 // What the plan is searched for; refers into `planning`.

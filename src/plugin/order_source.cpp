@@ -56,22 +56,17 @@ TierDemand demand_of(const Inventory& seen,
                      const TierChoice& tier,
                      const TierOrder& order,
                      bool by_layers) {
-    const Placement& placement = order.placement;
-    const StageCut cut = cut_stages(seen, *tier.graph, placement, tier.options);
-    TierDemand demand;
-    demand.placement = placement;
-    demand.slots = slot_sizes(seen, cut.groups);
+    // llama.cpp reserves a row of logits for every token, which few runs ever ask for: the planner
+    // knows better.
+    const LowerUntil until = tier.scratch ? LowerUntil::Slots : LowerUntil::Scratch;
+    const Lowered lowered = lower({seen, *tier.graph}, order.placement, tier.options, until);
+    TierDemand demand{
+        order.placement, lowered.slots, tier.scratch.value_or(lowered.scratch.gpu.peak)};
     if (by_layers) {
         const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, order));
         demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
         demand.slots.experts = std::max(demand.slots.experts, by_layer.experts);
     }
-    // llama.cpp reserves a row of logits for every token, which few runs ever ask for: the planner
-    // knows better.
-    demand.scratch =
-        tier.scratch
-            ? *tier.scratch
-            : layout_scratch(seen, *tier.graph, placement, cut, tier.options.offload).gpu.peak;
     return demand;
 }
 

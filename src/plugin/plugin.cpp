@@ -11,6 +11,7 @@
 #include "plugin/order_source.h"
 #include "plugin/trace_file.h"
 #include "runtime/backend.h"
+#include "verify/verify.h"
 
 namespace pshard {
 namespace {
@@ -30,6 +31,11 @@ Bytes room_of(ggml_backend_dev_t gpu) {
 // CUDA's backend page-locks memory in place only for those who ask for it.
 void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*/0); }
 
+// In a room that ends where the arena does: how much of it the budget allows was seen before.
+Status check_pass(const GraphView& view, const Lowered& lowered, const TierArena& arena) {
+    return as_status(verify({view.inventory, view.graph, lowered, arena, arena.end}));
+}
+
 Result<Engine*> open_engine() {
     Result<PluginSettings> settings = read_settings();
     if (!settings) return settings.error();
@@ -46,6 +52,7 @@ Result<Engine*> open_engine() {
     setup.planner = make_planner(settings.value(), room, log_line);
     setup.log = log_line;
     setup.chaos = settings.value().chaos;
+    if (settings.value().check) setup.check_pass = check_pass;
     setup.replan_every = settings.value().replan_every;
     if (const std::string& path = settings.value().trace; !path.empty()) {
         auto trace = open_trace(path, ggml_backend_dev_description(setup.gpu), log_line);

@@ -118,6 +118,13 @@ Status read_plan(PluginSettings& settings) {
     return Done{};
 }
 
+Status read_check(PluginSettings& settings) {
+    const std::string text = variable("PSHARD_CHECK");
+    settings.check = text == "1";
+    if (text.empty() || text == "0" || text == "1") return Done{};
+    return Error{fmt::format("PSHARD_CHECK: '{}' is neither 0 nor 1", text), {}};
+}
+
 Status read_tests(PluginSettings& settings) {
     const std::string rotate = variable("PSHARD_ROTATE");
     if (!rotate.empty()) {
@@ -141,7 +148,8 @@ Result<PluginSettings> read_settings() {
     settings.device = variable("PSHARD_DEVICE");
     settings.registry = variable("PSHARD_REGISTRY");
     settings.trace = variable("PSHARD_TRACE");
-    for (const auto& read : {read_budget, read_plan_names, read_plan, read_forced, read_tests}) {
+    for (const auto& read :
+         {read_budget, read_plan_names, read_plan, read_check, read_forced, read_tests}) {
         if (Status status = read(settings); !status) return status.error();
     }
     return settings;

@@ -10,6 +10,9 @@
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
 //                          profiles to plan here with; else those in the working directory
 //   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
+//   PSHARD_CHECK           1: every graph's plan is verified before it is run, and refused if a
+//   fault
+//                          is found; 0 or unset: only where the planner wrote it
 //   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED[+slices]]",
 //   separated
 //                          by ";"; "+slices": experts are uploaded once their ids are known
@@ -46,6 +49,7 @@ struct PluginSettings {
     bool plan_here = true;
     ProfileNames profiles{};
     std::string trace;
+    bool check = false;
     std::vector<ForcedStrategy> forced;
     int replan_every = 0;
     Chaos chaos;

@@ -120,7 +120,7 @@ std::string lanes_text(const TierDetail& detail) {
     if (!detail.timeline) return "";
     return fmt::format("\nOne pass from a cold start, {:.1f} ms:\n\n```\n{}```\n",
                        1e3 * detail.timeline->end,
-                       draw(*detail.timeline, detail.schedule, kLaneColumns));
+                       draw(*detail.timeline, detail.lowered.schedule, kLaneColumns));
 }
 
 std::string tier_text(const Planning& planning, std::size_t i) {
@@ -173,7 +173,10 @@ std::string explain(const Planning& planning) {
     if (planning.plan.baseline_vram) return "";
     std::string text = "## Why\n\n";
     for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) text += tier_text(planning, i);
-    return text + switches_text(planning);
+    text += switches_text(planning);
+    if (!planning.verify_seconds) return text;
+    return text + fmt::format("\nThe plan was verified in {:.1f} ms: no fault was found.\n",
+                              1e3 * *planning.verify_seconds);
 }
 
 }  // namespace pshard

@@ -159,6 +159,7 @@ Json json_of(const Planning& planning) {
             {"forced_strategy", or_null(forced)},
             {"fingerprint", or_null(fingerprint)},
             {"registry", planning.registry_path},
+            {"verify_seconds", or_null(planning.verify_seconds)},
             {"cache_ubatch", planning.plan.cache_ubatch},
             {"stock_holds_all", stock_json(planning)},
             {"tiers", std::move(tiers)},

@@ -25,17 +25,16 @@ public:
 
     Status run() {
         begin_hash();
-        for (const Stage& stage : graph_.cut.stages) {
+        for (const Stage& stage : graph_.lowered.cut.stages) {
             if (Status added = add_stage(stage); !added) return added;
         }
-        for (const StreamGroup& group : graph_.cut.groups) {
+        for (const StreamGroup& group : graph_.lowered.cut.groups) {
             if (Status added = add_group(group); !added) return added;
         }
         if (Status added = add_outlets(); !added) return added;
-        Result<Schedule> schedule = make_schedule(graph_.cut);
-        if (!schedule) return schedule.error();
-        program_->schedule = std::move(schedule).value();
-        program_->cut = graph_.cut;
+        if (!graph_.lowered.streamable) return graph_.lowered.streamable;
+        program_->schedule = graph_.lowered.schedule;
+        program_->cut = graph_.lowered.cut;
         finish_graphs();
         return Done{};
     }
@@ -50,7 +49,7 @@ private:
 
     ggml_tensor* source_node(int i) const { return graph_.source.nodes[i]; }
 
-    Device device(int i) const { return graph_.cut.devices[static_cast<std::size_t>(i)]; }
+    Device device(int i) const { return graph_.lowered.cut.devices[static_cast<std::size_t>(i)]; }
 
     const Inventory& inventory() const { return graph_.model.inventory(); }
 

@@ -42,6 +42,8 @@ struct EngineSetup {
     Chaos chaos;
     int replan_every = 0;  // graphs; 0: never. For tests of plan switches.
     std::function<void(const PassRecord&)> on_pass{};  // none: passes are not timed
+    // Asked before a pass is run for the first time; an Error refuses it. None: plans are believed.
+    std::function<Status(const GraphView&, const Lowered&, const TierArena&)> check_pass{};
 };
 
 class Engine {
@@ -84,6 +86,7 @@ private:
         std::vector<int> written_states;
         std::vector<StepLabel> labels;  // if timed
         std::unique_ptr<Program> program;
+        Status checked = Done{};
     };
 
     explicit Engine(EngineSetup setup);

@@ -315,25 +315,30 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const Arrival& arrival, F
     pass->n_tokens = graph.n_tokens;
     pass->written_states = written_states(graph);
     pass->place = owner.place(tier, fallback);
-    const Placement& placement = pass->place.placement;
     const TierArena& arena = pass->place.arena;
-    const StageCut cut = cut_stages(inventory, graph, placement, pass->place.options);
-    const SlotSizes slots = slot_sizes(inventory, cut.groups);
-    if (Status fits = fit_slots(slots, arena.slots, graph.n_tokens); !fits) return fits.error();
-    const ScratchLayout scratch =
-        layout_scratch(inventory, graph, placement, cut, OpOffload::Never);
-    if (Status fits = fit_scratch(owner, arena, scratch.gpu.peak, graph.n_tokens); !fits) {
+    StageOptions options = pass->place.options;
+    options.offload = OpOffload::Never;  // whatever the orders say, the CPU computes its weights
+    const Lowered lowered = lower({inventory, graph}, pass->place.placement, options);
+    if (Status fits = fit_slots(lowered.slots, arena.slots, graph.n_tokens); !fits) {
         return fits.error();
     }
-    const std::shared_ptr<HostBuffer> host = cpu_scratch(scratch.cpu.peak);
+    const Bytes peak = lowered.scratch.gpu.peak;
+    if (Status fits = fit_scratch(owner, arena, peak, graph.n_tokens); !fits) return fits.error();
+    const std::shared_ptr<HostBuffer> host = cpu_scratch(lowered.scratch.cpu.peak);
     const Memories memories{owner.arena(), host->handle, cpu_weights_};
     Result<std::unique_ptr<Program>> program =
-        compile({owner.model, source, read, cut, scratch, arena}, memories);
+        compile({owner.model, source, read, lowered, arena}, memories);
     if (!program) return program.error();
     pass->program = std::move(program).value();
     pass->program->cpu_scratch = host;
+    if (setup_.check_pass) {
+        TierArena whole = arena;  // with all that is left behind its slots
+        whole.scratch = owner.scratch_room(arena);
+        whole.end = whole.scratch_begin + whole.scratch;
+        pass->checked = setup_.check_pass({inventory, graph}, lowered, whole);
+    }
     if (setup_.on_pass) {
-        pass->labels = label_steps(inventory, graph, cut, pass->program->schedule);
+        pass->labels = label_steps(inventory, graph, lowered.cut, lowered.schedule);
     }
     return pass;
 }
@@ -372,6 +377,7 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build(const ggml_cgraph& graph,
     if (!tier) tier = owner.next_tier(read.graph.n_tokens);
     Result<std::unique_ptr<Pass>> pass = build_somehow({graph, owner, read, *tier});
     if (!pass) return pass;
+    if (!pass.value()->checked) return pass.value()->checked.error();
     pass.value()->uid = graph.uid;
     pass.value()->first = graph.nodes[0];
     pass.value()->n_nodes = graph.n_nodes;

@@ -42,7 +42,7 @@ Shadows::Shadows(const PlacedGraph& graph, const Memories& memories)
 
 void Shadows::place_groups() {
     const Inventory& inventory = graph_.model.inventory();
-    for (const StreamGroup& group : graph_.cut.groups) {
+    for (const StreamGroup& group : graph_.lowered.cut.groups) {
         Bytes offset = group_offset(graph_.arena, group, group_bytes(inventory, group));
         for (const int w : group.weights) {
             const auto i = static_cast<std::size_t>(w);
@@ -73,7 +73,7 @@ bool Shadows::stands_alone(const ggml_tensor* tensor, Device device) const {
     const std::optional<Ref> ref = ref_of(tensor);
     if (!ref) return false;
     const bool crosses = ref->kind == Ref::Kind::Node &&
-                         graph_.cut.devices[static_cast<std::size_t>(ref->index)] != device;
+                         graph_.lowered.cut.devices[static_cast<std::size_t>(ref->index)] != device;
     return crosses || ref->kind == Ref::Kind::Input;
 }
 
@@ -104,11 +104,11 @@ Spot Shadows::gpu_spot(const Ref& root) const {
             return in_arena(graph_.arena.states[i] != kNoOffset ? graph_.arena.states[i]
                                                                 : state_slots_[i]);
         case Ref::Kind::Input:
-            return in_scratch(Device::Gpu, graph_.scratch.gpu.inputs[i]);
+            return in_scratch(Device::Gpu, graph_.lowered.scratch.gpu.inputs[i]);
         case Ref::Kind::Node:
             break;
     }
-    return in_scratch(Device::Gpu, graph_.scratch.gpu.nodes[i]);
+    return in_scratch(Device::Gpu, graph_.lowered.scratch.gpu.nodes[i]);
 }
 
 Spot Shadows::cpu_spot(const Ref& root) const {
@@ -122,7 +122,8 @@ Spot Shadows::cpu_spot(const Ref& root) const {
         case Ref::Kind::Node:
             break;
     }
-    return in_scratch(Device::Cpu, graph_.scratch.cpu.nodes[static_cast<std::size_t>(root.index)]);
+    return in_scratch(Device::Cpu,
+                      graph_.lowered.scratch.cpu.nodes[static_cast<std::size_t>(root.index)]);
 }
 
 Spot Shadows::spot_of(const ggml_tensor* tensor, Device device) const {

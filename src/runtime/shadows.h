@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "plan/arena.h"
+#include "plan/lowered.h"
 #include "runtime/cpu_weights.h"
 #include "runtime/host_buffer.h"
 #include "runtime/model.h"
@@ -24,8 +25,7 @@ struct PlacedGraph {
     const Model& model;
     const ggml_cgraph& source;
     const ReadGraph& read;
-    const StageCut& cut;
-    const ScratchLayout& scratch;
+    const Lowered& lowered;
     const TierArena& arena;
 };
 

@@ -95,22 +95,11 @@ Evaluator::Evaluator(const Problem& problem, const Graph& graph)
     link_ = link_rates(*problem.profile);
 }
 
-Evaluator::Sized Evaluator::size(const PlanChoice& choice,
-                                 const StageOptions& options,
-                                 bool with_scratch) const {
-    Sized sized;
-    sized.placement = expand(problem_.inventory, choice);
-    sized.cut = cut_stages(problem_.inventory, graph_, sized.placement, options);
-    if (Result<Schedule> schedule = make_schedule(sized.cut)) {
-        sized.schedule = std::move(schedule.value());
-    } else {
-        sized.streamable = schedule.error();
-    }
-    if (with_scratch) {
-        sized.scratch =
-            layout_scratch(problem_.inventory, graph_, sized.placement, sized.cut, options.offload);
-    }
-    return sized;
+Lowered Evaluator::lowered(const PlanChoice& choice,
+                           const StageOptions& options,
+                           LowerUntil until) const {
+    const Inventory& inventory = problem_.inventory;
+    return lower({inventory, graph_}, expand(inventory, choice), options, until);
 }
 
 Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
@@ -118,7 +107,7 @@ Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
     const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
-    const ScratchLayout scratch = size(choice, options, true).scratch;
+    const ScratchLayout scratch = lowered(choice, options, LowerUntil::Scratch).scratch;
     return scratch_.emplace(kind, ScratchPeaks{scratch.gpu.peak, scratch.cpu.peak}).first->second;
 }
 
@@ -127,8 +116,7 @@ Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& opti
     const Placement placement = expand(inventory, choice);
     Bytes slots = 0;
     if (streams(placement)) {
-        slots =
-            slot_sizes(inventory, cut_stages(inventory, graph_, placement, options).groups).total();
+        slots = lower({inventory, graph_}, placement, options, LowerUntil::Slots).slots.total();
     }
     return resident_weight_bytes(inventory, placement) +
            resident_state_bytes(inventory, placement) + slots +
@@ -143,23 +131,23 @@ const GraphCost& Evaluator::cost_at(std::uint32_t depth_tokens) {
         .first->second;
 }
 
-std::optional<Prediction> Evaluator::predict(const Sized& sized,
+std::optional<Prediction> Evaluator::predict(const Lowered& lowered,
                                              const Candidate& candidate,
                                              std::uint32_t depth_tokens,
                                              Timeline* timeline) {
     if (!roofline_ || !link_) return std::nullopt;
     depth_tokens = std::min(depth_tokens, full_depth(problem_.inventory, graph_));
     const GraphCost& cost = cost_at(depth_tokens);
-    const bool known = (cost.gpu.known() || !runs_on(sized.cut, Device::Gpu)) &&
-                       (cost.cpu.known() || !runs_on(sized.cut, Device::Cpu));
-    if (!known || !sized.streamable) return std::nullopt;
+    const bool known = (cost.gpu.known() || !runs_on(lowered.cut, Device::Gpu)) &&
+                       (cost.cpu.known() || !runs_on(lowered.cut, Device::Cpu));
+    if (!known || !lowered.streamable) return std::nullopt;
     const PassContext context{cost,
                               *link_,
                               page_locked_share(candidate.memory.host, problem_.host),
                               candidate.options.offload};
     const PassCosts costs =
-        price_pass(problem_.inventory, graph_, sized.placement, sized.cut, context);
-    Result<Simulation> simulation = simulate(sized.schedule, costs);
+        price_pass(problem_.inventory, graph_, lowered.placement, lowered.cut, context);
+    Result<Simulation> simulation = simulate(lowered.schedule, costs);
     PSHARD_CHECK(simulation.ok());
     if (timeline != nullptr) *timeline = std::move(simulation.value().timeline);
     const Seconds seconds = simulation.value().pass_seconds;
@@ -170,50 +158,48 @@ std::optional<Prediction> Evaluator::predict(const Sized& sized,
                       costs.gpu.extrapolated || costs.cpu.extrapolated};
 }
 
-Candidate Evaluator::judged(const Sized& sized,
+Candidate Evaluator::judged(const Lowered& lowered,
                             const PlanChoice& choice,
                             const StageOptions& options) {
     Candidate candidate;
     candidate.choice = choice;
     candidate.options = options;
-    candidate.memory = memory_use(problem_.inventory, sized.placement, sized.cut, sized.scratch);
-    judge(candidate, problem_.budget, problem_.host, sized.streamable);
-    candidate.prediction = predict(sized, candidate, problem_.depth_tokens, nullptr);
+    candidate.memory = memory_use(problem_.inventory, lowered);
+    judge(candidate, problem_.budget, problem_.host, lowered.streamable);
+    candidate.prediction = predict(lowered, candidate, problem_.depth_tokens, nullptr);
     return candidate;
 }
 
 Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
-    const Sized sized = size(choice, options, true);
+    const Lowered whole = lowered(choice, options, LowerUntil::Scratch);
     ScratchPeaks& known = scratch_of_kind(choice, options);
-    known.gpu = std::max(known.gpu, sized.scratch.gpu.peak);
-    known.cpu = std::max(known.cpu, sized.scratch.cpu.peak);
-    return judged(sized, choice, options);
+    known.gpu = std::max(known.gpu, whole.scratch.gpu.peak);
+    known.cpu = std::max(known.cpu, whole.scratch.cpu.peak);
+    return judged(whole, choice, options);
 }
 
 Candidate Evaluator::estimate(const PlanChoice& choice, const StageOptions& options) {
-    Sized sized = size(choice, options, false);
+    Lowered without_scratch = lowered(choice, options, LowerUntil::Schedule);
     const ScratchPeaks& known = scratch_of_kind(choice, options);
-    sized.scratch.gpu.peak = known.gpu;
-    sized.scratch.cpu.peak = known.cpu;
-    return judged(sized, choice, options);
+    without_scratch.scratch.gpu.peak = known.gpu;
+    without_scratch.scratch.cpu.peak = known.cpu;
+    return judged(without_scratch, choice, options);
 }
 
 std::optional<Prediction> Evaluator::predict_at(const Candidate& candidate,
                                                 std::uint32_t depth_tokens) {
-    const Sized sized = size(candidate.choice, candidate.options, false);
-    return predict(sized, candidate, depth_tokens, nullptr);
+    return predict(lowered(candidate.choice, candidate.options, LowerUntil::Schedule),
+                   candidate,
+                   depth_tokens,
+                   nullptr);
 }
 
 TierDetail Evaluator::detail(const Candidate& candidate) {
-    Sized sized = size(candidate.choice, candidate.options, true);
     TierDetail detail;
+    detail.lowered = lowered(candidate.choice, candidate.options, LowerUntil::Scratch);
     Timeline timeline;
-    const auto prediction = predict(sized, candidate, problem_.depth_tokens, &timeline);
+    const auto prediction = predict(detail.lowered, candidate, problem_.depth_tokens, &timeline);
     if (prediction) detail.timeline = std::move(timeline);
-    detail.schedule = std::move(sized.schedule);
-    detail.placement = std::move(sized.placement);
-    detail.cut = std::move(sized.cut);
-    detail.scratch = std::move(sized.scratch);
     return detail;
 }
 

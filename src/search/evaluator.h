@@ -10,7 +10,7 @@
 #include "cost/graph_cost.h"
 #include "cost/transfer.h"
 #include "machine/machine_profile.h"
-#include "plan/scratch.h"
+#include "plan/lowered.h"
 #include "plan/timeline.h"
 #include "search/candidate.h"
 
@@ -26,12 +26,9 @@ struct Problem {
     std::optional<Strategy> forced;
 };
 
-// All that follows from a choice: what the runtime allocates and does.
+// All that follows from a choice: what the runtime allocates and does, and when.
 struct TierDetail {
-    Placement placement;
-    StageCut cut;
-    ScratchLayout scratch;
-    Schedule schedule;
+    Lowered lowered;
     std::optional<Timeline> timeline;  // nullopt: no profile
 };
 
@@ -58,25 +55,17 @@ public:
     TierDetail detail(const Candidate& candidate);
 
 private:
-    struct Sized {
-        Placement placement;
-        StageCut cut;
-        ScratchLayout scratch;
-        Schedule schedule;
-        Status streamable = Done{};  // why there is no schedule
-    };
-
     struct ScratchPeaks {
         Bytes gpu = 0;
         Bytes cpu = 0;
     };
 
-    Sized size(const PlanChoice& choice, const StageOptions& options, bool with_scratch) const;
-    Candidate judged(const Sized& sized, const PlanChoice& choice, const StageOptions& options);
+    Lowered lowered(const PlanChoice& choice, const StageOptions& options, LowerUntil until) const;
+    Candidate judged(const Lowered& lowered, const PlanChoice& choice, const StageOptions& options);
     // The most scratch seen among choices of that kind; computed from this one if it is the first.
     ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
-    std::optional<Prediction> predict(const Sized& sized,
+    std::optional<Prediction> predict(const Lowered& lowered,
                                       const Candidate& candidate,
                                       std::uint32_t depth_tokens,
                                       Timeline* timeline);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "search/check_plan.h"
 #include "strategy/expand.h"
 #include "strategy/rules.h"
 
@@ -107,29 +108,45 @@ private:
     TierPlan plan_;
 };
 
-void add_arena(const Problem& problem, VariantPlan& plan) {
+// The arena of the tiers that have a winner.
+ArenaLayout arena_of(const Problem& problem, const std::vector<TierPlan>& tiers) {
     std::vector<TierDemand> demands;
-    for (const TierPlan& tier : plan.tiers) {
+    for (const TierPlan& tier : tiers) {
         const Candidate* winner = tier.winner();
         if (winner == nullptr) continue;
         const Graph* graph = graph_of_tier(problem.inventory, tier.key);
-        TierDemand demand;
-        demand.placement = expand(problem.inventory, winner->choice);
-        const StageCut cut =
-            cut_stages(problem.inventory, *graph, demand.placement, winner->options);
-        demand.slots = slot_sizes(problem.inventory, cut.groups);
-        demand.scratch = winner->memory.device.scratch;
-        demands.push_back(std::move(demand));
+        Lowered lowered = lower({problem.inventory, *graph},
+                                expand(problem.inventory, winner->choice),
+                                winner->options,
+                                LowerUntil::Slots);
+        demands.push_back(
+            {std::move(lowered.placement), lowered.slots, winner->memory.device.scratch});
     }
     Result<ArenaLayout> arena = pack_arena(problem.inventory, demands, problem.budget);
     PSHARD_CHECK(arena.ok());  // each tier fits alone, so all fit together
-    plan.arena = std::move(arena.value());
+    return std::move(arena).value();
+}
+
+void add_arena(const Problem& problem, VariantPlan& plan) {
+    plan.arena = arena_of(problem, plan.tiers);
     for (const TierArena& from : plan.arena.tiers) {
         std::vector<SwitchBytes>& row = plan.switches.emplace_back();
         for (const TierArena& to : plan.arena.tiers) {
             row.push_back(switch_bytes(problem.inventory, from, to));
         }
     }
+}
+
+#if defined(_GLIBCXX_ASSERTIONS) || !defined(NDEBUG)
+constexpr bool kAsserts = true;
+#else
+constexpr bool kAsserts = false;
+#endif
+
+// A build with assertions returns no plan that does not hold.
+void expect_right(const Problem& problem, const std::vector<TierPlan>& tiers) {
+    const Status right = check_plan(problem, tiers, arena_of(problem, tiers));
+    if (!right) check_failed(right.error().message.c_str(), __FILE__, __LINE__);
 }
 
 // The largest prompt tier at which stock llama.cpp holds everything; nullptr if none does. Where
@@ -166,10 +183,7 @@ Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
 
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
     const Placement placement = expand(inventory, everything_resident(inventory.n_layers));
-    const StageCut cut = cut_stages(inventory, graph, placement, kAsStock);
-    const ScratchLayout scratch =
-        layout_scratch(inventory, graph, placement, cut, kAsStock.offload);
-    return memory_use(inventory, placement, cut, scratch).device;
+    return memory_use(inventory, lower({inventory, graph}, placement, kAsStock)).device;
 }
 
 std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
@@ -205,6 +219,7 @@ std::vector<TierPlan> plan_tiers(const Problem& problem) {
     std::thread other(work, 1);
     work(0);
     other.join();
+    if (kAsserts) expect_right(problem, tiers);
     return tiers;
 }
 

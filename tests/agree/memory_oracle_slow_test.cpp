@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "plan/verify.h"
 #include "search/search.h"
 #include "strategy/rules.h"
 #include "support/stock_memory.h"
+#include "verify/verify.h"
 
 namespace pshard {
 namespace {
@@ -113,21 +113,13 @@ protected:
 
     void expect_verified(const Candidate& candidate) {
         const Graph& graph = inventory_.graphs.front();
-        const TierDetail detail = evaluator_->detail(candidate);
-        const TierDemand demand{
-            detail.placement, slot_sizes(inventory_, detail.cut.groups), detail.scratch.gpu.peak};
+        const Lowered lowered = evaluator_->detail(candidate).lowered;
+        const TierDemand demand{lowered.placement, lowered.slots, lowered.scratch.gpu.peak};
         const Bytes budget = arena_bytes(inventory_, demand);
         const Result<ArenaLayout> arena = pack_arena(inventory_, {demand}, budget);
         ASSERT_TRUE(arena.ok());
-        const std::vector<std::string> violations = verify({inventory_,
-                                                            graph,
-                                                            detail.placement,
-                                                            detail.cut,
-                                                            detail.schedule,
-                                                            detail.scratch,
-                                                            arena.value().tiers.front(),
-                                                            budget,
-                                                            candidate.options.offload});
+        const std::vector<std::string> violations = verify_variant(
+            inventory_, {{graph, lowered, candidate.options.offload}}, arena.value());
         EXPECT_TRUE(violations.empty()) << violations.front();
     }
 

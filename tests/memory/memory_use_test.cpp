@@ -10,9 +10,7 @@
 namespace pshard {
 namespace {
 
-MemoryUse use_of(const ToyPlan& plan) {
-    return memory_use(plan.inventory, plan.placement, plan.cut, plan.scratch);
-}
+MemoryUse use_of(const ToyPlan& plan) { return memory_use(plan.inventory, plan.lowered); }
 
 // Two layers: 2 * (48 + 48) + norm 8 + head 16 = 216 on the GPU, KV 2 * 64; token_embd 16 stays.
 TEST(MemoryUse, CountsWhatIsResident) {
@@ -22,8 +20,8 @@ TEST(MemoryUse, CountsWhatIsResident) {
     EXPECT_EQ(use.device.weights, 216U);
     EXPECT_EQ(use.device.states, 128U);
     EXPECT_EQ(use.device.slots, 0U);
-    EXPECT_EQ(use.device.scratch, plan.scratch.gpu.peak);
-    EXPECT_EQ(use.device.total(), 216U + 128U + plan.scratch.gpu.peak);
+    EXPECT_EQ(use.device.scratch, plan.lowered.scratch.gpu.peak);
+    EXPECT_EQ(use.device.total(), 216U + 128U + plan.lowered.scratch.gpu.peak);
     EXPECT_EQ(use.host.computed, 16U);
     EXPECT_EQ(use.host.streamed, 0U);
     EXPECT_EQ(use.host.states, 0U);

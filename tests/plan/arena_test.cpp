@@ -4,8 +4,8 @@
 
 #include <random>
 
-#include "plan/verify.h"
 #include "support/toy_models.h"
+#include "verify/verify.h"
 
 namespace pshard {
 namespace {

@@ -45,16 +45,15 @@ protected:
     // As src/runtime goes about a graph: no weight is offloaded, whatever the orders say.
     Seconds seconds_of(const Graph& graph, const TierOrder& order, const TierArena& arena) const {
         const Inventory& seen = report_.inventory;
-        const StageCut cut = cut_stages(seen, graph, order.placement, order.options);
-        const ScratchLayout scratch =
-            layout_scratch(seen, graph, order.placement, cut, OpOffload::Never);
-        EXPECT_LE(scratch.gpu.peak, arena.scratch);
-        const Result<Schedule> schedule = make_schedule(cut);
-        EXPECT_TRUE(schedule.ok());
+        StageOptions options = order.options;
+        options.offload = OpOffload::Never;
+        const Lowered lowered = lower({seen, graph}, order.placement, options);
+        EXPECT_LE(lowered.scratch.gpu.peak, arena.scratch);
+        EXPECT_TRUE(lowered.streamable);
         const GraphCost cost = price_graph(graph, seen, profile_, report_.depth_tokens);
         const LinkRates link = *link_rates(profile_);
-        const PassCosts costs = price_pass(seen, graph, order.placement, cut, {cost, link});
-        return simulate(schedule.value(), costs).value().pass_seconds;
+        const PassCosts costs = price_pass(seen, graph, order.placement, lowered.cut, {cost, link});
+        return simulate(lowered.schedule, costs).value().pass_seconds;
     }
 };
 

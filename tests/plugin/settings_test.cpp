@@ -16,7 +16,8 @@ using ::testing::IsEmpty;
 class Settings : public testing::Test {
 protected:
     ~Settings() override {
-        for (const char* name : {"PSHARD_MAX_VRAM_ALLOC", "PSHARD_FINGERPRINT"}) unsetenv(name);
+        for (const char* name : {"PSHARD_MAX_VRAM_ALLOC", "PSHARD_FINGERPRINT", "PSHARD_CHECK"})
+            unsetenv(name);
     }
 
     static Result<PluginSettings> with(const char* name, const char* value) {
@@ -53,6 +54,13 @@ TEST_F(Settings, PlansAreNamedBySectionAndUbatch) {
         ASSERT_FALSE(settings.ok()) << value;
         EXPECT_THAT(settings.error().text(), HasSubstr("PSHARD_FINGERPRINT: '"));
     }
+}
+
+TEST_F(Settings, ChecksArePlainlyAskedFor) {
+    EXPECT_FALSE(read_settings().value().check);
+    EXPECT_TRUE(with("PSHARD_CHECK", "1").value().check);
+    EXPECT_FALSE(with("PSHARD_CHECK", "0").value().check);
+    EXPECT_THAT(with("PSHARD_CHECK", "yes").error().text(), HasSubstr("is neither 0 nor 1"));
 }
 
 }  // namespace

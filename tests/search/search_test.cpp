@@ -1,13 +1,12 @@
 // The search against exhaustive enumeration, and the properties that every plan must have.
 
-#include "search/search.h"
+#include "search/check_plan.h"
 
 #include <algorithm>
 
 #include <gtest/gtest.h>
 
 #include "cost/toy_profile.h"
-#include "plan/verify.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -141,26 +140,15 @@ TEST_P(SearchOnToys, ReturnsOnlyPlansThatHold) {
     for (Bytes budget = all / 8; budget < all; budget += all / 8) {
         const Problem problem = problem_of(inventory, budget);
         const VariantPlan plan = plan_variant(problem);
-        for (std::size_t i = 0; i < plan.tiers.size(); ++i) {
-            const Graph& graph = inventory.graphs[i];
-            Evaluator evaluator(problem, graph);
-            for (const Candidate& candidate : plan.tiers[i].viable) {
+        for (const TierPlan& tier : plan.tiers) {
+            for (const Candidate& candidate : tier.viable) {
                 EXPECT_LE(candidate.memory.device.total(), budget);
             }
-            const Candidate* winner = plan.tiers[i].winner();
-            if (winner == nullptr) continue;
-            const TierDetail detail = evaluator.detail(*winner);
-            const auto violations = verify({inventory,
-                                            graph,
-                                            detail.placement,
-                                            detail.cut,
-                                            detail.schedule,
-                                            detail.scratch,
-                                            plan.arena.tiers[*plan.arena_index(i)],
-                                            budget,
-                                            winner->options.offload});
-            EXPECT_TRUE(violations.empty()) << violations.front();
         }
+        const Status plan_right = check_plan(problem, plan.tiers, plan.arena);
+        EXPECT_TRUE(plan_right) << plan_right.error().text();
+        const Status rivals_right = check_rivals(problem, plan.tiers);
+        EXPECT_TRUE(rivals_right) << rivals_right.error().text();
     }
 }
 

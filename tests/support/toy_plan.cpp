@@ -3,23 +3,18 @@
 namespace pshard {
 
 std::vector<std::string> ToyPlan::violations() const {
-    return verify(
-        {inventory, graph, placement, cut, schedule, scratch, arena, budget, options.offload});
+    return verify({inventory, graph, lowered, arena, budget, options.offload});
 }
 
 Result<ToyPlan> make_toy_plan(const Inventory& inventory,
                               const Graph& graph,
                               const Placement& placement,
                               const StageOptions& options) {
-    ToyPlan plan{inventory, graph, placement, options, {}, {}, {}, {}, 0};
-    plan.cut = cut_stages(inventory, graph, placement, options);
-    Result<Schedule> schedule = make_schedule(plan.cut);
-    if (!schedule) return schedule.error();
-    plan.schedule = schedule.value();
-    plan.scratch = layout_scratch(inventory, graph, placement, plan.cut, options.offload);
+    ToyPlan plan{inventory, graph, options, lower({inventory, graph}, placement, options), {}, 0};
+    if (!plan.lowered.streamable) return plan.lowered.streamable.error();
     const TierDemand demand{placement,
-                            slot_sizes(inventory, plan.cut.groups),
-                            align_up(plan.scratch.gpu.peak, inventory.device.alignment)};
+                            plan.lowered.slots,
+                            align_up(plan.lowered.scratch.gpu.peak, inventory.device.alignment)};
     plan.budget = arena_bytes(inventory, demand);
     const Result<ArenaLayout> arena = pack_arena(inventory, {demand}, plan.budget);
     if (!arena) return arena.error();

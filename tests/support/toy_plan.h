@@ -4,25 +4,22 @@
 #include <string>
 #include <vector>
 
-#include "plan/verify.h"
+#include "verify/verify.h"
 
 namespace pshard {
 
 struct ToyPlan {
     Inventory inventory;
     Graph graph;
-    Placement placement;
     StageOptions options;
-    StageCut cut;
-    Schedule schedule;
-    ScratchLayout scratch;
+    Lowered lowered;
     TierArena arena;
     Bytes budget = 0;  // not a byte more than the plan needs
 
     std::vector<std::string> violations() const;
 };
 
-// Fails where make_schedule fails: such a placement cannot be streamed.
+// Fails where lower() makes no schedule: such a placement cannot be streamed.
 Result<ToyPlan> make_toy_plan(const Inventory& inventory,
                               const Graph& graph,
                               const Placement& placement,

@@ -26,7 +26,11 @@ protected:
         EXPECT_EQ(tool.exit_code, 0) << tool.err;
         const json document = json::parse(tool.out, nullptr, false);
         EXPECT_FALSE(document.is_discarded()) << tool.out.substr(0, 500);
-        return document.is_discarded() ? json() : document["plans"][0];
+        if (document.is_discarded()) return json();
+        json plan = document["plans"][0];
+        EXPECT_GT(plan["verify_seconds"], 0);
+        plan.erase("verify_seconds");  // the one figure that differs from run to run
+        return plan;
     }
 };
 
@@ -279,6 +283,16 @@ TEST_F(PlanParams, ForcedStrategyIsTheOnlyOne) {
     const ToolRun tool = run(planning());
     EXPECT_EQ(tool.exit_code, 1);
     EXPECT_THAT(tool.err, HasSubstr("GPUONLY_LAYERPIN_LAYERSTREAM (0)"));
+}
+
+TEST_F(PlanParams, VerifiesRivalsWhereItIsAsked) {
+    const json believed = plan(planning());
+    environment_["PSHARD_CHECK"] = "1";
+    EXPECT_EQ(plan(planning()), believed);
+    environment_["PSHARD_CHECK"] = "all";
+    const ToolRun tool = run(planning());
+    EXPECT_EQ(tool.exit_code, 1);
+    EXPECT_THAT(tool.err, HasSubstr("PSHARD_CHECK=all"));
 }
 
 // llama-bench keeps -p 512 and -n 128 beside -pg: 512 + 1024, 128 + 1024, 2048 + 200 + 1024

@@ -15,8 +15,8 @@
 #include "plan_flags/arguments.h"
 #include "plan_flags/manual.h"
 #include "plan_flags/options.h"
+#include "plan_flags/variables.h"
 #include "registry/settings.h"
-#include "strategy/rules.h"
 
 namespace pshard::tool {
 namespace {
@@ -461,22 +461,6 @@ private:
     std::map<std::string, std::string> refused_;
 };
 
-// PSHARD_STRATEGY: a name or an id forces one strategy.
-std::optional<EarlyExit> read_forced_strategy(Options& options) {
-    const char* text = std::getenv("PSHARD_STRATEGY");
-    if (text == nullptr || *text == '\0' || std::string_view(text) == "auto") return std::nullopt;
-    options.forced = strategy_of(text);
-    if (options.forced) return std::nullopt;
-    std::vector<std::string> names;
-    for (const StrategyRule* rule : strategy_rules()) {
-        names.push_back(fmt::format("{} ({})", rule->name, strategy_id(rule->id)));
-    }
-    return EarlyExit{
-        1,
-        fmt::format(
-            "PSHARD_STRATEGY={}: no such strategy; there are {}", text, fmt::join(names, ", "))};
-}
-
 }  // namespace
 
 std::vector<ManualGroup> plan_flag_groups() { return CommandLine(nullptr).groups(); }
@@ -490,7 +474,7 @@ std::variant<Options, EarlyExit> read_command_line(int argc,
     for (int i = 1; i < argc; ++i) arguments.value().push_back(normal_name(argv[i]));
     std::variant<Options, EarlyExit> read = CommandLine(program).read(std::move(arguments).value());
     if (Options* options = std::get_if<Options>(&read)) {
-        if (const auto fault = read_forced_strategy(*options)) return *fault;
+        if (const auto fault = read_variables(*options)) return *fault;
     }
     return read;
 }

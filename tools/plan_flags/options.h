@@ -79,6 +79,8 @@ struct Options {
     bool explain = false;
     bool emit_args = false;
 
+    bool check = false;  // PSHARD_CHECK=1: rivals are verified too, not only the plan
+
     std::vector<std::string> refusals;  // of flags that leave nothing to plan, one sentence each
 };
 

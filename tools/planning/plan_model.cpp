@@ -1,13 +1,14 @@
 #include "planning/plan_model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include <fmt/format.h>
 
 #include "common/log.h"
 #include "planning/model_source.h"
-#include "search/search.h"
+#include "search/check_plan.h"
 
 namespace pshard::tool {
 namespace {
@@ -77,6 +78,7 @@ public:
         }
         const SlowNotice notice("planning");
         make_plan(planning);
+        if (const Status right = check(planning); !right) return right.error();
         if (options_.explain) add_details(planning);
         const Bytes taken = planning.budget.taken() + device_bytes(planning.plan);
         for (const auto& note :
@@ -90,6 +92,17 @@ public:
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
 private:
+    // No plan leaves the planner that src/verify finds a fault in.
+    Status check(Planning& planning) const {
+        const Problem problem = problem_of(planning);
+        const auto begin = std::chrono::steady_clock::now();
+        Status right = check_plan(problem, planning.plan.tiers, planning.plan.arena);
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+        planning.verify_seconds = taken.count();
+        if (right && options_.check) right = check_rivals(problem, planning.plan.tiers);
+        return right;
+    }
+
     Planning planning_of(Inventory inventory, const BudgetUse& budget) const {
         Planning planning;
         planning.model_path = options_.model.empty() ? options_.inventory : options_.model;

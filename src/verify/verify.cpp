@@ -1,11 +1,11 @@
-#include "plan/verify.h"
+#include "verify/verify.h"
 
 #include <fmt/format.h>
 
 #include <string_view>
 
 #include "base/overloaded.h"
-#include "plan/verify_checks.h"
+#include "verify/checks.h"
 
 namespace pshard {
 namespace {
@@ -18,8 +18,10 @@ public:
     void run() {
         sizes();
         stages();
-        for (std::size_t g = 0; g < plan_.cut.groups.size(); g++) group(static_cast<int>(g));
-        for (std::size_t i = 0; i < plan_.schedule.steps.size(); i++) step(static_cast<int>(i));
+        for (std::size_t g = 0; g < plan_.lowered.cut.groups.size(); g++)
+            group(static_cast<int>(g));
+        for (std::size_t i = 0; i < plan_.lowered.schedule.steps.size(); i++)
+            step(static_cast<int>(i));
     }
 
 private:
@@ -36,12 +38,13 @@ private:
     void sizes() {
         const std::size_t n_weights = plan_.inventory.weights.size();
         const std::size_t n_states = plan_.inventory.states.size();
-        expect_size("placement.weights", plan_.placement.weights.size(), n_weights);
-        expect_size("placement.states", plan_.placement.states.size(), n_states);
+        expect_size("placement.weights", plan_.lowered.placement.weights.size(), n_weights);
+        expect_size("placement.states", plan_.lowered.placement.states.size(), n_states);
         expect_size("arena.weights", plan_.arena.weights.size(), n_weights);
         expect_size("arena.states", plan_.arena.states.size(), n_states);
-        expect_size("cut.devices", plan_.cut.devices.size(), plan_.graph.nodes.size());
-        for (const DeviceScratch* scratch : {&plan_.scratch.gpu, &plan_.scratch.cpu}) {
+        expect_size("cut.devices", plan_.lowered.cut.devices.size(), plan_.graph.nodes.size());
+        for (const DeviceScratch* scratch :
+             {&plan_.lowered.scratch.gpu, &plan_.lowered.scratch.cpu}) {
             expect_size("scratch.nodes", scratch->nodes.size(), plan_.graph.nodes.size());
             expect_size("scratch.inputs", scratch->inputs.size(), plan_.graph.inputs.size());
             expect_size("scratch.weights", scratch->weights.size(), n_weights);
@@ -50,8 +53,8 @@ private:
 
     void stages() {
         int begin = 0;
-        for (std::size_t i = 0; i < plan_.cut.stages.size(); i++) {
-            const Stage& stage = plan_.cut.stages[i];
+        for (std::size_t i = 0; i < plan_.lowered.cut.stages.size(); i++) {
+            const Stage& stage = plan_.lowered.cut.stages[i];
             if (stage.node_begin != begin || stage.node_end <= stage.node_begin) {
                 violations_.push_back(fmt::format("stage {} has the nodes [{}, {}), and {} is next",
                                                   i,
@@ -61,7 +64,7 @@ private:
             }
             begin = stage.node_end;
             const std::string name = fmt::format("stage {}: group", i);
-            if (stage.group != -1) expect_index(name, stage.group, plan_.cut.groups.size());
+            if (stage.group != -1) expect_index(name, stage.group, plan_.lowered.cut.groups.size());
         }
         const auto n_nodes = static_cast<int>(plan_.graph.nodes.size());
         if (begin == n_nodes) return;
@@ -70,29 +73,30 @@ private:
     }
 
     void group(int index) {
-        const StreamGroup& group = plan_.cut.groups[static_cast<std::size_t>(index)];
-        const std::string name = group_text(plan_.cut, index);
+        const StreamGroup& group = plan_.lowered.cut.groups[static_cast<std::size_t>(index)];
+        const std::string name = group_text(plan_.lowered.cut, index);
         for (int weight : group.weights) {
             expect_index(name + ": weight", weight, plan_.inventory.weights.size());
         }
         for (int state : group.states) {
             expect_index(name + ": state", state, plan_.inventory.states.size());
         }
-        expect_index(name + ": first stage", group.first_stage, plan_.cut.stages.size());
-        expect_index(name + ": last stage", group.last_stage, plan_.cut.stages.size());
+        expect_index(name + ": first stage", group.first_stage, plan_.lowered.cut.stages.size());
+        expect_index(name + ": last stage", group.last_stage, plan_.lowered.cut.stages.size());
     }
 
     void step(int index) {
-        const std::string name = step_text(plan_.schedule, index);
+        const std::string name = step_text(plan_.lowered.schedule, index);
         const auto expect = [&](int named, const auto& of) {
             expect_index(name, named, of.size());
         };
         std::visit(
-            Overloaded{[&](const Load& load) { expect(load.group, plan_.cut.groups); },
-                       [&](const Compute& compute) { expect(compute.stage, plan_.cut.stages); },
-                       [&](const Store& store) { expect(store.group, plan_.cut.groups); },
-                       [&](const Wait& wait) { expect(wait.step, plan_.schedule.steps); }},
-            plan_.schedule.steps[static_cast<std::size_t>(index)].what);
+            Overloaded{
+                [&](const Load& load) { expect(load.group, plan_.lowered.cut.groups); },
+                [&](const Compute& compute) { expect(compute.stage, plan_.lowered.cut.stages); },
+                [&](const Store& store) { expect(store.group, plan_.lowered.cut.groups); },
+                [&](const Wait& wait) { expect(wait.step, plan_.lowered.schedule.steps); }},
+            plan_.lowered.schedule.steps[static_cast<std::size_t>(index)].what);
     }
 
     const PlanUnderTest& plan_;
@@ -126,13 +130,44 @@ std::vector<std::string> verify(const PlanUnderTest& plan) {
     Violations violations;
     check_form(plan, violations);
     if (!violations.empty()) return violations;
-    check_residents(plan.inventory, plan.placement, plan.arena, plan.budget, violations);
+    check_residents(plan.inventory, plan.lowered.placement, plan.arena, plan.budget, violations);
     check_slots(plan, violations);
     check_cut(plan, violations);
     check_scratch(plan, violations);
     check_fused(plan, violations);
     check_schedule(plan, violations);
     return violations;
+}
+
+std::vector<std::string> verify_variant(const Inventory& inventory,
+                                        const std::vector<TierUnderTest>& tiers,
+                                        const ArenaLayout& layout) {
+    std::vector<Placement> placements;
+    for (const TierUnderTest& tier : tiers) placements.push_back(tier.lowered.placement);
+    if (tiers.empty() && layout.tiers.empty()) return {};
+    Violations violations = verify_arena(inventory, placements, layout);
+    if (tiers.size() != layout.tiers.size()) return violations;
+    for (std::size_t t = 0; t < tiers.size(); t++) {
+        const auto& [graph, lowered, offload] = tiers[t];
+        const PlanUnderTest plan{
+            inventory, graph, lowered, layout.tiers[t], layout.budget, offload};
+        for (const std::string& violation : verify(plan)) {
+            violations.push_back(
+                fmt::format("in the tier of {} tokens, {}", graph.n_tokens, violation));
+        }
+    }
+    return violations;
+}
+
+Status as_status(const std::vector<std::string>& violations) {
+    if (violations.empty()) return Done{};
+    const std::size_t n_more = violations.size() - 1;
+    const std::string more = n_more == 0 ? "" : fmt::format(" (and {} more)", n_more);
+    return Error{fmt::format("the plan does not hold: {}{}; this is a fault of pshard, please "
+                             "report it with what --save-inventory writes",
+                             violations.front(),
+                             more),
+                 {}};
 }
 
 }  // namespace pshard

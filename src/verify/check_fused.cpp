@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "plan/fused_runs.h"
-#include "plan/verify_checks.h"
+#include "verify/checks.h"
 
 namespace pshard {
 namespace {
@@ -22,7 +22,7 @@ public:
         : plan_(plan), violations_(violations) {}
 
     void run() {
-        for (const Stage& stage : plan_.cut.stages) {
+        for (const Stage& stage : plan_.lowered.cut.stages) {
             if (stage.device != Device::Gpu) continue;
             for (const FusedRun& fused : fused_runs(plan_.graph, stage)) check(fused);
         }
@@ -83,7 +83,7 @@ private:
 
     // Nothing for what is not in the GPU's scratch.
     std::optional<Place> place_of(Ref of) const {
-        const DeviceScratch& scratch = plan_.scratch.gpu;
+        const DeviceScratch& scratch = plan_.lowered.scratch.gpu;
         if (of.kind == Ref::Kind::Node) of = root_on_gpu(of);
         const auto i = static_cast<std::size_t>(of.index);
         if (of.kind == Ref::Kind::Input) {
@@ -103,7 +103,8 @@ private:
 
     // A value of the CPU is read by a copy of its own.
     Ref root_on_gpu(Ref of) const {
-        const bool crosses = plan_.cut.devices[static_cast<std::size_t>(of.index)] != Device::Gpu;
+        const bool crosses =
+            plan_.lowered.cut.devices[static_cast<std::size_t>(of.index)] != Device::Gpu;
         const Node& made = node(of.index);
         return made.has_storage && !crosses ? made.storage : of;
     }

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "plan/verify_checks.h"
+#include "verify/checks.h"
 
 namespace pshard {
 namespace {
@@ -26,7 +26,7 @@ public:
     Memory(const PlanUnderTest& plan, Device device)
         : plan_(plan),
           device_(device),
-          layout_(device == Device::Gpu ? plan.scratch.gpu : plan.scratch.cpu) {}
+          layout_(device == Device::Gpu ? plan.lowered.scratch.gpu : plan.lowered.scratch.cpu) {}
 
     Bytes offset(Ref of) const {
         const auto i = static_cast<std::size_t>(of.index);
@@ -173,15 +173,15 @@ public:
           state_versions_(plan.inventory.states.size(), 0) {}
 
     void run() {
-        for (const Stage& stage : plan_.cut.stages) {
+        for (const Stage& stage : plan_.lowered.cut.stages) {
             for (int i = stage.node_begin; i < stage.node_end; i++) bring_over(i);
             for (int i = stage.node_begin; i < stage.node_end; i++) compute(i);
         }
         for (std::size_t i = 0; i < plan_.graph.nodes.size(); i++) output(static_cast<int>(i));
-        if (plan_.arena.scratch >= plan_.scratch.gpu.peak) return;
+        if (plan_.arena.scratch >= plan_.lowered.scratch.gpu.peak) return;
         violations_.push_back(fmt::format("the arena has {} bytes of scratch, the peak is {}",
                                           plan_.arena.scratch,
-                                          plan_.scratch.gpu.peak));
+                                          plan_.lowered.scratch.gpu.peak));
     }
 
 private:
@@ -189,7 +189,9 @@ private:
         return plan_.graph.nodes[static_cast<std::size_t>(index)];
     }
 
-    Device device_at(int index) const { return plan_.cut.devices[static_cast<std::size_t>(index)]; }
+    Device device_at(int index) const {
+        return plan_.lowered.cut.devices[static_cast<std::size_t>(index)];
+    }
 
     Memory& memory(Device device) { return memories_[device == Device::Gpu ? 0 : 1]; }
 
@@ -212,7 +214,8 @@ private:
         const Memory& here = memory(device);
         switch (root.kind) {
             case Ref::Kind::Weight:
-                if (device_of(plan_.placement.weights[static_cast<std::size_t>(root.index)]) ==
+                if (device_of(
+                        plan_.lowered.placement.weights[static_cast<std::size_t>(root.index)]) ==
                     device)
                     return std::nullopt;
                 return Value{root, 0};

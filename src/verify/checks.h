@@ -1,10 +1,10 @@
-// The parts of verify, one file each. Private to src/plan/verify*.cpp.
+// The parts of verify, one file each. Private to src/verify.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "plan/verify.h"
+#include "verify/verify.h"
 
 namespace pshard {
 

@@ -1,5 +1,5 @@
 // Each check of verify, by a right plan that is damaged in one place.
-#include "plan/verify.h"
+#include "verify/verify.h"
 
 #include <gmock/gmock.h>
 
@@ -43,8 +43,8 @@ protected:
     int node(const char* name) const { return node_index(plan.graph, name); }
 
     int stage_of(int index) const {
-        for (std::size_t s = 0; s < plan.cut.stages.size(); s++) {
-            if (plan.cut.stages[s].node_end > index) return static_cast<int>(s);
+        for (std::size_t s = 0; s < plan.lowered.cut.stages.size(); s++) {
+            if (plan.lowered.cut.stages[s].node_end > index) return static_cast<int>(s);
         }
         return -1;
     }
@@ -52,7 +52,7 @@ protected:
     // The step that does this; it must be there.
     template <typename What>
     int step_of(What what) const {
-        const auto& steps = plan.schedule.steps;
+        const auto& steps = plan.lowered.schedule.steps;
         const auto found = std::find_if(steps.begin(), steps.end(), [&](const Step& step) {
             const What* made = std::get_if<What>(&step.what);
             return made != nullptr && *made == what;
@@ -61,12 +61,12 @@ protected:
         return static_cast<int>(found - steps.begin());
     }
 
-    Step& step(int index) { return plan.schedule.steps[at(index)]; }
+    Step& step(int index) { return plan.lowered.schedule.steps[at(index)]; }
 
     // Takes a step out; Waits for later steps follow them.
     void drop(int index) {
-        plan.schedule.steps.erase(plan.schedule.steps.begin() + index);
-        for (Step& other : plan.schedule.steps) {
+        plan.lowered.schedule.steps.erase(plan.lowered.schedule.steps.begin() + index);
+        for (Step& other : plan.lowered.schedule.steps) {
             Wait* wait = std::get_if<Wait>(&other.what);
             if (wait != nullptr && wait->step > index) wait->step--;
         }
@@ -74,7 +74,7 @@ protected:
 
     // Takes out all Waits of a lane for a step.
     void drop_waits(ScheduleLane lane, int target, bool of_last_pass) {
-        for (int i = static_cast<int>(plan.schedule.steps.size()) - 1; i >= 0; i--) {
+        for (int i = static_cast<int>(plan.lowered.schedule.steps.size()) - 1; i >= 0; i--) {
             const Wait* wait = std::get_if<Wait>(&step(i).what);
             const bool same = wait != nullptr && *wait == Wait{target, of_last_pass};
             if (!same || step(i).lane != lane) continue;
@@ -91,20 +91,20 @@ TEST_F(VerifyTest, FindsNothingInARightPlan) { EXPECT_THAT(plan.violations(), Is
 // Form
 
 TEST_F(VerifyTest, FindsStagesThatDoNotCoverTheGraph) {
-    plan.cut.stages[1].node_begin++;
+    plan.lowered.cut.stages[1].node_begin++;
     EXPECT_THAT(plan.violations(), names("stage 1", "[2, "));
 }
 
 TEST_F(VerifyTest, FindsALastStageThatEndsEarly) {
-    plan.cut.stages.back().node_end--;
+    plan.lowered.cut.stages.back().node_end--;
     EXPECT_THAT(plan.violations(), names("the last stage", "the graph"));
 }
 
 TEST_F(VerifyTest, FindsIndicesOutOfRange) {
-    plan.cut.groups[1].weights.push_back(1000);
-    plan.cut.stages[0].group = 7;
+    plan.lowered.cut.groups[1].weights.push_back(1000);
+    plan.lowered.cut.stages[0].group = 7;
     step(step_of(Load{0})).what = Load{5};
-    plan.scratch.gpu.nodes.pop_back();
+    plan.lowered.scratch.gpu.nodes.pop_back();
     EXPECT_THAT(plan.violations(), names("group 1", "1000"));
     EXPECT_THAT(plan.violations(), names("stage 0", "7"));
     EXPECT_THAT(plan.violations(), names("Load of group 5", "2"));
@@ -170,7 +170,7 @@ TEST_F(VerifyTest, FindsAGroupThatLeavesTheSlots) {
 // Cut
 
 TEST_F(VerifyTest, FindsANodeOnTheOtherDevice) {
-    plan.cut.devices[at(node("attn_out-0"))] = Device::Cpu;
+    plan.lowered.cut.devices[at(node("attn_out-0"))] = Device::Cpu;
     EXPECT_THAT(plan.violations(), names("'attn_out-0' on the CPU", "stage of the GPU"));
     EXPECT_THAT(plan.violations(), names("'attn_out-0'", "'blk.0.attn_output.weight'"));
 }
@@ -181,39 +181,39 @@ TEST_F(VerifyTest, FindsANodeThatTheDeviceDoesNotSupport) {
 }
 
 TEST_F(VerifyTest, FindsAWeightThatIsNotInTheGroup) {
-    std::vector<int>& held = plan.cut.groups[1].weights;
+    std::vector<int>& held = plan.lowered.cut.groups[1].weights;
     held.erase(std::find(held.begin(), held.end(), weight("blk.2.ffn_up.weight")));
     EXPECT_THAT(plan.violations(), names("'ffn_up-2'", "'blk.2.ffn_up.weight'"));
 }
 
 TEST_F(VerifyTest, FindsAStateThatIsNotInTheGroup) {
-    plan.cut.groups[0].states.pop_back();
+    plan.lowered.cut.groups[0].states.pop_back();
     EXPECT_THAT(plan.violations(), names("'v_write-1'", "'cache_v_l1'"));
     EXPECT_THAT(plan.violations(), names("'attn-1'", "'cache_v_l1'"));  // through the view
 }
 
 TEST_F(VerifyTest, FindsAStageWithoutItsGroup) {
-    plan.cut.stages[at(plan.cut.groups[1].last_stage)].group = -1;
+    plan.lowered.cut.stages[at(plan.lowered.cut.groups[1].last_stage)].group = -1;
     EXPECT_THAT(plan.violations(), names("'ffn_up-2'", "has no group"));
 }
 
 TEST_F(VerifyTest, FindsAGroupOnTheCpu) {
-    plan.cut.stages[0].group = 0;
+    plan.lowered.cut.stages[0].group = 0;
     EXPECT_THAT(plan.violations(), names("stage 0", "group 0 (layer 1)"));
 }
 
 TEST_F(VerifyTest, FindsAGroupWithOtherStages) {
-    plan.cut.groups[0].last_stage++;
+    plan.lowered.cut.groups[0].last_stage++;
     EXPECT_THAT(plan.violations(), names("group 0 (layer 1)", "its stages are"));
 }
 
 TEST_F(VerifyTest, FindsAWeightThatStaysInHostMemory) {
-    plan.placement.weights[at(weight("blk.2.attn_q.weight"))] = Lane::Cpu;
+    plan.lowered.placement.weights[at(weight("blk.2.attn_q.weight"))] = Lane::Cpu;
     EXPECT_THAT(plan.violations(), names("'Qcur-2' on the GPU", "'blk.2.attn_q.weight'"));
 }
 
 TEST_F(VerifyTest, FindsAWeightInVramThatTheCpuReads) {
-    plan.placement.weights[at(weight("blk.0.ffn_up.weight"))] = Lane::Gpu;
+    plan.lowered.placement.weights[at(weight("blk.0.ffn_up.weight"))] = Lane::Gpu;
     EXPECT_THAT(plan.violations(), names("'ffn_up-0' on the CPU", "'blk.0.ffn_up.weight'"));
 }
 
@@ -232,7 +232,7 @@ TEST_F(VerifyTest, FindsASinkApartFromItsAttention) {
 }
 
 TEST_F(VerifyTest, FindsAStateOfTheOtherSide) {
-    plan.placement.states[at(state_index(plan.inventory, "cache_k_l0"))] = Lane::Cpu;
+    plan.lowered.placement.states[at(state_index(plan.inventory, "cache_k_l0"))] = Lane::Cpu;
     EXPECT_THAT(plan.violations(), names("'k_write-0' on the GPU", "'cache_k_l0'"));
 }
 
@@ -258,7 +258,7 @@ TEST_F(VerifyTest, FindsAStageThatIsNeverComputed) {
 }
 
 TEST_F(VerifyTest, FindsWhatIsDoneTwice) {
-    plan.schedule.steps.push_back({ScheduleLane::Upload, Load{0}});
+    plan.lowered.schedule.steps.push_back({ScheduleLane::Upload, Load{0}});
     EXPECT_THAT(plan.violations(), names("(Load of group 0) repeats", "step"));
 }
 
@@ -293,13 +293,13 @@ TEST_F(VerifyTest, FindsAStageThatDoesNotWaitForTheOtherSide) {
 }
 
 TEST_F(VerifyTest, FindsAPassThatDoesNotWaitForTheLast) {
-    const int last = static_cast<int>(plan.cut.stages.size()) - 1;
+    const int last = static_cast<int>(plan.lowered.cut.stages.size()) - 1;
     drop_waits(ScheduleLane::Cpu, step_of(Compute{last}), true);
     EXPECT_THAT(plan.violations(), names("(Compute of stage 0)", "of the pass before"));
 }
 
 TEST_F(VerifyTest, FindsALoadIntoASlotThatIsInUse) {
-    const int user = plan.cut.groups[1].last_stage;
+    const int user = plan.lowered.cut.groups[1].last_stage;
     drop_waits(ScheduleLane::Upload, step_of(Compute{user}), true);
     const int store = step_of(Store{1});
     drop_waits(ScheduleLane::Upload, store, true);
@@ -312,18 +312,19 @@ TEST_F(VerifyTest, FindsStatesThatAreLoadedBeforeTheyAreStored) {
 }
 
 TEST_F(VerifyTest, FindsAStoreThatDoesNotWaitForTheStates) {
-    drop_waits(ScheduleLane::Download, step_of(Compute{plan.cut.groups[0].last_stage}), false);
+    drop_waits(
+        ScheduleLane::Download, step_of(Compute{plan.lowered.cut.groups[0].last_stage}), false);
     EXPECT_THAT(plan.violations(), names("(Store of group 0)", "(Compute of stage"));
 }
 
 // The first upload waits for the stage that needs it.
 TEST_F(VerifyTest, FindsALaneThatWaitsForEver) {
-    for (Step& other : plan.schedule.steps) {
+    for (Step& other : plan.lowered.schedule.steps) {
         if (Wait* wait = std::get_if<Wait>(&other.what)) wait->step++;
     }
-    const int compute = step_of(Compute{plan.cut.groups[0].first_stage});
-    plan.schedule.steps.insert(plan.schedule.steps.begin(),
-                               {ScheduleLane::Upload, Wait{compute + 1, false}});
+    const int compute = step_of(Compute{plan.lowered.cut.groups[0].first_stage});
+    plan.lowered.schedule.steps.insert(plan.lowered.schedule.steps.begin(),
+                                       {ScheduleLane::Upload, Wait{compute + 1, false}});
     EXPECT_THAT(plan.violations(), names("never ends", "never runs"));
 }
 
@@ -331,9 +332,10 @@ TEST_F(VerifyTest, FindsALaneThatWaitsForEver) {
 TEST_F(VerifyTest, FindsALoadThatDoesNotWaitForItsSlot) {
     const Inventory inventory = toy_dense(3);
     plan = toy_plan(inventory, uniform_placement(inventory, Lane::ShardA));
-    ASSERT_EQ(plan.cut.groups.size(), 4u);  // and the head
+    ASSERT_EQ(plan.lowered.cut.groups.size(), 4u);  // and the head
     ASSERT_THAT(plan.violations(), IsEmpty());
-    drop_waits(ScheduleLane::Upload, step_of(Compute{plan.cut.groups[0].last_stage}), false);
+    drop_waits(
+        ScheduleLane::Upload, step_of(Compute{plan.lowered.cut.groups[0].last_stage}), false);
     drop_waits(ScheduleLane::Upload, step_of(Store{0}), false);
     EXPECT_THAT(plan.violations(), names("(Load of group 2) may overwrite group 0", "stage"));
 }
@@ -351,7 +353,7 @@ TEST_F(VerifyTest, FindsAStoreOfNothing) {
     Placement placement = uniform_placement(inventory, Lane::Gpu);
     place_side(placement, inventory, 0, Side::Ffn, Lane::ShardA);
     plan = toy_plan(inventory, placement);
-    plan.schedule.steps.push_back({ScheduleLane::Download, Store{0}});
+    plan.lowered.schedule.steps.push_back({ScheduleLane::Download, Store{0}});
     EXPECT_THAT(plan.violations(), names("group 0 (layer 0)", "no states to store"));
 }
 
@@ -361,7 +363,7 @@ TEST_F(VerifyTest, FindsExpertsFetchedBeforeTheirIds) {
     place_side(placement, inventory, 0, Side::Ffn, Lane::ShardA);
     plan = toy_plan(inventory, placement, {OpOffload::Never, true});
     ASSERT_THAT(plan.violations(), IsEmpty());
-    const int router = plan.cut.groups[0].first_stage - 1;
+    const int router = plan.lowered.cut.groups[0].first_stage - 1;
     drop_waits(ScheduleLane::Upload, step_of(Compute{router}), false);
     EXPECT_THAT(plan.violations(), names("(Load of group 0)", "the ids of its experts"));
 }

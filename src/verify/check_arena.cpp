@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "plan/verify_checks.h"
+#include "verify/checks.h"
 
 namespace pshard {
 namespace {
@@ -99,7 +99,7 @@ private:
 
 // Each group lies in its part of the slot region.
 void check_group_extent(const PlanUnderTest& plan, int index, Violations& violations) {
-    const StreamGroup& group = plan.cut.groups[static_cast<std::size_t>(index)];
+    const StreamGroup& group = plan.lowered.cut.groups[static_cast<std::size_t>(index)];
     const TierArena& arena = plan.arena;
     const bool experts = group.slot == Slot::Experts;
     const Bytes middle = arena.slots_begin + arena.slots.pair;
@@ -108,7 +108,7 @@ void check_group_extent(const PlanUnderTest& plan, int index, Violations& violat
     const Extent extent = group_extent(plan, index);
     if (extent.begin < part.begin || extent.end > part.end) {
         violations.push_back(fmt::format("{} at [{}, {}) leaves the {} slots [{}, {})",
-                                         group_text(plan.cut, index),
+                                         group_text(plan.lowered.cut, index),
                                          extent.begin,
                                          extent.end,
                                          experts ? "experts'" : "A/B",
@@ -117,7 +117,7 @@ void check_group_extent(const PlanUnderTest& plan, int index, Violations& violat
     }
     if (extent.begin % plan.inventory.device.alignment != 0) {
         violations.push_back(fmt::format("{} at {} is not aligned to {}",
-                                         group_text(plan.cut, index),
+                                         group_text(plan.lowered.cut, index),
                                          extent.begin,
                                          plan.inventory.device.alignment));
     }
@@ -183,7 +183,7 @@ Extent extent_of(Bytes begin, Bytes bytes) {
 }
 
 Extent group_extent(const PlanUnderTest& plan, int group) {
-    const StreamGroup& streamed = plan.cut.groups[static_cast<std::size_t>(group)];
+    const StreamGroup& streamed = plan.lowered.cut.groups[static_cast<std::size_t>(group)];
     Bytes bytes = 0;
     for (int weight : streamed.weights) {
         bytes += plan.inventory.weights[static_cast<std::size_t>(weight)].alloc_bytes;
@@ -204,23 +204,26 @@ void check_residents(const Inventory& inventory,
 
 void check_slots(const PlanUnderTest& plan, Violations& violations) {
     std::vector<int> taking_turns;
-    for (std::size_t g = 0; g < plan.cut.groups.size(); g++) {
+    for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {
         check_group_extent(plan, static_cast<int>(g), violations);
-        if (plan.cut.groups[g].slot != Slot::Experts) taking_turns.push_back(static_cast<int>(g));
+        if (plan.lowered.cut.groups[g].slot != Slot::Experts)
+            taking_turns.push_back(static_cast<int>(g));
     }
     for (std::size_t i = 0; i < taking_turns.size(); i++) {
         const int one = taking_turns[i];
         const int next = taking_turns[(i + 1) % taking_turns.size()];
-        const auto slot = [&](int g) { return plan.cut.groups[static_cast<std::size_t>(g)].slot; };
+        const auto slot = [&](int g) {
+            return plan.lowered.cut.groups[static_cast<std::size_t>(g)].slot;
+        };
         if (slot(one) == slot(next)) continue;  // takes over the slot: see the schedule
         const Extent a = group_extent(plan, one);
         const Extent b = group_extent(plan, next);
         if (!a.overlaps(b)) continue;
         violations.push_back(fmt::format("{} at [{}, {}) overlaps its neighbour {} at [{}, {})",
-                                         group_text(plan.cut, one),
+                                         group_text(plan.lowered.cut, one),
                                          a.begin,
                                          a.end,
-                                         group_text(plan.cut, next),
+                                         group_text(plan.lowered.cut, next),
                                          b.begin,
                                          b.end));
     }

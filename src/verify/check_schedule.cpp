@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/overloaded.h"
-#include "plan/verify_checks.h"
+#include "verify/checks.h"
 
 namespace pshard {
 namespace {
@@ -125,17 +125,18 @@ public:
     ScheduleCheck(const PlanUnderTest& plan, Violations& violations)
         : plan_(plan),
           violations_(violations),
-          loads_(plan.cut.groups.size(), -1),
-          stores_(plan.cut.groups.size(), -1),
-          computes_(plan.cut.stages.size(), -1) {
+          loads_(plan.lowered.cut.groups.size(), -1),
+          stores_(plan.lowered.cut.groups.size(), -1),
+          computes_(plan.lowered.cut.stages.size(), -1) {
         for (int g = 0; g < n_groups(); g++) extents_.push_back(group_extent(plan, g));
     }
 
     void run() {
-        for (std::size_t i = 0; i < plan_.schedule.steps.size(); i++) index(static_cast<int>(i));
+        for (std::size_t i = 0; i < plan_.lowered.schedule.steps.size(); i++)
+            index(static_cast<int>(i));
         complete();
         if (!violations_.empty()) return;
-        const HappensBefore order(plan_.schedule);
+        const HappensBefore order(plan_.lowered.schedule);
         if (const Event stuck = order.stuck(); stuck.step >= 0) return complain_stuck(stuck);
         order_ = &order;
         for (int pass = 0; pass < kPasses; pass++) check_pass(pass);
@@ -144,19 +145,19 @@ public:
 private:
     static std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-    int n_groups() const { return static_cast<int>(plan_.cut.groups.size()); }
+    int n_groups() const { return static_cast<int>(plan_.lowered.cut.groups.size()); }
 
-    int n_stages() const { return static_cast<int>(plan_.cut.stages.size()); }
+    int n_stages() const { return static_cast<int>(plan_.lowered.cut.stages.size()); }
 
-    const StreamGroup& group(int g) const { return plan_.cut.groups[at(g)]; }
+    const StreamGroup& group(int g) const { return plan_.lowered.cut.groups[at(g)]; }
 
     // Notes where each thing is done, and complains if it is done twice or on a wrong lane.
     void index(int step) {
-        const Step& made = plan_.schedule.steps[at(step)];
+        const Step& made = plan_.lowered.schedule.steps[at(step)];
         const Overloaded noted{
             [&](const Load& load) { note(step, loads_[at(load.group)], ScheduleLane::Upload); },
             [&](const Compute& compute) {
-                const bool gpu = plan_.cut.stages[at(compute.stage)].device == Device::Gpu;
+                const bool gpu = plan_.lowered.cut.stages[at(compute.stage)].device == Device::Gpu;
                 const auto lane = gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu;
                 note(step, computes_[at(compute.stage)], lane);
             },
@@ -169,7 +170,7 @@ private:
 
     void note(int step, int& where, ScheduleLane lane) {
         if (where >= 0) complain("{} repeats {}", text(step), text(where));
-        if (plan_.schedule.steps[at(step)].lane != lane)
+        if (plan_.lowered.schedule.steps[at(step)].lane != lane)
             complain("{} is on a wrong lane", text(step));
         where = step;
     }
@@ -179,7 +180,7 @@ private:
             if (computes_[at(s)] < 0) complain("stage {} is never computed", s);
         }
         for (int g = 0; g < n_groups(); g++) {
-            const std::string name = group_text(plan_.cut, g);
+            const std::string name = group_text(plan_.lowered.cut, g);
             if (loads_[at(g)] < 0) complain("{} is never loaded", name);
             const bool has_states = !group(g).states.empty();
             if (has_states && stores_[at(g)] < 0) complain("{} has states, never stored", name);
@@ -199,7 +200,7 @@ private:
         const Event compute{computes_[at(s)], pass};
         if (s > 0) expect({computes_[at(s - 1)], pass}, compute, "program order");
         if (s == 0 && pass > 0) expect({computes_.back(), pass - 1}, compute, "program order");
-        const int g = plan_.cut.stages[at(s)].group;
+        const int g = plan_.lowered.cut.stages[at(s)].group;
         if (g >= 0) expect({loads_[at(g)], pass}, compute, "its weights");
     }
 
@@ -237,7 +238,7 @@ private:
         if (missing.step < 0 || not_over(b, load_a).step < 0) return;
         complain("{} may overwrite {} before {} is over{}",
                  text(load_b.step),
-                 group_text(plan_.cut, a.group),
+                 group_text(plan_.lowered.cut, a.group),
                  text(missing.step),
                  a.pass == b.pass ? "" : " (of the pass before)");
     }
@@ -262,11 +263,11 @@ private:
     }
 
     void complain_stuck(Event stuck) {
-        const Wait* wait = wait_of(plan_.schedule.steps[at(stuck.step)]);
+        const Wait* wait = wait_of(plan_.lowered.schedule.steps[at(stuck.step)]);
         complain("{} never ends: {} never runs", text(stuck.step), text(wait->step));
     }
 
-    std::string text(int step) const { return step_text(plan_.schedule, step); }
+    std::string text(int step) const { return step_text(plan_.lowered.schedule, step); }
 
     template <typename... Args>
     void complain(fmt::format_string<Args...> format, Args&&... args) {

@@ -1,5 +1,6 @@
-// The second opinion on a plan: what must hold, checked from the plain values alone. Knows no
-// strategy and calls no function that makes plans.
+// The second opinion on a plan: what must hold, checked from the plain values alone. It knows no
+// strategy, calls no function that makes plans, and keeps its own knowledge of ops on purpose, so
+// that a fault in src/plan is not believed here too.
 //
 //   arena      what is resident has an address; nothing lies on anything else; all in the budget
 //   cut        every node is in one stage, on one device, and its weights and states are in reach
@@ -8,14 +9,14 @@
 //   schedule   by happens-before over two passes: nothing is read before it is there, nothing is
 //              overwritten while it is needed, and no lane waits for ever
 //
-// Each violation is one line that names both offenders. Empty: nothing wrong.
+// Each violation is one line that names both offenders. Empty: nothing is wrong.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "plan/arena.h"
-#include "plan/schedule.h"
+#include "plan/lowered.h"
 
 namespace pshard {
 
@@ -23,10 +24,7 @@ namespace pshard {
 struct PlanUnderTest {
     const Inventory& inventory;
     const Graph& graph;
-    const Placement& placement;
-    const StageCut& cut;
-    const Schedule& schedule;
-    const ScratchLayout& scratch;
+    const Lowered& lowered;
     const TierArena& arena;
     Bytes budget = 0;
     OpOffload offload = OpOffload::Never;
@@ -39,5 +37,20 @@ std::vector<std::string> verify(const PlanUnderTest& plan);
 std::vector<std::string> verify_arena(const Inventory& inventory,
                                       const std::vector<Placement>& placements,
                                       const ArenaLayout& layout);
+
+// What one tier of a variant does.
+struct TierUnderTest {
+    const Graph& graph;
+    Lowered lowered;
+    OpOffload offload = OpOffload::Never;
+};
+
+// Both of the above for the tiers of a variant, by ArenaLayout::tiers. Each line names its tier.
+std::vector<std::string> verify_variant(const Inventory& inventory,
+                                        const std::vector<TierUnderTest>& tiers,
+                                        const ArenaLayout& layout);
+
+// The same as one Error: the first violation, and how many more there are.
+Status as_status(const std::vector<std::string>& violations);
 
 }  // namespace pshard

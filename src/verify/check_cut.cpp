@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "plan/verify_checks.h"
+#include "verify/checks.h"
 
 namespace pshard {
 namespace {
@@ -15,7 +15,7 @@ public:
 
     void stage(int index) {
         stage_ = index;
-        const Stage& stage = plan_.cut.stages[static_cast<std::size_t>(index)];
+        const Stage& stage = plan_.lowered.cut.stages[static_cast<std::size_t>(index)];
         for (int i = stage.node_begin; i < stage.node_end; i++) node(i, stage.device);
     }
 
@@ -24,7 +24,9 @@ private:
         return plan_.graph.nodes[static_cast<std::size_t>(index)];
     }
 
-    Device device_at(int index) const { return plan_.cut.devices[static_cast<std::size_t>(index)]; }
+    Device device_at(int index) const {
+        return plan_.lowered.cut.devices[static_cast<std::size_t>(index)];
+    }
 
     void node(int index, Device stage_device) {
         const Node& node = node_at(index);
@@ -65,16 +67,16 @@ private:
     void weight(const Node& node, Device device, int index) {
         const auto i = static_cast<std::size_t>(index);
         const Weight& weight = plan_.inventory.weights[i];
-        const Lane lane = plan_.placement.weights[i];
+        const Lane lane = plan_.lowered.placement.weights[i];
         // Tables that layers on both sides read (rope factors) are read from the host master there.
         const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
-            if (lane == Lane::Gpu && !shared && plan_.scratch.cpu.weights[i] == kNoOffset) {
+            if (lane == Lane::Gpu && !shared && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
                 complain(node, device, fmt::format("reads '{}', which is in VRAM", weight.name));
             }
         } else if (is_streamed(lane)) {
             in_group(node, &StreamGroup::weights, index, weight.name);
-        } else if (lane == Lane::Cpu && plan_.scratch.gpu.weights[i] == kNoOffset) {
+        } else if (lane == Lane::Cpu && plan_.lowered.scratch.gpu.weights[i] == kNoOffset) {
             complain(
                 node, device, fmt::format("reads '{}', which stays in host memory", weight.name));
         }
@@ -83,7 +85,7 @@ private:
     void state(const Node& node, Device device, int index) {
         const auto i = static_cast<std::size_t>(index);
         const State& state = plan_.inventory.states[i];
-        const Lane lane = plan_.placement.states[i];
+        const Lane lane = plan_.lowered.placement.states[i];
         if (device_of(lane) != device) {
             complain(
                 node,
@@ -99,20 +101,20 @@ private:
                   std::vector<int> StreamGroup::*members,
                   int index,
                   const std::string& name) {
-        const int group = plan_.cut.stages[static_cast<std::size_t>(stage_)].group;
+        const int group = plan_.lowered.cut.stages[static_cast<std::size_t>(stage_)].group;
         if (group == -1) {
             complain(node,
                      Device::Gpu,
                      fmt::format("reads '{}', and its stage {} has no group", name, stage_));
             return;
         }
-        const auto& held = plan_.cut.groups[static_cast<std::size_t>(group)].*members;
+        const auto& held = plan_.lowered.cut.groups[static_cast<std::size_t>(group)].*members;
         if (std::find(held.begin(), held.end(), index) != held.end()) return;
         complain(node,
                  Device::Gpu,
                  fmt::format("reads '{}', which is not in {} of its stage {}",
                              name,
-                             group_text(plan_.cut, group),
+                             group_text(plan_.lowered.cut, group),
                              stage_));
     }
 
@@ -149,15 +151,15 @@ void check_span(const StageCut& cut, int index, Violations& violations) {
 
 void check_cut(const PlanUnderTest& plan, Violations& violations) {
     ReachCheck reach(plan, violations);
-    for (std::size_t s = 0; s < plan.cut.stages.size(); s++) {
+    for (std::size_t s = 0; s < plan.lowered.cut.stages.size(); s++) {
         reach.stage(static_cast<int>(s));
-        const Stage& stage = plan.cut.stages[s];
+        const Stage& stage = plan.lowered.cut.stages[s];
         if (stage.group == -1 || stage.device == Device::Gpu) continue;
-        violations.push_back(
-            fmt::format("stage {} is on the CPU and has {}", s, group_text(plan.cut, stage.group)));
+        violations.push_back(fmt::format(
+            "stage {} is on the CPU and has {}", s, group_text(plan.lowered.cut, stage.group)));
     }
-    for (std::size_t g = 0; g < plan.cut.groups.size(); g++) {
-        check_span(plan.cut, static_cast<int>(g), violations);
+    for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {
+        check_span(plan.lowered.cut, static_cast<int>(g), violations);
     }
 }
 

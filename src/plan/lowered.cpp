@@ -1,0 +1,28 @@
+#include "plan/lowered.h"
+
+#include <utility>
+
+namespace pshard {
+
+Lowered lower(const GraphView& view,
+              Placement placement,
+              const StageOptions& options,
+              LowerUntil until) {
+    const auto& [inventory, graph] = view;
+    Lowered lowered;
+    lowered.placement = std::move(placement);
+    lowered.cut = cut_stages(inventory, graph, lowered.placement, options);
+    lowered.slots = slot_sizes(inventory, lowered.cut.groups);
+    if (until == LowerUntil::Slots) return lowered;
+    if (Result<Schedule> schedule = make_schedule(lowered.cut)) {
+        lowered.schedule = std::move(schedule).value();
+    } else {
+        lowered.streamable = schedule.error();
+    }
+    if (until == LowerUntil::Schedule) return lowered;
+    lowered.scratch =
+        layout_scratch(inventory, graph, lowered.placement, lowered.cut, options.offload);
+    return lowered;
+}
+
+}  // namespace pshard

@@ -1,0 +1,39 @@
+// All that follows from a placement of a graph: what the simulator walks, the arena holds, the
+// verifier checks and the runtime does.
+//
+//   placement -> cut_stages -> slot_sizes -> make_schedule -> layout_scratch
+//
+// This is the one place where the chain is spelled out. Search, reports, the plugin, the runtime
+// and the registry's hashes call lower(), so that what was priced is what is run. A pure function:
+// the same values give the same Lowered.
+#pragma once
+
+#include "plan/schedule.h"
+#include "plan/scratch.h"
+
+namespace pshard {
+
+// A graph, and the model whose tensors it reads.
+struct GraphView {
+    const Inventory& inventory;
+    const Graph& graph;
+};
+
+struct Lowered {
+    Placement placement;
+    StageCut cut;
+    SlotSizes slots;
+    Schedule schedule;           // no steps where it cannot be streamed
+    Status streamable = Done{};  // else why there is no schedule
+    ScratchLayout scratch;
+};
+
+// How far to go: sizes take no schedule, and the scratch takes most of the time.
+enum class LowerUntil { Slots, Schedule, Scratch };
+
+Lowered lower(const GraphView& view,
+              Placement placement,
+              const StageOptions& options,
+              LowerUntil until = LowerUntil::Scratch);
+
+}  // namespace pshard

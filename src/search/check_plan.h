@@ -1,0 +1,17 @@
+// Puts what search returns before src/verify, which knows nothing of how it was found.
+#pragma once
+
+#include "search/search.h"
+
+namespace pshard {
+
+// The winners of all tiers in the arena that they share. `arena` by the tiers that have a winner.
+// Fails with the first violation.
+Status check_plan(const Problem& problem,
+                  const std::vector<TierPlan>& tiers,
+                  const ArenaLayout& arena);
+
+// Every viable candidate of every tier, each in an arena of its own: seconds for a large model.
+Status check_rivals(const Problem& problem, const std::vector<TierPlan>& tiers);
+
+}  // namespace pshard
