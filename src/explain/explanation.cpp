@@ -21,11 +21,12 @@ std::vector<LayerLanes> layer_lanes(const Inventory& inventory, const Placement&
         const Weight& weight = inventory.weights[w];
         if (weight.layer < 0 || weight.layer >= inventory.n_layers) continue;
         const std::size_t side = weight.side == Side::Ffn ? 1 : 0;
-        const auto lane = static_cast<std::size_t>(placement.weights[w]);
+        const auto lane = static_cast<std::size_t>(placement.weights[w].kind);
         tallies[static_cast<std::size_t>(weight.layer)][side][lane] += weight.bytes;
     }
     const auto most = [](const std::array<Bytes, 4>& lanes) {
-        return static_cast<Lane>(std::max_element(lanes.begin(), lanes.end()) - lanes.begin());
+        const auto most_bytes = std::max_element(lanes.begin(), lanes.end());
+        return Lane{static_cast<Lane::Kind>(most_bytes - lanes.begin())};
     };
     std::vector<LayerLanes> layers;
     for (const Tally& tally : tallies) {
@@ -89,8 +90,8 @@ std::vector<std::string> steps_of(const ShownPass& pass, ScheduleLane lane) {
 // The embeddings of the tokens are the first that the CPU does in a planned graph; llama.cpp keeps
 // them for its own CPU backend, so that a run has not seen them.
 bool does_the_same(const ShownPass& measured, const ShownPass& predicted) {
-    for (int i = 0; i < kScheduleLanes; ++i) {
-        const auto lane = static_cast<ScheduleLane>(i);
+    for (std::size_t i = 0; i < kScheduleLanes; ++i) {
+        const ScheduleLane lane = ScheduleLane::at(i);
         const std::vector<std::string> done = steps_of(measured, lane);
         std::vector<std::string> planned = steps_of(predicted, lane);
         const bool embeds = lane == ScheduleLane::Cpu && planned.size() == done.size() + 1;
@@ -159,8 +160,7 @@ ShownPass shown(const TracedPass& pass) {
                              pass.bytes[i]});
     }
     for (std::size_t lane = 0; lane < out.busy.size(); ++lane) {
-        out.busy[lane] =
-            busy_seconds(pass.timeline, pass.schedule, static_cast<ScheduleLane>(lane));
+        out.busy[lane] = busy_seconds(pass.timeline, pass.schedule, ScheduleLane::at(lane));
     }
     return out;
 }

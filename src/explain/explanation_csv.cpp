@@ -25,7 +25,7 @@ private:
 
 void add_pass(Lines& lines, std::string_view table, const TierKey& tier, const ShownPass& pass) {
     for (std::size_t i = 0; i < pass.busy.size(); ++i) {
-        const std::string_view lane = lane_name(static_cast<ScheduleLane>(i));
+        const std::string lane = lane_name(ScheduleLane::at(i));
         lines.add(table, tier, lane, "busy_seconds", pass.busy[i]);
     }
 }

@@ -44,7 +44,7 @@ Json pass_json(const ShownPass& pass) {
     if (pass.steps.empty()) return nullptr;
     Json busy = Json::object();
     for (std::size_t i = 0; i < pass.busy.size(); ++i) {
-        busy[std::string(lane_name(static_cast<ScheduleLane>(i)))] = pass.busy[i];
+        busy[lane_name(ScheduleLane::at(i))] = pass.busy[i];
     }
     Json steps = Json::array();
     for (const ShownStep& step : pass.steps) {

@@ -35,8 +35,7 @@ Row bounds_row(const ExplainedTier& tier) {
     const ShownPass pass = shown(tier.pass);
     const auto share = [&](ScheduleLane lane) {
         if (!priced) return std::string("-");
-        return percent(pass.busy[static_cast<std::size_t>(lane)] /
-                       winner->prediction->pass_seconds);
+        return percent(pass.busy[lane.index()] / winner->prediction->pass_seconds);
     };
     return {to_text(tier.plan.key),
             priced ? milliseconds(winner->prediction->pass_seconds) : "-",
@@ -173,7 +172,7 @@ std::string measured_section(const Explanation& explanation) {
                               "steps"}};
     for (const MeasuredTier& tier : measured.tiers) {
         const auto share = [&](ScheduleLane lane) {
-            const Seconds busy = tier.pass.busy[static_cast<std::size_t>(lane)];
+            const Seconds busy = tier.pass.busy[lane.index()];
             return tier.median_seconds > 0 ? percent(busy / tier.median_seconds) : "-";
         };
         const auto& predicted = tier.predicted_seconds;

@@ -13,19 +13,26 @@ HostUse host_use(const Inventory& inventory, const Placement& placement) {
         if (lane == Lane::Cpu) use.computed += inventory.weights[i].bytes;
     }
     for (std::size_t i = 0; i < inventory.states.size(); ++i) {
-        if (placement.states[i] != Lane::Gpu) use.states += inventory.states[i].bytes;
+        if (!is_resident(placement.states[i])) use.states += inventory.states[i].bytes;
     }
     return use;
 }
 
 }  // namespace
 
+DeviceUse device_use(const Inventory& inventory, const Lowered& lowered, int gpu) {
+    const auto at = static_cast<std::size_t>(gpu);
+    DeviceUse use;
+    use.weights = resident_weight_bytes(inventory, lowered.placement, gpu);
+    use.states = resident_state_bytes(inventory, lowered.placement, gpu);
+    use.slots = lowered.slots[at].total();
+    use.scratch = lowered.scratch.gpus[at].peak;
+    return use;
+}
+
 MemoryUse memory_use(const Inventory& inventory, const Lowered& lowered) {
     MemoryUse use;
-    use.device.weights = resident_weight_bytes(inventory, lowered.placement);
-    use.device.states = resident_state_bytes(inventory, lowered.placement);
-    use.device.slots = lowered.slots.total();
-    use.device.scratch = lowered.scratch.gpu.peak;
+    use.device = device_use(inventory, lowered);
     use.host = host_use(inventory, lowered.placement);
     use.host.scratch = lowered.scratch.cpu.peak;
     return use;

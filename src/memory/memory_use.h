@@ -40,7 +40,10 @@ struct MemoryUse {
     bool operator==(const MemoryUse&) const = default;
 };
 
-// `lowered`: to its scratch, or with peaks that are known from elsewhere.
+// In the arena of a GPU. `lowered`: to its scratch, or with peaks that are known from elsewhere.
+DeviceUse device_use(const Inventory& inventory, const Lowered& lowered, int gpu = 0);
+
+// Of the first GPU and the host.
 MemoryUse memory_use(const Inventory& inventory, const Lowered& lowered);
 
 // What the host offers.

@@ -20,7 +20,7 @@ struct Resident {
 
 bool keeps(const TierDemand& demand, const Resident& tensor) {
     const auto& lanes = tensor.is_state ? demand.placement.states : demand.placement.weights;
-    return lanes[tensor.index] == Lane::Gpu;
+    return lanes[tensor.index] == Lane::Gpu.on(demand.gpu);
 }
 
 template <typename Tensor>
@@ -132,8 +132,8 @@ void add_moves(const std::vector<Tensor>& tensors,
 }  // namespace
 
 Bytes arena_bytes(const Inventory& inventory, const TierDemand& demand) {
-    return resident_weight_bytes(inventory, demand.placement) +
-           resident_state_bytes(inventory, demand.placement) + demand.slots.total() +
+    return resident_weight_bytes(inventory, demand.placement, demand.gpu) +
+           resident_state_bytes(inventory, demand.placement, demand.gpu) + demand.slots.total() +
            demand.scratch;
 }
 
@@ -155,15 +155,20 @@ Result<ArenaLayout> pack_arena(const Inventory& inventory,
 }
 
 Bytes group_offset(const TierArena& arena, const StreamGroup& group, Bytes group_bytes) {
-    switch (group.slot) {
-        case Slot::A:
+    const SlotSizes& slots = arena.slots;
+    switch (group.slot.kind) {
+        case Slot::Kind::A:
             return arena.slots_begin;
-        case Slot::B:
-            return arena.slots_begin + arena.slots.pair - group_bytes;
-        case Slot::Experts:
+        case Slot::Kind::B:
+            return arena.slots_begin + slots.pair - group_bytes;
+        case Slot::Kind::Experts:
+            return arena.slots_begin + slots.pair;
+        case Slot::Kind::Kept:
             break;
     }
-    return arena.slots_begin + arena.slots.pair;
+    const auto first = slots.kept.begin();
+    return std::accumulate(
+        first, first + group.slot.number, arena.slots_begin + slots.pair + slots.experts);
 }
 
 SwitchBytes switch_bytes(const Inventory& inventory, const TierArena& from, const TierArena& to) {

@@ -1,7 +1,7 @@
-// One VRAM arena of exactly the budget, for all tiers of a registry variant.
+// One arena of exactly the budget in the memory of a GPU, for all tiers of a registry variant.
 //
-//   0                                                                                  budget
-//   [ common weights and states | this tier's own | slots A..B | experts | scratch | free ]
+//   0 budget [ common weights and states | this tier's own | slots A..B | experts | kept | scratch
+//   | free ]
 //                               ^common_end
 //
 // What all tiers keep resident has one address in all of them. Tensors that several tiers keep
@@ -18,11 +18,12 @@
 
 namespace pshard {
 
-// What one tier asks of the arena.
+// What one tier asks of the arena of a GPU.
 struct TierDemand {
     Placement placement;
     SlotSizes slots;
     Bytes scratch = 0;
+    int gpu = 0;
 
     bool operator==(const TierDemand&) const = default;
 };
@@ -58,7 +59,8 @@ struct DriverMemory {
 // Bytes that a tier needs in the arena.
 Bytes arena_bytes(const Inventory& inventory, const TierDemand& demand);
 
-// Fails if a tier needs more than the budget; names the tier by its index and the bytes missing.
+// `tiers`: of one GPU. Fails if a tier needs more than the budget; names the tier by its index and
+// the bytes missing.
 Result<ArenaLayout> pack_arena(const Inventory& inventory,
                                const std::vector<TierDemand>& tiers,
                                Bytes budget);

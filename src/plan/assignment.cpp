@@ -56,9 +56,9 @@ private:
         const Node& node = graph_.nodes[i];
         if (node.is_view) return;
         if (choice_[i]) {
-            const bool spreads = cpu_too || *choice_[i] == Device::Gpu;
+            const bool spreads = cpu_too || choice_[i]->is_gpu();
             current = spreads ? choice_[i] : std::nullopt;
-        } else if (current && (*current == Device::Cpu || node.device_supports)) {
+        } else if (current && (!current->is_gpu() || node.device_supports)) {
             choice_[i] = current;
         }
     }

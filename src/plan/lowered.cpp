@@ -12,7 +12,9 @@ Lowered lower(const GraphView& view,
     Lowered lowered;
     lowered.placement = std::move(placement);
     lowered.cut = cut_stages(inventory, graph, lowered.placement, options);
-    lowered.slots = slot_sizes(inventory, lowered.cut.groups);
+    for (int g = 0; g < lowered.cut.n_gpus; ++g) {
+        lowered.slots.push_back(slot_sizes(inventory, lowered.cut.groups, g));
+    }
     if (until == LowerUntil::Slots) return lowered;
     if (Result<Schedule> schedule = make_schedule(lowered.cut)) {
         lowered.schedule = std::move(schedule).value();

@@ -22,9 +22,9 @@ struct GraphView {
 struct Lowered {
     Placement placement;
     StageCut cut;
-    SlotSizes slots;
-    Schedule schedule;           // no steps where it cannot be streamed
-    Status streamable = Done{};  // else why there is no schedule
+    std::vector<SlotSizes> slots;  // by GPU
+    Schedule schedule;             // no steps where it cannot be streamed
+    Status streamable = Done{};    // else why there is no schedule
     ScratchLayout scratch;
 };
 

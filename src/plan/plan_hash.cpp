@@ -17,13 +17,19 @@ void add(std::string& text, const Values&... values) {
     ((text += fmt::format("{} ", values)), ...);
 }
 
-void add(std::string& text, const Step& step) {
-    add(text, static_cast<int>(step.lane), step.what.index());
+void add(std::string& text, const Step& step, int n_gpus) {
+    add(text, step.lane.index(n_gpus), step.what.index());
     std::visit(Overloaded{[&](const Load& load) { add(text, load.group); },
                           [&](const Compute& compute) { add(text, compute.stage); },
                           [&](const Store& store) { add(text, store.group); },
                           [&](const Wait& wait) { add(text, wait.step, wait.of_last_pass); }},
                step.what);
+}
+
+// Of the first GPU and without a number a slot is written as it always was.
+void add_slot(std::string& text, const Slot& slot) {
+    add(text, static_cast<int>(slot.kind));
+    if (slot.gpu != 0 || slot.number != 0) add(text, slot.gpu, slot.number);
 }
 
 Placement all_on_the_device(const Inventory& inventory) {
@@ -40,7 +46,7 @@ int part_begin(const Graph& graph, const std::vector<Device>& devices) {
     int begin = -1;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
         if (graph.nodes[i].is_view) continue;
-        const bool on_device = devices[i] == Device::Gpu;
+        const bool on_device = devices[i].is_gpu();
         if (begin >= 0 && !on_device) return -1;
         if (begin < 0 && on_device) begin = static_cast<int>(i);
     }
@@ -135,17 +141,19 @@ std::optional<Hash64> steps_hash(const Inventory& inventory,
                                  const StageOptions& options) {
     const Lowered lowered = lower({inventory, part}, placement, options, LowerUntil::Schedule);
     if (!lowered.streamable) return std::nullopt;
+    const int n_gpus = lowered.cut.n_gpus;
     std::string text;
     for (const StreamGroup& group : lowered.cut.groups) {
-        add(text, static_cast<int>(group.slot), group.on_demand);
+        add_slot(text, group.slot);
+        add(text, group.on_demand);
         add(text, group.weights.size(), group.states.size());
         for (const int w : group.weights) add(text, inventory, Ref{Ref::Kind::Weight, w});
         for (const int s : group.states) add(text, inventory, Ref{Ref::Kind::State, s});
     }
     for (const Stage& stage : lowered.cut.stages) {
-        add(text, static_cast<int>(stage.device), stage.node_begin, stage.node_end, stage.group);
+        add(text, stage.device.index(n_gpus), stage.node_begin, stage.node_end, stage.group);
     }
-    for (const Step& step : lowered.schedule.steps) add(text, step);
+    for (const Step& step : lowered.schedule.steps) add(text, step, n_gpus);
     return text_hash(text);
 }
 

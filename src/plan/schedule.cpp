@@ -1,6 +1,6 @@
 #include "plan/schedule.h"
 
-#include <array>
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +12,31 @@ namespace {
 
 constexpr int kNone = -1;
 
+// The slots of a cut, numbered without gaps: three for each GPU, then those that keep.
+class SlotNumbers {
+public:
+    explicit SlotNumbers(const StageCut& cut) : n_fixed_(3 * static_cast<std::size_t>(cut.n_gpus)) {
+        for (const StreamGroup& group : cut.groups) of_group_.push_back(number(group.slot));
+    }
+
+    std::size_t of(int group) const { return of_group_[static_cast<std::size_t>(group)]; }
+
+    std::size_t size() const { return n_fixed_ + kept_.size(); }
+
+private:
+    std::size_t number(const Slot& slot) {
+        if (!slot.keeps()) return 3 * std::size_t{slot.gpu} + static_cast<std::size_t>(slot.kind);
+        const auto found = std::find(kept_.begin(), kept_.end(), slot);
+        const auto at = static_cast<std::size_t>(found - kept_.begin());
+        if (found == kept_.end()) kept_.push_back(slot);
+        return n_fixed_ + at;
+    }
+
+    std::size_t n_fixed_;
+    std::vector<std::size_t> of_group_;
+    std::vector<Slot> kept_;
+};
+
 class Lowering {
 public:
     explicit Lowering(const StageCut& cut)
@@ -19,16 +44,20 @@ public:
           load_step_(cut.groups.size(), kNone),
           store_step_(cut.groups.size(), kNone),
           compute_step_(cut.stages.size(), kNone),
-          previous_(cut.groups.size(), kNone) {
+          previous_(cut.groups.size(), kNone),
+          slots_(cut),
+          last_in_slot_(slots_.size(), kNone),
+          queues_(static_cast<std::size_t>(cut.n_gpus)) {
         for (std::size_t g = 0; g < cut.groups.size(); ++g) {
-            int& last = last_in_slot_[slot_index(static_cast<int>(g))];
+            int& last = last_in_slot_[slots_.of(static_cast<int>(g))];
             previous_[g] = std::exchange(last, static_cast<int>(g));
+            queues_[cut.groups[g].slot.gpu].groups.push_back(static_cast<int>(g));
         }
     }
 
     Schedule run() {
         for (int s = 0; s < static_cast<int>(cut_.stages.size()); ++s) {
-            issue_loads(s);
+            for (Queue& queue : queues_) issue_loads(s, queue);
             compute(s);
             issue_stores(s);
         }
@@ -39,12 +68,27 @@ public:
 private:
     const StreamGroup& group(int g) const { return cut_.groups[static_cast<std::size_t>(g)]; }
 
-    std::size_t slot_index(int g) const { return static_cast<std::size_t>(group(g).slot); }
+    // The groups of a GPU, in the order in which they go over its link.
+    struct Queue {
+        std::vector<int> groups;
+        std::size_t next = 0;
+    };
 
-    // The last group up to g that is written back.
+    ScheduleLane upload(int g) const { return ScheduleLane::Upload.on(group(g).slot.gpu); }
+
+    ScheduleLane download(int g) const { return ScheduleLane::Download.on(group(g).slot.gpu); }
+
+    // The last group up to g, of the same GPU, that is written back.
     int last_stored(int g) const {
-        while (g >= 0 && group(g).states.empty()) --g;
+        const std::uint8_t gpu = group(g).slot.gpu;
+        while (g >= 0 && (group(g).states.empty() || group(g).slot.gpu != gpu)) --g;
         return g;
+    }
+
+    // Its slot keeps it: nothing else is ever loaded there.
+    bool stays(int g) const {
+        return group(g).slot.keeps() && previous_[static_cast<std::size_t>(g)] == kNone &&
+               last_in_slot_[slots_.of(g)] == g;
     }
 
     int& load_step(int g) { return load_step_[static_cast<std::size_t>(g)]; }
@@ -59,39 +103,37 @@ private:
     }
 
     // All uploads whose slot is known to come free: the stages before s are in the schedule.
-    void issue_loads(int s) {
-        while (next_load_ < static_cast<int>(cut_.groups.size())) {
-            const StreamGroup& next = group(next_load_);
-            const int before = previous_[static_cast<std::size_t>(next_load_)];
+    void issue_loads(int s, Queue& queue) {
+        while (queue.next < queue.groups.size()) {
+            const int g = queue.groups[queue.next];
+            const int before = previous_[static_cast<std::size_t>(g)];
             const bool slot_known = before == kNone || group(before).last_stage < s;
-            const bool ids_known = !next.on_demand || next.first_stage <= s;
+            const bool ids_known = !group(g).on_demand || group(g).first_stage <= s;
             if (!slot_known || !ids_known) return;
-            issue_load(next_load_++, before);
+            issue_load(g, before);
+            ++queue.next;
         }
     }
 
     void issue_load(int g, int before) {
+        const ScheduleLane lane = upload(g);
         if (before != kNone) {
-            wait(ScheduleLane::Upload,
-                 compute_step_[static_cast<std::size_t>(group(before).last_stage)]);
-            wait(ScheduleLane::Upload, store_step_[static_cast<std::size_t>(before)]);
-        } else {
-            first_in_slot_.emplace_back(g, add(ScheduleLane::Upload, Wait{kNone, true}));
-            const int stored = last_stored(last_in_slot_[slot_index(g)]);
-            if (stored != kNone) {
-                after_stores_.emplace_back(stored, add(ScheduleLane::Upload, Wait{kNone, true}));
-            }
+            wait(lane, compute_step_[static_cast<std::size_t>(group(before).last_stage)]);
+            wait(lane, store_step_[static_cast<std::size_t>(before)]);
+        } else if (!stays(g)) {
+            first_in_slot_.emplace_back(g, add(lane, Wait{kNone, true}));
+            const int stored = last_stored(last_in_slot_[slots_.of(g)]);
+            if (stored != kNone) after_stores_.emplace_back(stored, add(lane, Wait{kNone, true}));
         }
         if (group(g).on_demand && group(g).first_stage > 0) {
-            wait(ScheduleLane::Upload,
-                 compute_step_[static_cast<std::size_t>(group(g).first_stage) - 1]);
+            wait(lane, compute_step_[static_cast<std::size_t>(group(g).first_stage) - 1]);
         }
-        load_step(g) = add(ScheduleLane::Upload, Load{g});
+        load_step(g) = add(lane, Load{g});
     }
 
     void compute(int s) {
         const Stage& stage = cut_.stages[static_cast<std::size_t>(s)];
-        const auto lane = stage.device == Device::Gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu;
+        const ScheduleLane lane = computing_lane(stage.device);
         const bool changes =
             s > 0 && cut_.stages[static_cast<std::size_t>(s) - 1].device != stage.device;
         if (changes) wait(lane, compute_step_[static_cast<std::size_t>(s) - 1]);
@@ -106,8 +148,8 @@ private:
     void issue_stores(int s) {
         const int g = cut_.stages[static_cast<std::size_t>(s)].group;
         if (g == kNone || group(g).last_stage != s || group(g).states.empty()) return;
-        wait(ScheduleLane::Download, compute_step_[static_cast<std::size_t>(s)]);
-        store_step_[static_cast<std::size_t>(g)] = add(ScheduleLane::Download, Store{g});
+        wait(download(g), compute_step_[static_cast<std::size_t>(s)]);
+        store_step_[static_cast<std::size_t>(g)] = add(download(g), Store{g});
     }
 
     // The first upload into each slot waits for the slot's last user in the pass before, and until
@@ -115,7 +157,7 @@ private:
     // A pass begins to compute when the one before has ended.
     void close_pass() {
         for (const auto& [g, step] : first_in_slot_) {
-            const int last = last_in_slot_[slot_index(g)];
+            const int last = last_in_slot_[slots_.of(g)];
             aim(step, compute_step_[static_cast<std::size_t>(group(last).last_stage)]);
         }
         for (const auto& [g, step] : after_stores_) {
@@ -134,19 +176,22 @@ private:
     std::vector<int> store_step_;    // by group
     std::vector<int> compute_step_;  // by stage
     std::vector<int> previous_;      // by group: the group before it in the same slot
-    std::array<int, 3> last_in_slot_{kNone, kNone, kNone};
+    SlotNumbers slots_;
+    std::vector<int> last_in_slot_;                   // by slot: the last group in it
+    std::vector<Queue> queues_;                       // by GPU
     std::vector<std::pair<int, int>> first_in_slot_;  // group, its Wait on the pass before
     std::vector<std::pair<int, int>>
         after_stores_;  // group, the Wait on its Store in the pass before
     int first_compute_wait_ = kNone;
-    int next_load_ = 0;
 };
 
 // A group whose slot is handed on before its last stage would deadlock the upload lane.
 Status check_lifetimes(const StageCut& cut) {
-    std::array<const StreamGroup*, 3> last{};
-    for (const StreamGroup& group : cut.groups) {
-        const StreamGroup*& before = last[static_cast<std::size_t>(group.slot)];
+    const SlotNumbers slots(cut);
+    std::vector<const StreamGroup*> last(slots.size(), nullptr);
+    for (std::size_t g = 0; g < cut.groups.size(); ++g) {
+        const StreamGroup& group = cut.groups[g];
+        const StreamGroup*& before = last[slots.of(static_cast<int>(g))];
         if (before != nullptr && before->last_stage >= group.first_stage) {
             return Error{fmt::format("layer {} is needed again after layer {} has taken its slot",
                                      before->layer,
@@ -159,6 +204,12 @@ Status check_lifetimes(const StageCut& cut) {
 }
 
 }  // namespace
+
+int count_gpus(const Schedule& schedule) {
+    int highest = 0;
+    for (const Step& step : schedule.steps) highest = std::max(highest, int{step.lane.gpu});
+    return highest + 1;
+}
 
 std::string_view kind_name(const Step& step) {
     return std::visit(Overloaded{[](const Load&) { return "load"; },

@@ -19,9 +19,6 @@
 
 namespace pshard {
 
-enum class ScheduleLane : std::uint8_t { Gpu, Upload, Download, Cpu };
-inline constexpr int kScheduleLanes = 4;
-
 // Uploads a streamed group into its slot.
 struct Load {
     int group = 0;
@@ -73,6 +70,9 @@ struct Schedule {
     std::vector<Step> steps;
     bool operator==(const Schedule&) const = default;
 };
+
+// How many GPUs its lanes are of: one more than the highest that they name.
+int count_gpus(const Schedule& schedule);
 
 // The schedule of a cut graph: every upload starts as early as its slot is free, in this pass or
 // while the pass before still computes.

@@ -25,8 +25,8 @@ struct Value {
     Bytes offset = kNoOffset;
 };
 
-// Values are numbered: a node's own value, the copy of a node on the other device, the copy of an
-// input on the GPU, the input in host memory, a weight uploaded for one op.
+// Values are numbered: each node's own value, its copy on each other device, the copy of each input
+// on each GPU, the input in host memory, each weight uploaded for one op to the first GPU.
 class ScratchBuilder {
 public:
     ScratchBuilder(const Inventory& inventory,
@@ -41,7 +41,8 @@ public:
           offload_(offload),
           n_nodes_(static_cast<int>(graph.nodes.size())),
           n_inputs_(static_cast<int>(graph.inputs.size())),
-          values_(static_cast<std::size_t>(2 * n_nodes_ + 2 * n_inputs_) +
+          n_gpus_(cut.n_gpus),
+          values_(static_cast<std::size_t>((n_gpus_ + 1) * (n_nodes_ + n_inputs_)) +
                   inventory.weights.size()),
           alignment_(inventory.device.alignment) {}
 
@@ -52,21 +53,30 @@ public:
         }
         hold_for_fused_runs();
         ScratchLayout layout;
-        layout.gpu.peak = pack(Device::Gpu);
-        layout.cpu.peak = pack(Device::Cpu);
-        fill(layout.gpu, Device::Gpu);
-        fill(layout.cpu, Device::Cpu);
+        layout.gpus.resize(static_cast<std::size_t>(n_gpus_));
+        for (int g = 0; g < n_gpus_; ++g)
+            lay_out(layout.gpus[static_cast<std::size_t>(g)], Device::gpu(g));
+        lay_out(layout.cpu, Device::Cpu);
         return layout;
     }
 
 private:
-    int copy_of(int node) const { return n_nodes_ + node; }
+    // On a device that is not its own.
+    int copy_of(int node, Device where) const {
+        const auto other = static_cast<int>(where.index(n_gpus_));
+        const auto own = static_cast<int>(device(node).index(n_gpus_));
+        return n_nodes_ * (1 + (other > own ? other - 1 : other)) + node;
+    }
 
-    int gpu_input(int input) const { return 2 * n_nodes_ + input; }
+    int gpu_input(int input, Device gpu) const {
+        return (n_gpus_ + 1) * n_nodes_ + gpu.number * n_inputs_ + input;
+    }
 
-    int host_input(int input) const { return 2 * n_nodes_ + n_inputs_ + input; }
+    int host_input(int input) const {
+        return (n_gpus_ + 1) * n_nodes_ + n_gpus_ * n_inputs_ + input;
+    }
 
-    int uploaded(int weight) const { return 2 * n_nodes_ + 2 * n_inputs_ + weight; }
+    int uploaded(int weight) const { return (n_gpus_ + 1) * (n_nodes_ + n_inputs_) + weight; }
 
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
 
@@ -130,7 +140,7 @@ private:
         const bool crosses = device(source.index) != device(reader);
         // A copy is made before the reader's stage begins; until then the original stays.
         if (crosses) {
-            live(copy_of(source.index),
+            live(copy_of(source.index, device(reader)),
                  device(reader),
                  copy_bytes(source.index),
                  stage.node_begin,
@@ -155,9 +165,10 @@ private:
 
     void use_input(int input, int reader, const Stage& stage) {
         hold_input(input, reader);
-        if (device(reader) != Device::Gpu) return;
+        const Device where = device(reader);
+        if (!where.is_gpu()) return;
         const Bytes bytes = graph_.inputs[static_cast<std::size_t>(input)].alloc_bytes;
-        live(gpu_input(input), Device::Gpu, bytes, stage.node_begin, reader);
+        live(gpu_input(input, where), where, bytes, stage.node_begin, reader);
     }
 
     // Only stock's op-offload brings a CPU weight to a GPU op; our own streams go through slots.
@@ -190,7 +201,7 @@ private:
         if (root < 0 || !same_layout(node(operand), node(i))) return -1;
         const bool whole = crossed || node(root).bytes == node(operand).bytes;
         if (!whole || !reads_once(root, i, crossed)) return -1;
-        const int v = owner_of(crossed ? copy_of(operand) : root);
+        const int v = owner_of(crossed ? copy_of(operand, device(i)) : root);
         const Value& block = value(v);
         const bool dies = block.last_use == i && !block.stays;
         return dies && block.device == device(i) && block.bytes >= value(i).bytes ? v : -1;
@@ -214,7 +225,7 @@ private:
     // What a fused run reads lasts to its end, in the block where it lies by then.
     void hold_for_fused_runs() {
         for (const Stage& stage : cut_.stages) {
-            if (stage.device != Device::Gpu) continue;
+            if (!stage.device.is_gpu()) continue;
             for (const FusedRun& run : fused_runs(graph_, stage)) {
                 for (const int reader : run.nodes) hold_operands(reader, run);
             }
@@ -223,7 +234,7 @@ private:
 
     void hold_operands(int reader, const FusedRun& run) {
         for (const Ref& source : node(reader).sources) {
-            const int v = value_on_gpu(source);
+            const int v = value_on(device(reader), source);
             const bool made_here =
                 std::find(run.nodes.begin(), run.nodes.end(), v) != run.nodes.end();
             if (v < 0 || made_here) continue;
@@ -233,11 +244,16 @@ private:
     }
 
     // -1: it is not in the GPU's scratch.
-    int value_on_gpu(const Ref& source) const {
-        if (source.kind == Ref::Kind::Input) return gpu_input(source.index);
+    int value_on(Device gpu, const Ref& source) const {
+        if (source.kind == Ref::Kind::Input) return gpu_input(source.index, gpu);
         if (source.kind != Ref::Kind::Node) return -1;
-        const bool crosses = device(source.index) != Device::Gpu;
-        return crosses ? copy_of(source.index) : root_node(source.index);
+        const bool crosses = device(source.index) != gpu;
+        return crosses ? copy_of(source.index, gpu) : root_node(source.index);
+    }
+
+    void lay_out(DeviceScratch& out, Device target) {
+        out.peak = pack(target);
+        fill(out, target);
     }
 
     Bytes pack(Device target) {
@@ -263,10 +279,10 @@ private:
             return value(v).birth >= 0 && block.device == target ? block.offset : kNoOffset;
         };
         for (int i = 0; i < n_nodes_; ++i) {
-            out.nodes.push_back(at(i) != kNoOffset ? at(i) : at(copy_of(i)));
+            out.nodes.push_back(at(device(i) == target ? i : copy_of(i, target)));
         }
         for (int i = 0; i < n_inputs_; ++i) {
-            out.inputs.push_back(at(target == Device::Gpu ? gpu_input(i) : host_input(i)));
+            out.inputs.push_back(at(target.is_gpu() ? gpu_input(i, target) : host_input(i)));
         }
         for (int w = 0; w < static_cast<int>(inventory_.weights.size()); ++w) {
             out.weights.push_back(at(uploaded(w)));
@@ -280,6 +296,7 @@ private:
     OpOffload offload_;
     int n_nodes_;
     int n_inputs_;
+    int n_gpus_;
     std::vector<Value> values_;
     Bytes alignment_;
 };

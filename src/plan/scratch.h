@@ -26,8 +26,12 @@ struct DeviceScratch {
 };
 
 struct ScratchLayout {
-    DeviceScratch gpu;
+    std::vector<DeviceScratch> gpus = std::vector<DeviceScratch>(1);
     DeviceScratch cpu;
+
+    const DeviceScratch& of(Device device) const {
+        return device.is_gpu() ? gpus[device.number] : cpu;
+    }
 
     bool operator==(const ScratchLayout&) const = default;
 };

@@ -12,6 +12,7 @@ namespace {
 struct GroupKey {
     int layer = -1;
     bool on_demand = false;
+    std::uint8_t gpu = 0;
 
     bool operator==(const GroupKey&) const = default;
 };
@@ -31,8 +32,10 @@ public:
            const StageOptions& options)
         : inventory_(inventory), graph_(graph), placement_(placement), options_(options) {
         cut_.devices = assign_nodes(inventory, graph, placement, options.offload);
-        crossed_nodes_.resize(graph.nodes.size());
-        crossed_inputs_.resize(graph.inputs.size());
+        cut_.n_gpus = count_gpus(placement);
+        const std::size_t n_devices = static_cast<std::size_t>(cut_.n_gpus) + 1;
+        crossed_nodes_.resize(n_devices * graph.nodes.size());
+        crossed_inputs_.resize(n_devices * graph.inputs.size());
         listed_weights_.resize(inventory.weights.size());
         listed_states_.resize(inventory.states.size());
     }
@@ -54,7 +57,7 @@ private:
 
     void add(int i) {
         const std::optional<GroupKey> key =
-            device(i) == Device::Gpu ? streamed_by(node(i)) : std::nullopt;
+            device(i).is_gpu() ? streamed_by(node(i)) : std::nullopt;
         if (begins_stage(i, key)) open_stage(i, key);
         Stage& stage = cut_.stages.back();
         if (key) list_streamed(node(i), stage.group);
@@ -106,6 +109,7 @@ private:
         StreamGroup group;
         group.layer = key.layer;
         group.on_demand = key.on_demand;
+        group.slot.gpu = key.gpu;
         group.first_stage = static_cast<int>(cut_.stages.size());
         keys_.push_back(key);
         cut_.groups.push_back(group);
@@ -124,10 +128,12 @@ private:
         const auto index = static_cast<std::size_t>(root.index);
         if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
             const Weight& weight = inventory_.weights[index];
-            return GroupKey{weight.layer, weight.routed && options_.slice_experts};
+            return GroupKey{weight.layer,
+                            weight.routed && options_.slice_experts,
+                            placement_.weights[index].gpu};
         }
         if (root.kind == Ref::Kind::State && is_streamed(placement_.states[index])) {
-            return GroupKey{inventory_.states[index].layer, false};
+            return GroupKey{inventory_.states[index].layer, false, placement_.states[index].gpu};
         }
         return std::nullopt;
     }
@@ -154,26 +160,44 @@ private:
         }
     }
 
-    // Each value crosses once to each side, when it is first read there.
+    // Each value crosses once to each device, when it is first read there.
     Bytes crossing_bytes(const Node& reader, Device to) {
         Bytes bytes = 0;
+        const std::size_t where = to.index(cut_.n_gpus);
         for (const Ref& source : reader.sources) {
             const auto index = static_cast<std::size_t>(source.index);
-            if (source.kind == Ref::Kind::Input && to == Device::Gpu) {
-                if (!seen(crossed_inputs_, index)) bytes += graph_.inputs[index].bytes;
+            if (source.kind == Ref::Kind::Input && to.is_gpu()) {
+                const std::size_t mark = where * graph_.inputs.size() + index;
+                if (!seen(crossed_inputs_, mark)) bytes += graph_.inputs[index].bytes;
             }
             if (source.kind != Ref::Kind::Node || cut_.devices[index] == to) continue;
             if (root_of(source).kind == Ref::Kind::State) continue;
-            if (!seen(crossed_nodes_, index)) bytes += node(source.index).bytes;
+            if (seen(crossed_nodes_, where * graph_.nodes.size() + index)) continue;
+            bytes += node(source.index).bytes;
+            if (cut_.devices[index].is_gpu()) hop(cut_.devices[index], node(source.index).bytes);
         }
         return bytes;
     }
 
+    // Down to the stage that is open.
+    void hop(Device from, Bytes bytes) {
+        const int stage = static_cast<int>(cut_.stages.size()) - 1;
+        for (auto other = cut_.hops.rbegin(); other != cut_.hops.rend(); ++other) {
+            if (other->stage != stage) break;
+            if (other->from_gpu != from.number) continue;
+            other->bytes += bytes;
+            return;
+        }
+        cut_.hops.push_back({stage, from.number, bytes});
+    }
+
+    // The groups of a GPU take A and B in turn.
     void alternate_slots() {
-        Slot next = Slot::A;
+        std::vector<Slot> next(static_cast<std::size_t>(cut_.n_gpus), Slot::A);
         for (StreamGroup& group : cut_.groups) {
-            group.slot = group.on_demand ? Slot::Experts : next;
-            if (!group.on_demand) next = next == Slot::A ? Slot::B : Slot::A;
+            Slot& ahead = next[group.slot.gpu];
+            group.slot = (group.on_demand ? Slot::Experts : ahead).on(group.slot.gpu);
+            if (!group.on_demand) ahead = ahead == Slot::A ? Slot::B : Slot::A;
         }
     }
 
@@ -182,9 +206,9 @@ private:
     const Placement& placement_;
     const StageOptions& options_;
     StageCut cut_;
-    std::vector<GroupKey> keys_;  // of cut_.groups
-    std::vector<bool> crossed_nodes_;
-    std::vector<bool> crossed_inputs_;
+    std::vector<GroupKey> keys_;        // of cut_.groups
+    std::vector<bool> crossed_nodes_;   // by device, then node
+    std::vector<bool> crossed_inputs_;  // by device, then input
     std::vector<bool> listed_weights_;
     std::vector<bool> listed_states_;
 };
@@ -207,12 +231,16 @@ Bytes group_bytes(const Inventory& inventory, const StreamGroup& group) {
     return bytes;
 }
 
-SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups) {
+SlotSizes slot_sizes(const Inventory& inventory, const std::vector<StreamGroup>& groups, int gpu) {
     SlotSizes sizes;
     std::vector<Bytes> ahead;  // of the groups that A and B take in turn
     for (const StreamGroup& group : groups) {
+        if (group.slot.gpu != gpu) continue;
         const Bytes bytes = group_bytes(inventory, group);
-        if (group.on_demand) {
+        if (group.slot.keeps()) {
+            sizes.kept.resize(std::max(sizes.kept.size(), std::size_t{group.slot.number} + 1));
+            sizes.kept[group.slot.number] = std::max(sizes.kept[group.slot.number], bytes);
+        } else if (group.on_demand) {
             sizes.experts = std::max(sizes.experts, bytes);
         } else {
             ahead.push_back(bytes);

@@ -8,9 +8,8 @@
 namespace pshard {
 namespace {
 
-constexpr std::array<std::string_view, kScheduleLanes> kLaneNames = {
-    "GPU", "upload", "download", "CPU"};
-constexpr std::array<char, kScheduleLanes> kMarks = {'#', '=', '-', '#'};
+constexpr std::array<std::string_view, 4> kLaneNames = {"GPU", "upload", "download", "CPU"};
+constexpr std::array<char, 4> kMarks = {'#', '=', '-', '#'};
 
 const Step& step_of(const Schedule& schedule, const Interval& interval) {
     return schedule.steps[static_cast<std::size_t>(interval.step)];
@@ -26,14 +25,18 @@ std::string draw_lane(const Timeline& timeline,
         const double scale = columns / timeline.end;
         const int begin = std::min(columns - 1, static_cast<int>(interval.begin * scale));
         const int end = std::clamp(static_cast<int>(interval.end * scale), begin + 1, columns);
-        std::fill(row.begin() + begin, row.begin() + end, kMarks[static_cast<std::size_t>(lane)]);
+        std::fill(
+            row.begin() + begin, row.begin() + end, kMarks[static_cast<std::size_t>(lane.kind)]);
     }
     return row;
 }
 
 }  // namespace
 
-std::string_view lane_name(ScheduleLane lane) { return kLaneNames[static_cast<std::size_t>(lane)]; }
+std::string lane_name(ScheduleLane lane) {
+    const std::string_view name = kLaneNames[static_cast<std::size_t>(lane.kind)];
+    return lane.gpu == 0 ? std::string(name) : fmt::format("{} {}", name, lane.gpu);
+}
 
 Seconds busy_seconds(const Timeline& timeline, const Schedule& schedule, ScheduleLane lane) {
     Seconds busy = 0;
@@ -46,8 +49,9 @@ Seconds busy_seconds(const Timeline& timeline, const Schedule& schedule, Schedul
 std::string draw(const Timeline& timeline, const Schedule& schedule, int columns) {
     std::string text;
     if (timeline.end <= 0) return text;
-    for (int i = 0; i < kScheduleLanes; ++i) {
-        const auto lane = static_cast<ScheduleLane>(i);
+    const int n_gpus = count_gpus(schedule);
+    for (std::size_t i = 0; i < schedule_lanes(n_gpus); ++i) {
+        const ScheduleLane lane = ScheduleLane::at(i, n_gpus);
         const Seconds busy = busy_seconds(timeline, schedule, lane);
         if (busy <= 0) continue;
         text += fmt::format("{:>8} |{}| {:3.0f} %\n",

@@ -30,6 +30,6 @@ Seconds busy_seconds(const Timeline& timeline, const Schedule& schedule, Schedul
 // The lanes drawn over time, `columns` wide: '#' compute, '=' upload, '-' download, ' ' idle.
 std::string draw(const Timeline& timeline, const Schedule& schedule, int columns);
 
-std::string_view lane_name(ScheduleLane lane);  // "GPU", "upload", "download", "CPU"
+std::string lane_name(ScheduleLane lane);  // "GPU", "upload", "download", "CPU"; then "GPU 1", ...
 
 }  // namespace pshard

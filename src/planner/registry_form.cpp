@@ -19,8 +19,7 @@ std::string host_buffer_type(const DeviceModel& device) {
 std::vector<OverrideItem> overrides_of(const Inventory& inventory, const PlanChoice& choice) {
     std::vector<OverrideItem> items;
     for (const LanePattern& pattern : lane_patterns(inventory, choice)) {
-        items.push_back(
-            {pattern.pattern, host_buffer_type(inventory.device), static_cast<int>(pattern.lane)});
+        items.push_back({pattern.pattern, host_buffer_type(inventory.device), pattern.lane.id()});
     }
     return items;
 }

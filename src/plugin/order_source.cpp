@@ -61,7 +61,7 @@ TierDemand demand_of(const Inventory& seen,
     const LowerUntil until = tier.scratch ? LowerUntil::Slots : LowerUntil::Scratch;
     const Lowered lowered = lower({seen, *tier.graph}, order.placement, tier.options, until);
     TierDemand demand{
-        order.placement, lowered.slots, tier.scratch.value_or(lowered.scratch.gpu.peak)};
+        order.placement, lowered.slots[0], tier.scratch.value_or(lowered.scratch.gpus[0].peak)};
     if (by_layers) {
         const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, order));
         demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);

@@ -33,7 +33,7 @@ void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*
 
 // In a room that ends where the arena does: how much of it the budget allows was seen before.
 Status check_pass(const GraphView& view, const Lowered& lowered, const TierArena& arena) {
-    return as_status(verify({view.inventory, view.graph, lowered, arena, arena.end}));
+    return as_status(verify({view.inventory, view.graph, lowered, {{arena, arena.end}}}));
 }
 
 Result<Engine*> open_engine() {

@@ -24,6 +24,7 @@ public:
         : graph_(graph), shadows_(graph, memories), program_(std::make_unique<Program>()) {}
 
     Status run() {
+        if (Status known = check_devices(); !known) return known;
         begin_hash();
         for (const Stage& stage : graph_.lowered.cut.stages) {
             if (Status added = add_stage(stage); !added) return added;
@@ -45,6 +46,17 @@ public:
     }
 
 private:
+    // What plans may say already and no executor does yet.
+    Status check_devices() const {
+        const StageCut& cut = graph_.lowered.cut;
+        if (cut.n_gpus > 1) {
+            return Error{fmt::format("the plan is for {} GPUs; one is run so far", cut.n_gpus), {}};
+        }
+        const auto keeps = [](const StreamGroup& group) { return group.slot.keeps(); };
+        if (std::none_of(cut.groups.begin(), cut.groups.end(), keeps)) return Done{};
+        return Error{"the plan has a slot that keeps what was loaded; none is run so far", {}};
+    }
+
     const Node& node(int i) const { return graph_.read.graph.nodes[static_cast<std::size_t>(i)]; }
 
     ggml_tensor* source_node(int i) const { return graph_.source.nodes[i]; }

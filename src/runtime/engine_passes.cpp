@@ -319,10 +319,10 @@ Result<std::unique_ptr<Engine::Pass>> Engine::build_as(const Arrival& arrival, F
     StageOptions options = pass->place.options;
     options.offload = OpOffload::Never;  // whatever the orders say, the CPU computes its weights
     const Lowered lowered = lower({inventory, graph}, pass->place.placement, options);
-    if (Status fits = fit_slots(lowered.slots, arena.slots, graph.n_tokens); !fits) {
+    if (Status fits = fit_slots(lowered.slots[0], arena.slots, graph.n_tokens); !fits) {
         return fits.error();
     }
-    const Bytes peak = lowered.scratch.gpu.peak;
+    const Bytes peak = lowered.scratch.gpus[0].peak;
     if (Status fits = fit_scratch(owner, arena, peak, graph.n_tokens); !fits) return fits.error();
     const std::shared_ptr<HostBuffer> host = cpu_scratch(lowered.scratch.cpu.peak);
     const Memories memories{owner.arena(), host->handle, cpu_weights_};

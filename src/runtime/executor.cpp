@@ -58,7 +58,6 @@ std::vector<int> steps_ahead(const std::vector<Step>& steps) {
 }  // namespace
 
 Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos chaos, bool timed) {
-    using enum ScheduleLane;
     const auto& [gpu, cpu, locks] = devices;
     std::unique_ptr<Executor> executor(new Executor(gpu, chaos));
     std::vector<std::pair<std::unique_ptr<Queue>*, ggml_backend_dev_t>> queues = {
@@ -66,9 +65,9 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
         {&executor->upload_, gpu},
         {&executor->download_, gpu},
         {&executor->cpu_, cpu}};
-    for (const ScheduleLane lane : {Gpu, Upload, Download}) {
-        if (timed)
-            queues.emplace_back(&executor->watching_.at(static_cast<std::size_t>(lane)), gpu);
+    for (const ScheduleLane lane :
+         {ScheduleLane::Gpu, ScheduleLane::Upload, ScheduleLane::Download}) {
+        if (timed) queues.emplace_back(&executor->watching_.at(lane.index()), gpu);
     }
     for (const auto& [queue, device] : queues) {
         Result<std::unique_ptr<Queue>> opened = Queue::open(device);
@@ -89,14 +88,14 @@ Executor::~Executor() {
 }
 
 Queue& Executor::queue(ScheduleLane lane) {
-    switch (lane) {
-        case ScheduleLane::Upload:
+    switch (lane.kind) {
+        case ScheduleLane::Kind::Upload:
             return *upload_;
-        case ScheduleLane::Download:
+        case ScheduleLane::Kind::Download:
             return *download_;
-        case ScheduleLane::Cpu:
+        case ScheduleLane::Kind::Cpu:
             return *cpu_;
-        case ScheduleLane::Gpu:
+        case ScheduleLane::Kind::Gpu:
             break;
     }
     return *gpu_;
@@ -115,7 +114,7 @@ void Executor::prepare(Pass& pass, std::size_t n_steps) {
 }
 
 Mark& Executor::mark_of(Pass& pass, ScheduleLane lane, int index) {
-    return pass.marks.at(static_cast<std::size_t>(lane))[at(index)];
+    return pass.marks.at(lane.index())[at(index)];
 }
 
 // The page of the next pass becomes this one's, with what was issued ahead for it.
@@ -346,7 +345,7 @@ void Executor::watch(int index, ScheduleLane lane) {
     }
     const Point point{mark_of(*now_, lane, index), worker(lane), now_->tickets[at(index)]};
     // By a queue of the watcher's own, as a mark is for one thread at a time.
-    const auto wait = [&watching = *watching_.at(static_cast<std::size_t>(lane)), point] {
+    const auto wait = [&watching = *watching_.at(lane.index()), point] {
         point.wait_until_issued();
         watching.wait(point.mark);
         watching.synchronize();

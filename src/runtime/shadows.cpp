@@ -104,11 +104,11 @@ Spot Shadows::gpu_spot(const Ref& root) const {
             return in_arena(graph_.arena.states[i] != kNoOffset ? graph_.arena.states[i]
                                                                 : state_slots_[i]);
         case Ref::Kind::Input:
-            return in_scratch(Device::Gpu, graph_.lowered.scratch.gpu.inputs[i]);
+            return in_scratch(Device::Gpu, graph_.lowered.scratch.gpus[0].inputs[i]);
         case Ref::Kind::Node:
             break;
     }
-    return in_scratch(Device::Gpu, graph_.lowered.scratch.gpu.nodes[i]);
+    return in_scratch(Device::Gpu, graph_.lowered.scratch.gpus[0].nodes[i]);
 }
 
 Spot Shadows::cpu_spot(const Ref& root) const {
@@ -136,7 +136,7 @@ Spot Shadows::spot_of(const ggml_tensor* tensor, Device device) const {
 }
 
 Result<ggml_tensor*> Shadows::of(const ggml_tensor* tensor, Device device) {
-    auto& made = made_[static_cast<std::size_t>(device)];
+    auto& made = made_[device.index()];
     if (const auto found = made.find(tensor); found != made.end()) return found->second;
     const Spot spot = spot_of(tensor, device);
     if (spot.data == nullptr) {

@@ -26,7 +26,7 @@ using LaneTimes = std::array<Seconds, kScheduleLanes>;
 LaneTimes ends_of(const Schedule& schedule, const StepTimes& times) {
     LaneTimes ends{};
     for (std::size_t i = 0; i < times.size() && i < schedule.steps.size(); ++i) {
-        Seconds& end = ends.at(static_cast<std::size_t>(schedule.steps[i].lane));
+        Seconds& end = ends.at(schedule.steps[i].lane.index());
         end = std::max(end, times[i].ended);
     }
     return ends;
@@ -41,7 +41,7 @@ MeasuredPass measured_pass(const Schedule& schedule,
     LaneTimes lane_free = ends_of(schedule, before);
     for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
         const Step& step = schedule.steps[i];
-        Seconds& free = lane_free.at(static_cast<std::size_t>(step.lane));
+        Seconds& free = lane_free.at(step.lane.index());
         if (const Wait* wait = wait_of(step)) {
             free = std::max(free, end_of(*wait, times, before));
             continue;
@@ -76,7 +76,7 @@ void Stopwatch::watch(ScheduleLane lane,
                       std::function<void()> wait,
                       Seconds& ended,
                       Tickets& tickets) {
-    const auto index = static_cast<std::size_t>(lane);
+    const std::size_t index = lane.index();
     tickets.at(index) = watchers_.at(index).post([this, wait = std::move(wait), &ended] {
         wait();
         ended = now();

@@ -17,11 +17,11 @@ Status check_alone(const Problem& problem, const Graph& graph, const Candidate& 
     const Inventory& inventory = problem.inventory;
     const TierUnderTest tier = lowered(inventory, graph, candidate);
     const TierDemand demand{
-        tier.lowered.placement, tier.lowered.slots, tier.lowered.scratch.gpu.peak};
+        tier.lowered.placement, tier.lowered.slots[0], tier.lowered.scratch.gpus[0].peak};
     const Bytes budget = arena_bytes(inventory, demand);
     const Result<ArenaLayout> arena = pack_arena(inventory, {demand}, budget);
     if (!arena) return arena.error();
-    return as_status(verify_variant(inventory, {tier}, arena.value()));
+    return as_status(verify_variant(inventory, {tier}, {arena.value()}));
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ Status check_plan(const Problem& problem,
         const Graph& graph = *graph_of_tier(problem.inventory, tier.key);
         winners.push_back(lowered(problem.inventory, graph, *tier.winner()));
     }
-    return as_status(verify_variant(problem.inventory, winners, arena));
+    return as_status(verify_variant(problem.inventory, winners, {arena}));
 }
 
 Status check_rivals(const Problem& problem, const std::vector<TierPlan>& tiers) {

@@ -108,7 +108,8 @@ Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
     const ScratchLayout scratch = lowered(choice, options, LowerUntil::Scratch).scratch;
-    return scratch_.emplace(kind, ScratchPeaks{scratch.gpu.peak, scratch.cpu.peak}).first->second;
+    return scratch_.emplace(kind, ScratchPeaks{scratch.gpus[0].peak, scratch.cpu.peak})
+        .first->second;
 }
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
@@ -116,7 +117,7 @@ Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& opti
     const Placement placement = expand(inventory, choice);
     Bytes slots = 0;
     if (streams(placement)) {
-        slots = lower({inventory, graph_}, placement, options, LowerUntil::Slots).slots.total();
+        slots = lower({inventory, graph_}, placement, options, LowerUntil::Slots).slots[0].total();
     }
     return resident_weight_bytes(inventory, placement) +
            resident_state_bytes(inventory, placement) + slots +
@@ -141,8 +142,7 @@ std::optional<Prediction> Evaluator::predict(const Lowered& lowered,
     const bool known = (cost.gpu.known() || !runs_on(lowered.cut, Device::Gpu)) &&
                        (cost.cpu.known() || !runs_on(lowered.cut, Device::Cpu));
     if (!known || !lowered.streamable) return std::nullopt;
-    const PassContext context{cost,
-                              *link_,
+    const PassContext context{{{cost, *link_}},
                               page_locked_share(candidate.memory.host, problem_.host),
                               candidate.options.offload};
     const PassCosts costs =
@@ -173,7 +173,7 @@ Candidate Evaluator::judged(const Lowered& lowered,
 Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
     const Lowered whole = lowered(choice, options, LowerUntil::Scratch);
     ScratchPeaks& known = scratch_of_kind(choice, options);
-    known.gpu = std::max(known.gpu, whole.scratch.gpu.peak);
+    known.gpu = std::max(known.gpu, whole.scratch.gpus[0].peak);
     known.cpu = std::max(known.cpu, whole.scratch.cpu.peak);
     return judged(whole, choice, options);
 }
@@ -181,7 +181,7 @@ Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& opti
 Candidate Evaluator::estimate(const PlanChoice& choice, const StageOptions& options) {
     Lowered without_scratch = lowered(choice, options, LowerUntil::Schedule);
     const ScratchPeaks& known = scratch_of_kind(choice, options);
-    without_scratch.scratch.gpu.peak = known.gpu;
+    without_scratch.scratch.gpus[0].peak = known.gpu;
     without_scratch.scratch.cpu.peak = known.cpu;
     return judged(without_scratch, choice, options);
 }

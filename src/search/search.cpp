@@ -120,7 +120,7 @@ ArenaLayout arena_of(const Problem& problem, const std::vector<TierPlan>& tiers)
                                 winner->options,
                                 LowerUntil::Slots);
         demands.push_back(
-            {std::move(lowered.placement), lowered.slots, winner->memory.device.scratch});
+            {std::move(lowered.placement), lowered.slots[0], winner->memory.device.scratch});
     }
     Result<ArenaLayout> arena = pack_arena(problem.inventory, demands, problem.budget);
     PSHARD_CHECK(arena.ok());  // each tier fits alone, so all fit together

@@ -22,8 +22,11 @@ public:
           uploaded_(inventory.weights.size()) {}
 
     PassCosts run() {
-        for (const Stage& stage : cut_.stages) costs_.stages.push_back(stage_duration(stage));
+        for (int s = 0; s < static_cast<int>(cut_.stages.size()); ++s) {
+            costs_.stages.push_back(stage_duration(s));
+        }
         for (const StreamGroup& group : cut_.groups) {
+            costs_.slots.push_back(group.slot);
             costs_.loads.push_back(load_duration(group));
             costs_.stores.push_back(store_duration(group));
         }
@@ -31,31 +34,47 @@ public:
     }
 
 private:
-    Duration stage_duration(const Stage& stage) {
-        const bool gpu = stage.device == Device::Gpu;
-        const GraphCost& cost = context_.graph_cost;
+    const GraphCost& graph_cost(int gpu) const {
+        return context_.gpus[static_cast<std::size_t>(gpu)].graph_cost;
+    }
+
+    const LinkRates& link(int gpu) const {
+        return context_.gpus[static_cast<std::size_t>(gpu)].link;
+    }
+
+    Duration stage_duration(int s) {
+        const Stage& stage = cut_.stages[static_cast<std::size_t>(s)];
+        const bool gpu = stage.device.is_gpu();
+        const GraphCost& cost = graph_cost(gpu ? stage.device.number : 0);
         const Seconds begin =
-            crossing_seconds(stage) + (gpu ? cost.gpu.graph_seconds : cost.cpu.graph_seconds);
+            crossing_seconds(s, stage) + (gpu ? cost.gpu.graph_seconds : cost.cpu.graph_seconds);
         Duration duration{begin, begin};
         (gpu ? costs_.gpu : costs_.cpu).launch += begin;
         for (int i = stage.node_begin; i < stage.node_end; ++i) {
-            gpu ? add_gpu_node(i, duration) : add_cpu_node(i, duration);
+            gpu ? add_gpu_node(i, cost, duration) : add_cpu_node(i, duration);
         }
         return duration;
     }
 
-    Seconds crossing_seconds(const Stage& stage) const {
-        if (stage.bytes_in == 0) return 0;
-        const Copy copy{stage.bytes_in, 1, HostMemory::PageLocked};
-        const Seconds moving = stage.device == Device::Gpu ? upload_seconds(copy, context_.link)
-                                                           : download_seconds(copy, context_.link);
-        return moving + context_.link.switch_seconds;
+    // Down the links of the GPUs that made what the stage reads, then up its own.
+    Seconds crossing_seconds(int s, const Stage& stage) {
+        Seconds seconds = 0;
+        for (; next_hop_ < cut_.hops.size() && cut_.hops[next_hop_].stage == s; ++next_hop_) {
+            const Hop& hop = cut_.hops[next_hop_];
+            const LinkRates& down = link(hop.from_gpu);
+            seconds += download_seconds({hop.bytes, 1, HostMemory::PageLocked}, down) +
+                       down.switch_seconds;
+        }
+        if (!stage.device.is_gpu() || stage.bytes_in == 0) return seconds;
+        const LinkRates& up = link(stage.device.number);
+        return seconds + upload_seconds({stage.bytes_in, 1, HostMemory::PageLocked}, up) +
+               up.switch_seconds;
     }
 
-    void add_gpu_node(int i, Duration& duration) {
+    void add_gpu_node(int i, const GraphCost& cost, Duration& duration) {
         const auto index = static_cast<std::size_t>(i);
-        const ProcessorCost& gpu = context_.graph_cost.gpu;
-        const ProcessorCost& loaded = context_.graph_cost.gpu_under_copies;
+        const ProcessorCost& gpu = cost.gpu;
+        const ProcessorCost& loaded = cost.gpu_under_copies;
         const Seconds seconds = gpu.seconds[index];
         tally(costs_.gpu, gpu, index, seconds);
         const Seconds upload = offload_seconds(graph_.nodes[index]);
@@ -66,7 +85,7 @@ private:
 
     void add_cpu_node(int i, Duration& duration) {
         const auto index = static_cast<std::size_t>(i);
-        const GraphCost& cost = context_.graph_cost;
+        const GraphCost& cost = graph_cost(0);
         const Seconds alone = cost.cpu.seconds[index];
         duration.alone += alone;
         duration.contended += contended_seconds(alone, cost.cpu_under_copies, index);
@@ -111,22 +130,24 @@ private:
             const WeightTraffic traffic = sliced_traffic(
                 inventory_.weights[index], inventory_.n_experts_used, graph_.n_tokens);
             const Copy copy{traffic.bytes, traffic.pieces, HostMemory::Pageable};
-            seconds += upload_seconds(copy, context_.link) + context_.link.switch_seconds;
+            seconds += upload_seconds(copy, link(0)) + link(0).switch_seconds;
         }
         return seconds;
     }
 
     Duration load_duration(const StreamGroup& group) const {
-        const Seconds begin = group.on_demand ? context_.link.switch_seconds : 0;
+        const LinkRates& link = this->link(group.slot.gpu);
+        const Seconds begin = group.on_demand ? link.switch_seconds : 0;
         Duration duration{begin, begin, begin, begin};
         for (const int w : group.weights) {
             const Weight& weight = inventory_.weights[static_cast<std::size_t>(w)];
             add_load(group.on_demand
                          ? sliced_traffic(weight, inventory_.n_experts_used, graph_.n_tokens)
                          : whole_traffic(weight),
+                     link,
                      duration);
         }
-        for (const int s : group.states) add_load({traffic_of(s).upload, 1}, duration);
+        for (const int s : group.states) add_load({traffic_of(s).upload, 1}, link, duration);
         return duration;
     }
 
@@ -134,35 +155,37 @@ private:
         return state_traffic(inventory_.states[static_cast<std::size_t>(state)],
                              graph_,
                              inventory_,
-                             context_.graph_cost.depth_tokens);
+                             graph_cost(0).depth_tokens);
     }
 
-    void add_load(const WeightTraffic& traffic, Duration& duration) const {
-        duration.alone += mixed_seconds(traffic, Beside::Nothing);
-        duration.contended += mixed_seconds(traffic, Beside::Cpu);
-        duration.beside_gpu += mixed_seconds(traffic, Beside::Gpu);
-        duration.beside_copy += mixed_seconds(traffic, Beside::OtherWay);
+    void add_load(const WeightTraffic& traffic, const LinkRates& link, Duration& duration) const {
+        duration.alone += mixed_seconds(traffic, link, Beside::Nothing);
+        duration.contended += mixed_seconds(traffic, link, Beside::Cpu);
+        duration.beside_gpu += mixed_seconds(traffic, link, Beside::Gpu);
+        duration.beside_copy += mixed_seconds(traffic, link, Beside::OtherWay);
     }
 
     // Part of the host memory is page-locked, the rest is not.
-    Seconds mixed_seconds(const WeightTraffic& traffic, Beside beside) const {
+    Seconds mixed_seconds(const WeightTraffic& traffic,
+                          const LinkRates& link,
+                          Beside beside) const {
         const double share = context_.page_locked_share;
         const Copy locked{traffic.bytes, traffic.pieces, HostMemory::PageLocked, beside};
-        if (share >= 1) return upload_seconds(locked, context_.link);
+        if (share >= 1) return upload_seconds(locked, link);
         const Copy pageable{traffic.bytes, traffic.pieces, HostMemory::Pageable, beside};
-        return share * upload_seconds(locked, context_.link) +
-               (1 - share) * upload_seconds(pageable, context_.link);
+        return share * upload_seconds(locked, link) + (1 - share) * upload_seconds(pageable, link);
     }
 
     // Of downloads nobody has measured what a computing processor takes from them.
     Duration store_duration(const StreamGroup& group) const {
+        const LinkRates& link = this->link(group.slot.gpu);
         Duration duration;
         for (const int s : group.states) {
             const Copy alone{traffic_of(s).download, 1, HostMemory::PageLocked};
             Copy beside_copy = alone;
             beside_copy.beside = Beside::OtherWay;
-            duration.alone += download_seconds(alone, context_.link);
-            duration.beside_copy += download_seconds(beside_copy, context_.link);
+            duration.alone += download_seconds(alone, link);
+            duration.beside_copy += download_seconds(beside_copy, link);
         }
         duration.contended = duration.alone;
         duration.beside_gpu = duration.alone;
@@ -174,6 +197,7 @@ private:
     const Placement& placement_;
     const StageCut& cut_;
     const PassContext& context_;
+    std::size_t next_hop_ = 0;
     std::vector<bool> uploaded_;
     PassCosts costs_;
 };

@@ -36,16 +36,22 @@ struct PassCosts {
     std::vector<Duration> stages;  // by StageCut::stages
     std::vector<Duration> loads;   // by StageCut::groups
     std::vector<Duration> stores;  // by StageCut::groups
-    LaneBound gpu;
+    std::vector<Slot> slots{};     // by StageCut::groups; where it is empty, no slot keeps
+    LaneBound gpu;                 // of all GPUs
     LaneBound cpu;
 
     bool operator==(const PassCosts&) const = default;
 };
 
-// What the costs of a pass depend on besides the cut graph.
-struct PassContext {
+// What a GPU computes at, and what its link moves at.
+struct GpuRates {
     const GraphCost& graph_cost;  // at the depth
     const LinkRates& link;
+};
+
+// What the costs of a pass depend on besides the cut graph.
+struct PassContext {
+    std::vector<GpuRates> gpus;    // of the cut; the CPU computes at the rates of the first
     double page_locked_share = 1;  // of what is streamed
     OpOffload offload = OpOffload::Never;
 };

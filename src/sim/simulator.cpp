@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "base/overloaded.h"
 
@@ -11,11 +12,9 @@ namespace {
 
 constexpr int kPasses = 3;
 constexpr Seconds kNever = std::numeric_limits<double>::infinity();
-constexpr std::size_t kGpu = static_cast<std::size_t>(ScheduleLane::Gpu);
-constexpr std::size_t kUpload = static_cast<std::size_t>(ScheduleLane::Upload);
-constexpr std::size_t kDownload = static_cast<std::size_t>(ScheduleLane::Download);
-constexpr std::size_t kCpu = static_cast<std::size_t>(ScheduleLane::Cpu);
-static_assert(kGpu == 0 && kCpu == kScheduleLanes - 1);
+// Beside the first lane of a GPU, which computes.
+constexpr std::size_t kUpload = 1;
+constexpr std::size_t kDownload = 2;
 
 // Where a lane is: the step that runs now, and how much of it is left.
 struct LaneState {
@@ -33,9 +32,13 @@ public:
         : schedule_(schedule),
           costs_(costs),
           n_steps_(schedule.steps.size()),
-          ends_(n_steps_ * kPasses, kNever) {
+          n_gpus_(count_gpus(schedule)),
+          ends_(n_steps_ * kPasses, kNever),
+          lanes_(schedule_lanes(n_gpus_)),
+          rests_(lanes_.size()) {
         for (std::size_t i = 0; i < n_steps_; ++i) {
-            lane(schedule.steps[i].lane).steps.push_back(static_cast<int>(i));
+            const std::size_t lane = schedule.steps[i].lane.index(n_gpus_);
+            lanes_[lane].steps.push_back(static_cast<int>(i));
         }
     }
 
@@ -63,8 +66,6 @@ public:
     }
 
 private:
-    LaneState& lane(ScheduleLane which) { return lanes_[static_cast<std::size_t>(which)]; }
-
     bool any_running() const {
         return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& l) { return l.running; });
     }
@@ -114,12 +115,30 @@ private:
         state.duration = duration_of(schedule_.steps[static_cast<std::size_t>(step)]);
     }
 
-    Duration duration_of(const Step& step) const {
+    // A kept slot may hold the group from an earlier pass; else it holds it from now on.
+    bool is_held(int group) {
+        if (costs_.slots.empty()) return false;
+        const Slot& slot = costs_.slots[static_cast<std::size_t>(group)];
+        if (!slot.keeps()) return false;
+        const auto found = std::find_if(
+            held_.begin(), held_.end(), [&](const auto& held) { return held.first == slot; });
+        if (found == held_.end()) {
+            held_.emplace_back(slot, group);
+            return false;
+        }
+        return std::exchange(found->second, group) == group;
+    }
+
+    Duration load_duration(int group) {
+        return is_held(group) ? Duration{} : costs_.loads[static_cast<std::size_t>(group)];
+    }
+
+    Duration duration_of(const Step& step) {
         const auto of = [](const std::vector<Duration>& durations, int index) {
             return durations[static_cast<std::size_t>(index)];
         };
         return std::visit(
-            Overloaded{[&](const Load& load) { return of(costs_.loads, load.group); },
+            Overloaded{[&](const Load& load) { return load_duration(load.group); },
                        [&](const Compute& compute) { return of(costs_.stages, compute.stage); },
                        [&](const Store& store) { return of(costs_.stores, store.group); },
                        [](const Wait&) { return Duration{}; }},  // takes no time of its own
@@ -129,43 +148,54 @@ private:
     // Seconds that the rest of the lane's step takes at the present pace.
     Seconds rest(std::size_t which) const {
         const LaneState& state = lanes_[which];
-        const bool computes = which == kCpu || which == kGpu;
-        return state.left * (computes ? stage_pace(state.duration) : copy_pace(which));
+        return state.left * pace(which);
     }
 
-    Seconds stage_pace(const Duration& duration) const {
-        const bool copies = lanes_[kUpload].running || lanes_[kDownload].running;
-        return copies ? duration.contended : duration.alone;
-    }
-
-    Seconds copy_pace(std::size_t which) const {
+    Seconds pace(std::size_t which) const {
         const Duration& duration = lanes_[which].duration;
-        const std::size_t other = which == kUpload ? kDownload : kUpload;
+        if (which == lanes_.size() - 1) return any_copies() ? duration.contended : duration.alone;
+        const std::size_t gpu = which - which % 3;
+        if (which == gpu) return copies(gpu) ? duration.contended : duration.alone;
+        return copy_pace(duration, gpu, which == gpu + kUpload ? gpu + kDownload : gpu + kUpload);
+    }
+
+    // Over the link of the GPU whose lanes begin there.
+    bool copies(std::size_t gpu) const {
+        return lanes_[gpu + kUpload].running || lanes_[gpu + kDownload].running;
+    }
+
+    bool any_copies() const {
+        for (std::size_t gpu = 0; gpu + 1 < lanes_.size(); gpu += 3) {
+            if (copies(gpu)) return true;
+        }
+        return false;
+    }
+
+    Seconds copy_pace(const Duration& duration, std::size_t gpu, std::size_t other_way) const {
         Seconds pace = duration.alone;
-        if (lanes_[kCpu].running) pace = std::max(pace, duration.contended);
-        if (lanes_[kGpu].running) pace = std::max(pace, duration.beside_gpu);
-        if (lanes_[other].running) pace = std::max(pace, duration.beside_copy);
+        if (lanes_.back().running) pace = std::max(pace, duration.contended);
+        if (lanes_[gpu].running) pace = std::max(pace, duration.beside_gpu);
+        if (lanes_[other_way].running) pace = std::max(pace, duration.beside_copy);
         return pace;
     }
 
     // Moves the clock to the next end of a step; returns how many steps ended.
     std::size_t advance() {
-        std::array<Seconds, kScheduleLanes> rests{};
         Seconds shortest = kNever;
         for (std::size_t i = 0; i < lanes_.size(); ++i) {
-            rests[i] = lanes_[i].running ? rest(i) : kNever;
-            shortest = std::min(shortest, rests[i]);
+            rests_[i] = lanes_[i].running ? rest(i) : kNever;
+            shortest = std::min(shortest, rests_[i]);
         }
         now_ += shortest;
         std::size_t ended = 0;
         for (std::size_t i = 0; i < lanes_.size(); ++i) {
             LaneState& state = lanes_[i];
             if (!state.running) continue;
-            if (rests[i] <= shortest) {
+            if (rests_[i] <= shortest) {
                 finish(state);
                 ++ended;
             } else {
-                state.left *= 1 - shortest / rests[i];
+                state.left *= 1 - shortest / rests_[i];
             }
         }
         return ended;
@@ -183,8 +213,11 @@ private:
     const Schedule& schedule_;
     const PassCosts& costs_;
     std::size_t n_steps_;
-    std::vector<Seconds> ends_;  // by pass and step; kNever: not done
-    std::array<LaneState, kScheduleLanes> lanes_;
+    int n_gpus_;
+    std::vector<Seconds> ends_;               // by pass and step; kNever: not done
+    std::vector<LaneState> lanes_;            // by ScheduleLane::index
+    std::vector<Seconds> rests_;              // of each lane
+    std::vector<std::pair<Slot, int>> held_;  // by kept slot: the group that was loaded last
     Seconds now_ = 0;
     Timeline timeline_;
 };

@@ -4,9 +4,11 @@
 //   Gpu       [C 0][wait ][C 1][ C 2 ]
 //
 // Lanes run side by side, each in its own order; a Wait holds its lane until the step that it names
-// is done. A CPU stage and a copy over the link share the DRAM: while both run, each goes at its
-// contended pace. So does a GPU stage under copies, which take some of the device's memory, and a
-// copy beside it; copies both ways share the link.
+// is done. A CPU stage and a copy over any link share the DRAM: while both run, each goes at its
+// contended pace. So does a GPU stage under copies over its own link, which take some of the
+// device's memory, and a copy beside it; copies both ways share a link, and links share nothing.
+//
+// The Load of a group that its kept slot still holds from an earlier pass takes no time.
 //
 // Passes follow each other as in decoding: the next pass may upload while this one computes. The
 // time of a pass is that of the last of several, when the pipeline is in its rhythm.

@@ -155,8 +155,9 @@ private:
 
     static ScheduleLane lane_of(Fields& event) {
         const std::int64_t first = kPassThread + 1;
-        const std::int64_t thread = event.whole("tid", first, first + kScheduleLanes - 1);
-        return static_cast<ScheduleLane>(thread - first);
+        const std::int64_t thread =
+            event.whole("tid", first, first + std::int64_t{kScheduleLanes} - 1);
+        return ScheduleLane::at(static_cast<std::size_t>(thread - first));
     }
 
     // A step of which nothing is known yet, or the same.

@@ -23,7 +23,7 @@ std::int64_t nanoseconds(Seconds seconds) { return std::llround(seconds * 1e9); 
 
 double microseconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
 
-int thread_of(ScheduleLane lane) { return kPassThread + 1 + static_cast<int>(lane); }
+int thread_of(ScheduleLane lane) { return kPassThread + 1 + static_cast<int>(lane.index()); }
 
 std::string name_event(std::string_view what, int thread, Json args) {
     return line_of({{"name", what},
@@ -84,7 +84,7 @@ private:
     void hand_out_waits() {
         std::array<std::vector<std::size_t>, kScheduleLanes> held;
         for (std::size_t i = 0; i < ran_.size(); ++i) {
-            std::vector<std::size_t>& before = held[static_cast<std::size_t>(step(i).lane)];
+            std::vector<std::size_t>& before = held[step(i).lane.index()];
             before.push_back(i);
             if (ran_[i]) give(before, i);
         }
@@ -170,8 +170,8 @@ std::string trace_begin(const Trace& header) {
                                            {"device", header.device},
                                            {"model", header.model}});
     text += thread_events(kPassThread, "passes");
-    for (int i = 0; i < kScheduleLanes; ++i) {
-        const auto lane = static_cast<ScheduleLane>(i);
+    for (std::size_t i = 0; i < kScheduleLanes; ++i) {
+        const ScheduleLane lane = ScheduleLane::at(i);
         text += thread_events(thread_of(lane), lane_name(lane));
     }
     return text;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "verify/checks.h"
 
@@ -16,15 +17,17 @@ struct Region {
 
 class ResidentCheck {
 public:
-    ResidentCheck(const Inventory& inventory,
-                  const TierArena& arena,
-                  Bytes budget,
-                  Violations& violations)
-        : inventory_(inventory), arena_(arena), budget_(budget), violations_(violations) {}
+    ResidentCheck(const ResidentsUnderTest& residents, Violations& violations)
+        : inventory_(residents.inventory),
+          placement_(residents.placement),
+          gpu_(residents.gpu),
+          arena_(residents.place.arena),
+          budget_(residents.place.budget),
+          violations_(violations) {}
 
-    void run(const Placement& placement) {
-        tensors(inventory_.weights, placement.weights, arena_.weights);
-        tensors(inventory_.states, placement.states, arena_.states);
+    void run() {
+        tensors(inventory_.weights, placement_.weights, arena_.weights);
+        tensors(inventory_.states, placement_.states, arena_.states);
         add({extent_of(arena_.slots_begin, arena_.slots.total()), "slots"});
         add({extent_of(arena_.scratch_begin, arena_.scratch), "scratch"});
         if (arena_.end > budget_) {
@@ -40,7 +43,7 @@ private:
                  const std::vector<Lane>& lanes,
                  const std::vector<Bytes>& offsets) {
         for (std::size_t i = 0; i < tensors.size(); i++) {
-            const bool resident = lanes[i] == Lane::Gpu;
+            const bool resident = lanes[i] == Lane::Gpu.on(gpu_);
             if (resident != (offsets[i] != kNoOffset)) {
                 violations_.push_back(fmt::format("'{}' is {}resident and has {}address",
                                                   tensors[i].name,
@@ -91,27 +94,42 @@ private:
     }
 
     const Inventory& inventory_;
+    const Placement& placement_;
+    int gpu_;
     const TierArena& arena_;
     Bytes budget_;
     Violations& violations_;
     std::vector<Region> regions_;
 };
 
+// The bytes that a kind of slots has, and what it is called.
+std::pair<Extent, std::string_view> slot_region(const TierArena& arena, const Slot& slot) {
+    const SlotSizes& slots = arena.slots;
+    const Bytes experts = arena.slots_begin + slots.pair;
+    switch (slot.kind) {
+        case Slot::Kind::A:
+        case Slot::Kind::B:
+            break;
+        case Slot::Kind::Experts:
+            return {extent_of(experts, slots.experts), "experts'"};
+        case Slot::Kind::Kept:
+            const Bytes all = slots.total() - slots.pair - slots.experts;
+            return {extent_of(experts + slots.experts, all), "kept"};
+    }
+    return {extent_of(arena.slots_begin, slots.pair), "A/B"};
+}
+
 // Each group lies in its part of the slot region.
 void check_group_extent(const PlanUnderTest& plan, int index, Violations& violations) {
     const StreamGroup& group = plan.lowered.cut.groups[static_cast<std::size_t>(index)];
-    const TierArena& arena = plan.arena;
-    const bool experts = group.slot == Slot::Experts;
-    const Bytes middle = arena.slots_begin + arena.slots.pair;
-    const Extent part = experts ? extent_of(middle, arena.slots.experts)
-                                : extent_of(arena.slots_begin, arena.slots.pair);
+    const auto [part, slots] = slot_region(plan.arenas[group.slot.gpu].arena, group.slot);
     const Extent extent = group_extent(plan, index);
     if (extent.begin < part.begin || extent.end > part.end) {
         violations.push_back(fmt::format("{} at [{}, {}) leaves the {} slots [{}, {})",
                                          group_text(plan.lowered.cut, index),
                                          extent.begin,
                                          extent.end,
-                                         experts ? "experts'" : "A/B",
+                                         slots,
                                          part.begin,
                                          part.end));
     }
@@ -156,9 +174,10 @@ private:
 
 bool resident_in_all(const std::vector<Placement>& placements,
                      std::size_t index,
-                     std::vector<Lane> Placement::*lanes) {
+                     std::vector<Lane> Placement::*lanes,
+                     int gpu) {
     return std::all_of(placements.begin(), placements.end(), [&](const Placement& placement) {
-        return (placement.*lanes)[index] == Lane::Gpu;
+        return (placement.*lanes)[index] == Lane::Gpu.on(gpu);
     });
 }
 
@@ -191,23 +210,22 @@ Extent group_extent(const PlanUnderTest& plan, int group) {
     for (int state : streamed.states) {
         bytes += plan.inventory.states[static_cast<std::size_t>(state)].alloc_bytes;
     }
-    return extent_of(group_offset(plan.arena, streamed, bytes), bytes);
+    return extent_of(group_offset(plan.arenas[streamed.slot.gpu].arena, streamed, bytes), bytes);
 }
 
-void check_residents(const Inventory& inventory,
-                     const Placement& placement,
-                     const TierArena& arena,
-                     Bytes budget,
-                     Violations& violations) {
-    ResidentCheck(inventory, arena, budget, violations).run(placement);
+void check_residents(const ResidentsUnderTest& residents, Violations& violations) {
+    ResidentCheck(residents, violations).run();
 }
 
-void check_slots(const PlanUnderTest& plan, Violations& violations) {
+namespace {
+
+// Neighbours in the slots of a GPU that groups take in turn.
+void check_turns(const PlanUnderTest& plan, int gpu, Violations& violations) {
     std::vector<int> taking_turns;
     for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {
-        check_group_extent(plan, static_cast<int>(g), violations);
-        if (plan.lowered.cut.groups[g].slot != Slot::Experts)
-            taking_turns.push_back(static_cast<int>(g));
+        const Slot& slot = plan.lowered.cut.groups[g].slot;
+        const bool turns = slot == Slot::A.on(gpu) || slot == Slot::B.on(gpu);
+        if (turns) taking_turns.push_back(static_cast<int>(g));
     }
     for (std::size_t i = 0; i < taking_turns.size(); i++) {
         const int one = taking_turns[i];
@@ -229,23 +247,34 @@ void check_slots(const PlanUnderTest& plan, Violations& violations) {
     }
 }
 
+}  // namespace
+
+void check_slots(const PlanUnderTest& plan, Violations& violations) {
+    for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {
+        check_group_extent(plan, static_cast<int>(g), violations);
+    }
+    for (int gpu = 0; gpu < plan.lowered.cut.n_gpus; gpu++) check_turns(plan, gpu, violations);
+}
+
 std::vector<std::string> verify_arena(const Inventory& inventory,
                                       const std::vector<Placement>& placements,
-                                      const ArenaLayout& layout) {
+                                      const ArenaLayout& layout,
+                                      int gpu) {
     Violations violations;
     if (!well_formed(inventory, placements, layout)) {
         return {"placements, tiers and inventory are not of one size"};
     }
     for (std::size_t t = 0; t < placements.size(); t++) {
-        check_residents(inventory, placements[t], layout.tiers[t], layout.budget, violations);
+        check_residents({inventory, placements[t], {layout.tiers[t], layout.budget}, gpu},
+                        violations);
     }
     CommonCheck common(layout, violations);
     for (std::size_t i = 0; i < inventory.weights.size(); i++) {
-        if (!resident_in_all(placements, i, &Placement::weights)) continue;
+        if (!resident_in_all(placements, i, &Placement::weights, gpu)) continue;
         common.tensor(inventory.weights[i], i, &TierArena::weights);
     }
     for (std::size_t i = 0; i < inventory.states.size(); i++) {
-        if (!resident_in_all(placements, i, &Placement::states)) continue;
+        if (!resident_in_all(placements, i, &Placement::states, gpu)) continue;
         common.tensor(inventory.states[i], i, &TierArena::states);
     }
     return violations;

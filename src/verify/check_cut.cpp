@@ -36,7 +36,7 @@ private:
             complain(
                 node, device, fmt::format("is in a stage of the {}", device_text(stage_device)));
         }
-        if (device == Device::Gpu && !node.device_supports) {
+        if (device.is_gpu() && !node.device_supports) {
             complain(node, device, "is not supported there");
         }
         for (const Ref& source : node.sources) read(node, device, source);
@@ -71,14 +71,20 @@ private:
         // Tables that layers on both sides read (rope factors) are read from the host master there.
         const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
-            if (lane == Lane::Gpu && !shared && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
+            if (is_resident(lane) && !shared && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
                 complain(node, device, fmt::format("reads '{}', which is in VRAM", weight.name));
             }
         } else if (is_streamed(lane)) {
             in_group(node, &StreamGroup::weights, index, weight.name);
-        } else if (lane == Lane::Cpu && plan_.lowered.scratch.gpu.weights[i] == kNoOffset) {
-            complain(
-                node, device, fmt::format("reads '{}', which stays in host memory", weight.name));
+        } else if (device_of(lane) != device &&
+                   plan_.lowered.scratch.of(device).weights[i] == kNoOffset) {
+            const bool host = lane == Lane::Cpu;
+            complain(node,
+                     device,
+                     host ? fmt::format("reads '{}', which stays in host memory", weight.name)
+                          : fmt::format("reads '{}', which is in the memory of the {}",
+                                        weight.name,
+                                        device_text(device_of(lane))));
         }
     }
 
@@ -154,9 +160,13 @@ void check_cut(const PlanUnderTest& plan, Violations& violations) {
     for (std::size_t s = 0; s < plan.lowered.cut.stages.size(); s++) {
         reach.stage(static_cast<int>(s));
         const Stage& stage = plan.lowered.cut.stages[s];
-        if (stage.group == -1 || stage.device == Device::Gpu) continue;
-        violations.push_back(fmt::format(
-            "stage {} is on the CPU and has {}", s, group_text(plan.lowered.cut, stage.group)));
+        if (stage.group == -1) continue;
+        const StreamGroup& group = plan.lowered.cut.groups[static_cast<std::size_t>(stage.group)];
+        if (stage.device == Device::gpu(group.slot.gpu)) continue;
+        violations.push_back(fmt::format("stage {} is on the {} and has {}",
+                                         s,
+                                         device_text(stage.device),
+                                         group_text(plan.lowered.cut, stage.group)));
     }
     for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {
         check_span(plan.lowered.cut, static_cast<int>(g), violations);

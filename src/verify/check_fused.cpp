@@ -23,7 +23,8 @@ public:
 
     void run() {
         for (const Stage& stage : plan_.lowered.cut.stages) {
-            if (stage.device != Device::Gpu) continue;
+            if (!stage.device.is_gpu()) continue;
+            gpu_ = stage.device;
             for (const FusedRun& fused : fused_runs(plan_.graph, stage)) check(fused);
         }
     }
@@ -83,7 +84,7 @@ private:
 
     // Nothing for what is not in the GPU's scratch.
     std::optional<Place> place_of(Ref of) const {
-        const DeviceScratch& scratch = plan_.lowered.scratch.gpu;
+        const DeviceScratch& scratch = plan_.lowered.scratch.of(gpu_);
         if (of.kind == Ref::Kind::Node) of = root_on_gpu(of);
         const auto i = static_cast<std::size_t>(of.index);
         if (of.kind == Ref::Kind::Input) {
@@ -101,16 +102,16 @@ private:
         return place;
     }
 
-    // A value of the CPU is read by a copy of its own.
+    // A value of another device is read by a copy of its own.
     Ref root_on_gpu(Ref of) const {
-        const bool crosses =
-            plan_.lowered.cut.devices[static_cast<std::size_t>(of.index)] != Device::Gpu;
+        const bool crosses = plan_.lowered.cut.devices[static_cast<std::size_t>(of.index)] != gpu_;
         const Node& made = node(of.index);
         return made.has_storage && !crosses ? made.storage : of;
     }
 
     const PlanUnderTest& plan_;
     Violations& violations_;
+    Device gpu_;  // whose run is looked at
 };
 
 }  // namespace

@@ -22,7 +22,10 @@ struct Event {
 class HappensBefore {
 public:
     explicit HappensBefore(const Schedule& schedule)
-        : schedule_(schedule), n_steps_(static_cast<int>(schedule.steps.size())) {
+        : schedule_(schedule),
+          n_steps_(static_cast<int>(schedule.steps.size())),
+          n_gpus_(count_gpus(schedule)),
+          lanes_(schedule_lanes(n_gpus_)) {
         place_on_lanes();
         settle();
     }
@@ -39,13 +42,10 @@ public:
 
     bool before(Event a, Event b) const {
         const int one = number(a);
-        const auto& clock = clocks_[index(number(b))];
-        return one != number(b) && clock[lane(one)] > position_[index(one)];
+        return one != number(b) && clock(number(b))[lane(one)] > position_[index(one)];
     }
 
 private:
-    using Clock = std::array<int, kScheduleLanes>;
-
     static std::size_t index(int i) { return static_cast<std::size_t>(i); }
 
     int n_events() const { return kPasses * n_steps_; }
@@ -56,7 +56,11 @@ private:
 
     const Step& step(int number) const { return schedule_.steps[index(number % n_steps_)]; }
 
-    std::size_t lane(int number) const { return static_cast<std::size_t>(step(number).lane); }
+    std::size_t lane(int number) const { return step(number).lane.index(n_gpus_); }
+
+    const int* clock(int number) const { return &clocks_[index(number) * lanes_.size()]; }
+
+    int* clock(int number) { return &clocks_[index(number) * lanes_.size()]; }
 
     void place_on_lanes() {
         position_.resize(index(n_events()));
@@ -64,7 +68,7 @@ private:
             position_[index(e)] = static_cast<int>(lanes_[lane(e)].size());
             lanes_[lane(e)].push_back(e);
         }
-        clocks_.resize(index(n_events()));
+        clocks_.resize(index(n_events()) * lanes_.size());
         done_.resize(index(n_events()));
     }
 
@@ -78,10 +82,10 @@ private:
 
     // Lets every lane run as far as it can, until none moves.
     void settle() {
-        std::array<std::size_t, kScheduleLanes> next{};
+        std::vector<std::size_t> next(lanes_.size());
         for (bool moved = true; moved;) {
             moved = false;
-            for (std::size_t l = 0; l < kScheduleLanes; l++) {
+            for (std::size_t l = 0; l < lanes_.size(); l++) {
                 const std::size_t before = next[l];
                 next[l] = run_lane(l, before);
                 moved = moved || next[l] != before;
@@ -98,25 +102,26 @@ private:
     bool run(int number) {
         const int awaited = target(number);
         if (awaited >= 0 && !done_[index(awaited)]) return false;
-        Clock& clock = clocks_[index(number)];
         const int position = position_[index(number)];
-        if (position > 0) join(clock, lanes_[lane(number)][index(position - 1)]);
-        if (awaited >= 0) join(clock, awaited);
-        clock[lane(number)] = position + 1;
+        if (position > 0) join(number, lanes_[lane(number)][index(position - 1)]);
+        if (awaited >= 0) join(number, awaited);
+        clock(number)[lane(number)] = position + 1;
         done_[index(number)] = true;
         return true;
     }
 
-    void join(Clock& clock, int other) const {
-        const Clock& theirs = clocks_[index(other)];
-        for (std::size_t l = 0; l < kScheduleLanes; l++) clock[l] = std::max(clock[l], theirs[l]);
+    void join(int number, int other) {
+        for (std::size_t l = 0; l < lanes_.size(); l++) {
+            clock(number)[l] = std::max(clock(number)[l], clock(other)[l]);
+        }
     }
 
     const Schedule& schedule_;
     int n_steps_;
-    std::array<std::vector<int>, kScheduleLanes> lanes_;  // events in order
-    std::vector<int> position_;                           // of each event on its lane
-    std::vector<Clock> clocks_;                           // after each event
+    int n_gpus_;
+    std::vector<std::vector<int>> lanes_;  // events in order
+    std::vector<int> position_;            // of each event on its lane
+    std::vector<int> clocks_;              // after each event, a number for each lane
     std::vector<bool> done_;
 };
 
@@ -155,14 +160,17 @@ private:
     void index(int step) {
         const Step& made = plan_.lowered.schedule.steps[at(step)];
         const Overloaded noted{
-            [&](const Load& load) { note(step, loads_[at(load.group)], ScheduleLane::Upload); },
+            [&](const Load& load) {
+                const ScheduleLane lane = ScheduleLane::Upload.on(group(load.group).slot.gpu);
+                note(step, loads_[at(load.group)], lane);
+            },
             [&](const Compute& compute) {
-                const bool gpu = plan_.lowered.cut.stages[at(compute.stage)].device == Device::Gpu;
-                const auto lane = gpu ? ScheduleLane::Gpu : ScheduleLane::Cpu;
-                note(step, computes_[at(compute.stage)], lane);
+                const Device device = plan_.lowered.cut.stages[at(compute.stage)].device;
+                note(step, computes_[at(compute.stage)], computing_lane(device));
             },
             [&](const Store& store) {
-                note(step, stores_[at(store.group)], ScheduleLane::Download);
+                const ScheduleLane lane = ScheduleLane::Download.on(group(store.group).slot.gpu);
+                note(step, stores_[at(store.group)], lane);
             },
             [](const Wait&) {}};
         std::visit(noted, made.what);
@@ -213,15 +221,33 @@ private:
         if (streamed.states.empty()) return;
         const Event store{stores_[at(g)], pass};
         expect({computes_[at(streamed.last_stage)], pass}, store, "its states written");
-        if (pass > 0) {
+        if (pass > 0 && !stays(g)) {
             expect({stores_[at(g)], pass - 1}, {loads_[at(g)], pass}, "its states stored");
         }
     }
 
+    // Its slot keeps it, and no other group is loaded there: from its second Load on, none does
+    // anything.
+    bool stays(int g) const {
+        const Slot& slot = group(g).slot;
+        const auto& groups = plan_.lowered.cut.groups;
+        return slot.keeps() && std::count_if(groups.begin(), groups.end(), [&](const auto& other) {
+                                   return other.slot == slot;
+                               }) == 1;
+    }
+
     // Two uploads whose bytes overlap, of this pass or of this one and the last: one is used up
-    // before the other begins.
+    // before the other begins. What a slot keeps is used up by the groups of that slot alone.
     void check_slot(int g, int other, int pass) {
+        const Slot& slot = group(g).slot;
+        if (slot.gpu != group(other).slot.gpu) return;
         if (!extents_[at(g)].overlaps(extents_[at(other)])) return;
+        if (g == other && stays(g)) return;
+        if (slot.keeps() && group(other).slot != slot) {
+            return complain("{} may overwrite {}, which its slot keeps for later passes",
+                            text(loads_[at(other)]),
+                            group_text(plan_.lowered.cut, g));
+        }
         if (g < other) expect_apart({g, pass}, {other, pass});
         if (pass > 0) expect_apart({other, pass - 1}, {g, pass});
     }

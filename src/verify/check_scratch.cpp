@@ -24,9 +24,7 @@ struct Value {
 class Memory {
 public:
     Memory(const PlanUnderTest& plan, Device device)
-        : plan_(plan),
-          device_(device),
-          layout_(device == Device::Gpu ? plan.lowered.scratch.gpu : plan.lowered.scratch.cpu) {}
+        : plan_(plan), device_(device), layout_(plan.lowered.scratch.of(device)) {}
 
     Bytes offset(Ref of) const {
         const auto i = static_cast<std::size_t>(of.index);
@@ -168,9 +166,12 @@ public:
     ScratchCheck(const PlanUnderTest& plan, Violations& violations)
         : plan_(plan),
           violations_(violations),
-          memories_{Memory(plan, Device::Gpu), Memory(plan, Device::Cpu)},
+          n_gpus_(plan.lowered.cut.n_gpus),
           node_versions_(plan.graph.nodes.size(), 0),
-          state_versions_(plan.inventory.states.size(), 0) {}
+          state_versions_(plan.inventory.states.size(), 0) {
+        for (int g = 0; g < n_gpus_; g++) memories_.emplace_back(plan, Device::gpu(g));
+        memories_.emplace_back(plan, Device::Cpu);
+    }
 
     void run() {
         for (const Stage& stage : plan_.lowered.cut.stages) {
@@ -178,13 +179,18 @@ public:
             for (int i = stage.node_begin; i < stage.node_end; i++) compute(i);
         }
         for (std::size_t i = 0; i < plan_.graph.nodes.size(); i++) output(static_cast<int>(i));
-        if (plan_.arena.scratch >= plan_.lowered.scratch.gpu.peak) return;
-        violations_.push_back(fmt::format("the arena has {} bytes of scratch, the peak is {}",
-                                          plan_.arena.scratch,
-                                          plan_.lowered.scratch.gpu.peak));
+        for (int g = 0; g < n_gpus_; g++) room(static_cast<std::size_t>(g));
     }
 
 private:
+    void room(std::size_t gpu) {
+        const Bytes given = plan_.arenas[gpu].arena.scratch;
+        const Bytes peak = plan_.lowered.scratch.gpus[gpu].peak;
+        if (given >= peak) return;
+        violations_.push_back(
+            fmt::format("the arena has {} bytes of scratch, the peak is {}", given, peak));
+    }
+
     const Node& node_at(int index) const {
         return plan_.graph.nodes[static_cast<std::size_t>(index)];
     }
@@ -193,7 +199,7 @@ private:
         return plan_.lowered.cut.devices[static_cast<std::size_t>(index)];
     }
 
-    Memory& memory(Device device) { return memories_[device == Device::Gpu ? 0 : 1]; }
+    Memory& memory(Device device) { return memories_[device.index(n_gpus_)]; }
 
     // Whose memory a source is in: a view's storage, else itself.
     Ref root_of(Ref source) const {
@@ -246,7 +252,7 @@ private:
             if (!value || value->of.kind == Ref::Kind::Weight || is_own(*value, device)) continue;
             const bool brought = here.holds(*value) || here.holds_older(*value);
             if (brought || here.thief(value->of)) continue;  // once, for all stages
-            check_origin(node, source, device);
+            check_origin(node, source);
             claim(here, *value);
         }
     }
@@ -256,12 +262,13 @@ private:
                device_at(value.of.index) == device;
     }
 
-    // What is copied must be whole on the other side.
-    void check_origin(const Node& reader, Ref source, Device device) {
+    // What is copied must be whole where it was made.
+    void check_origin(const Node& reader, Ref source) {
         const Ref root = root_of(source);
         if (root.kind != Ref::Kind::Node) return;
-        const Device other = device == Device::Gpu ? Device::Cpu : Device::Gpu;
-        expect_whole(memory(other), {root, version_of(root)}, "the copy for '" + reader.name + "'");
+        expect_whole(memory(device_at(root.index)),
+                     {root, version_of(root)},
+                     "the copy for '" + reader.name + "'");
     }
 
     void compute(int index) {
@@ -383,7 +390,8 @@ private:
 
     const PlanUnderTest& plan_;
     Violations& violations_;
-    std::array<Memory, 2> memories_;
+    int n_gpus_;
+    std::vector<Memory> memories_;  // by Device::index
     std::vector<int> node_versions_;
     std::vector<int> state_versions_;
 };

@@ -13,11 +13,15 @@ using Violations = std::vector<std::string>;
 // Sizes and indices; the other checks may run only if nothing was added.
 void check_form(const PlanUnderTest& plan, Violations& violations);
 
-void check_residents(const Inventory& inventory,
-                     const Placement& placement,
-                     const TierArena& arena,
-                     Bytes budget,
-                     Violations& violations);
+// What a placement keeps on a GPU, in that GPU's arena.
+struct ResidentsUnderTest {
+    const Inventory& inventory;
+    const Placement& placement;
+    ArenaUnderTest place;
+    int gpu = 0;
+};
+
+void check_residents(const ResidentsUnderTest& residents, Violations& violations);
 void check_slots(const PlanUnderTest& plan, Violations& violations);
 void check_cut(const PlanUnderTest& plan, Violations& violations);
 void check_scratch(const PlanUnderTest& plan, Violations& violations);
@@ -25,7 +29,7 @@ void check_fused(const PlanUnderTest& plan, Violations& violations);
 void check_schedule(const PlanUnderTest& plan, Violations& violations);
 
 // How violations name things.
-std::string_view device_text(Device device);                // "GPU", "CPU"
+std::string device_text(Device device);                     // "GPU", "GPU 1", "CPU"
 std::string group_text(const StageCut& cut, int group);     // "group 2 (layer 5)"
 std::string step_text(const Schedule& schedule, int step);  // "step 7 (Load of group 2)"
 

@@ -35,16 +35,28 @@ private:
         violations_.push_back(fmt::format("{} names {}, and there are {}", what, index, size));
     }
 
+    void expect_gpu(std::string_view what, Device device) {
+        const auto n_gpus = static_cast<std::size_t>(plan_.lowered.cut.n_gpus);
+        if (device.is_gpu()) expect_index(what, device.number, n_gpus);
+    }
+
     void sizes() {
         const std::size_t n_weights = plan_.inventory.weights.size();
         const std::size_t n_states = plan_.inventory.states.size();
         expect_size("placement.weights", plan_.lowered.placement.weights.size(), n_weights);
         expect_size("placement.states", plan_.lowered.placement.states.size(), n_states);
-        expect_size("arena.weights", plan_.arena.weights.size(), n_weights);
-        expect_size("arena.states", plan_.arena.states.size(), n_states);
+        const auto n_gpus = static_cast<std::size_t>(plan_.lowered.cut.n_gpus);
+        expect_size("arenas", plan_.arenas.size(), n_gpus);
+        expect_size("scratch.gpus", plan_.lowered.scratch.gpus.size(), n_gpus);
+        for (const ArenaUnderTest& one : plan_.arenas) {
+            expect_size("arena.weights", one.arena.weights.size(), n_weights);
+            expect_size("arena.states", one.arena.states.size(), n_states);
+        }
         expect_size("cut.devices", plan_.lowered.cut.devices.size(), plan_.graph.nodes.size());
-        for (const DeviceScratch* scratch :
-             {&plan_.lowered.scratch.gpu, &plan_.lowered.scratch.cpu}) {
+        for (const Device device : plan_.lowered.cut.devices) expect_gpu("a node", device);
+        std::vector<const DeviceScratch*> scratches = {&plan_.lowered.scratch.cpu};
+        for (const DeviceScratch& gpu : plan_.lowered.scratch.gpus) scratches.push_back(&gpu);
+        for (const DeviceScratch* scratch : scratches) {
             expect_size("scratch.nodes", scratch->nodes.size(), plan_.graph.nodes.size());
             expect_size("scratch.inputs", scratch->inputs.size(), plan_.graph.inputs.size());
             expect_size("scratch.weights", scratch->weights.size(), n_weights);
@@ -63,6 +75,7 @@ private:
                                                   begin));
             }
             begin = stage.node_end;
+            expect_gpu("a stage", stage.device);
             const std::string name = fmt::format("stage {}: group", i);
             if (stage.group != -1) expect_index(name, stage.group, plan_.lowered.cut.groups.size());
         }
@@ -75,6 +88,7 @@ private:
     void group(int index) {
         const StreamGroup& group = plan_.lowered.cut.groups[static_cast<std::size_t>(index)];
         const std::string name = group_text(plan_.lowered.cut, index);
+        expect_gpu(name + ": slot", Device::gpu(group.slot.gpu));
         for (int weight : group.weights) {
             expect_index(name + ": weight", weight, plan_.inventory.weights.size());
         }
@@ -109,7 +123,10 @@ void check_form(const PlanUnderTest& plan, Violations& violations) {
     FormCheck(plan, violations).run();
 }
 
-std::string_view device_text(Device device) { return device == Device::Gpu ? "GPU" : "CPU"; }
+std::string device_text(Device device) {
+    if (!device.is_gpu()) return "CPU";
+    return device == Device::Gpu ? "GPU" : fmt::format("GPU {}", device.number);
+}
 
 std::string group_text(const StageCut& cut, int group) {
     const int layer = cut.groups[static_cast<std::size_t>(group)].layer;
@@ -130,7 +147,11 @@ std::vector<std::string> verify(const PlanUnderTest& plan) {
     Violations violations;
     check_form(plan, violations);
     if (!violations.empty()) return violations;
-    check_residents(plan.inventory, plan.lowered.placement, plan.arena, plan.budget, violations);
+    for (std::size_t g = 0; g < plan.arenas.size(); g++) {
+        check_residents(
+            {plan.inventory, plan.lowered.placement, plan.arenas[g], static_cast<int>(g)},
+            violations);
+    }
     check_slots(plan, violations);
     check_cut(plan, violations);
     check_scratch(plan, violations);
@@ -141,19 +162,27 @@ std::vector<std::string> verify(const PlanUnderTest& plan) {
 
 std::vector<std::string> verify_variant(const Inventory& inventory,
                                         const std::vector<TierUnderTest>& tiers,
-                                        const ArenaLayout& layout) {
+                                        const std::vector<ArenaLayout>& layouts) {
     std::vector<Placement> placements;
     for (const TierUnderTest& tier : tiers) placements.push_back(tier.lowered.placement);
-    if (tiers.empty() && layout.tiers.empty()) return {};
-    Violations violations = verify_arena(inventory, placements, layout);
-    if (tiers.size() != layout.tiers.size()) return violations;
+    Violations violations;
+    for (std::size_t g = 0; g < layouts.size(); g++) {
+        if (tiers.empty() && layouts[g].tiers.empty()) continue;
+        for (std::string& fault :
+             verify_arena(inventory, placements, layouts[g], static_cast<int>(g))) {
+            violations.push_back(std::move(fault));
+        }
+        if (tiers.size() != layouts[g].tiers.size()) return violations;
+    }
     for (std::size_t t = 0; t < tiers.size(); t++) {
         const auto& [graph, lowered, offload] = tiers[t];
-        const PlanUnderTest plan{
-            inventory, graph, lowered, layout.tiers[t], layout.budget, offload};
+        PlanUnderTest plan{inventory, graph, lowered, {}, offload};
+        for (const ArenaLayout& layout : layouts) {
+            plan.arenas.push_back({layout.tiers[t], layout.budget});
+        }
         for (const std::string& violation : verify(plan)) {
             violations.push_back(
-                fmt::format("in the tier of {} tokens, {}", graph.n_tokens, violation));
+                fmt::format("in the tier of {} tokens, {}", to_text(graph.tier()), violation));
         }
     }
     return violations;

@@ -20,23 +20,29 @@
 
 namespace pshard {
 
+// A tier's part of the arena of a GPU.
+struct ArenaUnderTest {
+    const TierArena& arena;
+    Bytes budget = 0;
+};
+
 // One tier's plan. The graph is taken as right: its references are in range.
 struct PlanUnderTest {
     const Inventory& inventory;
     const Graph& graph;
     const Lowered& lowered;
-    const TierArena& arena;
-    Bytes budget = 0;
+    std::vector<ArenaUnderTest> arenas;  // by GPU
     OpOffload offload = OpOffload::Never;
 };
 
 std::vector<std::string> verify(const PlanUnderTest& plan);
 
-// All tiers together: each in itself, and what all keep resident at one address, in the common
-// part. `placements` by ArenaLayout::tiers.
+// All tiers together in the arena of a GPU: each in itself, and what all keep resident at one
+// address, in the common part. `placements` by ArenaLayout::tiers.
 std::vector<std::string> verify_arena(const Inventory& inventory,
                                       const std::vector<Placement>& placements,
-                                      const ArenaLayout& layout);
+                                      const ArenaLayout& layout,
+                                      int gpu = 0);
 
 // What one tier of a variant does.
 struct TierUnderTest {
@@ -46,9 +52,10 @@ struct TierUnderTest {
 };
 
 // Both of the above for the tiers of a variant, by ArenaLayout::tiers. Each line names its tier.
+// `layouts` by GPU.
 std::vector<std::string> verify_variant(const Inventory& inventory,
                                         const std::vector<TierUnderTest>& tiers,
-                                        const ArenaLayout& layout);
+                                        const std::vector<ArenaLayout>& layouts);
 
 // The same as one Error: the first violation, and how many more there are.
 Status as_status(const std::vector<std::string>& violations);

@@ -114,12 +114,12 @@ protected:
     void expect_verified(const Candidate& candidate) {
         const Graph& graph = inventory_.graphs.front();
         const Lowered lowered = evaluator_->detail(candidate).lowered;
-        const TierDemand demand{lowered.placement, lowered.slots, lowered.scratch.gpu.peak};
+        const TierDemand demand{lowered.placement, lowered.slots[0], lowered.scratch.gpus[0].peak};
         const Bytes budget = arena_bytes(inventory_, demand);
         const Result<ArenaLayout> arena = pack_arena(inventory_, {demand}, budget);
         ASSERT_TRUE(arena.ok());
         const std::vector<std::string> violations = verify_variant(
-            inventory_, {{graph, lowered, candidate.options.offload}}, arena.value());
+            inventory_, {{graph, lowered, candidate.options.offload}}, {arena.value()});
         EXPECT_TRUE(violations.empty()) << violations.front();
     }
 

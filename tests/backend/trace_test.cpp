@@ -66,7 +66,7 @@ void expect_in_order(const TracedPass& pass) {
     std::vector<std::vector<int>> waits_of(kScheduleLanes);
     for (std::size_t i = 0; i < pass.schedule.steps.size(); ++i) {
         const Step& step = pass.schedule.steps[i];
-        std::vector<int>& waited = waits_of.at(static_cast<std::size_t>(step.lane));
+        std::vector<int>& waited = waits_of.at(step.lane.index());
         const auto* wait = std::get_if<Wait>(&step.what);
         if (wait != nullptr && !wait->of_last_pass) waited.push_back(wait->step);
         if (wait != nullptr) continue;

@@ -20,8 +20,8 @@ TEST(MemoryUse, CountsWhatIsResident) {
     EXPECT_EQ(use.device.weights, 216U);
     EXPECT_EQ(use.device.states, 128U);
     EXPECT_EQ(use.device.slots, 0U);
-    EXPECT_EQ(use.device.scratch, plan.lowered.scratch.gpu.peak);
-    EXPECT_EQ(use.device.total(), 216U + 128U + plan.lowered.scratch.gpu.peak);
+    EXPECT_EQ(use.device.scratch, plan.lowered.scratch.gpus[0].peak);
+    EXPECT_EQ(use.device.total(), 216U + 128U + plan.lowered.scratch.gpus[0].peak);
     EXPECT_EQ(use.host.computed, 16U);
     EXPECT_EQ(use.host.streamed, 0U);
     EXPECT_EQ(use.host.states, 0U);

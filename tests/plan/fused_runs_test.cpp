@@ -123,7 +123,7 @@ TEST(FusedMemory, KeepsWhatAGatedMatmulReads) {
     for (const Lane attention : {Lane::Gpu, Lane::Cpu}) {
         const ToyPlan plan = plan_of_one_layer(attention);
         const auto gpu = [&](const char* name) {
-            return plan.lowered.scratch.gpu
+            return plan.lowered.scratch.gpus[0]
                 .nodes[static_cast<std::size_t>(node_index(plan.graph, name))];
         };
         EXPECT_NE(gpu("ffn_act-0"), gpu("ffn_norm-0"));
@@ -137,7 +137,7 @@ TEST(FusedMemory, IsVerified) {
         const auto at = [&](const char* name) {
             return static_cast<std::size_t>(node_index(plan.graph, name));
         };
-        std::vector<Bytes>& gpu = plan.lowered.scratch.gpu.nodes;
+        std::vector<Bytes>& gpu = plan.lowered.scratch.gpus[0].nodes;
         gpu[at("ffn_act-0")] = gpu[at("ffn_norm-0")];
         EXPECT_THAT(plan.violations(),
                     ::testing::Contains(HasSubstr(

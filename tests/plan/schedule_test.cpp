@@ -54,7 +54,7 @@ private:
     // The steps of a pass in their own order: a Wait's step comes before the Wait.
     void step(std::size_t i, int pass) {
         const Step& made = schedule_.steps[i];
-        const auto lane = static_cast<std::size_t>(made.lane);
+        const auto lane = made.lane.index();
         if (const Wait* wait = std::get_if<Wait>(&made.what)) {
             const int of = pass - (wait->of_last_pass ? 1 : 0);
             if (of < 0) return;
@@ -132,6 +132,23 @@ TEST(MakeSchedule, FetchesExpertsOnceTheirIdsAreKnown) {
     //   upload  .00
     //   GPU     0..1
     EXPECT_EQ(drawn(cut), ".00|0..1||");
+}
+
+// Alone in its slot a group waits for nobody; two take turns as in any other slot.
+TEST(MakeSchedule, LetsAKeptSlotKeepItsGroup) {
+    StageCut cut = cut_of("G0 G1");
+    cut.groups[0].slot = Slot::kept(0);
+    cut.groups[1].slot = Slot::kept(1);
+    const auto waits = [&] {
+        const Schedule schedule = make_schedule(cut).value();
+        return std::ranges::count_if(schedule.steps, [](const Step& step) {
+            return step.lane == ScheduleLane::Upload && wait_of(step) != nullptr;
+        });
+    };
+    EXPECT_EQ(waits(), 0);
+    cut.groups[1].slot = Slot::kept(0);
+    EXPECT_EQ(waits(), 2);
+    EXPECT_EQ(drawn(cut), "00.11|..0..1||");
 }
 
 TEST(MakeSchedule, RefusesAGroupThatIsNeededAgain) {

@@ -69,11 +69,11 @@ TEST_F(ScratchTest, ReusesWhatDied) {
     make.node("ADD", "n5", 0, rows(1), {n4, n2});
     make.mark_output();
     const ScratchLayout made = layout();
-    EXPECT_THAT(made.gpu.inputs, ElementsAre(16));
-    EXPECT_THAT(made.gpu.nodes, ElementsAre(0, 32, 32, 16, 0, 0));
-    EXPECT_EQ(made.gpu.peak, 40u);
+    EXPECT_THAT(made.gpus[0].inputs, ElementsAre(16));
+    EXPECT_THAT(made.gpus[0].nodes, ElementsAre(0, 32, 32, 16, 0, 0));
+    EXPECT_EQ(made.gpus[0].peak, 40u);
     EXPECT_EQ(made.cpu.peak, 8u);  // x, where the host writes it
-    EXPECT_THAT(made.gpu.weights, ElementsAre(kNone, kNone));
+    EXPECT_THAT(made.gpus[0].weights, ElementsAre(kNone, kNone));
 }
 
 TEST_F(ScratchTest, WritesOverNothingThatLivesOn) {
@@ -82,8 +82,8 @@ TEST_F(ScratchTest, WritesOverNothingThatLivesOn) {
     make.node("ADD", "n2", 0, rows(1), {n1, n0});
     make.mark_output();
     const ScratchLayout made = layout();
-    EXPECT_NE(made.gpu.nodes[1], made.gpu.nodes[0]);
-    EXPECT_EQ(made.gpu.nodes[2], made.gpu.nodes[1]);
+    EXPECT_NE(made.gpus[0].nodes[1], made.gpus[0].nodes[0]);
+    EXPECT_EQ(made.gpus[0].nodes[2], made.gpus[0].nodes[1]);
 }
 
 TEST_F(ScratchTest, ViewsKeepTheirStorageAlive) {
@@ -95,8 +95,8 @@ TEST_F(ScratchTest, ViewsKeepTheirStorageAlive) {
     make.mark_output();
     const ScratchLayout made = layout();
     //   n4 0..16, n0 16..24 through its view, n2 0..8, n3 24..32 while n0 and n4 are there
-    EXPECT_THAT(made.gpu.nodes, ElementsAre(16, kNone, 0, 24, 0));
-    EXPECT_EQ(made.gpu.peak, 32u);
+    EXPECT_THAT(made.gpus[0].nodes, ElementsAre(16, kNone, 0, 24, 0));
+    EXPECT_EQ(made.gpus[0].peak, 32u);
 }
 
 TEST_F(ScratchTest, MatMulNeverWritesOverItsOperand) {
@@ -104,7 +104,7 @@ TEST_F(ScratchTest, MatMulNeverWritesOverItsOperand) {
     on_gpu("n1", 1, n0);
     make.mark_output();
     const ScratchLayout made = layout();
-    EXPECT_NE(made.gpu.nodes[0], made.gpu.nodes[1]);
+    EXPECT_NE(made.gpus[0].nodes[0], made.gpus[0].nodes[1]);
 }
 
 // A copy is there from its first stage on, while later stages read it.
@@ -125,8 +125,8 @@ TEST_F(ScratchTest, CopiesLiveFromTheFirstStageToTheLastReader) {
     //   g2      [g1    ][g2    ]        [c0    ]
     //   g4      [c3    ]        [g4    ][c0    ]    c3's copy, once g2 was copied
     //   g5      [g5            ][g4    ][c0    ]
-    EXPECT_THAT(made.gpu.nodes, ElementsAre(24, 0, 8, 0, 16, 0));
-    EXPECT_EQ(made.gpu.peak, 32u);
+    EXPECT_THAT(made.gpus[0].nodes, ElementsAre(24, 0, 8, 0, 16, 0));
+    EXPECT_EQ(made.gpus[0].peak, 32u);
     EXPECT_NE(made.cpu.nodes[2], kNone);  // g2 was copied to the CPU
     EXPECT_EQ(made.cpu.nodes[1], kNone);
 }
@@ -138,16 +138,16 @@ TEST_F(ScratchTest, OutputsLiveToTheEnd) {
     const Ref n2 = on_gpu("n2", 1, n1);
     on_gpu("n3", 1, n2);
     const ScratchLayout made = layout();
-    for (std::size_t i : {1u, 2u, 3u}) EXPECT_NE(made.gpu.nodes[i], made.gpu.nodes[0]) << i;
+    for (std::size_t i : {1u, 2u, 3u}) EXPECT_NE(made.gpus[0].nodes[i], made.gpus[0].nodes[0]) << i;
 }
 
 TEST_F(ScratchTest, HasRoomForUploadedWeights) {
     on_cpu("n0", 32, x);
     make.mark_output();
-    EXPECT_EQ(layout(OpOffload::Never).gpu.peak, 0u);
+    EXPECT_EQ(layout(OpOffload::Never).gpus[0].peak, 0u);
     const ScratchLayout made = layout(OpOffload::Stock);
-    EXPECT_NE(made.gpu.weights[1], kNone);
-    EXPECT_EQ(made.gpu.peak, 8u + 8u + 256u);  // x, the weight, n0
+    EXPECT_NE(made.gpus[0].weights[1], kNone);
+    EXPECT_EQ(made.gpus[0].peak, 8u + 8u + 256u);  // x, the weight, n0
 }
 
 TEST_F(ScratchTest, AlignsEveryBlock) {
@@ -157,8 +157,8 @@ TEST_F(ScratchTest, AlignsEveryBlock) {
     on_gpu("n1", 1, n0);
     make.mark_output();
     const ScratchLayout made = layout();
-    EXPECT_THAT(made.gpu.nodes, ElementsAre(0, 64));
-    EXPECT_EQ(made.gpu.peak, 128u);
+    EXPECT_THAT(made.gpus[0].nodes, ElementsAre(0, 64));
+    EXPECT_EQ(made.gpus[0].peak, 128u);
 }
 
 }  // namespace

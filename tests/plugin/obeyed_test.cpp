@@ -48,11 +48,12 @@ protected:
         StageOptions options = order.options;
         options.offload = OpOffload::Never;
         const Lowered lowered = lower({seen, graph}, order.placement, options);
-        EXPECT_LE(lowered.scratch.gpu.peak, arena.scratch);
+        EXPECT_LE(lowered.scratch.gpus[0].peak, arena.scratch);
         EXPECT_TRUE(lowered.streamable);
         const GraphCost cost = price_graph(graph, seen, profile_, report_.depth_tokens);
         const LinkRates link = *link_rates(profile_);
-        const PassCosts costs = price_pass(seen, graph, order.placement, lowered.cut, {cost, link});
+        const PassCosts costs =
+            price_pass(seen, graph, order.placement, lowered.cut, {{{cost, link}}});
         return simulate(lowered.schedule, costs).value().pass_seconds;
     }
 };

@@ -167,6 +167,28 @@ GraphCost costs_of_one_node(Seconds alone, Seconds under_copies) {
     return cost;
 }
 
+// Alone in a slot that keeps, a group is loaded in the first pass only; beside a second group in
+// each.
+//
+// Upload  [L0][L1]                    [L0]....[L1]....[L0]
+// Gpu     ....[C0][C1][C0][C1]        ....[C0]....[C1]....
+//         0   2   4   6               0   2   4   6   8      kept: 4 a pass; in turn: 8
+TEST(Simulator, LoadsWhatIsKeptOnce) {
+    StageCut cut = streamed_stages(2);
+    PassCosts costs = uniform_costs(2, {2, 2, 2, 2}, {2, 2});
+    const auto pass_seconds = [&](const Slot& first, const Slot& second) {
+        cut.groups[0].slot = first;
+        cut.groups[1].slot = second;
+        costs.slots = {first, second};
+        return run(cut, costs).pass_seconds;
+    };
+    EXPECT_DOUBLE_EQ(pass_seconds(Slot::kept(0), Slot::kept(1)), 4);
+    EXPECT_DOUBLE_EQ(pass_seconds(Slot::kept(0), Slot::kept(0)), 8);
+    costs.loads = {{5, 5, 5, 5}, {5, 5, 5, 5}};
+    EXPECT_DOUBLE_EQ(pass_seconds(Slot::kept(0), Slot::kept(1)), 4);
+    EXPECT_DOUBLE_EQ(pass_seconds(Slot::A, Slot::B), 10);  // nothing is kept
+}
+
 // 2 s alone, 3 under copies; never less than alone; not known is no slower.
 TEST(PricePass, TakesAGpuStageUnderCopiesFromItsOwnColumn) {
     Graph graph;
@@ -175,7 +197,7 @@ TEST(PricePass, TakesAGpuStageUnderCopiesFromItsOwnColumn) {
     cut.stages.resize(1);
     cut.stages[0].node_end = 1;
     const auto priced = [&](const GraphCost& cost) {
-        return price_pass({}, graph, {}, cut, {cost, LinkRates{}}).stages.at(0);
+        return price_pass({}, graph, {}, cut, {{{cost, LinkRates{}}}}).stages.at(0);
     };
     EXPECT_EQ(priced(costs_of_one_node(2, 3)), (Duration{2, 3}));
     EXPECT_EQ(priced(costs_of_one_node(2, 1)), (Duration{2, 2}));

@@ -158,12 +158,13 @@ TEST_P(Executors, GoOnBehindAPassThatWasStopped) {
 TEST(Executor, UploadsAheadOfAnotherProgramHoldNobodyOfThisOne) {
     Settings settings = counting();
     settings.h2d_gbps = 0.05;
+    constexpr ScheduleLane Gpu = ScheduleLane::Gpu;
+    constexpr ScheduleLane Upload = ScheduleLane::Upload;
     SimDevice device(settings);
     std::vector<float> large(256 * kN, 1);
     std::vector<float> small(kN, 2);
     ggml_tensor* a = device.tensor("a", 256 * kN);
     ggml_tensor* b = device.filled("b", kN, 1);
-    using enum ScheduleLane;
     Program first;
     first.schedule.steps = {
         {Upload, Wait{3, true}}, {Upload, Load{0}}, {Gpu, Wait{1}}, {Gpu, Compute{0}}};

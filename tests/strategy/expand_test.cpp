@@ -92,7 +92,7 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
             ASSERT_EQ(ours.size(), tier.ot.size()) << golden.file << " bs=" << tier.key.n_tokens;
             for (std::size_t i = 0; i < ours.size(); ++i) {
                 EXPECT_EQ(ours[i].pattern, tier.ot[i].pattern);
-                EXPECT_EQ(static_cast<int>(ours[i].lane), tier.ot[i].lane);
+                EXPECT_EQ(ours[i].lane.id(), tier.ot[i].lane);
             }
             ++compared;
         }

@@ -3,7 +3,7 @@
 namespace pshard {
 
 std::vector<std::string> ToyPlan::violations() const {
-    return verify({inventory, graph, lowered, arena, budget, options.offload});
+    return verify({inventory, graph, lowered, {{arena, budget}}, options.offload});
 }
 
 Result<ToyPlan> make_toy_plan(const Inventory& inventory,
@@ -12,9 +12,10 @@ Result<ToyPlan> make_toy_plan(const Inventory& inventory,
                               const StageOptions& options) {
     ToyPlan plan{inventory, graph, options, lower({inventory, graph}, placement, options), {}, 0};
     if (!plan.lowered.streamable) return plan.lowered.streamable.error();
-    const TierDemand demand{placement,
-                            plan.lowered.slots,
-                            align_up(plan.lowered.scratch.gpu.peak, inventory.device.alignment)};
+    const TierDemand demand{
+        placement,
+        plan.lowered.slots[0],
+        align_up(plan.lowered.scratch.gpus[0].peak, inventory.device.alignment)};
     plan.budget = arena_bytes(inventory, demand);
     const Result<ArenaLayout> arena = pack_arena(inventory, {demand}, plan.budget);
     if (!arena) return arena.error();

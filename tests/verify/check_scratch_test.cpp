@@ -34,7 +34,7 @@ protected:
 
     std::size_t node(const char* name) const { return at(node_index(plan.graph, name)); }
 
-    Bytes& gpu(const char* name) { return plan.lowered.scratch.gpu.nodes[node(name)]; }
+    Bytes& gpu(const char* name) { return plan.lowered.scratch.gpus[0].nodes[node(name)]; }
 
     Bytes& cpu(const char* name) { return plan.lowered.scratch.cpu.nodes[node(name)]; }
 
@@ -56,10 +56,10 @@ TEST_F(VerifyScratchTest, FindsAResultOverTheOperandOfAMatmul) {
 
 TEST_F(VerifyScratchTest, FindsAnElementwiseOpThatIsShifted) {
     const std::size_t add = node("ffn_inp-0");
-    plan.lowered.scratch.gpu.nodes[add] = gpu("attn_out-0");
+    plan.lowered.scratch.gpus[0].nodes[add] = gpu("attn_out-0");
     ASSERT_THAT(plan.violations(), Not(names("'ffn_inp-0' (ADD)", "attn_out-0")));
     plan.inventory.device.alignment = 1;
-    plan.lowered.scratch.gpu.nodes[add] = gpu("attn_out-0") + 4;
+    plan.lowered.scratch.gpus[0].nodes[add] = gpu("attn_out-0") + 4;
     EXPECT_THAT(plan.violations(),
                 names("'ffn_inp-0' (ADD)", "writes over its operand 'attn_out-0'"));
 }
@@ -84,12 +84,12 @@ TEST_F(VerifyScratchTest, FindsACopyWithoutAddress) {
 
 TEST_F(VerifyScratchTest, FindsACopyOverALivingValue) {
     // embd's copy comes with the inputs of its stage.
-    gpu("embd") = plan.lowered.scratch.gpu.inputs[1];
+    gpu("embd") = plan.lowered.scratch.gpus[0].inputs[1];
     EXPECT_THAT(plan.violations(), names("'embd'", "'inp_pos'"));
 }
 
 TEST_F(VerifyScratchTest, FindsAnInputThatIsOverwritten) {
-    gpu("norm-0") = plan.lowered.scratch.gpu.inputs[1];
+    gpu("norm-0") = plan.lowered.scratch.gpus[0].inputs[1];
     EXPECT_THAT(plan.violations(),
                 names("'Qrope-0' reads 'inp_pos'", "'norm-0' has taken its bytes"));
 }
@@ -102,14 +102,14 @@ TEST_F(VerifyScratchTest, FindsAnOriginThatIsGoneWhenItIsCopied) {
 }
 
 TEST_F(VerifyScratchTest, FindsWhatIsBeyondThePeak) {
-    gpu("attn-0") = plan.lowered.scratch.gpu.peak - plan.lowered.scratch.gpu.peak % 8;
+    gpu("attn-0") = plan.lowered.scratch.gpus[0].peak - plan.lowered.scratch.gpus[0].peak % 8;
     EXPECT_THAT(plan.violations(), names("'attn-0'", "is beyond the GPU's scratch"));
 }
 
 TEST_F(VerifyScratchTest, FindsAScratchThatIsTooShort) {
-    plan.lowered.scratch.gpu.peak -= 8;
+    plan.lowered.scratch.gpus[0].peak -= 8;
     EXPECT_THAT(plan.violations(), Contains(HasSubstr("is beyond the GPU's scratch")));
-    plan.lowered.scratch.gpu.peak += 8;
+    plan.lowered.scratch.gpus[0].peak += 8;
     plan.arena.scratch -= 8;
     EXPECT_THAT(plan.violations(), names("bytes of scratch", "the peak is"));
 }
@@ -187,7 +187,7 @@ bool damage(ToyPlan& plan, Engine& engine) {
     if (!has_memory(plan.graph, victim) || !has_memory(plan.graph, culprit)) return false;
     if (!is_read_after(plan, victim, culprit)) return false;
     auto& nodes =
-        device == Device::Gpu ? plan.lowered.scratch.gpu.nodes : plan.lowered.scratch.cpu.nodes;
+        device == Device::Gpu ? plan.lowered.scratch.gpus[0].nodes : plan.lowered.scratch.cpu.nodes;
     const Bytes alignment = plan.inventory.device.alignment;
     const Bytes blocks = plan.graph.nodes[at(victim)].alloc_bytes / alignment;
     nodes[at(culprit)] = nodes[at(victim)] + alignment * (engine() % blocks);

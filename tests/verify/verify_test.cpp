@@ -104,7 +104,7 @@ TEST_F(VerifyTest, FindsIndicesOutOfRange) {
     plan.lowered.cut.groups[1].weights.push_back(1000);
     plan.lowered.cut.stages[0].group = 7;
     step(step_of(Load{0})).what = Load{5};
-    plan.lowered.scratch.gpu.nodes.pop_back();
+    plan.lowered.scratch.gpus[0].nodes.pop_back();
     EXPECT_THAT(plan.violations(), names("group 1", "1000"));
     EXPECT_THAT(plan.violations(), names("stage 0", "7"));
     EXPECT_THAT(plan.violations(), names("Load of group 5", "2"));
@@ -375,6 +375,56 @@ TEST_F(VerifyTest, FindsExpertsOutsideTheirSlot) {
     plan = toy_plan(inventory, placement, {OpOffload::Never, true});
     plan.arena.slots.experts -= 1;
     EXPECT_THAT(plan.violations(), names("group 0 (layer 0)", "leaves the experts' slots"));
+}
+
+// Slots that keep
+
+class KeptSlots : public VerifyTest {
+protected:
+    // Two streamed layers and the head; `slots` of the layers. The arena is laid out for them.
+    void plan_with(const Slot& first, const Slot& second) {
+        const Inventory inventory = toy_dense(2);
+        Placement placement = uniform_placement(inventory, Lane::ShardA);
+        plan = toy_plan(inventory, placement);
+        plan.lowered.cut.groups[0].slot = first;
+        plan.lowered.cut.groups[1].slot = second;
+        plan.lowered.schedule = make_schedule(plan.lowered.cut).value();
+        const SlotSizes slots = slot_sizes(inventory, plan.lowered.cut.groups);
+        const TierDemand demand{placement, slots, plan.lowered.scratch.gpus[0].peak};
+        plan.budget = arena_bytes(inventory, demand);
+        plan.arena = pack_arena(inventory, {demand}, plan.budget).value().tiers[0];
+    }
+};
+
+TEST_F(KeptSlots, HoldGroupsAloneOrInTurn) {
+    plan_with(Slot::kept(0), Slot::kept(1));
+    EXPECT_EQ(plan.arena.slots.kept, (std::vector<Bytes>{160, 160}));
+    EXPECT_THAT(plan.violations(), IsEmpty());
+    plan_with(Slot::kept(0), Slot::kept(0));
+    EXPECT_EQ(plan.arena.slots.kept, (std::vector<Bytes>{160}));
+    EXPECT_THAT(plan.violations(), IsEmpty());
+}
+
+// What is kept is used in later passes, too: nothing else may be loaded over it, whenever.
+TEST_F(KeptSlots, MayNotBeOverwrittenByOtherSlots) {
+    plan_with(Slot::kept(0), Slot::kept(1));
+    plan.arena.slots.kept = {80, 160};  // the second begins within the first
+    EXPECT_THAT(plan.violations(),
+                names("(Load of group 1) may overwrite group 0", "keeps for later passes"));
+}
+
+TEST_F(KeptSlots, AreUsedUpBeforeTheNextGroupComes) {
+    plan_with(Slot::kept(0), Slot::kept(0));
+    drop_waits(
+        ScheduleLane::Upload, step_of(Compute{plan.lowered.cut.groups[0].last_stage}), false);
+    drop_waits(ScheduleLane::Upload, step_of(Store{0}), false);
+    EXPECT_THAT(plan.violations(), names("(Load of group 1) may overwrite group 0", "stage"));
+}
+
+TEST_F(KeptSlots, AreFilledBeforeTheyAreRead) {
+    plan_with(Slot::kept(0), Slot::kept(1));
+    drop_waits(ScheduleLane::Gpu, step_of(Load{0}), false);
+    EXPECT_THAT(plan.violations(), names("may begin before", "(Load of group 0)"));
 }
 
 // All tiers
