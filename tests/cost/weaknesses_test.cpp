@@ -143,7 +143,7 @@ TEST(W7, LaunchBoundRowsAreNotChargedTwice) {
     EXPECT_NEAR(op_time(work, Processor::Gpu, profile)->seconds, 2e-6 + work.bytes / 800e9, 1e-9);
 }
 
-// Facts 1.5: about 700 us a layer at 512 tokens, though its bytes take some 60.
+// About 700 us a layer [S3] at 512 tokens, though its bytes take some 60.
 TEST(W11, ARecurrenceCostsItsStepsAndSmallOpsTheirLaunch) {
     GraphBuilder b(512);
     const Ref v = b.input("f32", {128, 32, 512, 1});
