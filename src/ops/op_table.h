@@ -18,8 +18,8 @@
 //
 // Traps: the row order is the order in which a profiler times the ops (a time limit cuts off the
 // last). A unary op or a gate stands under its own name ("SILU", "SWIGLU"), not as UNARY or GLU.
-// src/plan/verify_scratch.cpp keeps its own list of ops that may write over an operand, on purpose:
-// a check that reads this table would believe a wrong row.
+// src/verify/check_scratch.cpp keeps its own list of ops that may write over an operand, on
+// purpose: a check that reads this table would believe a wrong row.
 //
 // Source: ggml of llama.cpp v0.5.0; each column names the function that it follows.
 #pragma once

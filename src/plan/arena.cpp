@@ -1,3 +1,22 @@
+// Lays out the arena of a GPU for all tiers of a variant.
+//
+// In: for each tier what it keeps resident, its slots and its scratch. Out: for each tier an
+// address for each of these; what all tiers keep has one address in all of them.
+//
+// Residents are placed in this order: those that most tiers keep first, then those that the same
+// set of tiers keeps, then as the model has them. So the common ones come first and without gaps.
+// Each is placed at the lowest address that is free in every tier that keeps it:
+//
+//   tier 0   [w0 ][w2      ][w1  ][slots][scratch]
+//   tier 1   [w0 ][w2      ][slots][scratch    ]           does not keep w1
+//   tier 2   [w0 ][w2      ][w1  ][w3][slots][scratch]
+//            common_end ---^
+//
+// A plan switch then moves w3 alone. Sharing may open gaps: if a tier no longer fits, all is laid
+// out anew, each tier for itself. That always fits if each tier fits alone, since every size is a
+// multiple of the alignment; so no tier ever fails because of another [A11].
+//
+// Behind the residents lie the slots (stages.h), then the scratch, then what is free.
 #include "plan/arena.h"
 
 #include <algorithm>

@@ -1,3 +1,32 @@
+// Makes the schedule of a cut graph: which lane does what, in which order, and what it waits for.
+//
+// In: stages and groups. Out: steps in the order in which the runtime issues them. Lanes run in
+// order by themselves, so that only the edges between lanes are written, as Waits.
+//
+//   for each stage s:
+//       each GPU's uploads, in the order of first use, as far as it is known when their slots come
+//           free: the last stage of the group before in the slot is in the schedule already
+//       Compute s, after the Load of its group and after stage s - 1 where that is another device's
+//       Store, where s is the last stage of a group with states
+//
+//   upload    [Load 0][Load 1]........[Load 2]          Load 2 takes the slot of 0:
+//   GPU       ........[Comp 0][Comp 1][...   ][Comp 2]  it waits for Comp 0 and for Store 0
+//   download  ................[Store 0]
+//
+// So an upload starts as early as its slot is free, and the compute lane never waits for a slot.
+//
+// A pass follows itself. The first Load into a slot waits for the slot's last user in the pass
+// before, and for the last Store up to that one; which steps those are is known only at the end, so
+// their Waits are aimed then (close_pass). The first stage waits for the last one of the pass
+// before where they are on different devices.
+//
+// Experts on demand wait for the stage before theirs, which makes their ids. A group that is alone
+// in a kept slot waits for nobody: from the second pass on its Load does nothing.
+//
+// Traps: a Wait on a step that comes later in the same lane would never end; each Wait here names a
+// step that is already there, or one of the pass before. A group that is needed again after its
+// slot has passed on would need such a Wait: check_lifetimes() refuses the graph, and says which
+// layers.
 #include "plan/schedule.h"
 
 #include <algorithm>

@@ -1,3 +1,31 @@
+// Lays out the values between the ops of a graph: an address for each, on each device that needs
+// it.
+//
+// In: a graph cut into stages. Out: for each device the offsets of node values, of their copies, of
+// inputs and of weights that stock uploads for one op; and the peak, the bytes of the region.
+//
+// 1. Lives. Time is the index of the node. A value is born when its node is computed and dies with
+//    the last node that reads it, or reads a view of it. A copy on another device is born with the
+//    first node of the reader's stage, since all copies are made before a stage begins; the
+//    original lives until then. Outputs, and inputs in host memory, live to the end.
+// 2. In place. An op that ggml may compute in place takes over the block of an operand that dies
+//    with it, if both are laid out alike and the op reads the block once. The block then lives on.
+// 3. Fused runs. A GPU may compute several nodes by one kernel, which reads the first node's inputs
+//    while it writes the last one's result. What such a run reads lives to its end.
+// 4. Packing. Blocks that live at the same time must not overlap (interval_packing.h).
+//
+//   node       0     1     2   | 3     4      nodes 3 and 4 are a stage of the CPU
+//   a          [===========]                  born at 0, read by 1 and 2
+//   b                [=========]              born at 1; 2 takes its block over; copied at 3
+//   b's copy                     [=====]      in the CPU's region, read by 4
+//
+// The CPU's region and each GPU's are packed apart. Values are numbered so that with one GPU blocks
+// of equal size come in the order in which they always came: the packing is stable in it, and
+// offsets are part of what tests keep.
+//
+// Traps: a view has no block, so that its storage must live as long as it. A view of an input is
+// copied as the view. Step 3 comes after step 2: what is held is the block where the operand lies
+// by then, which may be one that it took over.
 #include "plan/scratch.h"
 
 #include <algorithm>

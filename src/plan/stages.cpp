@@ -1,3 +1,35 @@
+// Cuts a graph into stages and stream groups.
+//
+// In: a graph, and a lane for every weight and state. Out: a device for every node (assignment.h),
+// stages (runs of nodes that are computed as one), groups (what is uploaded as one) and hops (what
+// crosses from a GPU to another device).
+//
+// One walk over the nodes decides it all. Views compute nothing and never begin a stage. Each other
+// node has a key: the layer, the GPU and the kind (whole or on demand) of the streamed memory that
+// it reads, or none. A node begins a new stage where
+//
+//   * its device is not that of the stage before it,
+//   * it has a key, and the stage has another or none,
+//   * it has no key, the stage has one, and the node reads memory of another layer: the group's
+//     slot comes free sooner.
+//
+//   node      embd  norm  q   k   rope  attn  up   gate  down  add  norm  q ...
+//   key       -     -     1   1   -     1     -    -     -     -    -     2     attention: streamed
+//   device    C     G     G   G   G     G     C    C     C     G    G     G     FFN: the CPU's
+//   stage     [0 ]  [1 ]  [2                ] [3           ]   [4      ]  [5 ...
+//   group                 [0                ]                             [1
+//
+// Nodes without a key go on in the stage that is open (rope above), so that a layer is one stage. A
+// key that comes again after another stage joins its old group: the group then lives in its slot
+// from its first stage to its last. Where the slot would be needed in between, make_schedule()
+// refuses.
+//
+// Groups of a GPU take the slots A and B in turn, in the order of first use; groups on demand take
+// the slot of the experts. Slots A and B grow from both ends of one range, as neighbours alone are
+// there together; the last group and the first of the next pass are neighbours, too.
+//
+// Traps: a value crosses once to each device, however many nodes read it there. A view crosses as
+// the view, not as its storage. A view of a state does not cross: the node runs where the state is.
 #include "plan/stages.h"
 
 #include <algorithm>

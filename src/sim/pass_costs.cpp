@@ -1,3 +1,21 @@
+// Prices the steps of a pass.
+//
+// In: a cut graph, the seconds of each node on each processor (cost/graph_cost.h) and the rates of
+// the links. Out: the seconds of each stage, Load and Store, alone and beside what slows them down;
+// and for the GPUs and the CPU what most of their time goes to.
+//
+//   stage   = what it reads from other devices, over their links and its own, each with a hand-over
+//           + the launch of a graph + its nodes; beside copies: each node at its loaded price
+//   Load    = its weights and states over the link of its GPU; of experts on demand the share that
+//             a batch of this size uses, after one hand-over for the ids
+//   Store   = the rows of the states that the pass wrote
+//
+// Where only a share of the host's memory can be page-locked, that share of each Load goes at the
+// locked rate and the rest at the pageable one. A node under copies is never faster than alone,
+// even where the profile says so: its two columns were measured apart.
+//
+// As stock runs it (OpOffload::Stock) a node pays for the upload of its CPU weight, from pageable
+// memory, once in a pass [A29].
 #include "sim/pass_costs.h"
 
 #include <algorithm>

@@ -1,3 +1,31 @@
+// Walks a schedule with a clock.
+//
+// In: a schedule, and the seconds of each step alone and beside what slows it down. Out: when each
+// step of the first pass ran, and how long a pass takes in rhythm.
+//
+// The state is one step at most on each lane, and for each how much of it is left, from 1 to 0. The
+// clock jumps from one end of a step to the next:
+//
+//   1. every idle lane goes on: it passes Waits that are over, and begins the next other step
+//   2. each running step has a pace: its seconds beside what runs now
+//   3. the clock moves by the shortest rest (left x pace); all other steps lose their share of it
+//
+//   CPU     [ 4 s alone, 6 beside a copy      ]
+//   upload  [ 3 s      ]                            the copy ends at 3, when the CPU has done half
+//           0          3           5                (3 of 6); the rest, half of 4 s, ends at 5
+//
+// What slows what: a copy over any link and a CPU stage share the DRAM; a copy and a stage of its
+// own GPU share that GPU's memory; both directions of a link share the link. Beside several a copy
+// goes at the slowest pace. Two links share nothing that anybody has measured.
+//
+// Three passes follow each other, since a pass may begin to upload while the one before computes.
+// The time of a pass is the end of the third less the end of the second: the rhythm. The timeline
+// is that of the first pass, from a cold start.
+//
+// A kept slot remembers which group was loaded last: the Load of that group takes no time.
+//
+// Traps: steps that end at the same time all end in one jump, or a rest of 1e-17 s would follow. If
+// nothing runs and no Wait was passed, the schedule waits for itself: an Error, not a loop.
 #include "sim/simulator.h"
 
 #include <algorithm>

@@ -1,3 +1,27 @@
+// Checks the order of a schedule by happens-before.
+//
+// In: a schedule, and what its steps must respect: stages, groups and where groups lie. Out: one
+// line for each pair of steps that may run in the wrong order, or at the same time when they may
+// not.
+//
+// Two passes in a row are laid out as events. Every event gets a vector clock: for each lane, how
+// many of its events are surely over when this one begins. The clock of an event is the join of the
+// one before it on its lane and, for a Wait, of the event that it names:
+//
+//   upload   e0 Load 0        (1,0)
+//   GPU      e1 Wait for e0   (1,1)      e2 Compute 0   (1,2)      so e0 is over before e2 begins
+//
+// Events of a lane are in order, so that "a is over before b begins" is one comparison: b's clock,
+// at a's lane, is above a's position there. If a lane is stuck before all events have a clock, its
+// Wait is for ever, and that is the fault.
+//
+// What must be over before what: a stage before the next one, the last before the first of the next
+// pass; a Load before the stages of its group; the stage that makes ids before the Load that needs
+// them; the last stage of a group before its Store, and the Store before the Load of the next pass.
+// Two groups whose bytes overlap must be used up one after the other, in whichever order. What a
+// kept slot holds is used in later passes, so that no other slot may overlap it at all.
+//
+// Two passes are enough: all passes are alike, and a Wait reaches back by one pass at most.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,24 @@
+// Checks the scratch by running the graph in thought.
+//
+// In: a graph, its cut and the addresses of all values on all devices. Out: one line for each read
+// that would not find the value that was written.
+//
+// For each device a Memory knows who owns which bytes. The check walks the stages in order. At the
+// begin of a stage it brings over what the stage reads from other devices; then, node by node, it
+// reads the sources and writes the result. To write is to claim bytes: whoever had any of them has
+// lost its value, and the check notes to whom. To read is to ask whether the value still owns its
+// bytes, in the version that was written last:
+//
+//   bytes     0       8       16
+//   n0        [n0    ]                 n0 owns 0..8
+//   n1        [n0    ][n1    ]
+//   n2        [n2            ]         n2 has taken the bytes of n0 and n1
+//   n3 reads n1                        fault: "reads 'n1', and 'n2' has taken its bytes"
+//
+// A node may write over its own operand only where ggml's ops read each element, or each row,
+// before they write it; this file has its own lists of those ops, on purpose. A view has no bytes
+// of its own: its storage is asked. A copy that was made before its storage was written again is an
+// older version.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,14 @@
+// Runs the checks of a plan in the order in which they may rely on each other.
+//
+//   form       sizes and indices; the others run only if nothing was found here, since they index
+//   residents  what is resident has an address, alone, aligned and in the budget
+//   slots      groups lie in their slots, neighbours apart
+//   cut        what a node reads of the model is within its reach
+//   scratch    each read finds the value that was written
+//   fused      kernels of several nodes write over nothing that they read
+//   schedule   nothing runs before what it needs, or over what is needed
+//
+// Each check adds lines and goes on, so that one fault does not hide another.
 #include "verify/verify.h"
 
 #include <fmt/format.h>

@@ -31,16 +31,6 @@ TEST(PackIntervals, UsesAGapBetweenNeighbours) {
     EXPECT_EQ(blocks[3].offset, 12u);
 }
 
-TEST(PackIntervals, LivesToTheEndOfItsLastTick) {
-    std::vector<Block> blocks = {block(8, 0, 1), block(8, 1, 2)};
-    EXPECT_EQ(pack_intervals(blocks, 3), 16u);
-}
-
-TEST(PackIntervals, HasNoBytesForNoBlocks) {
-    std::vector<Block> none;
-    EXPECT_EQ(pack_intervals(none, 0), 0u);
-}
-
 bool overlap(const Block& a, const Block& b) {
     const bool in_time = a.birth <= b.death && b.birth <= a.death;
     return in_time && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;

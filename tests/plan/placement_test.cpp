@@ -7,17 +7,6 @@
 namespace pshard {
 namespace {
 
-TEST(Placement, LanesAUnitComputesOn) {
-    EXPECT_EQ(device_of(Lane::Gpu), Device::Gpu);
-    EXPECT_EQ(device_of(Lane::ShardA), Device::Gpu);
-    EXPECT_EQ(device_of(Lane::ShardB), Device::Gpu);
-    EXPECT_EQ(device_of(Lane::Cpu), Device::Cpu);
-    EXPECT_TRUE(is_streamed(Lane::ShardA));
-    EXPECT_TRUE(is_streamed(Lane::ShardB));
-    EXPECT_FALSE(is_streamed(Lane::Gpu));
-    EXPECT_FALSE(is_streamed(Lane::Cpu));
-}
-
 TEST(Placement, CountsWhatIsResidentOnTheDevice) {
     const Inventory inventory = toy_dense(2);
     Placement placement = uniform_placement(inventory, Lane::ShardA);

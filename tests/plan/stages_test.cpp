@@ -79,14 +79,6 @@ TEST(CutStages, GroupsHoldTheWeightsAndStatesOfALayer) {
     EXPECT_FALSE(group.on_demand);
 }
 
-TEST(CutStages, SlotsTakeTurns) {
-    const Inventory inventory = toy_dense(4);
-    const StageCut cut = cut_of(inventory, uniform_placement(inventory, Lane::ShardA));
-    std::vector<Slot> slots;
-    for (const StreamGroup& group : cut.groups) slots.push_back(group.slot);
-    for (std::size_t i = 1; i < slots.size(); i++) EXPECT_NE(slots[i], slots[i - 1]) << i;
-}
-
 // DYNAMIC: attention streamed, FFN on the CPU; the CPU's stage parts the uploads' stages.
 TEST(CutStages, MixesStreamsAndTheCpu) {
     const Inventory inventory = toy_dense(1);

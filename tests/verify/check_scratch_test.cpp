@@ -106,14 +106,6 @@ TEST_F(VerifyScratchTest, FindsWhatIsBeyondThePeak) {
     EXPECT_THAT(plan.violations(), names("'attn-0'", "is beyond the GPU's scratch"));
 }
 
-TEST_F(VerifyScratchTest, FindsAScratchThatIsTooShort) {
-    plan.lowered.scratch.gpus[0].peak -= 8;
-    EXPECT_THAT(plan.violations(), Contains(HasSubstr("is beyond the GPU's scratch")));
-    plan.lowered.scratch.gpus[0].peak += 8;
-    plan.arena.scratch -= 8;
-    EXPECT_THAT(plan.violations(), names("bytes of scratch", "the peak is"));
-}
-
 TEST_F(VerifyScratchTest, FindsWhatIsNotAligned) {
     gpu("attn-0") += 1;
     EXPECT_THAT(plan.violations(), names("'attn-0'", "not aligned to 8"));
