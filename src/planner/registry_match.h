@@ -1,20 +1,36 @@
-// Plans that llama-pshard-plan-params has left in a registry, matched by what the device sees.
+// Which plans of a registry serve a run: the one matcher of all programs.
 //
-// The published fingerprint has inputs that a device never sees (-c, -t, the file's size). So a
-// variant is taken if its pshard lines name these weights and these states, and a ubatch that holds
-// what llama.cpp reserved; of several, the largest budget that the device's budget holds, and of
-// equal budgets the newest. Who knows more (llama-pshard-run does) names the plan.
+// In: a registry, and what is known of a run. Out: the plans that serve it, or why none does.
 //
-// What is seen and cannot make a token wrong is no reason to refuse: the runtime cuts the graphs
-// that arrive. Where it differs from what was planned, a warning says what that may cost.
+// The published fingerprint is made of -c, -np, -t, -fa, the types of the cache and the size of the
+// model's file. A device sees none of these; a launcher knows them, but has not seen the model. So
+// each tells what it knows, and a plan serves if every rule that can be asked lets it pass:
+//
+//   known            who knows it      a plan serves if
+//   named            both              its section (and ubatch) is among them
+//   seen             the device        its pshard lines name these weights and these states, its
+//                                      ubatch holds the largest batch, its budget is there
+//   asked            the launcher      budget, cache and depth are as asked, its largest tier is
+//   the
+//                                      ubatch that was asked for, and it shares with nobody
+//   always                             it is whole, and of the version that we write
+//
+// Of several, those with the largest budget win; they stand in the order of the file, so that the
+// newest is the last. More than one: they differ in what only their fingerprint tells, and whoever
+// cannot tell them apart takes the newest and warns.
+//
+// The traps: the states of layers that only draft belong to a context of their own, which a plan
+// knows nothing of, so states match with or without them. A budget that a plan shares with a draft
+// model is not all needed: the draft model may have taken its part before. A plan that was cut off
+// at the file's end looks like a smaller one: it is damaged, never a plan.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "plan/arena.h"
-#include "planner/tier_choice.h"
+#include "inventory/inventory.h"
 #include "registry/registry.h"
 
 namespace pshard {
@@ -27,29 +43,43 @@ struct PlanName {
     bool operator==(const PlanName&) const = default;
 };
 
-struct RegistryMatch {
-    std::vector<TierChoice> choices;       // empty: none matches
-    std::string text;                      // which plan, or why none
-    Bytes budget = 0;                      // of the plan that was taken
-    std::optional<DriverMemory> driver{};  // expected by the plan
-    std::vector<std::string> warnings{};   // what the run differs in, one sentence each
-    Bytes planned_for = 0;                 // `budget`, and what the plan leaves to other models
-    bool all_resident = false;             // nothing is streamed, nothing is the CPU's
+// A model that a device has seen, and the bytes that it has for it.
+struct SeenRun {
+    const Inventory& inventory;
+    Bytes budget = 0;
 };
 
-// `named`: no other plans are taken; empty: all may be.
-RegistryMatch match_registry(const Registry& registry,
-                             const Inventory& seen,
-                             Bytes budget,
-                             const std::vector<PlanName>& named = {});
-
-// Device memory that a plan may have.
-struct DeviceRoom {
-    Bytes there = 0;
-    Bytes spared = 0;  // a planner that nobody gave a budget leaves so much, and rightly
+// What a launcher was asked for.
+struct AskedRun {
+    std::uint64_t budget_mib = 0;
+    bool kv_unified = false;
+    bool swa_full = false;
+    std::uint32_t n_ctx = 0;                  // tokens; 0: as the model was trained
+    std::optional<std::uint32_t> n_ubatch{};  // tokens; nullopt: any
+    std::optional<std::uint32_t> depth{};     // tokens; nullopt: any
 };
 
-// A warning: of what is there, the plan uses clearly less than it could. "": it does not.
-std::string unused_room(const RegistryMatch& match, const DeviceRoom& room);
+struct KnownRun {
+    std::vector<PlanName> named;  // no other plans are taken; empty: all may be
+    std::optional<SeenRun> seen{};
+    std::optional<AskedRun> asked{};
+};
+
+struct FoundPlan {
+    const RegistrySection* section = nullptr;
+    const RegistryVariant* variant = nullptr;
+};
+
+struct FoundPlans {
+    std::vector<FoundPlan> best;     // with the largest budget, the newest last; empty: none serves
+    std::string reason;              // where none serves: why not the last one that was looked at
+    std::vector<FoundPlan> damaged;  // passed over, though they may have been meant
+};
+
+FoundPlans find_plans(const Registry& registry, const KnownRun& run);
+
+// The part of a plan's budget that it leaves to a draft model and the like, and the rest.
+Bytes shared_bytes(const RegistryVariant& variant);
+Bytes own_budget(const RegistryVariant& variant);
 
 }  // namespace pshard

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "cost/transfer.h"
-#include "planner/registry_match.h"
+#include "planner/registered_plan.h"
 #include "plugin/registry_files.h"
 #include "registry/registry_file.h"
 #include "strategy/expand.h"

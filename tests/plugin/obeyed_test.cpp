@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "plan/plan_hash.h"
+#include "planner/registered_plan.h"
 #include "planner/registry_form.h"
-#include "planner/registry_match.h"
 #include "plugin/order_source.h"
 #include "registry/registry_text.h"
 #include "sim/simulator.h"

@@ -46,7 +46,7 @@ Status save_inventory(const Options& options, const Inventory& inventory) {
     return write_inventory(options.save_inventory, inventory);
 }
 
-// Of the device, in the tier that takes most.
+// Device bytes of the tier that takes most.
 Bytes device_bytes(const VariantPlan& plan) {
     Bytes most = plan.baseline_vram.value_or(0);
     for (const TierPlan& tier : plan.tiers) {
@@ -55,9 +55,9 @@ Bytes device_bytes(const VariantPlan& plan) {
     return most;
 }
 
-class Planner {
+class JobPlanner {
 public:
-    Planner(const Options& options, const Machine& machine)
+    JobPlanner(const Options& options, const Machine& machine)
         : options_(options), machine_(machine) {}
 
     // One sentence if nothing can be planned; else the job is added to those planned.
@@ -131,7 +131,7 @@ Result<Planned> plan_saved(const Options& options, const Machine& machine) {
     }
     const Result<Job> job = job_of_inventory(options, inventory.value());
     if (!job) return job.error();
-    Planner planner(options, machine);
+    JobPlanner planner(options, machine);
     const auto refusal = planner.add(std::move(inventory).value(), job.value());
     if (!refusal) return refusal.error();
     if (refusal.value()) return Planned(*refusal.value());
@@ -141,7 +141,7 @@ Result<Planned> plan_saved(const Options& options, const Machine& machine) {
 Result<Planned> plan_captured(const Options& options, const Machine& machine) {
     const Result<std::vector<Job>> jobs = jobs_of_model(options);
     if (!jobs) return jobs.error();
-    Planner planner(options, machine);
+    JobPlanner planner(options, machine);
     for (const Job& job : jobs.value()) {
         Result<Inventory> inventory =
             capture_in_child({options.model, job.context, job.tiers, options.device, options.mtp});
@@ -164,6 +164,17 @@ Result<std::vector<Job>> jobs_of_model(const Options& options) {
 Result<Planned> plan_jobs(const Options& options, const Machine& machine) {
     return options.inventory.empty() ? plan_captured(options, machine)
                                      : plan_saved(options, machine);
+}
+
+std::vector<std::string> take_repeated_notes(std::vector<Planning>& plannings) {
+    std::vector<std::string> all;
+    for (Planning& planning : plannings) {
+        std::erase_if(planning.notes, [&](const std::string& note) {
+            return std::find(all.begin(), all.end(), note) != all.end();
+        });
+        all.insert(all.end(), planning.notes.begin(), planning.notes.end());
+    }
+    return all;
 }
 
 }  // namespace pshard::tool

@@ -13,12 +13,15 @@
 
 namespace pshard::tool {
 
-// A context and its plan. The report refers to the machine that it was planned for, and names no
-// registry.
+// A context and its plan, which refers to the machine that it was made for and names no registry.
 struct PlannedJob {
     Job job;
     Planning planning;
 };
+
+// Why there is no plan of a job, for stderr.
+inline constexpr const char* kNothingViable =
+    "no tier has a plan at this budget; nothing was written for it";
 
 using Planned = std::variant<std::vector<PlannedJob>, Refusal>;
 
@@ -26,7 +29,10 @@ using Planned = std::variant<std::vector<PlannedJob>, Refusal>;
 Result<std::vector<Job>> jobs_of_model(const Options& options);
 
 // All that the options ask for, in their order; writes what --save-inventory names. `machine` must
-// outlive the reports. Declines where there is no budget to plan with.
+// outlive the plans. Declines where there is no budget to plan with.
 Result<Planned> plan_jobs(const Options& options, const Machine& machine);
+
+// Leaves each note to the first plan that has it. Returns all of them.
+std::vector<std::string> take_repeated_notes(std::vector<Planning>& plannings);
 
 }  // namespace pshard::tool

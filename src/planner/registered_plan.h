@@ -1,0 +1,44 @@
+// A plan that llama-pshard-plan-params has left in a registry, as the device runs it.
+//
+// find_plans() (planner/registry_match.h) says which plan serves; here it becomes choices with the
+// graphs that the device has seen. What the device sees and what cannot make a token wrong is no
+// reason to refuse, since the runtime cuts the graphs that arrive: where it differs from what was
+// planned, a warning says what that may cost.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/arena.h"
+#include "planner/registry_match.h"
+#include "planner/tier_choice.h"
+
+namespace pshard {
+
+struct RegistryMatch {
+    std::vector<TierChoice> choices;       // empty: none matches
+    std::string text;                      // which plan, or why none
+    Bytes budget = 0;                      // of the plan that was taken
+    std::optional<DriverMemory> driver{};  // expected by the plan
+    std::vector<std::string> warnings{};   // what the run differs in, one sentence each
+    Bytes planned_for = 0;                 // `budget`, and what the plan leaves to other models
+    bool all_resident = false;             // nothing is streamed, nothing is the CPU's
+};
+
+// `budget`: what the device has for the model. `named`: as KnownRun::named.
+RegistryMatch match_registry(const Registry& registry,
+                             const Inventory& inventory,
+                             Bytes budget,
+                             const std::vector<PlanName>& named = {});
+
+// Device memory that a plan may have.
+struct DeviceRoom {
+    Bytes there = 0;
+    Bytes spared = 0;  // the planner leaves so much free where nobody gave it a budget
+};
+
+// A warning where the plan uses clearly less than the device has; "": it does not.
+std::string unused_room(const RegistryMatch& match, const DeviceRoom& room);
+
+}  // namespace pshard

@@ -1,0 +1,176 @@
+#include "planner/static_plan.h"
+
+#include <algorithm>
+
+#include "strategy/rules.h"
+
+namespace pshard {
+namespace {
+
+constexpr std::uint32_t kSmallestUbatch = 512;
+
+std::vector<std::uint32_t> ubatches(const StaticWish& wish) {
+    const std::uint32_t prompts =
+        std::min(wish.work.prompt * wish.work.sequences, wish.context.n_ctx);
+    const std::uint32_t most = std::min(prompts, wish.largest_batch);
+    std::vector<std::uint32_t> sizes;
+    for (const std::uint32_t tier : wish.tiers) {
+        if (tier >= kSmallestUbatch && tier <= most) sizes.push_back(tier);
+    }
+    if (sizes.empty()) sizes.push_back(std::min(wish.tiers.back(), most));
+    return sizes;
+}
+
+// Those that a ubatch is priced in: one token of each sequence, and the ubatch itself.
+std::vector<std::uint32_t> graphs_for(const StaticWish& wish, std::uint32_t n_ubatch) {
+    const auto tier = std::ranges::lower_bound(wish.tiers, wish.context.n_seq_max);
+    const std::uint32_t one_each = std::min(tier == wish.tiers.end() ? n_ubatch : *tier, n_ubatch);
+    if (n_ubatch > one_each) return {one_each, n_ubatch};
+    return {one_each};
+}
+
+// All static plans of one ubatch.
+class StaticSearch {
+public:
+    explicit StaticSearch(const Problem& problem)
+        : problem_(problem),
+          generation_(problem, problem.inventory.graphs.front()),
+          prompt_(problem, problem.inventory.graphs.back()) {}
+
+    std::vector<StaticPlan> run() {
+        for (const bool op_offload : {true, false}) {
+            const StageOptions options{op_offload ? OpOffload::Stock : OpOffload::Never, false};
+            for (const PlanChoice& choice : choices(options)) add(choice, options);
+        }
+        return std::move(plans_);
+    }
+
+private:
+    std::vector<PlanChoice> choices(const StageOptions& options) {
+        const Sizing sizing{
+            [&](const PlanChoice& choice) { return prompt_.device_bytes(choice, options); },
+            problem_.budget};
+        std::vector<PlanChoice> all;
+        for (const StrategyRule* rule : strategy_rules()) {
+            if (!rule->is_static) continue;
+            for (const PlanChoice& choice : rule->propose(problem_.inventory, sizing)) {
+                all.push_back(choice);
+            }
+        }
+        return all;
+    }
+
+    void add(const PlanChoice& choice, const StageOptions& options) {
+        std::optional<StockArgs> args = stock_args(problem_.inventory, choice);
+        if (!args) return;
+        StaticPlan plan;
+        plan.prompt = prompt_.evaluate(choice, options);
+        const Candidate one = generation_.evaluate(choice, options);
+        if (plan.prompt.verdict != Verdict::Viable || one.verdict != Verdict::Viable) return;
+        plan.generation = one.prediction;
+        plan.args = std::move(*args);
+        plan.n_ubatch = problem_.inventory.context.n_ubatch;
+        plan.op_offload = options.offload == OpOffload::Stock;
+        plans_.push_back(std::move(plan));
+    }
+
+    const Problem& problem_;
+    Evaluator generation_;
+    Evaluator prompt_;
+    std::vector<StaticPlan> plans_;
+};
+
+// Faster for the prompt and the answer together; unpriced, by what is kept on the GPU.
+bool is_better(const StaticPlan& a, const StaticPlan& b, const Workload& work) {
+    const auto seconds_a = a.seconds(work);
+    const auto seconds_b = b.seconds(work);
+    if (seconds_a && seconds_b) return *seconds_a < *seconds_b;
+    return better(a.prompt, b.prompt);
+}
+
+// The best of one ubatch, in a budget that shrinks while llama.cpp takes more.
+struct UbatchPlan {
+    Inventory inventory;
+    Bytes budget = 0;
+    std::optional<StaticPlan> best{};
+};
+
+class StaticPlanner {
+public:
+    StaticPlanner(const StaticWish& wish, const StockModel& model) : wish_(wish), model_(model) {}
+
+    Status search_all() {
+        for (const std::uint32_t n_ubatch : ubatches(wish_)) {
+            Result<Inventory> inventory = model_.capture(n_ubatch, graphs_for(wish_, n_ubatch));
+            if (!inventory) return inventory.error();
+            ubatches_.push_back({std::move(inventory).value(), wish_.budget});
+            search(ubatches_.back());
+        }
+        return Done{};
+    }
+
+    // The best plan that llama.cpp keeps within the budget, its memory as llama.cpp tells it.
+    Result<std::optional<StaticFound>> take_best() {
+        while (UbatchPlan* best = best_of_all()) {
+            DeviceUse& use = best->best->prompt.memory.device;
+            const Result<DeviceUse> memory = model_.memory(best->inventory, *best->best);
+            if (!memory) return memory.error();
+            const Bytes planned = use.total();
+            use = memory.value();
+            if (use.total() <= wish_.budget) {
+                return std::optional(
+                    StaticFound{std::move(best->inventory), std::move(*best->best)});
+            }
+            best->budget = planned - std::min(planned, use.total() - wish_.budget);
+            search(*best);
+        }
+        return std::optional<StaticFound>();
+    }
+
+private:
+    void search(UbatchPlan& ubatch) const {
+        const std::shared_ptr<void> shown = model_.show_search ? model_.show_search() : nullptr;
+        const Problem problem{ubatch.inventory,
+                              wish_.profile,
+                              ubatch.budget,
+                              wish_.depth_tokens,
+                              wish_.host,
+                              std::nullopt};
+        ubatch.best.reset();
+        for (StaticPlan& plan : StaticSearch(problem).run()) {
+            if (!ubatch.best || is_better(plan, *ubatch.best, wish_.work)) {
+                ubatch.best = std::move(plan);
+            }
+        }
+    }
+
+    UbatchPlan* best_of_all() {
+        UbatchPlan* best = nullptr;
+        for (UbatchPlan& ubatch : ubatches_) {
+            if (!ubatch.best) continue;
+            if (best == nullptr || is_better(*ubatch.best, *best->best, wish_.work)) best = &ubatch;
+        }
+        return best;
+    }
+
+    const StaticWish& wish_;
+    const StockModel& model_;
+    std::vector<UbatchPlan> ubatches_;
+};
+
+}  // namespace
+
+std::optional<Seconds> StaticPlan::seconds(const Workload& work) const {
+    if (!prompt.prediction || !generation) return std::nullopt;
+    const double passes = std::max(1.0, double(work.prompt) * work.sequences / n_ubatch);
+    return passes * prompt.prediction->pass_seconds + work.answer * generation->pass_seconds;
+}
+
+Result<std::optional<StaticFound>> find_static_plan(const StaticWish& wish,
+                                                    const StockModel& model) {
+    StaticPlanner planner(wish, model);
+    if (Status searched = planner.search_all(); !searched) return searched.error();
+    return planner.take_best();
+}
+
+}  // namespace pshard

@@ -1,0 +1,81 @@
+// The best static plan: what today's stock llama.cpp can be told by flags.
+//
+// In: a context, the batch sizes that may be its ubatch, a budget, a machine and a workload. Out:
+// the ubatch, the placement as -ngl and -ot, and what they are expected to take.
+//
+// Stock has one placement for all batches and one ubatch, so prompts and answers share both. For
+// each ubatch the model is captured anew, as its size decides the KV cache of sliding windows. Then
+// every static plan that -ngl and -ot can say is priced, with and without op-offload:
+//
+//   seconds = prompt * sequences / ubatch passes of a ubatch + answer passes of one token
+//
+//   ubatch   512    1024    2048      each: propose -> evaluate -> the fastest, within its budget
+//              \      |      /
+//               the fastest of all -> llama.cpp is asked what it takes -> fits: done
+//                     ^                                                    else:
+//                     +------ that ubatch is searched again in a budget smaller by the excess
+//
+// The traps: llama.cpp's allocator leaves holes where ours packs, so a plan that fits by our sums
+// may not fit in llama.cpp, and only its own no-alloc figures decide. The passes of the answer are
+// those of the smallest tier that holds a token of each sequence, not of one token. Without a
+// profile nothing has a time, and the plan that keeps most on the GPU wins.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "planner/workload.h"
+#include "strategy/stock_args.h"
+
+namespace pshard {
+
+// A plan that stock can run, and what it is expected to take.
+struct StaticPlan {
+    Candidate prompt;  // in the graph of a ubatch
+    std::optional<Prediction> generation;
+    StockArgs args;
+    std::uint32_t n_ubatch = 0;
+    bool op_offload = true;
+
+    // nullopt: the plan has no predictions.
+    [[nodiscard]] std::optional<Seconds> seconds(const Workload& work) const;
+};
+
+struct StaticWish {
+    ContextSpec context;               // its ubatch is searched for
+    std::vector<std::uint32_t> tiers;  // ascending: the batch sizes that may be a ubatch
+    std::uint32_t largest_batch = 0;   // tokens: what llama.cpp's -b holds
+    const MachineProfile* profile = nullptr;
+    HostLimits host;
+    std::uint32_t depth_tokens = 0;
+    Bytes budget = 0;
+    Workload work;
+};
+
+// Who can ask llama.cpp about the model.
+struct StockModel {
+    // The graphs of those batches (ascending), in a context with that ubatch.
+    std::function<Result<Inventory>(std::uint32_t n_ubatch,
+                                    const std::vector<std::uint32_t>& tiers)>
+        capture;
+    // What stock llama.cpp takes of the device with that plan.
+    std::function<Result<DeviceUse>(const Inventory& inventory, const StaticPlan& plan)> memory;
+    // Something that lives while a search goes on, and shows so; may be empty.
+    std::function<std::shared_ptr<void>()> show_search{};
+};
+
+// With the memory that llama.cpp tells.
+struct StaticFound {
+    Inventory inventory;
+    StaticPlan plan;
+};
+
+// nullopt: no static plan fits. Fails where the model cannot be asked.
+Result<std::optional<StaticFound>> find_static_plan(const StaticWish& wish,
+                                                    const StockModel& model);
+
+}  // namespace pshard

@@ -1,0 +1,46 @@
+// A request as plans are weighed by it: tokens read, tokens written, sequences at once.
+//
+// A tier has a plan of its own, so prompts and answers weigh against each other only where one
+// placement serves both: in stock llama.cpp. Its static plans are ranked by a workload, and the
+// plan of PSHARD0 is held against the best of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "planner/planning.h"
+
+namespace pshard {
+
+struct Workload {
+    std::uint32_t prompt = 512;   // tokens, of each sequence
+    std::uint32_t answer = 128;   // tokens, of each sequence
+    std::uint32_t sequences = 1;  // all have such a prompt
+
+    bool operator==(const Workload&) const = default;
+};
+
+// Where nobody says what a run is for: prompts of half a sequence, 512 to 4096 tokens, and no more
+// than `n_ctx` tokens, which a sequence holds (0: not known).
+std::uint32_t usual_prompt(std::uint32_t n_ctx);
+
+// The time of a batch by the plan of its tier.
+struct TierPass {
+    std::uint32_t n_tokens = 0;
+    Seconds seconds = 0;  // 0: not predicted
+};
+
+std::vector<TierPass> passes_of(const Planning& planning);
+
+// The tokens of the tier that is through a prompt first: larger batches are not always faster. 0:
+// no tier has a time.
+std::uint32_t best_ubatch(const std::vector<TierPass>& tiers, std::uint32_t prompt);
+
+// The workload as the plans of the tiers serve it: each prompt in batches of `n_ubatch`, the
+// answers token by token for all sequences at once. nullopt: not predicted.
+std::optional<Seconds> planned_seconds(const std::vector<TierPass>& tiers,
+                                       const Workload& work,
+                                       std::uint32_t n_ubatch);
+
+}  // namespace pshard

@@ -1,0 +1,86 @@
+#include "planning/static_flags.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "planning/model_source.h"
+
+namespace pshard::tool {
+namespace {
+
+constexpr std::uint32_t kStockBatch = 2048;
+
+// llama.cpp's -b as given, else its default.
+std::uint32_t batch_tokens(const Options& options, std::uint32_t n_ubatch) {
+    return options.context.n_batch.value_or(std::max(kStockBatch, n_ubatch));
+}
+
+StaticWish wish_of(const Options& options, const Machine& machine, const Job& job) {
+    StaticWish wish;
+    wish.context = job.context;
+    wish.tiers = job.tiers;
+    wish.largest_batch = batch_tokens(options, job.tiers.back());
+    wish.profile = machine.pricing();
+    wish.host = host_limits(options, machine);
+    wish.depth_tokens = options.depth.value_or(tokens_per_sequence(job.context) / 2);
+    return wish;
+}
+
+Result<DeviceUse> memory_of(const Options& options,
+                            const Inventory& inventory,
+                            const StaticPlan& plan) {
+    const Result<StockMemory> memory =
+        stock_memory_in_child({.model_path = options.model,
+                               .context = inventory.context,
+                               .n_gpu_layers = plan.args.n_gpu_layers,
+                               .cpu_patterns = plan.args.cpu_patterns,
+                               .op_offload = plan.op_offload,
+                               .load_mtp = options.mtp,
+                               .device = options.device});
+    if (!memory) return memory.error();
+    return DeviceUse{memory.value().model, memory.value().context, 0, memory.value().compute};
+}
+
+StockModel model_of(const Options& options, const Job& job) {
+    StockModel model;
+    model.capture = [&](std::uint32_t n_ubatch, const std::vector<std::uint32_t>& tiers) {
+        CaptureWish wish{options.model, job.context, tiers, options.device, options.mtp};
+        wish.context.n_ubatch = n_ubatch;
+        wish.context.n_batch = n_ubatch;
+        return capture_in_child(wish);
+    };
+    model.memory = [&](const Inventory& inventory, const StaticPlan& plan) {
+        return memory_of(options, inventory, plan);
+    };
+    model.show_search = [] { return std::make_shared<SlowNotice>("planning"); };
+    return model;
+}
+
+}  // namespace
+
+Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& options,
+                                                             const Machine& machine,
+                                                             const Job& job,
+                                                             const Workload& work) {
+    using Answer = std::variant<StaticFlags, Refusal>;
+    const auto budget = budget_use(options, machine, job.context);
+    if (!budget) return budget.error();
+    if (const auto* refusal = std::get_if<Refusal>(&budget.value())) return Answer(*refusal);
+    const BudgetUse& use = std::get<BudgetUse>(budget.value());
+    StaticWish wish = wish_of(options, machine, job);
+    wish.budget = use.total - use.taken();
+    wish.work = work;
+    Result<std::optional<StaticFound>> found = find_static_plan(wish, model_of(options, job));
+    if (!found) return found.error();
+    if (!found.value()) return Answer(Refusal{"no static plan fits this budget"});
+    StaticFlags flags{std::move(*found.value()), 0, machine.notes};
+    flags.n_batch = batch_tokens(options, flags.found.plan.n_ubatch);
+    const Bytes taken = use.taken() + flags.found.plan.prompt.memory.device.total();
+    for (const auto& note :
+         {context_note(flags.found.inventory), budget_note(options, machine, taken)}) {
+        if (note) flags.notes.push_back(*note);
+    }
+    return Answer(std::move(flags));
+}
+
+}  // namespace pshard::tool
