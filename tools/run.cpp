@@ -65,7 +65,7 @@ int start(const PlanRequest& request, const RunPlan& plan) {
     return fail(become(launch.command).text());
 }
 
-int run_program(const RunOptions& options, const Surroundings& here, const Program& program) {
+int run_program(const RunOptions& options, const Surroundings& here, const HostProgram& program) {
     Result<Profiles> profiles = find_profiles(options, here, program);
     if (!profiles) return fail(profiles.error().text());
     for (const std::string& note : profiles.value().notes) log_line("note: " + note);
@@ -79,7 +79,7 @@ int run_program(const RunOptions& options, const Surroundings& here, const Progr
 }
 
 // What is wrong is said before a minute of measuring.
-Status check(const RunOptions& options, const Surroundings& here, const Program& program) {
+Status check(const RunOptions& options, const Surroundings& here, const HostProgram& program) {
     const std::vector<std::string> arguments(options.command.begin() + 1, options.command.end());
     if (Status fine = check_arguments(program, arguments); !fine) return fine;
     const Result<std::vector<std::string>> devices =
@@ -95,7 +95,7 @@ int run(RunOptions options) {
     const Result<Surroundings> here = look_around(environ);
     if (!here) return fail(here.error().text());
     const Variables& environment = here.value().environment;
-    const Result<Program> program = find_program(options.command.front(), environment);
+    const Result<HostProgram> program = find_program(options.command.front(), environment);
     if (!program) return fail(program.error().text());
     if (const Status fits = settle_for(program.value(), environment, options); !fits) {
         return fail(fits.error().text());

@@ -24,10 +24,6 @@ constexpr std::array kGoals = {
     GoalRow{Goal::Bench, "bench", 1, 16384, 0, {512, 128}},
 };
 
-// The planner's, where no goal is given: plan_params/static_args.h.
-constexpr std::uint32_t kShortestPrompt = 512;
-constexpr std::uint32_t kLongestPrompt = 4096;
-
 const GoalRow& row_of(Goal goal) { return kGoals[static_cast<std::size_t>(goal)]; }
 
 }  // namespace
@@ -42,12 +38,8 @@ std::optional<Goal> goal_of(std::string_view word) {
 std::string_view goal_name(Goal goal) { return row_of(goal).name; }
 
 Workload workload_of(std::optional<Goal> goal, std::uint32_t n_ctx) {
-    Workload work;
-    if (goal) {
-        work = row_of(*goal).workload;
-    } else if (n_ctx > 0) {
-        work.prompt = std::clamp(n_ctx / 2, kShortestPrompt, kLongestPrompt);
-    }
+    if (!goal) return {.prompt = usual_prompt(n_ctx)};
+    Workload work = row_of(*goal).workload;
     if (n_ctx > 0) work.prompt = std::min(work.prompt, n_ctx);
     return work;
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "plan_flags/options.h"
+#include "planner/workload.h"
 
 namespace pshard::tool {
 
@@ -26,16 +27,8 @@ enum class Goal : std::uint8_t { Chat, Agent, Batch, Bench };
 std::optional<Goal> goal_of(std::string_view word);
 std::string_view goal_name(Goal goal);
 
-// A request as it is weighed: tokens read, tokens written.
-struct Workload {
-    std::uint32_t prompt = 512;
-    std::uint32_t answer = 128;
-
-    bool operator==(const Workload&) const = default;
-};
-
-// Without a goal the planner's own: half the context (512 to 4096 tokens), and 128.
-// `n_ctx`: tokens of a sequence, 0 if not known; no prompt is longer than them.
+// The request that plans are weighed by. `n_ctx`: tokens of a sequence, 0 if not known; no prompt
+// is longer than them. Without a goal prompts are as usual (planner/workload.h). One sequence.
 Workload workload_of(std::optional<Goal> goal, std::uint32_t n_ctx);
 
 // The planner's arguments that a goal adds to what `given` holds; flags of the user's stay.

@@ -219,7 +219,7 @@ nlohmann::ordered_json json_of(const RunPlan& plan) {
 
 }  // namespace
 
-Status check_arguments(const Program& program, const Words& arguments) {
+Status check_arguments(const HostProgram& program, const Words& arguments) {
     for (const std::string& argument : arguments) {
         const std::string word = with_dashes(argument);
         for (const DecidedFlag& flag : kDecided) {

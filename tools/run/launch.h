@@ -16,7 +16,7 @@ struct Launch {
 };
 
 // Fails on arguments behind `--` that the plan decides ("-c", "-ngl"): they stand before it.
-Status check_arguments(const Program& program, const std::vector<std::string>& arguments);
+Status check_arguments(const HostProgram& program, const std::vector<std::string>& arguments);
 
 Launch make_launch(const PlanRequest& request, const RunPlan& plan);
 

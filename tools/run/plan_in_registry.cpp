@@ -6,6 +6,8 @@
 
 #include "common/log.h"
 #include "planner/registry_form.h"
+#include "planner/registry_match.h"
+#include "planning/jobs.h"
 #include "registry/registry_file.h"
 #include "run/goal.h"
 #include "run/run_plan.h"
@@ -15,60 +17,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// llama-server's choice for -np -1.
-constexpr std::uint32_t kAutoParallel = 4;
-
 // What the planner would make of the flags.
-ContextSpec context_of(const ContextOptions& options) {
-    ContextSpec context;
-    const int slots = options.n_parallel.value_or(1);
-    context.n_ctx = options.n_ctx.value_or(0);
-    context.n_seq_max = slots < 0 ? kAutoParallel : static_cast<std::uint32_t>(slots);
-    context.kv_unified = options.kv_unified.value_or(slots < 0);
-    context.swa_full = options.swa_full.value_or(false);
-    context.flash_attention = options.flash_attention.value_or(FlashAttention::Auto);
-    context.type_k = options.type_k.value_or(context.type_k);
-    context.type_v = options.type_v.value_or(context.type_v);
+ContextSpec asked_context(const Options& options) {
+    ContextSpec context = context_of(options.context, {});
+    context.n_ctx = options.context.n_ctx.value_or(0);
     return context;
 }
 
-// What a variant must be to serve the run.
-struct Wanted {
-    ContextSpec context;
-    std::uint64_t budget_mib = 0;
-    std::optional<std::uint32_t> tier_max;  // tokens
-    std::optional<std::uint32_t> depth;     // tokens
-};
-
-// The largest tier is what was asked for, cut to the context.
-bool is_ubatch(std::uint32_t n_ubatch, const Wanted& wanted) {
-    if (!wanted.tier_max) return true;
-    const std::uint32_t n_ctx = wanted.context.n_ctx;
-    return n_ubatch == (n_ctx > 0 ? std::min(*wanted.tier_max, n_ctx) : *wanted.tier_max);
-}
-
-bool is_depth(const RegistryVariant& variant, const Wanted& wanted) {
-    return std::all_of(variant.tiers.begin(), variant.tiers.end(), [&](const RegistryTier& tier) {
-        return !wanted.depth || !tier.pshard.depth || *tier.pshard.depth == *wanted.depth;
-    });
-}
-
-bool serves(const RegistryVariant& variant, const Wanted& wanted) {
-    const PshardVariant& pshard = variant.pshard;
-    return variant.budget_mib == wanted.budget_mib && !is_damaged(variant) && !pshard.shared &&
-           pshard.version == kPshardVersion && pshard.kv_unified == wanted.context.kv_unified &&
-           pshard.swa_full == wanted.context.swa_full && pshard.n_ubatch &&
-           is_ubatch(*pshard.n_ubatch, wanted) && is_depth(variant, wanted);
-}
-
-Wanted wanted_of(const RunOptions& options) {
-    const ContextOptions& context = options.plan.context;
-    Wanted wanted;
-    wanted.context = context_of(context);
-    wanted.budget_mib = options.plan.max_vram_mib;
-    wanted.tier_max = context.tier_max ? context.tier_max : context.n_ubatch;
-    wanted.depth = options.plan.depth;
-    return wanted;
+AskedRun asked_run(const Options& options, const ContextSpec& context) {
+    const ContextOptions& given = options.context;
+    AskedRun asked;
+    asked.budget_mib = options.max_vram_mib;
+    asked.kv_unified = context.kv_unified;
+    asked.swa_full = context.swa_full;
+    asked.n_ctx = context.n_ctx;
+    asked.n_ubatch = given.tier_max ? given.tier_max : given.n_ubatch;
+    asked.depth = options.depth;
+    return asked;
 }
 
 std::string flash_attention_word(FlashAttention flash_attention) {
@@ -76,8 +41,8 @@ std::string flash_attention_word(FlashAttention flash_attention) {
     return flash_attention == FlashAttention::On ? "on" : "off";
 }
 
-// Unless the user has named one: as where the plan is made anew. 0: the registry has no times, or
-// its plan holds for its own ubatch alone.
+// The ubatch that prompts are fastest in, as where the plan is made anew, unless the user has named
+// one. 0: the registry has no times, or its plan holds for its own ubatch alone.
 std::uint32_t fastest_ubatch(const RegistryVariant& variant,
                              const ContextSpec& context,
                              const PlanRequest& request) {
@@ -86,15 +51,16 @@ std::uint32_t fastest_ubatch(const RegistryVariant& variant,
     std::vector<TierPass> passes;
     for (const RegistryTier& tier : variant.tiers) {
         const double rate = chosen_tps(tier);
-        if (rate > 0) passes.push_back({tier.key.n_tokens, tier.key.n_tokens / rate});
+        const std::uint32_t n_tokens = tier.key.n_tokens;
+        passes.push_back({n_tokens, rate > 0 ? n_tokens / rate : 0});
     }
-    const std::uint32_t sequences = context.kv_unified ? 1 : context.n_seq_max;
-    const Workload work = workload_of(request.options.goal, context.n_ctx / sequences);
-    return best_ubatch(passes, work.prompt);
+    return best_ubatch(passes,
+                       workload_of(request.options.goal, tokens_per_sequence(context)).prompt);
 }
 
-RunPlan plan_of(const RegistryVariant& variant, const Wanted& wanted, const PlanRequest& request) {
-    const ContextSpec& context = wanted.context;
+RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRequest& request) {
+    const RegistryVariant& variant = *found.variant;
+    const ContextOptions& given = request.options.plan.context;
     RunPlan plan;
     plan.registry = registry_of(request.options);
     plan.n_ctx = context.n_ctx;
@@ -108,16 +74,18 @@ RunPlan plan_of(const RegistryVariant& variant, const Wanted& wanted, const Plan
     if (variant.baseline_vram_mib) {
         plan.stock = true;
         plan.why = "the whole model fits into the budget";
-        plan.n_batch = request.options.plan.context.n_batch.value_or(0);
-        plan.n_ubatch = request.options.plan.context.n_ubatch.value_or(0);
+        plan.n_batch = given.n_batch.value_or(0);
+        plan.n_ubatch = given.n_ubatch.value_or(0);
         return plan;
     }
     plan.budget_mib = variant.budget_mib;
     plan.n_ubatch = *variant.pshard.n_ubatch;
+    plan.n_batch = std::max(plan.n_ubatch, given.n_batch.value_or(0));
     const std::uint32_t best = fastest_ubatch(variant, context, request);
-    plan.n_batch = std::max(plan.n_ubatch, request.options.plan.context.n_batch.value_or(0));
     if (best > 0) plan.n_ubatch = best;
     plan.why = fmt::format("plan of {}", plan.registry);
+    plan.fingerprint =
+        fmt::format("{}:{}", to_text(found.section->fingerprint), variant.cache_ubatch);
     return plan;
 }
 
@@ -137,50 +105,45 @@ Result<bool> is_for(const RegistryVariant& variant,
         {registry}};
 }
 
-// The newest variant that serves.
-const RegistryVariant* find_variant(const Registry& registry,
-                                    Hash64 fingerprint,
-                                    const Wanted& wanted) {
-    const RegistrySection* section = find_section(registry, fingerprint);
-    if (section == nullptr) return nullptr;
-    const RegistryVariant* found = nullptr;
-    for (const RegistryVariant& variant : section->variants) {
-        if (serves(variant, wanted)) found = &variant;
-    }
-    return found;
+// The fingerprint of the sections that such a run would write and read. nullopt: no section can be
+// asked for, since the plan is to be made anew or the registry does not say what its budget was
+// shared with.
+Result<std::optional<Hash64>> section_of(const PlanRequest& request, const ContextSpec& context) {
+    const Options& plan = request.options.plan;
+    std::error_code code;
+    const std::uintmax_t file_bytes = fs::file_size(plan.model, code);
+    const bool shared = plan.reserve_mib > 0 || !plan.draft_model.empty();
+    const bool asked = !request.options.replan && plan.max_vram_mib > 0 && !shared && !code;
+    if (!asked || request.program.kind == ProgramKind::Bench) return std::optional<Hash64>();
+    const Result<SectionSettings> settings =
+        section_settings(context, request.n_threads, plan.forced);
+    if (!settings) return settings.error();
+    return std::optional(published_fingerprint(settings.value(), Bytes{file_bytes}));
 }
 
 }  // namespace
 
 Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
-    const RunOptions& options = request.options;
-    std::optional<RunPlan> none;
-    std::error_code code;
-    const std::uintmax_t file_bytes = fs::file_size(options.plan.model, code);
-    // A registry does not say what its budget was shared with.
-    const bool shared = options.plan.reserve_mib > 0 || !options.plan.draft_model.empty();
-    const bool asked = !options.replan && options.plan.max_vram_mib > 0 && !shared && !code;
-    if (!asked || request.program.kind == ProgramKind::Bench) return none;
-    const Wanted wanted = wanted_of(options);
-    const Result<SectionSettings> settings =
-        section_settings(wanted.context, request.n_threads, options.plan.forced);
-    if (!settings) return settings.error();
-    const Result<RegistryReading> reading = load_registry(registry_of(options));
+    const std::optional<RunPlan> none;
+    const ContextSpec context = asked_context(request.options.plan);
+    const Result<std::optional<Hash64>> section = section_of(request, context);
+    if (!section) return section.error();
+    if (!section.value()) return none;
+    const std::string registry = registry_of(request.options);
+    const Result<RegistryReading> reading = load_registry(registry);
     if (!reading) return reading.error();
     for (const Error& warning : reading.value().warnings) log_line("warning: " + warning.text());
-    const Hash64 fingerprint = published_fingerprint(settings.value(), Bytes{file_bytes});
-    const RegistryVariant* variant = find_variant(reading.value().registry, fingerprint, wanted);
-    if (variant == nullptr) return none;
+    const FoundPlans found =
+        find_plans(reading.value().registry,
+                   {{{*section.value()}}, std::nullopt, asked_run(request.options.plan, context)});
+    if (found.best.empty()) return none;
     const auto machine = read_profiles(request.profiles, request.n_threads);
     if (!machine) return machine.error();
-    const Result<bool> ours = is_for(*variant, machine.value(), registry_of(options));
+    const FoundPlan& newest = found.best.back();
+    const Result<bool> ours = is_for(*newest.variant, machine.value(), registry);
     if (!ours) return ours.error();
     if (!ours.value()) return none;
-    RunPlan plan = plan_of(*variant, wanted, request);
-    if (!plan.stock) {
-        plan.fingerprint = fmt::format("{}:{}", to_text(fingerprint), variant->cache_ubatch);
-    }
-    return std::optional(std::move(plan));
+    return std::optional(plan_of(newest, context, request));
 }
 
 }  // namespace pshard::tool

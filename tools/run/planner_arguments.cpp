@@ -134,7 +134,7 @@ Status take_variables(const Variables& environment, RunOptions& options) {
 
 }  // namespace
 
-Status settle_for(const Program& program, const Variables& environment, RunOptions& options) {
+Status settle_for(const HostProgram& program, const Variables& environment, RunOptions& options) {
     if (Status taken = take_variables(environment, options); !taken) return taken;
     ContextOptions& context = options.plan.context;
     const bool bench = program.kind == ProgramKind::Bench;

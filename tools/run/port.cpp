@@ -57,7 +57,7 @@ bool is_taken(const in_addr& address, std::uint16_t port) {
 
 }  // namespace
 
-Status check_port(const Program& program,
+Status check_port(const HostProgram& program,
                   const std::vector<std::string>& arguments,
                   const Variables& environment) {
     if (program.kind != ProgramKind::Server) return Done{};

@@ -49,7 +49,7 @@ bool is_of_this_machine(Side side, const std::string& path, std::vector<std::str
 
 class Finder {
 public:
-    Finder(const RunOptions& options, const Surroundings& here, const Program& program)
+    Finder(const RunOptions& options, const Surroundings& here, const HostProgram& program)
         : options_(options), here_(here), program_(program), inner_(inner_device(here)) {}
 
     Result<Profiles> find() {
@@ -150,7 +150,7 @@ private:
 
     const RunOptions& options_;
     const Surroundings& here_;
-    const Program& program_;
+    const HostProgram& program_;
     InnerDevice inner_;
     Profiles profiles_;
 };
@@ -163,7 +163,7 @@ int hardware_threads() {
 
 Result<Profiles> find_profiles(const RunOptions& options,
                                const Surroundings& here,
-                               const Program& program) {
+                               const HostProgram& program) {
     return Finder(options, here, program).find();
 }
 

@@ -24,7 +24,7 @@ struct Profiles {
 // run measures nothing. Without a GPU there is nothing to measure. Fails when a profiler does.
 Result<Profiles> find_profiles(const RunOptions& options,
                                const Surroundings& here,
-                               const Program& program);
+                               const HostProgram& program);
 
 // As the planner reads them. nullopt: it would rank plans by memory.
 Result<std::optional<MachineProfile>> read_profiles(const Profiles& profiles, int n_threads);

@@ -73,7 +73,7 @@ std::string word_after(const std::string& text, std::string_view before) {
     return text.substr(start, text.find_first_of(" \n", start) - start);
 }
 
-Status check_release(const Program& program, const Variables& environment) {
+Status check_release(const HostProgram& program, const Variables& environment) {
     const Result<Finished> asked =
         run_command({{program.path, "--version"}, environment}, Catch::OutAndErr);
     if (!asked) return asked.error();
@@ -113,7 +113,7 @@ std::string reason_in(const std::string& text) {
 
 }  // namespace
 
-Result<Program> find_program(const std::string& word, const Variables& environment) {
+Result<HostProgram> find_program(const std::string& word, const Variables& environment) {
     const std::string name = fs::path(word).filename();
     const std::optional<ProgramKind> kind = kind_of(name);
     if (!kind) {
@@ -125,10 +125,10 @@ Result<Program> find_program(const std::string& word, const Variables& environme
     const bool is_path = word.find('/') != std::string::npos;
     const std::string path = is_path ? word : find_in_path(name, value_of(environment, "PATH"));
     if (path.empty() || !is_program(path)) return not_there(word);
-    return Program{*kind, name, path};
+    return HostProgram{*kind, name, path};
 }
 
-Result<std::vector<std::string>> devices_of(const Program& program,
+Result<std::vector<std::string>> devices_of(const HostProgram& program,
                                             const Variables& environment,
                                             const std::string& plugin) {
     if (const Status release = check_release(program, environment); !release) {

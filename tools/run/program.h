@@ -13,22 +13,22 @@ namespace pshard::tool {
 
 enum class ProgramKind : std::uint8_t { Server, Cli, Completion, Bench, Perplexity };
 
-struct Program {
+struct HostProgram {
     ProgramKind kind = ProgramKind::Server;
     std::string name;  // "llama-server"
     std::string path;
 
-    bool operator==(const Program&) const = default;
+    bool operator==(const HostProgram&) const = default;
 };
 
 // `word`: as after `--`, a path or a name of $PATH. Fails on a program that is not there, and on
 // one whose flags we do not know.
-Result<Program> find_program(const std::string& word, const Variables& environment);
+Result<HostProgram> find_program(const std::string& word, const Variables& environment);
 
 // The names of the devices that the program has once it has loaded `plugin`, PSHARD0 among them. It
 // is asked itself, by --version and --list-devices. Fails if it is of another release than
 // PSHARD_LLAMA_VERSION, or loads no backends.
-Result<std::vector<std::string>> devices_of(const Program& program,
+Result<std::vector<std::string>> devices_of(const HostProgram& program,
                                             const Variables& environment,
                                             const std::string& plugin);
 
@@ -40,7 +40,7 @@ bool takes_draft_model(ProgramKind kind);
 
 // Where llama-server would listen, taken already: "port 8080 of 127.0.0.1 is in use ...". Other
 // programs listen nowhere. `arguments`: the program's own.
-Status check_port(const Program& program,
+Status check_port(const HostProgram& program,
                   const std::vector<std::string>& arguments,
                   const Variables& environment);
 

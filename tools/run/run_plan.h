@@ -45,44 +45,37 @@ struct RunPlan {
     bool operator==(const RunPlan&) const = default;
 };
 
-// A batch's time by the plan of its tier.
-struct TierPass {
-    std::uint32_t n_tokens = 0;
-    double seconds = 0;
-};
-
-// Of the tiers, the tokens of that which is through a prompt first: larger batches are not always
-// faster. 0: no tier has a time.
-std::uint32_t best_ubatch(const std::vector<TierPass>& tiers, std::uint32_t prompt);
-
 struct PlanRequest {
     const RunOptions& options;
     const Surroundings& here;
-    const Program& program;
+    const HostProgram& program;
     const Profiles& profiles;
     int n_threads = 0;
 };
 
 // What the program and the backend's own variables (PSHARD_MAX_VRAM_ALLOC, PSHARD_REGISTRY) decide
 // of the plan where no flag does. Fails on what the program cannot be given.
-Status settle_for(const Program& program, const Variables& environment, RunOptions& options);
+Status settle_for(const HostProgram& program, const Variables& environment, RunOptions& options);
 
-// What the planner's command line is for this run, without the output flags. Files by absolute
-// paths.
+// The planner's arguments for this run, with files by absolute paths.
 Result<std::vector<std::string>> planner_arguments(const PlanRequest& request);
 
 // The plan in the registry that was made for these settings on this machine. nullopt: there is
 // none. Fails on one that was made for another machine: it is not overwritten without --replan.
 Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request);
 
-// What llama-pshard-plan-params finds, or what its exit code was if it found nothing: it has told
-// why. It writes the registry, but in a dry run, and where stock is as good.
+// The plan, or the exit code where there is none: then stderr has been told why.
 struct RunDecision {
     int exit_code = 0;
     RunPlan plan;
 };
 
+// Plans as the planner's command line of this run would (planner_arguments()). Writes the registry,
+// unless this is a dry run or stock is as good.
 Result<RunDecision> plan_anew(const PlanRequest& request);
+
+// The planner's program, for the command that a dry run prints.
+std::string planner_of(const Surroundings& here);
 
 // The model's registry: --registry, else beside the model.
 std::string registry_of(const RunOptions& options);

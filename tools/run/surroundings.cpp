@@ -71,7 +71,7 @@ std::string device_text(const InnerDevice& device) {
     return fmt::format("{}:{}", device.library, device.name);
 }
 
-std::string gpu_backend_beside(const Program& program) {
+std::string gpu_backend_beside(const HostProgram& program) {
     std::error_code code;
     const fs::path real = fs::canonical(program.path, code);
     for (const char* kind : kGpuBackends) {

@@ -38,6 +38,6 @@ std::string device_text(const InnerDevice& device);
 
 // The GPU backend beside the program ("libggml-cuda.so"), for the profilers, which bring only the
 // CPU's; empty: none.
-std::string gpu_backend_beside(const Program& program);
+std::string gpu_backend_beside(const HostProgram& program);
 
 }  // namespace pshard::tool
