@@ -1,66 +1,65 @@
 #include "plan_flags/arguments.h"
 
 #include <algorithm>
-#include <array>
+#include <sstream>
 
 #include <fmt/format.h>
 
 namespace pshard::tool {
 namespace {
 
-// Short names of more than one letter, as llama.cpp spells them.
-constexpr std::array<std::string_view, 25> kShortNames = {
-    "tb", "fa", "ctk",  "ctv",   "np",   "kvu", "no-kvu", "ub", "fitt", "mva",   "pg", "sm", "ngl",
-    "ts", "ot", "cmoe", "ncmoe", "nkvo", "md",  "dev",    "mm", "kvo",  "ncffn", "mg", "fit"};
+// Names that llama.cpp has and the planner has not: so that they are told as unknown, and not read
+// as -m with a value.
+constexpr std::array kForeignShortNames = {"mg", "fit"};
 
-enum class Kind { Value, Switch, Flag };
+std::vector<std::string> collect_short_names() {
+    std::vector<std::string> names(kForeignShortNames.begin(), kForeignShortNames.end());
+    for (const Flag& flag : kFlags) {
+        std::istringstream list(flag.names);
+        for (std::string name; std::getline(list, name, ',');) {
+            if (name.starts_with('!')) name.erase(0, 1);
+            if (name.size() > 2 && name[1] != '-') names.push_back(name.substr(1));
+        }
+    }
+    return names;
+}
 
-// Variables of llama.cpp's common/arg.cpp, v0.5.0, and our two.
-struct Variable {
-    const char* name;
-    std::string_view flag;  // without the dashes
-    Kind kind = Kind::Value;
-    const char* negated = nullptr;  // set: means "no", whatever its value
-};
+bool is_short_name(std::string_view name) { return std::ranges::count(short_names(), name) > 0; }
 
-constexpr std::array kVariables = {
-    Variable{"LLAMA_ARG_MODEL", "model"},
-    Variable{"LLAMA_ARG_CTX_SIZE", "ctx-size"},
-    Variable{"LLAMA_ARG_THREADS", "threads"},
-    Variable{"LLAMA_ARG_FLASH_ATTN", "flash-attn"},
-    Variable{"LLAMA_ARG_CACHE_TYPE_K", "cache-type-k"},
-    Variable{"LLAMA_ARG_CACHE_TYPE_V", "cache-type-v"},
-    Variable{"LLAMA_ARG_N_PARALLEL", "parallel"},
-    Variable{"LLAMA_ARG_KV_UNIFIED", "kv-unified", Kind::Switch, "LLAMA_ARG_NO_KV_UNIFIED"},
-    Variable{"LLAMA_ARG_SWA_FULL", "swa-full", Kind::Flag},
-    Variable{"LLAMA_ARG_BATCH", "batch-size"},
-    Variable{"LLAMA_ARG_UBATCH", "ubatch-size"},
-    Variable{"LLAMA_ARG_FIT_TARGET", "fit-target"},
-    Variable{"LLAMA_ARG_SPEC_DRAFT_MODEL", "model-draft"},
-    Variable{"LLAMA_ARG_MMPROJ", "mmproj"},
-    Variable{"LLAMA_ARG_SPLIT_MODE", "split-mode"},
-    Variable{"LLAMA_ARG_N_GPU_LAYERS", "n-gpu-layers"},
-    Variable{"LLAMA_ARG_TENSOR_SPLIT", "tensor-split"},
-    Variable{"LLAMA_ARG_OVERRIDE_TENSOR", "override-tensor"},
-    Variable{"LLAMA_ARG_CPU_MOE", "cpu-moe", Kind::Flag},
-    Variable{"LLAMA_ARG_N_CPU_MOE", "n-cpu-moe"},
-    Variable{"LLAMA_ARG_N_CPU_FFN", "n-cpu-ffn"},
-    Variable{"LLAMA_ARG_KV_OFFLOAD", "kv-offload", Kind::Switch, "LLAMA_ARG_NO_KV_OFFLOAD"},
-    Variable{"PSHARD_CPU_PROFILE", "cpu-profile"},
-    Variable{"PSHARD_GPU_PROFILE", "gpu-profile"},
-};
+// The name with two dashes that the flag is given by.
+std::string long_name(const Flag& flag) {
+    const std::string_view names = flag.names;
+    const std::size_t begin = names.find("--");
+    return std::string(names.substr(begin, names.find(',', begin) - begin));
+}
 
-Status add_variable(const Variable& variable,
-                    std::string_view value,
-                    std::vector<std::string>& arguments) {
-    if (variable.kind == Kind::Value) {
-        arguments.push_back(fmt::format("--{}={}", variable.flag, value));
+bool has_negative(const Flag& flag) {
+    return std::string_view(flag.names).find('!') != std::string_view::npos;
+}
+
+bool takes_value(const Flag& flag) {
+    if (flag.take != nullptr) return true;
+    Options scratch;
+    const FlagTarget target = flag.target(scratch);
+    return !std::holds_alternative<bool*>(target) &&
+           !std::holds_alternative<std::optional<bool>*>(target);
+}
+
+// "LLAMA_ARG_NO_KV_UNIFIED": set, it means "no", whatever its value.
+std::string negative_variable(const Flag& flag) {
+    return "LLAMA_ARG_NO_" + std::string(flag.variable).substr(std::string("LLAMA_ARG_").size());
+}
+
+Status add_variable(const Flag& flag, std::string_view value, std::vector<std::string>& arguments) {
+    const std::string name = long_name(flag);
+    if (takes_value(flag)) {
+        arguments.push_back(fmt::format("{}={}", name, value));
     } else if (is_truthy(value)) {
-        arguments.push_back(fmt::format("--{}", variable.flag));
+        arguments.push_back(name);
     } else if (!is_falsey(value)) {
-        return Error{fmt::format("{}={}: expected on or off", variable.name, value), {}};
-    } else if (variable.kind == Kind::Switch) {
-        arguments.push_back(fmt::format("--no-{}", variable.flag));
+        return Error{fmt::format("{}={}: expected on or off", flag.variable, value), {}};
+    } else if (has_negative(flag)) {
+        arguments.push_back("--no" + name.substr(1));
     }
     return Done{};
 }
@@ -77,34 +76,34 @@ bool is_falsey(std::string_view text) {
 
 Result<std::vector<std::string>> arguments_of_environment(const Environment& environment) {
     std::vector<std::string> arguments;
-    for (const Variable& variable : kVariables) {
-        if (variable.negated != nullptr && environment(variable.negated) != nullptr) {
-            arguments.push_back(fmt::format("--no-{}", variable.flag));
+    for (const Flag& flag : kFlags) {
+        if (flag.variable == nullptr) continue;
+        if (has_negative(flag) && environment(negative_variable(flag).c_str()) != nullptr) {
+            arguments.push_back("--no" + long_name(flag).substr(1));
             continue;
         }
-        const char* value = environment(variable.name);
+        const char* value = environment(flag.variable);
         if (value == nullptr || *value == '\0') continue;
-        if (Status added = add_variable(variable, value, arguments); !added) return added.error();
+        if (Status added = add_variable(flag, value, arguments); !added) return added.error();
     }
     return arguments;
 }
 
-std::vector<std::string> short_names() { return {kShortNames.begin(), kShortNames.end()}; }
+const std::vector<std::string>& short_names() {
+    static const std::vector<std::string> names = collect_short_names();
+    return names;
+}
 
 std::string normal_name(std::string_view argument) {
     if (argument.starts_with("--")) {
         std::string name(argument);
-        std::replace(name.begin(),
-                     name.begin() +
-                         static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size())),
-                     '_',
-                     '-');
+        const std::size_t end = std::min(argument.find('='), argument.size());
+        std::replace(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(end), '_', '-');
         return name;
     }
     if (!argument.starts_with('-')) return std::string(argument);
     const std::string_view name = argument.substr(1, argument.find('=') - 1);
-    const bool known = std::find(kShortNames.begin(), kShortNames.end(), name) != kShortNames.end();
-    return known ? fmt::format("-{}", argument) : std::string(argument);
+    return is_short_name(name) ? fmt::format("-{}", argument) : std::string(argument);
 }
 
 }  // namespace pshard::tool

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "plan_flags/flags.h"
 
 namespace pshard::tool {
 
@@ -17,7 +18,7 @@ using Environment = std::function<const char*(const char*)>;  // getenv
 Result<std::vector<std::string>> arguments_of_environment(const Environment& environment);
 
 // The names of several letters that llama.cpp writes with one dash, without it.
-std::vector<std::string> short_names();
+const std::vector<std::string>& short_names();
 
 // "-mva" -> "--mva", "--fit_target" -> "--fit-target"; values and everything else as it is.
 std::string normal_name(std::string_view argument);

@@ -1,11 +1,10 @@
-// The flags. Names, meanings and defaults are llama.cpp's where it has them (common/arg.cpp,
-// v0.5.0); docs/cli/llama-pshard-plan-params.md tells all.
+// The command line, made from the rows of kFlags (plan_flags/flags.h).
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
-#include <limits>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -20,11 +19,6 @@
 
 namespace pshard::tool {
 namespace {
-
-constexpr std::uint64_t kMaxTokens = std::numeric_limits<std::int32_t>::max();
-constexpr std::uint64_t kMaxMib = std::numeric_limits<std::uint32_t>::max();
-constexpr int kMaxThreads = 4096;
-constexpr int kMaxParallel = 256;  // llama.cpp's LLAMA_MAX_SEQ
 
 // One clear sentence instead of CLI11's own.
 CLI::Validator whole_number(std::int64_t least, std::uint64_t most) {
@@ -50,32 +44,128 @@ CLI::Validator one_of(std::vector<std::string> words) {
         "");
 }
 
-CLI::Validator cache_type() {
-    return CLI::Validator(
-        [](std::string& text) {
-            return kv_type_number(text) ? ""
-                                        : fmt::format(
-                                              "'{}' is no cache type: f32, f16, bf16, q8_0, "
-                                              "q4_0, q4_1, iq4_nl, q5_0 or q5_1",
-                                              text);
-        },
-        "");
-}
-
-// "1024", or llama.cpp's list for several devices, of which the first counts.
-std::string first_of_list(const std::string& text) {
-    return text.substr(0, text.find_first_of(",/"));
-}
-
-FlashAttention flash_attention_of(const std::string& text) {
-    if (is_truthy(text)) return FlashAttention::On;
-    return is_falsey(text) ? FlashAttention::Off : FlashAttention::Auto;
-}
-
 bool is_same_file(const std::string& a, const std::string& b) {
     if (a.empty() || b.empty()) return false;
     std::error_code code;
     return std::filesystem::weakly_canonical(a, code) == std::filesystem::weakly_canonical(b, code);
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    std::istringstream list(text);
+    for (std::string part; std::getline(list, part, separator);) parts.push_back(part);
+    return parts;
+}
+
+std::string first_name(const Flag& flag) { return split(flag.names, ',').front(); }
+
+// "-mva,--max-vram-alloc" as CLI11 knows them: "--mva,--max-vram-alloc".
+std::string cli_names(const Flag& flag) {
+    std::vector<std::string> names = split(flag.names, ',');
+    for (std::string& name : names) {
+        const bool negative = name.starts_with('!');
+        name = (negative ? "!" : "") + normal_name(name.substr(negative ? 1 : 0));
+    }
+    return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::string_view title_of(FlagGroup group) {
+    switch (group) {
+        case FlagGroup::Model:
+            return "Model";
+        case FlagGroup::Context:
+            return "Context";
+        case FlagGroup::Budget:
+            return "Budget";
+        case FlagGroup::Machine:
+            return "Machine";
+        case FlagGroup::Bench:
+            return "What llama-bench would run";
+        case FlagGroup::Output:
+            return "Output";
+        case FlagGroup::Refused:
+            break;
+    }
+    return "Refused: pshard places the tensors itself";
+}
+
+// One row, added to a command line by the kind of its target.
+struct FlagAdder {
+    CLI::App& app;
+    const Flag& flag;
+    Options& options;
+
+    void add() {
+        app.option_defaults()->group(std::string(title_of(flag.group)));
+        CLI::Option* option =
+            flag.take != nullptr
+                ? add_taken()
+                : std::visit([this](auto* to) { return add_to(to); }, flag.target(options));
+        if (*flag.words != '\0') option->check(one_of(split(flag.words, '|')));
+        if (*flag.value != '\0') option->type_name(flag.value);
+        if (flag.variable != nullptr && *flag.help != '\0') {
+            option->description(fmt::format("{} (env: {})", flag.help, flag.variable));
+        }
+    }
+
+    // CLI11's checks come before its values, and the last of several is checked last.
+    CLI::Option* add_taken() {
+        const auto take = [to = &options, take = flag.take](std::string& text) {
+            return take(*to, text);
+        };
+        if (*flag.words == '\0') return text()->check(CLI::Validator(take, ""));
+        return app.add_option_function<std::string>(
+            cli_names(flag), [=](std::string text) { take(text); }, flag.help);
+    }
+
+    CLI::Option* text() {
+        return app.add_option_function<std::string>(
+            cli_names(flag), [](const std::string&) {}, flag.help);
+    }
+
+    template <typename Text>
+    CLI::Option* add_to(Text* text) {
+        return app.add_option(cli_names(flag), *text, flag.help);
+    }
+
+    CLI::Option* add_to(std::vector<std::string>* list) {
+        return app.add_option(cli_names(flag), *list, flag.help)
+            ->allow_extra_args(false)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    }
+
+    CLI::Option* add_to(bool* set) { return app.add_flag(cli_names(flag), *set, flag.help); }
+
+    // The last of the positive and the negative names decides.
+    CLI::Option* add_to(std::optional<bool>* set) {
+        return app
+            .add_flag_function(
+                cli_names(flag), [set](std::int64_t count) { *set = count > 0; }, flag.help)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+
+    CLI::Option* add_to(std::optional<int>* number) { return add_number(*number); }
+
+    CLI::Option* add_to(std::optional<std::uint32_t>* number) { return add_number(*number); }
+
+    CLI::Option* add_to(std::uint64_t* number) { return add_number(*number); }
+
+    CLI::Option* add_to(std::optional<std::uint64_t>* number) { return add_number(*number); }
+
+    template <typename Number>
+    CLI::Option* add_number(Number& number) {
+        return app.add_option(cli_names(flag), number, flag.help)
+            ->check(whole_number(flag.range.least, flag.range.most));
+    }
+};
+
+std::string take_cache_type(std::optional<std::string>& type, const std::string& text) {
+    if (!kv_type_number(text)) {
+        return fmt::format(
+            "'{}' is no cache type: f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0 or q5_1", text);
+    }
+    type = text;
+    return "";
 }
 
 class CommandLine {
@@ -84,18 +174,14 @@ public:
         : page_(program != nullptr ? program->page : plan_page()) {
         app_.set_version_flag("--version", PSHARD_VERSION);
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-        in_group("Model", &CommandLine::add_model_options);
-        in_group("Context", &CommandLine::add_context_options);
-        in_group("Budget", &CommandLine::add_budget_options);
-        in_group("Machine", &CommandLine::add_machine_options);
+        add_groups(FlagGroup::Model, FlagGroup::Machine);
         if (program != nullptr) {
             app_.option_defaults()->group("Output");
             program->add_flags(app_);
         } else {
-            in_group("What llama-bench would run", &CommandLine::add_bench_options);
-            in_group("Output", &CommandLine::add_output_options);
+            add_groups(FlagGroup::Bench, FlagGroup::Output);
         }
-        add_refused_options();
+        add_groups(FlagGroup::Refused, FlagGroup::Refused);
     }
 
     [[nodiscard]] std::vector<ManualGroup> groups() const {
@@ -125,16 +211,13 @@ public:
         } catch (const CLI::ParseError& error) {
             return EarlyExit{1, error.what()};
         }
-        if (std::string fault = settle(); !fault.empty()) return EarlyExit{1, fault};
+        note_given();
+        add_refusals();
+        if (std::string fault = this->fault(); !fault.empty()) return EarlyExit{1, fault};
         return std::move(options_);
     }
 
 private:
-    void in_group(const std::string& title, void (CommandLine::*add)()) {
-        app_.option_defaults()->group(title);
-        (this->*add)();
-    }
-
     [[nodiscard]] bool has_option(const std::string& name) const {
         return app_.get_option_no_throw(name) != nullptr;
     }
@@ -158,230 +241,20 @@ private:
         return fmt::format("unknown argument '{}'; {}", argument, hint);
     }
 
-    void add_model_options() {
-        app_.add_option("-m,--model", options_.model, "model file (.gguf), or its first split")
-            ->type_name("FILE");
-        app_.add_option("--md,--model-draft,--spec-draft-model",
-                        options_.draft_model,
-                        "draft model: all of it on the GPU, within the same budget")
-            ->type_name("FILE");
-        app_.add_option("--mm,--mmproj",
-                        options_.mmproj,
-                        "multimodal projector: its tensors count against the budget")
-            ->type_name("FILE");
-        app_.add_flag("--mtp", options_.mtp, "load the MTP layers too");
-        app_.add_option(
-                "--inventory", options_.inventory, "plan this saved inventory instead of a model")
-            ->type_name("FILE");
-        app_.add_option("--save-inventory",
-                        options_.save_inventory,
-                        "write what the planner knows of the model to this file")
-            ->type_name("FILE");
-    }
+    void add_row(const Flag& flag) { FlagAdder{app_, flag, options_}.add(); }
 
-    void add_context_options() {
-        ContextOptions& context = options_.context;
-        number("-c,--ctx-size",
-               context.n_ctx,
-               0,
-               kMaxTokens,
-               "tokens of context, over all sequences (default: 0, as the model was trained)");
-        number("-t,--threads",
-               options_.n_threads,
-               -1,
-               kMaxThreads,
-               "CPU threads (default: those of the CPU profile)");
-        number("--tb,--threads-batch",
-               options_.n_threads_batch,
-               -1,
-               kMaxThreads,
-               "CPU threads for prompts (default: as -t)");
-        app_.add_option("--fa,--flash-attn", flash_attention_, "on, off or auto (default: auto)")
-            ->check(one_of(
-                {"on", "off", "auto", "enabled", "disabled", "true", "false", "1", "0", "-1"}))
-            ->type_name("on|off|auto");
-        app_.add_option("--ctk,--cache-type-k", context.type_k, "type of K in the cache (f16)")
-            ->check(cache_type())
-            ->type_name("TYPE");
-        app_.add_option("--ctv,--cache-type-v", context.type_v, "type of V in the cache (f16)")
-            ->check(cache_type())
-            ->type_name("TYPE");
-        number("--np,--parallel",
-               context.n_parallel,
-               -1,
-               kMaxParallel,
-               "sequences at once (default: 1; -1: 4 with a unified cache, as llama-server)");
-        on_off("--kvu,--kv-unified,!--no-kvu,!--no-kv-unified",
-               context.kv_unified,
-               "one cache that all sequences share");
-        app_.add_flag("--swa-full", swa_full_, "full-size cache for sliding windows");
-        number("-b,--batch-size", context.n_batch, 1, kMaxTokens, "logical batch (2048)");
-        number("--ub,--ubatch-size",
-               context.n_ubatch,
-               1,
-               kMaxTokens,
-               "accepted; the plan decides: the largest tier is the ubatch");
-        app_.add_option("--for",
-                        output_use_,
-                        "whose logits: server, cli, perplexity or bench (default: server)")
-            ->check(one_of({"server", "cli", "perplexity", "bench"}))
-            ->type_name("PROGRAM");
-        number("--n-outputs",
-               context.n_outputs,
-               1,
-               kMaxTokens,
-               "rows of logits in a batch (default: as --for says)");
-        number("--pshard-tier-max",
-               context.tier_max,
-               1,
-               kMaxTokens,
-               "largest tier (default: the larger of -b and 16384; at most -c)");
-    }
-
-    void add_budget_options() {
-        number("--mva,--max-vram-alloc",
-               options_.max_vram_mib,
-               0,
-               kMaxMib,
-               "budget in MiB (default: 0, device memory less --fit-target)");
-        app_.add_option("--fitt,--fit-target",
-                        fit_target_,
-                        "MiB of device memory to leave free without -mva (1024)")
-            ->check(CLI::Validator(
-                [](std::string& text) {
-                    std::string first = first_of_list(text);
-                    return whole_number(0, kMaxMib)(first);
-                },
-                ""));
-        number("--reserve",
-               options_.reserve_mib,
-               0,
-               kMaxMib,
-               "MiB of the budget that the plan leaves to others (0)");
-        number("--device-memory",
-               options_.device_memory_mib,
-               1,
-               kMaxMib,
-               "MiB that the GPU holds (default: the GPU profile's gpu.memory_mib)");
-        number("--host-memory",
-               options_.host_memory_mib,
-               1,
-               kMaxMib,
-               "MiB of host memory for the model (default: not checked)");
-    }
-
-    void add_machine_options() {
-        app_.add_option("--dev,--device",
-                        options_.device,
-                        "cuda, vulkan, or a device of ggml's such as CUDA0 (default: cuda)");
-        app_.add_option("--cpu-profile",
-                        options_.cpu_profile,
-                        "(default: cpu_profile.txt in this folder, if it is there)")
-            ->type_name("FILE");
-        app_.add_option("--gpu-profile",
-                        options_.gpu_profile,
-                        "(default: gpu_profile.txt in this folder, if it is there)")
-            ->type_name("FILE");
-        number("--depth",
-               options_.depth,
-               0,
-               kMaxTokens,
-               "tokens in the cache that plans are ranked at (default: half of -c)");
-    }
-
-    void add_bench_options() {
-        BenchOptions& bench = options_.bench;
-        app_.add_flag(
-            "--bench-plan", bench.wanted, "plan every context that llama-bench would use");
-        app_.add_option(
-            "-p,--n-prompt",
-            bench.prompts,
-            "with --bench-plan: prompts (512); with --emit-args: prompt tokens to weigh");
-        app_.add_option("-n,--n-gen",
-                        bench.generations,
-                        "with --bench-plan: generations (128); with --emit-args: answer tokens");
-        app_.add_option("-d,--n-depth", bench.depths, "with --bench-plan: depths (0)");
-        app_.add_option("--pg", bench.prompt_generations, "with --bench-plan: prompt,generation")
-            ->allow_extra_args(false)
-            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    }
-
-    void add_output_options() {
-        app_.add_option("--registry",
-                        options_.registry,
-                        "(default: the model's path with .tensor_overrides.pshard_registry)")
-            ->type_name("FILE");
-        app_.add_flag("--no-registry", options_.no_registry, "write no registry");
-        app_.add_option("-o,--output", format_, "md, json, jsonl or csv (default: md)")
-            ->check(one_of({"md", "json", "jsonl", "csv"}))
-            ->type_name("FORMAT");
-        app_.add_flag("--explain", options_.explain, "say why: rivals, memory, switches, lanes");
-        app_.add_flag("--emit-args",
-                      options_.emit_args,
-                      "print only the flags that run the best static plan in stock llama.cpp");
-    }
-
-    // Accepted so that the refusal can name its reason.
-    void add_refused_options() {
-        const std::string group = "Refused: pshard places the tensors itself";
-        for (const auto& [names, key] : std::initializer_list<std::pair<const char*, const char*>>{
-                 {"--ngl,--gpu-layers,--n-gpu-layers", "n-gpu-layers"},
-                 {"--ts,--tensor-split", "tensor-split"},
-                 {"--ot,--override-tensor", "override-tensor"},
-                 {"--ncmoe,--n-cpu-moe", "n-cpu-moe"},
-                 {"--ncffn,--n-cpu-ffn", "n-cpu-ffn"}}) {
-            app_.add_option(names, refused_[key])->group(group);
+    void add_groups(FlagGroup first, FlagGroup last) {
+        for (const Flag& flag : kFlags) {
+            if (flag.group >= first && flag.group <= last) add_row(flag);
         }
-        app_.add_option("--sm,--split-mode", refused_["split-mode"])
-            ->check(one_of({"none", "layer", "row", "tensor"}))
-            ->group(group);
-        app_.add_flag("--cmoe,--cpu-moe", cpu_moe_)->group(group);
-        on_off("--kvo,--kv-offload,!--nkvo,!--no-kv-offload", kv_offload_, "")->group(group);
     }
 
-    template <typename Number>
-    void number(const std::string& names,
-                Number& value,
-                std::int64_t least,
-                std::uint64_t most,
-                const std::string& description) {
-        app_.add_option(names, value, description)
-            ->check(whole_number(least, most))
-            ->type_name(most == kMaxMib ? "MiB" : "N");
-    }
-
-    // The last of the positive and the negative names decides.
-    CLI::Option* on_off(const std::string& names,
-                        std::optional<bool>& value,
-                        const std::string& description) {
-        return app_
-            .add_flag_function(
-                names, [&value](std::int64_t count) { value = count > 0; }, description)
-            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    }
-
-    // Words to values, and what no single flag can check. Returns the fault, "" if there is none.
-    std::string settle() {
-        ContextOptions& context = options_.context;
-        if (!flash_attention_.empty()) {
-            context.flash_attention = flash_attention_of(flash_attention_);
+    void note_given() {
+        for (const Flag& flag : kFlags) {
+            const std::string name = first_name(flag);
+            const CLI::Option* option = app_.get_option_no_throw(normal_name(name));
+            if (option != nullptr && option->count() > 0) options_.given.push_back(name);
         }
-        if (swa_full_) context.swa_full = true;
-        static const std::map<std::string, OutputUse> kUses = {
-            {"server", OutputUse::Server},
-            {"cli", OutputUse::Cli},
-            {"perplexity", OutputUse::Perplexity},
-            {"bench", OutputUse::Bench}};
-        if (!output_use_.empty()) context.output_use = kUses.at(output_use_);
-        static const std::map<std::string, OutputFormat> kFormats = {
-            {"md", OutputFormat::Markdown},
-            {"json", OutputFormat::Json},
-            {"jsonl", OutputFormat::JsonLines},
-            {"csv", OutputFormat::Csv}};
-        options_.format = kFormats.at(format_);
-        if (!fit_target_.empty()) options_.fit_target_mib = std::stoull(first_of_list(fit_target_));
-        add_refusals();
-        return fault();
     }
 
     std::string fault() const {
@@ -424,26 +297,26 @@ private:
     }
 
     void add_refusals() {
-        const std::string& split = refused_["split-mode"];
-        if (!split.empty() && split != "none" && split != "layer") {
-            refuse("-sm " + split,
+        const RefusedOptions& refused = options_.refused;
+        if (!refused.split_mode.empty() && refused.split_mode != "none" &&
+            refused.split_mode != "layer") {
+            refuse("-sm " + refused.split_mode,
                    "pshard plans for one GPU; split modes row and tensor are not "
                    "supported");
         }
-        const std::string& layers = refused_["n-gpu-layers"];
-        if (!layers.empty() && layers != "auto") {
-            refuse("-ngl " + layers, "n_gpu_layers is the plan's to choose");
+        if (!refused.n_gpu_layers.empty() && refused.n_gpu_layers != "auto") {
+            refuse("-ngl " + refused.n_gpu_layers, "n_gpu_layers is the plan's to choose");
         }
-        if (!refused_["tensor-split"].empty()) {
+        if (!refused.tensor_split.empty()) {
             refuse("-ts", "tensor_split is not supported, pshard plans for one GPU");
         }
-        const bool overrides = !refused_["override-tensor"].empty() || cpu_moe_ ||
-                               !refused_["n-cpu-moe"].empty() || !refused_["n-cpu-ffn"].empty();
+        const bool overrides = !refused.override_tensor.empty() || refused.cpu_moe ||
+                               !refused.n_cpu_moe.empty() || !refused.n_cpu_ffn.empty();
         if (overrides) {
             refuse("-ot, -cmoe, -ncmoe, -ncffn",
                    "tensor_buft_overrides would place tensors against the plan");
         }
-        if (kv_offload_ && !*kv_offload_) {
+        if (refused.kv_offload && !*refused.kv_offload) {
             refuse("-nkvo", "KV offload is disabled, and the plan holds the KV cache on the GPU");
         }
     }
@@ -451,19 +324,63 @@ private:
     CLI::App app_;
     Manual page_;
     Options options_;
-    std::string flash_attention_;
-    std::string output_use_;
-    std::string fit_target_;
-    std::string format_ = "md";
-    std::optional<bool> kv_offload_;
-    bool swa_full_ = false;
-    bool cpu_moe_ = false;
-    std::map<std::string, std::string> refused_;
 };
 
 }  // namespace
 
-std::vector<ManualGroup> plan_flag_groups() { return CommandLine(nullptr).groups(); }
+std::string take_flash_attention(Options& options, const std::string& text) {
+    FlashAttention& flash_attention = options.context.flash_attention.emplace(FlashAttention::Auto);
+    if (is_truthy(text)) flash_attention = FlashAttention::On;
+    if (is_falsey(text)) flash_attention = FlashAttention::Off;
+    return "";
+}
+
+std::string take_type_k(Options& options, const std::string& text) {
+    return take_cache_type(options.context.type_k, text);
+}
+
+std::string take_type_v(Options& options, const std::string& text) {
+    return take_cache_type(options.context.type_v, text);
+}
+
+std::string take_output_use(Options& options, const std::string& text) {
+    static const std::map<std::string, OutputUse> kUses = {{"server", OutputUse::Server},
+                                                           {"cli", OutputUse::Cli},
+                                                           {"perplexity", OutputUse::Perplexity},
+                                                           {"bench", OutputUse::Bench}};
+    options.context.output_use = kUses.at(text);
+    return "";
+}
+
+// "1024", or llama.cpp's list for several devices, of which the first counts.
+std::string take_fit_target(Options& options, const std::string& text) {
+    std::string first = text.substr(0, text.find_first_of(",/"));
+    const std::string fault = whole_number(kMibFrom0.least, kMibFrom0.most)(first);
+    if (fault.empty()) options.fit_target_mib = std::stoull(first);
+    return fault;
+}
+
+std::string take_format(Options& options, const std::string& text) {
+    static const std::map<std::string, OutputFormat> kFormats = {{"md", OutputFormat::Markdown},
+                                                                 {"json", OutputFormat::Json},
+                                                                 {"jsonl", OutputFormat::JsonLines},
+                                                                 {"csv", OutputFormat::Csv}};
+    options.format = kFormats.at(text);
+    return "";
+}
+
+std::vector<ManualGroup> run_flag_groups() {
+    CLI::App app;
+    Options options;
+    for (const Flag& flag : kFlags) {
+        if (flag.in_run != InRun::Taken) continue;
+        FlagAdder{app, flag, options}.add();
+        if (flag.help_in_run == nullptr) continue;
+        app.get_option(normal_name(first_name(flag)))->description(flag.help_in_run);
+    }
+    app.set_help_flag();
+    return option_groups(app, short_names());
+}
 
 std::variant<Options, EarlyExit> read_command_line(int argc,
                                                    const char* const* argv,

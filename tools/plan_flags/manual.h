@@ -1,4 +1,4 @@
-// The planner's --help, and its flags for the help of programs that take them too.
+// The planner's --help, and the flags that llama-pshard-run takes too.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@ namespace pshard::tool {
 
 Manual plan_page();  // without the flags
 
-// "Model", "Context", "Budget", "Machine", ...
-std::vector<ManualGroup> plan_flag_groups();
+// "Model", "Context", "Budget", "Machine", "Output", with what the flags mean to a run.
+std::vector<ManualGroup> run_flag_groups();
 
 }  // namespace pshard::tool

@@ -1,9 +1,5 @@
 #include "run/manual.h"
 
-#include <algorithm>
-#include <array>
-#include <map>
-
 #include "plan_flags/manual.h"
 
 namespace pshard::tool {
@@ -24,50 +20,6 @@ ManualGroup own_flags() {
              {"--version", "print the version"}}};
 }
 
-// What a flag means here, where that is not what it means to the planner.
-const std::string& meaning_of(const ManualEntry& entry) {
-    static const std::map<std::string, std::string> kMeanings = {
-        {"-ub", "the largest tier, and so the program's ubatch"},
-        {"-dev", "cuda or vulkan: how device memory is counted (default: as the GPU profile's)"},
-        {"--cpu-profile", "(default: of this machine, in this folder or in the cache)"},
-        {"--gpu-profile", "(default: of this machine, in this folder or in the cache)"},
-        {"-b", "logical batch (default: the ubatch)"}};
-    const auto found = kMeanings.find(entry.term.substr(0, entry.term.find_first_of(", ")));
-    return found == kMeanings.end() ? entry.text : found->second;
-}
-
-constexpr std::array kShownGroups = {"Model", "Context", "Budget", "Machine", "Output"};
-
-// Of those groups, what a run does not take: see options.cpp and settle_for().
-constexpr std::array kForeignFlags = {"--for",
-                                      "--inventory",
-                                      "--save-inventory",
-                                      "-mm",
-                                      "--mtp",
-                                      "--n-outputs",
-                                      "--no-registry",
-                                      "-o",
-                                      "--explain",
-                                      "--emit-args"};
-
-bool is_foreign(const ManualEntry& entry) {
-    const std::string flag = entry.term.substr(0, entry.term.find_first_of(", "));
-    return std::find(kForeignFlags.begin(), kForeignFlags.end(), flag) != kForeignFlags.end();
-}
-
-// The planner's flags that a run takes.
-std::vector<ManualGroup> planner_flags() {
-    std::vector<ManualGroup> groups;
-    for (ManualGroup& group : plan_flag_groups()) {
-        const auto shown = std::find(kShownGroups.begin(), kShownGroups.end(), group.title);
-        if (shown == kShownGroups.end()) continue;
-        std::erase_if(group.entries, is_foreign);
-        for (ManualEntry& entry : group.entries) entry.text = std::string(meaning_of(entry));
-        groups.push_back(std::move(group));
-    }
-    return groups;
-}
-
 }  // namespace
 
 std::string run_manual() {
@@ -83,7 +35,7 @@ std::string run_manual() {
         "Flags before -- are llama.cpp's and the planner's; what stands behind it goes to the "
         "program as it is. Where stock llama.cpp alone is as good, it is started without a plan, "
         "and a line says so."};
-    manual.options = planner_flags();
+    manual.options = run_flag_groups();
     manual.options.insert(manual.options.begin(), own_flags());
     manual.environment = {
         {"GGML_BACKEND_PATH", "the GPU's backend, where llama.cpp does not find it by itself"},

@@ -76,16 +76,15 @@ std::optional<std::string> take_own(const std::string& word, Reader& reader, Run
 
 // The planner's flags that leave no run.
 std::string foreign_flag(const Options& plan) {
-    std::string flag;
-    if (plan.emit_args) flag = "--emit-args";
-    if (plan.explain) flag = "--explain";
-    if (plan.bench.wanted) flag = "--bench-plan";
-    if (plan.no_registry) flag = "--no-registry";
-    if (!plan.inventory.empty()) flag = "--inventory";
-    if (!plan.save_inventory.empty()) flag = "--save-inventory";
-    if (plan.context.output_use) flag = "--for";
-    if (flag.empty()) return "";
-    return fmt::format("{} is for llama-pshard-plan-params alone; leave it out here", flag);
+    for (const Flag& flag : kFlags) {
+        const std::string_view names = flag.names;
+        const std::string name(names.substr(0, names.find(',')));
+        const bool given =
+            std::find(plan.given.begin(), plan.given.end(), name) != plan.given.end();
+        if (flag.in_run != InRun::Refused || !given) continue;
+        return fmt::format("{} is for llama-pshard-plan-params alone; leave it out here", name);
+    }
+    return "";
 }
 
 std::variant<Options, EarlyExit> read_plan(const Words& arguments) {
@@ -95,7 +94,7 @@ std::variant<Options, EarlyExit> read_plan(const Words& arguments) {
 }
 
 // The planner reads its flags twice: what the user has given decides what a goal adds.
-std::optional<EarlyExit> settle_plan(RunOptions& options) {
+std::optional<EarlyExit> read_planning(RunOptions& options) {
     std::variant<Options, EarlyExit> given = read_plan(options.plan_arguments);
     if (const auto* early = std::get_if<EarlyExit>(&given)) return *early;
     options.plan = std::get<Options>(std::move(given));
@@ -146,7 +145,7 @@ std::variant<RunOptions, EarlyExit> read_run_options(int argc, const char* const
     if (std::string fault = take_flags(flags, options); !fault.empty()) {
         return EarlyExit{1, fault};
     }
-    if (std::optional<EarlyExit> early = settle_plan(options)) return *early;
+    if (std::optional<EarlyExit> early = read_planning(options)) return *early;
     return options;
 }
 
