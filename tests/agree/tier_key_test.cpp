@@ -14,7 +14,7 @@
 #include "report/report.h"
 #include "runtime/memory_watch.h"
 #include "runtime/tier_picker.h"
-#include "support/toy_report.h"
+#include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
@@ -26,17 +26,17 @@ using ::testing::HasSubstr;
 constexpr std::uint32_t kDepth = 3;  // of the toy's 8 cells
 
 // The toy's tiers of 1 and 4 tokens, each again for a part of the context.
-class TierKeys : public test::ToyReport {
+class TierKeys : public test::ToyPlanning {
 protected:
     void SetUp() override {
-        ToyReport::SetUp();
+        ToyPlanning::SetUp();
         std::vector<Graph> graphs;
-        for (const Graph& graph : report_.inventory.graphs) {
+        for (const Graph& graph : planning_.inventory.graphs) {
             graphs.push_back(graph);
             graphs.back().n_depth = kDepth;
             graphs.push_back(graph);
         }
-        report_.inventory.graphs = graphs;
+        planning_.inventory.graphs = graphs;
         search();
     }
 };
@@ -53,20 +53,20 @@ TEST(TierKey, TextOfTheWholeContextIsTheBareNumber) {
 
 TEST_F(TierKeys, EachIsPlannedAndPacked) {
     std::vector<TierKey> keys;
-    for (const TierPlan& tier : report_.plan.tiers) keys.push_back(tier.key);
+    for (const TierPlan& tier : planning_.plan.tiers) keys.push_back(tier.key);
     EXPECT_THAT(keys, ElementsAre(TierKey{1, 3}, TierKey{1}, TierKey{4, 3}, TierKey{4}));
-    EXPECT_EQ(report_.plan.arena.tiers.size(), 4U);
-    ASSERT_EQ(report_.plan.switches.size(), 4U);
-    EXPECT_EQ(report_.plan.switches[3].size(), 4U);
+    EXPECT_EQ(planning_.plan.arena.tiers.size(), 4U);
+    ASSERT_EQ(planning_.plan.switches.size(), 4U);
+    EXPECT_EQ(planning_.plan.switches[3].size(), 4U);
 }
 
 TEST_F(TierKeys, EachHasItsRowInEveryReport) {
     for (const std::string row : {"|    1@3 |", "|      1 |", "|    4@3 |", "|      4 |"}) {
-        EXPECT_THAT(to_markdown(report_), HasSubstr(row));
+        EXPECT_THAT(to_markdown(planning_), HasSubstr(row));
     }
-    EXPECT_THAT(explain(report_), HasSubstr("4@3 tokens"));
-    EXPECT_THAT(to_csv({report_}), HasSubstr(",4@3,1,"));
-    const json tiers = json::parse(to_json_lines({report_}))["tiers"];
+    EXPECT_THAT(explain(planning_), HasSubstr("4@3 tokens"));
+    EXPECT_THAT(to_csv({planning_}), HasSubstr(",4@3,1,"));
+    const json tiers = json::parse(to_json_lines({planning_}))["tiers"];
     ASSERT_EQ(tiers.size(), 4U);
     EXPECT_EQ(tiers[2]["tokens"], 4);
     EXPECT_EQ(tiers[2]["n_depth"], kDepth);
@@ -75,7 +75,7 @@ TEST_F(TierKeys, EachHasItsRowInEveryReport) {
 
 // A pass by each tier, traced and read back, is compared with the plan of its own tier.
 TEST_F(TierKeys, EachIsExplainedAndMeasured) {
-    Explanation explanation = explain_plan(report_, study_tiers(report_));
+    Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace{"libggml-pshard 9", "toy GPU", "toy", {}};
     for (const ExplainedTier& tier : explanation.tiers) trace.passes.push_back(tier.pass);
     const Result<Trace> read = from_chrome_trace(to_chrome_trace(trace));
@@ -92,12 +92,12 @@ TEST_F(TierKeys, EachIsExplainedAndMeasured) {
 // The published header has no place for a depth, so its readers see the whole context's plans.
 TEST_F(TierKeys, RegistryKeepsThoseOfTheWholeContext) {
     std::vector<TierKey> keys;
-    for (const RegistryTier& tier : to_registry_variant(report_).tiers) keys.push_back(tier.key);
+    for (const RegistryTier& tier : to_registry_variant(planning_).tiers) keys.push_back(tier.key);
     EXPECT_THAT(keys, ElementsAre(TierKey{1}, TierKey{4}));
 }
 
 TEST_F(TierKeys, RunHasAnOrderForEachAndTakesTheFirstThatCovers) {
-    const Inventory& inventory = report_.inventory;
+    const Inventory& inventory = planning_.inventory;
     const Result<Orders> orders =
         orders_of(inventory, same_in_all_tiers(inventory, PlanChoice{.n_pinned = 1}), kMiB);
     ASSERT_TRUE(orders.ok()) << orders.error().text();

@@ -9,7 +9,7 @@
 #include "explain/forms.h"
 #include "explain/what_if.h"
 #include "registry/pshard_lines.h"
-#include "support/toy_report.h"
+#include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
@@ -18,7 +18,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class Explanations : public test::ToyReport {
+class Explanations : public test::ToyPlanning {
 protected:
     // What a run of the plan would leave, each step and pass as predicted, by one tier slower.
     Trace trace_of(const Explanation& explanation) const {
@@ -35,8 +35,8 @@ protected:
 };
 
 TEST_F(Explanations, TellWhatThePlanDoes) {
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
-    ASSERT_EQ(explanation.tiers.size(), report_.plan.tiers.size());
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
+    ASSERT_EQ(explanation.tiers.size(), planning_.plan.tiers.size());
     for (const ExplainedTier& tier : explanation.tiers) {
         const Candidate& winner = *tier.plan.winner();
         EXPECT_EQ(tier.layers.size(), 4U);
@@ -54,19 +54,19 @@ TEST_F(Explanations, TellWhatThePlanDoes) {
 }
 
 TEST_F(Explanations, ExplainAModelThatFits) {
-    report_.budget.total = 1 << 20;
+    planning_.budget.total = 1 << 20;
     search();
-    ASSERT_TRUE(report_.plan.baseline_vram);
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    ASSERT_TRUE(planning_.plan.baseline_vram);
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     ASSERT_EQ(explanation.tiers.size(), 2U);
     EXPECT_GT(explanation.tiers[0].plan.winner()->prediction->tokens_per_second, 0);
     EXPECT_THAT(explanation_markdown(explanation), HasSubstr("pshard_disabled=1"));
 }
 
 TEST_F(Explanations, ExplainWithoutAProfile) {
-    report_.profile = nullptr;
+    planning_.profile = nullptr;
     search();
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     for (const ExplainedTier& tier : explanation.tiers) {
         EXPECT_FALSE(tier.bound);
         EXPECT_TRUE(tier.depths.empty());
@@ -77,10 +77,10 @@ TEST_F(Explanations, ExplainWithoutAProfile) {
 }
 
 TEST_F(Explanations, PlanAgainIsThePlanWhereNothingChanged) {
-    const Scenario same = plan_again("same", problem_of(report_));
-    ASSERT_EQ(same.rates.size(), report_.plan.tiers.size());
+    const Scenario same = plan_again("same", problem_of(planning_));
+    ASSERT_EQ(same.rates.size(), planning_.plan.tiers.size());
     for (std::size_t i = 0; i < same.rates.size(); ++i) {
-        const Candidate& winner = *report_.plan.tiers[i].winner();
+        const Candidate& winner = *planning_.plan.tiers[i].winner();
         EXPECT_EQ(same.rates[i], winner.prediction->tokens_per_second);
         EXPECT_EQ(same.plans[i], strategy_name(winner.choice.strategy));
     }
@@ -88,7 +88,7 @@ TEST_F(Explanations, PlanAgainIsThePlanWhereNothingChanged) {
 
 TEST_F(Explanations, AFasterLinkNeverSlows) {
     const MachineProfile faster = with_link(profile_, 4 * *link_gb_per_s(profile_));
-    Problem problem = problem_of(report_);
+    Problem problem = problem_of(planning_);
     const Scenario before = plan_again("", problem);
     problem.profile = &faster;
     const Scenario after = plan_again("", problem);
@@ -98,7 +98,7 @@ TEST_F(Explanations, AFasterLinkNeverSlows) {
 }
 
 TEST_F(Explanations, SweepEndsWhereEverythingFits) {
-    const std::vector<Scenario> budgets = sweep(report_, 5);
+    const std::vector<Scenario> budgets = sweep(planning_, 5);
     ASSERT_EQ(budgets.size(), 5U);
     for (std::size_t b = 1; b < budgets.size(); ++b) {
         EXPECT_GT(budgets[b].budget, budgets[b - 1].budget);
@@ -106,14 +106,14 @@ TEST_F(Explanations, SweepEndsWhereEverythingFits) {
             EXPECT_GE(budgets[b].rates[i], budgets[b - 1].rates[i] * (1 - kEqualShare));
         }
     }
-    for (const Graph& graph : report_.inventory.graphs) {
-        EXPECT_GE(budgets.back().budget, all_resident_bytes(report_.inventory, graph));
+    for (const Graph& graph : planning_.inventory.graphs) {
+        EXPECT_GE(budgets.back().budget, all_resident_bytes(planning_.inventory, graph));
     }
 }
 
 // Passes of 5, 7 and 9 seconds: the median is 7.
 TEST_F(Explanations, CompareTheMedianPass) {
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     const Measured measured = compare(trace_of(explanation), explanation);
     ASSERT_EQ(measured.tiers.size(), explanation.tiers.size());
     for (std::size_t i = 0; i < measured.tiers.size(); ++i) {
@@ -130,7 +130,7 @@ TEST_F(Explanations, CompareTheMedianPass) {
 
 // Half a batch is no measure of the whole one's prediction.
 TEST_F(Explanations, CompareOnlyPassesThatFillTheTier) {
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace = trace_of(explanation);
     const std::uint32_t tier_tokens = explanation.tiers[1].plan.key.n_tokens;
     trace.passes.erase(trace.passes.begin(), trace.passes.begin() + 3);
@@ -151,9 +151,9 @@ TEST_F(Explanations, CompareOnlyPassesThatFillTheTier) {
 }
 
 TEST_F(Explanations, CompareLeavesOutOtherModels) {
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace = trace_of(explanation);
-    const std::string own = to_text(weights_hash(report_.inventory.weights));
+    const std::string own = to_text(weights_hash(planning_.inventory.weights));
     for (TracedPass& pass : trace.passes) pass.weights = own;
     EXPECT_EQ(compare(trace, explanation).n_foreign, 0U);
     trace.passes[1].weights = "0x0123456789abcdef";
@@ -165,7 +165,7 @@ TEST_F(Explanations, CompareLeavesOutOtherModels) {
 }
 
 TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace = trace_of(explanation);
     trace.passes.resize(1);
     trace.passes[0].tier = {3};
@@ -180,7 +180,7 @@ TEST_F(Explanations, CompareSaysWhereTheScheduleIsAnother) {
 
 // llama.cpp computes the embeddings itself: a run without them did the same.
 TEST_F(Explanations, CompareForgivesTheEmbeddings) {
-    const Explanation explanation = explain_plan(report_, study_tiers(report_));
+    const Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace = trace_of(explanation);
     trace.passes.resize(1);
     std::vector<Interval>& intervals = trace.passes[0].timeline.intervals;
@@ -198,12 +198,12 @@ TEST_F(Explanations, CompareForgivesTheEmbeddings) {
 class ExplanationForms : public Explanations {
 protected:
     Explanation full() const {
-        Explanation explanation = explain_plan(report_, study_tiers(report_));
+        Explanation explanation = explain_plan(planning_, study_tiers(planning_));
         Scenario threads;
         threads.name = "threads";
         threads.remark = "not planned";
-        explanation.changes = {plan_again("the same, again", problem_of(report_)), threads};
-        explanation.budgets = sweep(report_, 3);
+        explanation.changes = {plan_again("the same, again", problem_of(planning_)), threads};
+        explanation.budgets = sweep(planning_, 3);
         explanation.measured = compare(trace_of(explanation), explanation);
         return explanation;
     }
@@ -218,7 +218,7 @@ TEST_F(ExplanationForms, JsonHoldsEverything) {
     EXPECT_EQ(document["plan"]["tiers"].size(), 2U);
     ASSERT_EQ(document["tiers"].size(), 2U);
     const json& tier = document["tiers"][0];
-    const Candidate& winner = *report_.plan.tiers[0].winner();
+    const Candidate& winner = *planning_.plan.tiers[0].winner();
     EXPECT_EQ(tier["tokens"], 1);
     EXPECT_EQ(tier["tokens_per_second"], winner.prediction->tokens_per_second);
     EXPECT_EQ(tier["lower_bound"]["in_order"]["seconds"],

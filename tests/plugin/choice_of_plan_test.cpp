@@ -10,7 +10,7 @@
 #include "planner/registry_form.h"
 #include "plugin/order_source.h"
 #include "registry/registry_text.h"
-#include "support/toy_report.h"
+#include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
@@ -26,19 +26,19 @@ constexpr Hash64 kOld{0xa};
 constexpr Hash64 kNew{0xb};
 
 // Two sections with a plan of 1 MiB each, which the device cannot tell apart.
-class ChoiceOfPlan : public test::ToyReport {
+class ChoiceOfPlan : public test::ToyPlanning {
 protected:
     ChoiceOfPlan() {
-        report_.inventory.context.n_ubatch = 4;
+        planning_.inventory.context.n_ubatch = 4;
         search();
         for (const Hash64 fingerprint : {kOld, kNew}) {
             RegistrySection& section = registry_.sections.emplace_back();
             section.fingerprint = fingerprint;
             section.settings.emplace().n_threads = fingerprint == kOld ? 2 : 8;
-            section.variants = {to_registry_variant(report_)};
+            section.variants = {to_registry_variant(planning_)};
         }
-        for (Graph& graph : report_.inventory.graphs) {
-            graph = device_part(report_.inventory, graph).value();
+        for (Graph& graph : planning_.inventory.graphs) {
+            graph = device_part(planning_.inventory, graph).value();
         }
         // By what the driver takes a test tells which was taken.
         registry_.sections[0].variants[0].pshard.outside = 2 * kMiB;
@@ -49,7 +49,7 @@ protected:
     }
 
     RegistryMatch match(const std::vector<PlanName>& named = {}) const {
-        return match_registry(registry_, report_.inventory, kMiB, named);
+        return match_registry(registry_, planning_.inventory, kMiB, named);
     }
 
     static Bytes outside(const RegistryMatch& match) {
@@ -64,7 +64,7 @@ protected:
         const Planner planner =
             make_planner(settings, room, [&](std::string_view line) { lines.emplace_back(line); });
         for (const Bytes budget : left) {
-            const Result<Orders> orders = planner(report_.inventory, budget);
+            const Result<Orders> orders = planner(planning_.inventory, budget);
             EXPECT_TRUE(orders.ok()) << orders.error().text();
         }
         std::erase_if(lines,
@@ -171,7 +171,7 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereModelsShareTheBudget) {
 
 TEST_F(ChoiceOfPlan, IsNoWarningWhereAllIsResident) {
     for (RegistryTier& tier : registry_.sections[1].variants[0].tiers) {
-        tier.pshard.plan = everything_resident(report_.inventory.n_layers);
+        tier.pshard.plan = everything_resident(planning_.inventory.n_layers);
     }
     EXPECT_TRUE(match({{kNew}}).all_resident);
     EXPECT_FALSE(match({{kOld}}).all_resident);

@@ -81,27 +81,9 @@ TEST_F(BadInput, TruncatedModels) {
     std::ifstream model(model_, std::ios::binary);
     std::string head(1 << 20, '\0');
     model.read(head.data(), static_cast<std::streamsize>(head.size()));
-    for (const std::size_t size : {3, 4, 8, 23, 24, 60, 500, 5000, 100000, 1 << 20}) {
+    for (const std::size_t size : {3, 60, 5000, 1 << 20}) {
         expect_error({"-m", file("cut.gguf", head.substr(0, size)), "-c", "512", "-mva", "500"},
                      fmt::format("{} bytes", size));
-    }
-}
-
-// One byte turned in each of 60 places of the header: an answer or an error, never a crash.
-TEST_F(BadInput, DamagedModelsNeverCrashIt) {
-    std::ifstream model(model_, std::ios::binary);
-    std::string head(4096, '\0');
-    model.read(head.data(), static_cast<std::streamsize>(head.size()));
-    for (std::size_t at = 0; at < 1200; at += 20) {
-        std::fstream damaged(model_, std::ios::binary | std::ios::in | std::ios::out);
-        damaged.seekp(static_cast<std::streamoff>(at));
-        damaged.put(static_cast<char>(head[at] ^ 0x55));
-        damaged.close();
-        const ToolRun tool = run({"-m", model_, "-c", "512", "-mva", "500", "--no-registry"});
-        EXPECT_LE(tool.exit_code, 2) << "byte " << at << ": " << tool.err;
-        std::fstream repaired(model_, std::ios::binary | std::ios::in | std::ios::out);
-        repaired.seekp(static_cast<std::streamoff>(at));
-        repaired.put(head[at]);
     }
 }
 

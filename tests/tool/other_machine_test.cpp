@@ -58,15 +58,6 @@ TEST_F(OtherMachine, IsNotThisOne) {
     EXPECT_THAT(tool.out, Not(HasSubstr("another machine")));
 }
 
-// A profile of the published profilers names nothing.
-TEST_F(OtherMachine, IsUnknownWithoutNames) {
-    MachineProfile profile = reference();
-    profile.cpu_name = profile.gpu_name = profile.os_name = "";
-    const ToolRun tool = planned_with(profile);
-    EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.out, Not(HasSubstr("another machine")));
-}
-
 // At the head of the first table.
 TEST_F(OtherMachine, IsNamedOnceForSeveralContexts) {
     const std::string out =
@@ -74,13 +65,6 @@ TEST_F(OtherMachine, IsNamedOnceForSeveralContexts) {
     const std::size_t at = out.find("note: the profile is from another machine");
     ASSERT_NE(at, std::string::npos);
     EXPECT_EQ(out.find("another machine", at + 40), std::string::npos);
-}
-
-// One line, though the profile is another machine's.
-TEST_F(OtherMachine, IsNoPartOfAnError) {
-    const ToolRun tool = run({"-m", folder_ / "missing.gguf", "-c", "512", "-mva", "500"});
-    EXPECT_EQ(tool.exit_code, 1);
-    EXPECT_THAT(tool.err, Not(HasSubstr("note:")));
 }
 
 }  // namespace

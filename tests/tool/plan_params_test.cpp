@@ -72,53 +72,13 @@ TEST_F(PlanParams, SectionHasThePublishedFingerprint) {
 }
 
 TEST_F(PlanParams, TakesEveryFlag) {
-    const json plan = this->plan({"-m",
-                                  model_,
-                                  "-c",
-                                  "4096",
-                                  "-t",
-                                  "8",
-                                  "-tb",
-                                  "8",
-                                  "-fa",
-                                  "1",
-                                  "-ctk",
-                                  "q8_0",
-                                  "-ctv",
-                                  "q8_0",
-                                  "-np",
-                                  "2",
-                                  "-kvu",
-                                  "--swa-full",
-                                  "-b",
-                                  "1024",
-                                  "-ub",
-                                  "512",
-                                  "-fitt",
-                                  "512,512",
-                                  "-mva",
-                                  "1500",
-                                  "--pshard-tier-max",
-                                  "1024",
-                                  "--for",
-                                  "cli",
-                                  "--n-outputs",
-                                  "2",
-                                  "--host-memory",
-                                  "64000",
-                                  "--reserve",
-                                  "100",
-                                  "--device-memory",
-                                  "16000",
-                                  "--device",
-                                  "cuda",
-                                  "--depth",
-                                  "1000",
-                                  "-sm",
-                                  "layer",
-                                  "-ngl",
-                                  "auto",
-                                  "--kv-offload"});
+    // Names of llama.cpp's in each of its spellings; environment and later values come after.
+    const json plan = this->plan(
+        words("--model model.gguf --ctx_size=4096 -t 8 -tb 8 -fa 1 --cache-type-k q8_0 -ctv q8_0 "
+              "-np 2 -kvu --swa-full -b 1024 -ub 512 -fitt 512,512 --max-vram-alloc 1500 "
+              "--pshard-tier-max 1024 --for cli --n-outputs 2 --host-memory 64000 --reserve 100 "
+              "--device-memory 16000 --device cuda --depth 1000 -sm layer -ngl auto "
+              "--kv-offload"));
     EXPECT_EQ(plan["context"]["n_ctx"], 4096);
     EXPECT_EQ(plan["context"]["n_ubatch"], 1024);
     EXPECT_EQ(plan["context"]["n_seq_max"], 2);
@@ -145,23 +105,6 @@ TEST_F(PlanParams, CountsTheMtpContextInTheBudget) {
     const ToolRun none = run({"-m", model_, "-c", "4096", "-mva", "1500", "--mtp"});
     EXPECT_EQ(none.exit_code, 1);
     EXPECT_THAT(none.err, HasSubstr("MTP"));
-}
-
-TEST_F(PlanParams, TakesLongNamesAndUnderscores) {
-    const json plan = this->plan({"--model",
-                                  model_,
-                                  "--ctx_size",
-                                  "2048",
-                                  "--flash-attn=on",
-                                  "--cache-type-k",
-                                  "f16",
-                                  "--parallel",
-                                  "1",
-                                  "--max-vram-alloc",
-                                  "1500",
-                                  "--no-kv-unified"});
-    EXPECT_EQ(plan["context"]["n_ctx"], 2048);
-    EXPECT_EQ(plan["context"]["kv_unified"], false);
 }
 
 TEST_F(PlanParams, EnvironmentGivesDefaultsAndFlagsWin) {
@@ -212,35 +155,6 @@ TEST_F(PlanParams, DraftModelAndProjectorCountAgainstTheBudget) {
                   plan["budget"]["mmproj_bytes"].get<Bytes>());
 }
 
-TEST_F(PlanParams, JsonNamesSchemaAndVersion) {
-    const json document = json::parse(run(planning({"-o", "json", "--no-registry"})).out);
-    EXPECT_EQ(document["schema"], "pshard-plan");
-    EXPECT_EQ(document["version"], 1);
-    for (const json& tier : document["plans"][0]["tiers"]) {
-        EXPECT_TRUE(tier["viable"]);
-        EXPECT_GT(tier["plan"]["prediction"]["tokens_per_second"], 0);
-        EXPECT_EQ(tier["empty_cache"]["depth_tokens"], 0);
-    }
-}
-
-TEST_F(PlanParams, CsvHasALineForEachTier) {
-    const ToolRun tool = run(planning({"-o", "csv", "--no-registry"}));
-    EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1 + 6);
-    std::istringstream lines(tool.out);
-    for (std::string line; std::getline(lines, line);) {
-        EXPECT_EQ(std::count(line.begin(), line.end(), ','), 18) << line;
-    }
-}
-
-TEST_F(PlanParams, ExplainNamesRivalsMemorySwitchesAndLanes) {
-    const ToolRun tool = run(planning({"--explain", "--no-registry"}));
-    EXPECT_THAT(tool.out, HasSubstr("the fastest of"));
-    EXPECT_THAT(tool.out, HasSubstr("% slower"));
-    EXPECT_THAT(tool.out, HasSubstr("of 1500.0 MiB: weights"));
-    EXPECT_THAT(tool.out, HasSubstr("### Plan switches, ms"));
-    EXPECT_THAT(tool.out, HasSubstr("GPU |#"));
-}
-
 TEST_F(PlanParams, SavedInventoryPlansTheSame) {
     const std::string saved = folder_ / "model.inventory";
     json from_model = plan(planning({"--save-inventory", saved}));
@@ -248,17 +162,11 @@ TEST_F(PlanParams, SavedInventoryPlansTheSame) {
     EXPECT_EQ(from_file["model"]["path"], saved);
     from_file["model"]["path"] = from_model["model"]["path"];
     EXPECT_EQ(from_file, from_model);
+    const std::string again = folder_ / "again.inventory";
+    plan({"--inventory", saved, "-mva", "1500", "--save-inventory", again});
+    EXPECT_EQ(read_text(again), read_text(saved));
     EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-c", "2048"}).exit_code, 1);
     EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-np", "4"}).exit_code, 1);
-}
-
-TEST_F(PlanParams, SavedInventoryIsWrittenAgainWhereAsked) {
-    const std::string saved = folder_ / "model.inventory";
-    const std::string again = folder_ / "again.inventory";
-    ASSERT_EQ(run(planning({"--save-inventory", saved})).exit_code, 0);
-    const ToolRun tool = run({"--inventory", saved, "-mva", "1500", "--save-inventory", again});
-    EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_EQ(read_text(again), read_text(saved));
 }
 
 TEST_F(PlanParams, SavedInventoryWithoutModelSaysThatNoRegistryIsWritten) {
@@ -319,13 +227,6 @@ TEST_F(PlanParams, BenchPlanTakesTheContextsOfLlamaBench) {
     const json only_pair = plans_with({"-p", "0", "-n", "0"});
     ASSERT_EQ(only_pair.size(), 1U);
     EXPECT_EQ(only_pair[0]["context"]["n_ctx"], 3272);
-}
-
-TEST_F(PlanParams, ModelThatFitsTurnsPshardOff) {
-    const ToolRun tool = run({"-m", model_, "-c", "4096", "-mva", "12000"});
-    EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.out, HasSubstr("pshard_disabled=1"));
-    EXPECT_THAT(read_text(registry()), HasSubstr("pshard_disabled=1 baseline_vram="));
 }
 
 TEST_F(PlanParams, WithoutProfilesRanksByMemory) {
@@ -390,13 +291,6 @@ TEST_F(PlanParams, RefusesByNameAndWritesNothing) {
     EXPECT_EQ(run(planning()).exit_code, 2);
 }
 
-TEST_F(PlanParams, HelpAndVersionGoToStdout) {
-    const ToolRun help = run({"--help"});
-    EXPECT_EQ(help.exit_code, 0);
-    EXPECT_THAT(help.out, HasSubstr("--max-vram-alloc"));
-    EXPECT_EQ(run({"--version"}).exit_code, 0);
-}
-
 TEST_F(PlanParams, UnwritableStdoutIsAnErrorThatSaysWhatWasWritten) {
     const auto full = [&](const std::vector<std::string>& arguments) {
         const std::string err = folder_ / "err.txt";
@@ -412,17 +306,6 @@ TEST_F(PlanParams, UnwritableStdoutIsAnErrorThatSaysWhatWasWritten) {
     EXPECT_TRUE(std::filesystem::exists(registry()));
 }
 
-TEST_F(PlanParams, CsvHasALineForEachTierThatStockHolds) {
-    const ToolRun tool =
-        run({"-m", model_, "-c", "4096", "-mva", "12000", "-o", "csv", "--no-registry"});
-    EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1 + 6);
-    EXPECT_THAT(tool.out, HasSubstr(",1,1,STATIC_FITPARAMS_DENSEPRIO_MOEONLY,28,28,NONE,1,1,"));
-    std::istringstream lines(tool.out);
-    for (std::string line; std::getline(lines, line);) {
-        EXPECT_EQ(std::count(line.begin(), line.end(), ','), 18) << line;
-    }
-}
-
 // As llama.cpp warns: by what each sequence may hold.
 TEST_F(PlanParams, NotesAContextBeyondTheTraining) {
     const auto told = [&](std::vector<std::string> context) {
@@ -433,21 +316,6 @@ TEST_F(PlanParams, NotesAContextBeyondTheTraining) {
                 HasSubstr("note: sequences of 262144 tokens are longer than the 131072 that the "
                           "model was trained with"));
     EXPECT_THAT(told({"-c", "262144", "-np", "2"}), Not(HasSubstr("was trained with")));
-}
-
-// 16384 / 4 tokens for each sequence: none has 8192, the depth that is asked for.
-TEST_F(PlanParams, SaysWhatEachSequenceHoldsAndWhereTheDepthIsNotReached) {
-    const std::vector<std::string> four = {"-m", model_, "-c", "16384", "-np", "4", "-mva", "1500"};
-    const ToolRun half = run(four);
-    EXPECT_THAT(half.out, HasSubstr("16384 tokens, 4 sequences"));
-    EXPECT_THAT(half.out, HasSubstr(", each of at most 4096 tokens"));
-    EXPECT_THAT(half.out, HasSubstr("t/s at 2048"));
-    EXPECT_THAT(half.out, HasSubstr("\nBatches of 16384 tokens do not fit behind 2048 others"));
-    std::vector<std::string> deep = four;
-    deep.insert(deep.end(), {"--depth", "8192"});
-    EXPECT_THAT(run(deep).out,
-                HasSubstr("Batches of 1, 4, 16, 32, 64, 512, 1024, 2048, 4096, 8192, "
-                          "16384 tokens do not fit behind 8192 others of each sequence"));
 }
 
 // A user alone computes the same pass, whether or not the server has slots for others.
@@ -473,12 +341,8 @@ TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsIsQuestioned) {
                                        "holds; the plan takes 1[0-9.]+ besides the driver's 470 "
                                        "and will not fit\n"));
     EXPECT_THAT(run(planning({"--device-memory", "1500"})).out, Not(HasSubstr("is more than")));
-}
-
-TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsMayNotBeNeeded) {
-    const std::string out = run(planning({"-mva", "20000"})).out;
-    EXPECT_THAT(out, HasSubstr("note: -mva 20000 is more than the 16302 MiB that the GPU holds"));
-    EXPECT_THAT(out, HasSubstr(" besides the driver's 470 and fits\n"));
+    EXPECT_THAT(run(planning({"-mva", "20000"})).out,
+                testing::ContainsRegex("note: -mva 20000 is more than the 16302 MiB that .* fits"));
 }
 
 }  // namespace

@@ -25,13 +25,6 @@ TEST_F(ProfilerTest, RefusesBadFlags) {
     expect_refused(run(kCpu, "--inventory nowhere.txt"), "there is no such inventory");
 }
 
-TEST_F(ProfilerTest, TellsItsFlags) {
-    const Ran ran = run(kGpu, "-h");
-    EXPECT_EQ(ran.exit_code, 0);
-    EXPECT_THAT(ran.out, HasSubstr("--time-limit"));
-    EXPECT_THAT(ran.out, HasSubstr("130"));
-}
-
 TEST_F(ProfilerTest, NeedsAGpuForAGpu) {
     expect_refused(run(kGpu, ""), "ggml has no GPU here");
     expect_refused(run(kCpu, "--device CUDA7"), "ggml has no GPU 'CUDA7' here; it has: none");

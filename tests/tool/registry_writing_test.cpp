@@ -1,7 +1,4 @@
 // What the planner does to a registry that is already there.
-#include <csignal>
-#include <random>
-
 #include <gmock/gmock.h>
 
 #include "registry/registry_file.h"
@@ -14,29 +11,11 @@ using ::testing::HasSubstr;
 
 class RegistryWriting : public ToolTest {};
 
-constexpr std::string_view kForeign =
-    "# Generated file. Edit at your own risk.\n\n"
-    "[fingerprint=0x0123456789abcdef]\n"
-    "# n_ctx=2048 n_seq_max=1 n_threads=8 fa=on type_k=1 type_v=1 strategy=auto\n\n"
-    "[variant budget=600 cache_ubatch=2048]\n"
-    "pshard_disabled=1 baseline_vram=520.5\n";
-
 TEST_F(RegistryWriting, TwoRunsGiveTheSameBytes) {
     ASSERT_EQ(run(planning()).exit_code, 0);
     const std::string first = read_text(registry());
     ASSERT_EQ(run(planning()).exit_code, 0);
     EXPECT_EQ(read_text(registry()), first);
-}
-
-TEST_F(RegistryWriting, OtherSectionsAndVariantsSurvive) {
-    std::ofstream(registry()) << kForeign;
-    ASSERT_EQ(run(planning()).exit_code, 0);
-    ASSERT_EQ(run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "1800"}).exit_code, 0);
-    EXPECT_TRUE(read_text(registry()).starts_with(kForeign));
-    const Result<RegistryReading> reading = load_registry(registry());
-    ASSERT_TRUE(reading.ok());
-    ASSERT_EQ(reading.value().registry.sections.size(), 2U);
-    EXPECT_EQ(reading.value().registry.sections[1].variants.size(), 2U);
 }
 
 TEST_F(RegistryWriting, GoesWhereItIsTold) {
@@ -84,38 +63,6 @@ TEST_F(RegistryWriting, SaysWhatItWaitsFor) {
     EXPECT_THAT(read_text(folder_ / "err"),
                 HasSubstr("waiting to write " + registry().string() + ", which another process"));
     EXPECT_TRUE(std::filesystem::exists(registry()));
-}
-
-// Killed anywhere, the file is the old one or the new one.
-TEST_F(RegistryWriting, KilledAtARandomMomentTheFileIsWhole) {
-    std::ofstream(registry()) << kForeign;
-    ASSERT_EQ(run(planning({"--registry", folder_ / "whole"})).exit_code, 0);
-    std::mt19937 random(7);
-    std::uniform_int_distribution<int> milliseconds(1, 400);
-    int killed = 0;
-    for (int i = 0; i < 12; ++i) {
-        const ToolRun tool = [&] {
-            const std::string limited =
-                fmt::format("timeout -s KILL 0.{:03} sh -c {} >/dev/null 2>&1",
-                            milliseconds(random),
-                            quoted(command(planning())));
-            const int status = std::system(limited.c_str());
-            return ToolRun{WEXITSTATUS(status), "", ""};
-        }();
-        killed += tool.exit_code == 137 ? 1 : 0;
-        const std::string text = read_text(registry());
-        EXPECT_TRUE(text.starts_with(kForeign));
-        const Result<RegistryReading> reading = load_registry(registry());
-        ASSERT_TRUE(reading.ok());
-        EXPECT_TRUE(reading.value().warnings.empty());
-        for (const RegistrySection& section : reading.value().registry.sections) {
-            for (const RegistryVariant& variant : section.variants) {
-                EXPECT_TRUE(variant.baseline_vram_mib || variant.tiers.size() == 6);
-            }
-        }
-    }
-    EXPECT_GT(killed, 0);
-    EXPECT_EQ(run(planning()).exit_code, 0);  // what a killed run left behind hinders nobody
 }
 
 }  // namespace

@@ -177,22 +177,13 @@ TEST_F(Run, JsonHasTheDocumentedFields) {
 }
 
 TEST_F(Run, SpellsFlagsAsLlamaBenchDoes) {
-    const std::string flags = flags_of(dry_run({"-m", model_, "-mva", "1500"},
-                                               {stand_in("llama-bench"),
-                                                "-p",
-                                                "512",
-                                                "-n",
-                                                "16",
-                                                "-d",
-                                                "0,1024",
-                                                "-pg",
-                                                "64,8",
-                                                "-r",
-                                                "1"}));
+    const std::string tests = "-p 512 -n 16 -d 0,1024 -pg 64,8 -r 1";
+    const std::string flags = flags_of(dry_run(
+        {"-m", model_, "-mva", "1500"}, words(stand_in("llama-bench").string() + " " + tests)));
     EXPECT_THAT(
         flags,
         HasSubstr(" -m " + model_.string() + " --device PSHARD0 -ngl -1 -b 512 -ub 512 -t "));
-    EXPECT_THAT(flags, testing::EndsWith(" -p 512 -n 16 -d 0,1024 -pg 64,8 -r 1 "));
+    EXPECT_THAT(flags, testing::EndsWith(" " + tests + " "));
     for (const char* absent : {" -c ", " -np ", " -kvu ", " -no-kvu ", " -fit ", " --swa-full "}) {
         EXPECT_THAT(flags, Not(HasSubstr(absent)));
     }

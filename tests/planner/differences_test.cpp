@@ -6,7 +6,7 @@
 #include "planner/registered_plan.h"
 #include "planner/registry_form.h"
 #include "registry/registry_text.h"
-#include "support/toy_report.h"
+#include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
@@ -15,23 +15,23 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class Differences : public test::ToyReport {
+class Differences : public test::ToyPlanning {
 protected:
     Differences() {
-        report_.inventory.context.n_ubatch = 4;
+        planning_.inventory.context.n_ubatch = 4;
         search();
-        variant_ = to_registry_variant(report_);
-        for (Graph& graph : report_.inventory.graphs) {
-            graph = device_part(report_.inventory, graph).value();
+        variant_ = to_registry_variant(planning_);
+        for (Graph& graph : planning_.inventory.graphs) {
+            graph = device_part(planning_.inventory, graph).value();
         }
     }
 
-    Graph& reserved() { return report_.inventory.graphs.back(); }
+    Graph& reserved() { return planning_.inventory.graphs.back(); }
 
     std::vector<std::string> warnings() const {
         RegistrySection section;
         section.variants = {variant_};
-        const RegistryMatch match = match_registry(Registry{{section}}, report_.inventory, kMiB);
+        const RegistryMatch match = match_registry(Registry{{section}}, planning_.inventory, kMiB);
         EXPECT_EQ(match.choices.size(), 2U) << match.text;
         return match.warnings;
     }
@@ -48,11 +48,11 @@ TEST_F(Differences, AreNoneInTheRunThatWasPlanned) {
 TEST_F(Differences, AreHeldAgainstTheMemoryThatTheDriverTakes) {
     const auto driver = [&] {
         RegistrySection section;
-        section.variants = {to_registry_variant(report_)};
+        section.variants = {to_registry_variant(planning_)};
         const Result<RegistryReading> reading =
             read_registry(to_text(Registry{{section}}), "registry");
         EXPECT_TRUE(reading.ok());
-        return match_registry(reading.value().registry, report_.inventory, kMiB).driver;
+        return match_registry(reading.value().registry, planning_.inventory, kMiB).driver;
     };
     profile_.gpu->overhead_mib.reset();
     EXPECT_EQ(driver(), std::nullopt);
@@ -60,7 +60,7 @@ TEST_F(Differences, AreHeldAgainstTheMemoryThatTheDriverTakes) {
     EXPECT_EQ(driver(), DriverMemory{300 * kMiB});
     profile_.gpu->overhead_unseen_mib = 250;
     EXPECT_EQ(driver(), (DriverMemory{300 * kMiB, 250 * kMiB}));
-    report_.plan.baseline_vram = 400;
+    planning_.plan.baseline_vram = 400;
     EXPECT_EQ(driver(), (DriverMemory{300 * kMiB, 250 * kMiB}));
 }
 
@@ -72,7 +72,7 @@ TEST_F(Differences, NameAnotherGraph) {
 
 // Graphs of fewer tokens may be of fewer sequences than planned, or pieces.
 TEST_F(Differences, AreLookedForInTheLargestGraphAlone) {
-    report_.inventory.graphs[0].nodes[6].op = "SOFT_MAX";
+    planning_.inventory.graphs[0].nodes[6].op = "SOFT_MAX";
     EXPECT_THAT(warnings(), IsEmpty());
 }
 
@@ -105,7 +105,7 @@ TEST_F(Differences, CountNoBudgetThatThePlanLeavesToOthers) {
         variant_.pshard.shared = shared;
         RegistrySection section;
         section.variants = {variant_};
-        return match_registry(Registry{{section}}, report_.inventory, kMiB);
+        return match_registry(Registry{{section}}, planning_.inventory, kMiB);
     };
     EXPECT_EQ(match(2 * kMiB).budget, kMiB);
     EXPECT_TRUE(match(kMiB).choices.empty());

@@ -1,0 +1,95 @@
+// What a launcher knows of a run, and which plans serve it. What a device knows is in
+// plugin/choice_of_plan_test.cpp and differences_test.cpp.
+#include "planner/registry_match.h"
+
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "planner/registry_form.h"
+#include "support/toy_planning.h"
+
+namespace pshard {
+namespace {
+
+constexpr Hash64 kSection{0xa};
+
+// One plan of 1 MiB for batches of up to 4 tokens at depth 2, in a context of 32 tokens.
+class AskedPlans : public test::ToyPlanning {
+protected:
+    AskedPlans() {
+        planning_.inventory.context.n_ubatch = 4;
+        search();
+        RegistrySection& section = registry_.sections.emplace_back();
+        section.fingerprint = kSection;
+        section.variants = {to_registry_variant(planning_)};
+        run_.named = {{kSection}};
+        run_.asked = AskedRun{.budget_mib = 1, .n_ctx = 32};
+    }
+
+    RegistryVariant& plan() { return registry_.sections[0].variants[0]; }
+
+    bool serves() const { return !find_plans(registry_, run_).best.empty(); }
+
+    Registry registry_;
+    KnownRun run_;
+};
+
+TEST_F(AskedPlans, ServeTheRunThatTheyWereMadeFor) { EXPECT_TRUE(serves()); }
+
+TEST_F(AskedPlans, ServeNoOtherRun) {
+    const std::vector<std::pair<const char*, std::function<void(AskedRun&)>>> others = {
+        {"budget", [](AskedRun& asked) { asked.budget_mib = 2; }},
+        {"cache", [](AskedRun& asked) { asked.kv_unified = true; }},
+        {"windows", [](AskedRun& asked) { asked.swa_full = true; }},
+        {"ubatch", [](AskedRun& asked) { asked.n_ubatch = 2; }},
+        {"depth", [](AskedRun& asked) { asked.depth = 3; }}};
+    for (const auto& [what, change] : others) {
+        const KnownRun before = run_;
+        change(*run_.asked);
+        EXPECT_FALSE(serves()) << what;
+        run_.asked = before.asked;
+    }
+    run_.named = {{Hash64{0xb}}};
+    EXPECT_FALSE(serves());
+}
+
+// 8 tokens do not fit into a context of 4: the largest tier is the context.
+TEST_F(AskedPlans, CutTheUbatchToTheContext) {
+    run_.asked->n_ubatch = 8;
+    EXPECT_FALSE(serves());
+    run_.asked->n_ctx = 4;
+    EXPECT_TRUE(serves());
+}
+
+// Whatever is not asked for does not matter.
+TEST_F(AskedPlans, ServeAnyDepthAndUbatchWhereNoneIsAskedFor) {
+    for (RegistryTier& tier : plan().tiers) tier.pshard.depth = 31;
+    plan().pshard.n_ubatch = 16;
+    EXPECT_TRUE(serves());
+}
+
+TEST_F(AskedPlans, ServeNobodyWhereTheyAreSharedDamagedOrOfAnotherForm) {
+    const RegistryVariant good = plan();
+    plan().pshard.shared = 1;
+    EXPECT_FALSE(serves());
+    plan() = good;
+    plan().pshard.version = kPshardVersion + 1;
+    EXPECT_FALSE(serves());
+    plan() = good;
+    plan().tiers[0].damaged = true;
+    plan().tiers[0].viable = false;
+    const FoundPlans found = find_plans(registry_, run_);
+    EXPECT_TRUE(found.best.empty());
+    EXPECT_EQ(found.damaged.size(), 1U);
+}
+
+TEST_F(AskedPlans, EndWithTheNewest) {
+    registry_.sections[0].variants.push_back(plan());
+    const FoundPlans found = find_plans(registry_, run_);
+    ASSERT_EQ(found.best.size(), 2U);
+    EXPECT_EQ(found.best.back().variant, &registry_.sections[0].variants[1]);
+}
+
+}  // namespace
+}  // namespace pshard
