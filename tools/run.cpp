@@ -97,7 +97,7 @@ int run(RunOptions options) {
     const Variables& environment = here.value().environment;
     const Result<HostProgram> program = find_program(options.command.front(), environment);
     if (!program) return fail(program.error().text());
-    if (const Status fits = settle_for(program.value(), environment, options); !fits) {
+    if (const Status fits = complete_options(program.value(), environment, options); !fits) {
         return fail(fits.error().text());
     }
     if (const Status fine = check(options, here.value(), program.value()); !fine) {

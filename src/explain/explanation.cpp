@@ -103,7 +103,7 @@ bool does_the_same(const ShownPass& measured, const ShownPass& predicted) {
 
 using Passes = std::vector<const TracedPass*>;
 
-// Those that fill the tier, else those of the commonest number of tokens.
+// The passes that fill the tier, else those of the commonest number of tokens.
 Passes alike(const Passes& passes) {
     std::map<std::uint32_t, Passes> by_tokens;
     for (const TracedPass* pass : passes) by_tokens[pass->n_tokens].push_back(pass);
@@ -115,7 +115,7 @@ Passes alike(const Passes& passes) {
     return std::max_element(by_tokens.begin(), by_tokens.end(), fewer)->second;
 }
 
-// Of passes by one tier, at least one.
+// `all`: the passes by one tier, at least one.
 MeasuredTier measured_tier(const Passes& all, const Explanation& explanation) {
     Passes passes = alike(all);
     std::sort(passes.begin(), passes.end(), [](const TracedPass* a, const TracedPass* b) {

@@ -1,3 +1,28 @@
+// How the bound of the header is searched for.
+//
+// In: a problem (inventory, profile, budget, depth) and the graph of one tier. Out: the prices that
+// prove the longest time, and that time.
+//
+//   graph + prices of the profile -> items -> proven(prices) -> the prices that prove most
+//
+// 1. Each node becomes an Item: its seconds on the GPU and on the CPU, and what it reads (Need), in
+//    bytes if that is resident and in seconds of upload if it is not. Nodes that cost the same are
+//    one item with a count, so that a model of 80 equal layers is as quick as one of 8.
+// 2. proven() adds up the cheapest way of each item at given prices. It is a sum of minima of
+// linear
+//    functions of the prices, and so concave: it has one top, and no other hill to be caught on.
+// 3. The maximum of a concave function over some of its variables is concave in the others. So
+// three
+//    golden sections, one within the other, find the top:
+//
+//      price of the first sum  0 ........ 1
+//        share of the second   0 ....... 1 of the rest; the link has what remains
+//          price of a byte     0 .. the dearest upload that a byte can save
+//
+// The traps: what several nodes read is charged to each of them in equal parts, since it is
+// uploaded once; charged whole, the sum would not be a bound. The golden sections end 3e-8 of the
+// range from the top, which costs tightness and never truth: any prices prove a bound. A byte may
+// be worth nothing, and then the section stops short of 0, so 0 is tried by itself.
 #include "explain/lower_bound.h"
 
 #include <algorithm>
@@ -23,27 +48,27 @@ struct Need {
 struct Item {
     Seconds gpu = 0;  // below 0: the GPU cannot
     Seconds cpu = 0;
-    Seconds held = 0;  // what of it the link loses: h of the header
+    Seconds held = 0;  // the part of `cpu` that the link loses: `h` of the header
     std::vector<Need> needs;
 
     auto operator<=>(const Item&) const = default;
 };
 
-using Items = std::map<Item, double>;  // and how many of each
+using Items = std::map<Item, double>;  // with the number of each
 
-// Of its pace alone, while the link copies: a of the header.
+// The share of its own pace that the CPU keeps while the link copies: `a` of the header.
 double cpu_pace(const GraphCost& cost, std::size_t node) {
     const Seconds alone = cost.cpu.seconds[node];
     if (!cost.cpu_under_copies.known() || alone <= 0) return 1;
     return alone / std::max(alone, cost.cpu_under_copies.seconds[node]);
 }
 
-// Of its best rate, while the CPU computes: l of the header.
+// The share of its best rate that the link keeps while the CPU computes: `l` of the header.
 double link_pace(const LinkRates& link) {
     return link.h2d_under_cpu_load / link.h2d_bytes_per_second;
 }
 
-// k of the header.
+// `k` of the header.
 double cpu_share_of_uploads(const Graph& graph, const GraphCost& cost, const LinkRates& link) {
     double pace = 0;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {

@@ -36,7 +36,7 @@ enum class Overlap {
     InOrder,  // GPU and CPU take turns, the link beside them
 };
 
-// Of the three sums above, by their places in the row.
+// The prices of the three sums above, by their places in the row, and of a byte.
 struct Prices {
     double first = 0;
     double second = 0;
@@ -53,8 +53,8 @@ struct LowerBound {
     bool operator==(const LowerBound&) const = default;
 };
 
-// At the problem's depth, or at a full cache where the batch does not fit behind it. nullopt
-// without a profile that prices both processors and the link.
+// The bound holds at the problem's depth, or at a full cache where the batch does not fit behind
+// that depth. nullopt without a profile that prices both processors and the link.
 std::optional<LowerBound> lower_bound(const Problem& problem, const Graph& graph, Overlap overlap);
 
 // What the given prices prove: the sum above. For whoever doubts the search.

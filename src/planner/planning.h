@@ -1,8 +1,25 @@
-// A finished plan: what was asked, what was found, and the facts that reports print.
+// The planner as a whole, for people who plan before a run: from what is asked to a finished plan.
 //
-// make_plan() is the planner of the tools: it takes an inventory, a machine, a budget and a wish
-// (depth, forced strategy, host memory) and fills in the rest. Reports print what stands here and
-// search for nothing.
+// In: an inventory, a machine's profile, a budget and a wish (depth, forced strategy, host memory).
+// Out: the plan of each tier, and every fact that reports print. Nothing is searched for elsewhere:
+// reports read what stands here.
+//
+//   asked                       found
+//   inventory  --+
+//   profile    --+-> Problem -> plan_variant -> plan          the winner of each tier, its rivals,
+//   budget     --+                     |                      the arena, what plan switches cost
+//   wish       --+                     +-----> stock_fits     what llama.cpp's own --fit would do
+//                                      +-----> stock_rates    where stock holds the whole model
+//                              add_details() -> details       each winner step by step, on request
+//
+// The other halves of the planner: planner/tier_choice.h plans on the device, once a model is
+// there; planner/registered_plan.h takes a plan that was kept; planner/static_plan.h finds the best
+// flags of stock llama.cpp; planner/study.h plans other machines and budgets for explanations.
+//
+// The traps: the budget of a plan is what the budget's sharers leave, so the registry's variant
+// (all of it) and the arena (the rest) differ. A plan refers to the profile that it was made for,
+// which must outlive it. Where stock holds everything there are no tiers: every reader asks
+// plan.baseline_vram first.
 #pragma once
 
 #include <cstdint>
@@ -67,10 +84,10 @@ struct Planning {
 // What the plan is searched for; refers into `planning`.
 Problem problem_of(const Planning& planning);
 
-// Searches, and notes what stock llama.cpp would do.
+// Finds the plan, and what stock llama.cpp would do. Drops what was found before.
 void make_plan(Planning& planning);
 
-// The lanes of each winner, step by step.
+// Finds what each winner does, step by step.
 void add_details(Planning& planning);
 
 // Whether a run has something to go by: a tier with a plan, or stock that holds everything.

@@ -6,7 +6,8 @@
 
 namespace pshard {
 
-// Of the machine and all its figures: other figures, other plans [A22]. Of no profile: 0.
+// A hash of the machine and all its figures, since other figures give other plans [A22]. 0 without
+// a profile.
 Hash64 machine_hash(const MachineProfile* profile);
 
 // The one variant of the plan. Where the chosen plan has no published form, the published lines

@@ -14,7 +14,7 @@ std::string name_in(const std::string& line, bool is_mapping) {
     return is_mapping ? line.substr(std::min(line.find('/'), line.size())) : line;
 }
 
-// Of a list in /proc/self: the names of model files.
+// The names of model files in a list of /proc/self.
 std::vector<std::string> model_files(const char* path, char separator) {
     std::vector<std::string> files;
     std::ifstream text(path);

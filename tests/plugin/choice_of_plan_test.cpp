@@ -1,4 +1,4 @@
-// Of several plans in a registry: which is taken, and what is said of it.
+// Which of several plans in a registry is taken, and what is said of it.
 #include <fstream>
 
 #include <gmock/gmock.h>

@@ -40,7 +40,7 @@ Manual page() {
     return page;
 }
 
-// The words as given; what they mean is settled once all were read.
+// The words as they were given; options_of() reads them once all are there.
 struct Words {
     ExplainOptions options;
     std::vector<std::string> what_ifs;
@@ -72,7 +72,7 @@ void add_flags(CLI::App& app, Words& words) {
         ->check(CLI::Validator([](std::string& text) { return check_format(text); }, ""));
 }
 
-std::variant<ExplainOptions, EarlyExit> settled(Words words) {
+std::variant<ExplainOptions, EarlyExit> options_of(Words words) {
     for (const std::string& text : words.what_ifs) {
         Result<WhatIf> change = what_if_from_text(text);
         if (!change) return EarlyExit{1, change.error().text()};
@@ -93,7 +93,7 @@ std::variant<ExplainOptions, EarlyExit> read_explain_command_line(int argc,
     std::variant<Options, EarlyExit> planning = read_command_line(argc, argv, &program);
     if (const auto* early = std::get_if<EarlyExit>(&planning)) return *early;
     words.options.planning = std::move(std::get<Options>(planning));
-    return settled(std::move(words));
+    return options_of(std::move(words));
 }
 
 }  // namespace pshard::tool

@@ -17,7 +17,7 @@ constexpr Bytes kProjectorAllowance = 512 * kMiB;
 // The draft model runs in stock llama.cpp, with its default ubatch.
 constexpr std::uint32_t kDraftUbatch = 512;
 
-// By the user, or by the GPU profile where the device itself cannot be asked.
+// Device memory as the user says, or as the GPU profile says where the device cannot be asked.
 std::optional<std::uint64_t> told_memory(const Options& options, const Machine& machine) {
     if (options.device_memory_mib) return options.device_memory_mib;
     if (!is_model_of_a_device(options.device)) return std::nullopt;
@@ -32,7 +32,8 @@ std::uint64_t overhead_mib(const Machine& machine) {
     return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
 }
 
-// Of the same, what a process has not taken yet when it learns how much is free; 0: not known.
+// The part of that overhead that a process takes after it has learned how much is free; 0: not
+// known.
 std::uint64_t overhead_to_come_mib(const Machine& machine) {
     if (!machine.profile || !machine.profile->gpu) return 0;
     const GpuProfile& gpu = *machine.profile->gpu;

@@ -36,7 +36,7 @@ Status check_named(const std::string& path) {
 
 constexpr Seconds kStandInSeconds = 2;
 
-// In a process of its own: ggml's threads must not be there when models are captured.
+// Runs in a process of its own, since ggml's threads must not be there when models are captured.
 Result<std::string> stand_in_text(int n_threads) {
     load_ggml_backends(ggml_folder());
     Result<CpuProfile> cpu = measure_stand_in_cpu(n_threads, kStandInSeconds);
@@ -64,7 +64,7 @@ Status add_stand_in_cpu(const std::optional<int>& n_threads, Machine& machine) {
     return Done{};
 }
 
-// The planner asks no GPU here, so that of the profile is taken as it is.
+// The planner does not ask the GPU, so the GPU of the profile is taken as it is.
 void note_other_machine(Machine& machine) {
     const std::vector<std::string> found = differences(*machine.profile, this_machine());
     if (found.empty()) return;
@@ -74,7 +74,7 @@ void note_other_machine(Machine& machine) {
         fmt::join(found, "; ")));
 }
 
-void settle_pricing(Machine& machine) {
+void note_pricing(Machine& machine) {
     const std::string missing = missing_prices(*machine.profile);
     machine.priced = missing.empty();
     if (machine.priced) return;
@@ -102,7 +102,7 @@ Result<Machine> load_machine(const Options& options) {
         machine.notes = machine.profile->notes;
         note_other_machine(machine);
         if (Status added = add_stand_in_cpu(n_threads, machine); !added) return added.error();
-        settle_pricing(machine);
+        note_pricing(machine);
     } else {
         machine.notes.push_back(fmt::format(
             "no profile ({}, {}): plans are ranked by memory, and no speed is predicted",

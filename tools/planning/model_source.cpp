@@ -24,7 +24,7 @@ constexpr std::string_view kInventoryMark = "pshard-inventory ";
 
 constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
 
-// Of every multimodal projector (tools/mtmd/clip.cpp of llama.cpp v0.5.0).
+// The architecture of every multimodal projector (tools/mtmd/clip.cpp of llama.cpp v0.5.0).
 constexpr std::string_view kProjectorArchitecture = "clip";
 
 Result<std::string> capture_text(const CaptureWish& wish) {

@@ -21,7 +21,7 @@ struct ModelFacts {
 // Fails on what is no model file, and on a model without layers.
 Result<ModelFacts> read_facts(const std::string& path);
 
-// Of the tensors of a multimodal projector. Fails on what is none.
+// The bytes of a multimodal projector's tensors. Fails on what is no projector.
 Result<Bytes> read_projector_bytes(const std::string& path);
 
 // "cuda" and "vulkan" name a model of a device; all else a device that ggml has here.

@@ -14,7 +14,7 @@ using Variables = std::map<std::string, std::string>;
 // "NAME=VALUE" words, as a process gets them.
 Variables variables_of(const char* const* environment);
 
-// Its value; "" if it is not set.
+// The variable's value; "" if it is not set.
 std::string value_of(const Variables& variables, const std::string& name);
 
 struct Command {

@@ -125,7 +125,8 @@ void compare_with_stock(const Compared& compared, RunPlan& plan) {
         StockPlacement{args.n_gpu_layers, args.cpu_patterns, stock.found.plan.op_offload};
 }
 
-// Into the registry where it will be read. A dry run keeps the command that would write it.
+// Writes the plans into the registry where they will be read. A dry run keeps the command that
+// would.
 Status keep(const PlanRequest& request, std::vector<PlannedJob>& jobs, RunPlan& plan) {
     if (request.options.dry_run) {
         Result<std::vector<std::string>> command = planner_command(request);

@@ -18,7 +18,7 @@ using Words = std::vector<std::string>;
 
 constexpr std::uint32_t kPerplexityContext = 512;  // llama-perplexity's own default for -c
 
-// Whose rows of logits the plan counts with.
+// The program whose rows of logits the plan counts with.
 std::string output_use(ProgramKind kind) {
     switch (kind) {
         case ProgramKind::Server:
@@ -134,7 +134,9 @@ Status take_variables(const Variables& environment, RunOptions& options) {
 
 }  // namespace
 
-Status settle_for(const HostProgram& program, const Variables& environment, RunOptions& options) {
+Status complete_options(const HostProgram& program,
+                        const Variables& environment,
+                        RunOptions& options) {
     if (Status taken = take_variables(environment, options); !taken) return taken;
     ContextOptions& context = options.plan.context;
     const bool bench = program.kind == ProgramKind::Bench;

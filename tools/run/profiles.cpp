@@ -113,7 +113,7 @@ private:
         });
     }
 
-    // Into the cache, unless there is one already.
+    // Measures into the cache, unless there is a profile already.
     Status measure(Side side) {
         if (!file(side).empty()) return Done{};
         std::error_code code;

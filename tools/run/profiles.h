@@ -19,17 +19,18 @@ struct Profiles {
     std::vector<std::string> notes;  // what the user should know, one sentence each
 };
 
-// Those that the user names; else those of this folder, else of the cache, that are of this
+// The profiles that the user names; else those of this folder, else of the cache, that are of this
 // machine; else they are measured into the cache, with a progress bar: one minute for each. A dry
 // run measures nothing. Without a GPU there is nothing to measure. Fails when a profiler does.
 Result<Profiles> find_profiles(const RunOptions& options,
                                const Surroundings& here,
                                const HostProgram& program);
 
-// As the planner reads them. nullopt: it would rank plans by memory.
+// The profiles as the planner reads them. nullopt: it would rank plans by memory.
 Result<std::optional<MachineProfile>> read_profiles(const Profiles& profiles, int n_threads);
 
-// As the user says, else those of the CPU profile, else the cores: what the planner would take.
+// The threads that the planner would take: as the user says, else those of the CPU profile, else
+// the cores.
 Result<int> threads_of(const RunOptions& options, const Profiles& profiles);
 
 }  // namespace pshard::tool

@@ -53,9 +53,11 @@ struct PlanRequest {
     int n_threads = 0;
 };
 
-// What the program and the backend's own variables (PSHARD_MAX_VRAM_ALLOC, PSHARD_REGISTRY) decide
-// of the plan where no flag does. Fails on what the program cannot be given.
-Status settle_for(const HostProgram& program, const Variables& environment, RunOptions& options);
+// Fills in what the program and the backend's own variables (PSHARD_MAX_VRAM_ALLOC,
+// PSHARD_REGISTRY) decide where no flag does. Fails on what the program cannot be given.
+Status complete_options(const HostProgram& program,
+                        const Variables& environment,
+                        RunOptions& options);
 
 // The planner's arguments for this run, with files by absolute paths.
 Result<std::vector<std::string>> planner_arguments(const PlanRequest& request);
