@@ -1,9 +1,6 @@
 // llama-pshard-run: measures the machine once, plans the model if nobody has, and becomes the
 // program of stock llama.cpp that is named, with all that the plan assumes.
 // docs/cli/llama-pshard-run.md
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <exception>
 #include <string>
 #include <variant>
@@ -13,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
+#include "common/output.h"
+#include "plan_flags/program.h"
 #include "run/launch.h"
 #include "run/options.h"
 #include "run/profiles.h"
@@ -26,19 +25,6 @@ using namespace pshard::tool;
 using pshard::Error;
 using pshard::Result;
 using pshard::Status;
-
-constexpr int kFailed = 1;
-
-int fail(const std::string& reason) {
-    log_line(reason);
-    return kFailed;
-}
-
-int print(const std::string& text) {
-    const bool written =
-        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    return written ? 0 : fail(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
-}
 
 // The plan of the registry, else a new one.
 Result<RunDecision> plan(const PlanRequest& request) {
@@ -61,7 +47,7 @@ int start(const PlanRequest& request, const RunPlan& plan) {
                         "writes the plan to {}",
                         plan.registry));
     }
-    if (request.options.dry_run) return print(dry_run_text(request, plan, launch));
+    if (request.options.dry_run) return print(dry_run_text(request, plan, launch), 0);
     return fail(become(launch.command).text());
 }
 
@@ -91,7 +77,7 @@ Status check(const RunOptions& options, const Surroundings& here, const HostProg
 
 int run(RunOptions options) {
     for (const std::string& refusal : options.plan.refusals) log_line("refused: " + refusal);
-    if (!options.plan.refusals.empty()) return 2;
+    if (!options.plan.refusals.empty()) return kDeclined;
     const Result<Surroundings> here = look_around(environ);
     if (!here) return fail(here.error().text());
     const Variables& environment = here.value().environment;
@@ -112,7 +98,7 @@ int main(int argc, char** argv) {
     try {
         auto read = read_run_options(argc, argv);
         if (const auto* early = std::get_if<EarlyExit>(&read)) {
-            return early->code == 0 ? print(early->text) : fail(early->text);
+            return early->code == 0 ? print(early->text, 0) : fail(early->text);
         }
         return run(std::get<RunOptions>(std::move(read)));
     } catch (const std::exception& error) {

@@ -1,7 +1,6 @@
 #include "planner/registry_match.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include <fmt/format.h>
@@ -25,102 +24,54 @@ std::vector<State> main_states(const Inventory& inventory) {
     return states;
 }
 
-// A rule: "" lets a plan pass, else a sentence that goes on after the registry's name.
-using Rule = std::string (*)(const RegistryVariant&, const KnownRun&);
-
-std::string says_its_model(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.seen || (plan.pshard.weights && plan.pshard.states)) return "";
-    return "its plans do not say which model they are for";
-}
-
-std::string is_whole(const RegistryVariant& plan, const KnownRun& /*run*/) {
-    return is_damaged(plan) ? "its tiers are damaged, the file was cut off: plan again" : "";
-}
-
-std::string is_of_our_version(const RegistryVariant& plan, const KnownRun& /*run*/) {
-    if (plan.pshard.version.value_or(0) == kPshardVersion) return "";
-    return "its plans are of another form: plan again";
-}
-
-std::string has_the_weights(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.seen || *plan.pshard.weights == weights_hash(run.seen->inventory.weights)) return "";
-    return "its plans are for another model";
-}
-
-std::string has_the_states(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.seen) return "";
-    const Inventory& inventory = run.seen->inventory;
-    if (*plan.pshard.states == states_hash(inventory.states)) return "";
-    if (*plan.pshard.states == states_hash(main_states(inventory))) return "";
-    return fmt::format(
-        "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full, and with "
-        "sliding windows -ub {})",
-        plan.pshard.n_ubatch.value_or(0));
-}
-
-std::string holds_the_batch(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.seen) return "";
-    const std::uint32_t reserved = largest_batch(run.seen->inventory);
-    const std::uint32_t n_ubatch = plan.pshard.n_ubatch.value_or(0);
+// Why a plan is not for what the device sees; "" if it is.
+std::string mismatch(const PshardVariant& plan, const Inventory& inventory) {
+    if (*plan.weights != weights_hash(inventory.weights)) return "its plans are for another model";
+    const bool same_states = *plan.states == states_hash(inventory.states) ||
+                             *plan.states == states_hash(main_states(inventory));
+    const std::uint32_t n_ubatch = plan.n_ubatch.value_or(0);
+    if (!same_states) {
+        return fmt::format(
+            "its plans are for another context (-c, -np, -kvu, -ctk, -ctv, --swa-full, and with "
+            "sliding windows -ub {})",
+            n_ubatch);
+    }
+    const std::uint32_t reserved = largest_batch(inventory);
     if (n_ubatch >= reserved) return "";
     return fmt::format("its plans are for -ub {}, this run reserves {} tokens", n_ubatch, reserved);
 }
 
-std::string fits_the_budget(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.seen || own_budget(plan) <= run.seen->budget) return "";
+// Whether a plan is what a launcher was asked for. The largest tier is the ubatch that was asked
+// for, cut to the context.
+bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
+    const PshardVariant& made_for = plan.pshard;
+    std::optional<std::uint32_t> n_ubatch = asked.n_ubatch ? asked.n_ubatch : made_for.n_ubatch;
+    if (asked.n_ubatch && asked.n_ctx > 0) n_ubatch = std::min(*asked.n_ubatch, asked.n_ctx);
+    const bool same_depth = std::ranges::all_of(plan.tiers, [&](const RegistryTier& tier) {
+        return !asked.depth || !tier.pshard.depth || tier.pshard.depth == asked.depth;
+    });
+    return same_depth && plan.budget_mib == asked.budget_mib && !made_for.shared &&
+           made_for.kv_unified == asked.kv_unified && made_for.swa_full == asked.swa_full &&
+           made_for.n_ubatch && made_for.n_ubatch == n_ubatch;
+}
+
+// The rules, each where it can be asked. "" if the plan serves, else a sentence that goes on after
+// the registry's name.
+std::string mismatch(const RegistryVariant& plan, const KnownRun& run) {
+    const bool says_its_model = plan.pshard.weights && plan.pshard.states;
+    if (run.seen && !says_its_model) return "its plans do not say which model they are for";
+    if (is_damaged(plan)) return "its tiers are damaged, the file was cut off: plan again";
+    if (plan.pshard.version.value_or(0) != kPshardVersion) {
+        return "its plans are of another form: plan again";
+    }
+    if (run.asked && !is_asked_for(plan, *run.asked)) return "its plans are for other settings";
+    if (!run.seen) return "";
+    if (std::string fault = mismatch(plan.pshard, run.seen->inventory); !fault.empty())
+        return fault;
+    if (own_budget(plan) <= run.seen->budget) return "";
     return fmt::format("its plans need a budget of {:.0f} MiB, {:.0f} are left",
                        in_mib(own_budget(plan)),
                        in_mib(run.seen->budget));
-}
-
-std::string has_the_budget_alone(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.asked) return "";
-    const bool same = plan.budget_mib == run.asked->budget_mib && !plan.pshard.shared;
-    return same ? "" : "its plans are for another budget";
-}
-
-std::string has_the_cache(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.asked) return "";
-    const bool same = plan.pshard.kv_unified == run.asked->kv_unified &&
-                      plan.pshard.swa_full == run.asked->swa_full;
-    return same ? "" : "its plans are for another cache (-kvu, --swa-full)";
-}
-
-// The largest tier is what was asked for, cut to the context.
-std::string has_the_ubatch(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.asked) return "";
-    const std::uint32_t n_ctx = run.asked->n_ctx;
-    std::optional<std::uint32_t> wanted = run.asked->n_ubatch;
-    if (wanted && n_ctx > 0) wanted = std::min(*wanted, n_ctx);
-    const bool same = plan.pshard.n_ubatch && (!wanted || plan.pshard.n_ubatch == wanted);
-    return same ? "" : "its plans are for another -ub";
-}
-
-std::string has_the_depth(const RegistryVariant& plan, const KnownRun& run) {
-    if (!run.asked || !run.asked->depth) return "";
-    const bool same = std::ranges::all_of(plan.tiers, [&](const RegistryTier& tier) {
-        return !tier.pshard.depth || *tier.pshard.depth == *run.asked->depth;
-    });
-    return same ? "" : "its plans are for another --depth";
-}
-
-constexpr std::array<Rule, 11> kRules = {says_its_model,
-                                         is_whole,
-                                         is_of_our_version,
-                                         has_the_weights,
-                                         has_the_states,
-                                         holds_the_batch,
-                                         fits_the_budget,
-                                         has_the_budget_alone,
-                                         has_the_cache,
-                                         has_the_ubatch,
-                                         has_the_depth};
-
-std::string mismatch(const RegistryVariant& plan, const KnownRun& run) {
-    for (const Rule rule : kRules) {
-        if (std::string fault = rule(plan, run); !fault.empty()) return fault;
-    }
-    return "";
 }
 
 bool is_named(const FoundPlan& plan, const std::vector<PlanName>& names) {

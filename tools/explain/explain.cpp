@@ -53,10 +53,10 @@ Error no_pass(const std::string& path, const Trace& trace) {
             {path}};
 }
 
-Result<Explained> explained(const ExplainOptions& options,
-                            const Machine& machine,
-                            const Planning& planning,
-                            const std::optional<Trace>& trace) {
+Result<Outcome> explained(const ExplainOptions& options,
+                          const Machine& machine,
+                          const Planning& planning,
+                          const std::optional<Trace>& trace) {
     const SlowNotice notice("planning for other machines and budgets");
     Explanation explanation = explain_plan(planning, study_tiers(planning));
     Result<std::vector<Scenario>> changes = planned_changes(options, machine, planning);
@@ -71,9 +71,10 @@ Result<Explained> explained(const ExplainOptions& options,
             return written.error();
         }
     }
-    Explained outcome{0, text_of(explanation, options.format), ""};
+    Outcome outcome{kPlanned, text_of(explanation, options.format)};
+    if (!options.html.empty()) outcome.written = "the report was written to " + options.html;
     if (!is_viable(planning)) {
-        outcome.exit_code = kNoPlan;
+        outcome.exit_code = kDeclined;
         outcome.refusal = "no tier has a plan at this budget";
     }
     return outcome;
@@ -99,7 +100,7 @@ Status check_page(const ExplainOptions& options) {
 
 }  // namespace
 
-Result<Explained> explain_model(const ExplainOptions& options) {
+Result<Outcome> explain_model(const ExplainOptions& options) {
     if (const Status good = check_page(options); !good) return good.error();
     const Result<std::optional<Trace>> trace = read_trace(options.trace);
     if (!trace) return trace.error();
@@ -108,7 +109,7 @@ Result<Explained> explain_model(const ExplainOptions& options) {
     Result<Planned> planned = plan_jobs(options.planning, machine.value());
     if (!planned) return planned.error();
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
-        return Explained{kNoPlan, "", refusal->reason};
+        return declined(refusal->reason);
     }
     auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
     Planning& planning = jobs.front().planning;

@@ -57,7 +57,8 @@ Outcome outcome_of(std::vector<Planning> plannings, const Options& options) {
         outcome.notes = take_repeated_notes(plannings);
     }
     for (const Planning& planning : plannings) {
-        if (!planning.registry_path.empty()) outcome.registry = planning.registry_path;
+        if (planning.registry_path.empty()) continue;
+        outcome.written = "the plan was written to " + planning.registry_path;
     }
     if (!std::all_of(plannings.begin(), plannings.end(), is_viable)) {
         outcome.exit_code = kDeclined;

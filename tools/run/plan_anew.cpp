@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
+#include "plan_flags/program.h"
 #include "planning/plan_model.h"
 #include "planning/registry_writing.h"
 #include "planning/static_flags.h"
@@ -15,8 +16,6 @@ namespace {
 
 // A plan that gains less than this on stock is not worth a backend of its own.
 constexpr double kWorthwhile = 1.02;
-
-constexpr int kDeclined = 2;
 
 Result<std::vector<std::string>> planner_command(const PlanRequest& request) {
     Result<std::vector<std::string>> words = planner_arguments(request);
@@ -140,7 +139,7 @@ Status keep(const PlanRequest& request, std::vector<PlannedJob>& jobs, RunPlan& 
     return Done{};
 }
 
-RunDecision declined(const std::string& reason) {
+RunDecision refused(const std::string& reason) {
     log_line("refused: " + reason);
     return {kDeclined, {}};
 }
@@ -166,7 +165,7 @@ Result<RunDecision> decide(const PlanRequest& request,
                            const Machine& machine,
                            std::vector<PlannedJob>& jobs) {
     if (Status noted = note_all(jobs); !noted) return noted.error();
-    if (!std::ranges::all_of(jobs, has_plan)) return declined(kNothingViable);
+    if (!std::ranges::all_of(jobs, has_plan)) return refused(kNothingViable);
     RunPlan plan = plan_of(jobs, request);
     if (std::ranges::all_of(jobs, stock_holds)) {
         leave_batches_to_stock(request, plan);
@@ -197,7 +196,7 @@ Result<RunDecision> plan_anew(const PlanRequest& request) {
     if (!planned) return planned.error();
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
         for (const std::string& note : machine.value().notes) log_line("note: " + note);
-        return declined(refusal->reason);
+        return refused(refusal->reason);
     }
     auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
     return decide(request, options.value(), machine.value(), jobs);
