@@ -1,8 +1,10 @@
 #include "registry/override_list.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
-#include "registry/value_text.h"
+#include "base/text.h"
 
 namespace pshard {
 namespace {
@@ -12,7 +14,7 @@ std::optional<OverrideItem> parse_item(std::string_view text) {
     const std::size_t colon = text.rfind(':');
     if (equals == std::string_view::npos || equals == 0) return std::nullopt;
     if (colon == std::string_view::npos || colon < equals) return std::nullopt;
-    const std::optional<int> lane = ValueText<int>::read(text.substr(colon + 1));
+    const std::optional<int> lane = number_of<int>(text.substr(colon + 1));
     if (!lane || *lane < 0) return std::nullopt;
     return OverrideItem{std::string(text.substr(0, equals)),
                         std::string(text.substr(equals + 1, colon - equals - 1)),

@@ -3,123 +3,36 @@
 #include <algorithm>
 #include <map>
 
-#include "registry/field_table.h"
+#include "registry/pairs.h"
+#include "registry/registry_fields.h"
 
 namespace pshard {
 
 namespace {
-
-constexpr std::array kChoiceFields = {
-    field<&PlanChoice::strategy>("strategy"),
-    field<&PlanChoice::n_pinned>("n_pinned"),
-    field<&PlanChoice::n_attn_pinned>("n_attn_pinned"),
-    field<&PlanChoice::overflow>("overflow"),
-    field<&PlanChoice::output_on_gpu>("output_on_gpu"),
-    field<&PlanChoice::pin_from_back>("pin_from_back"),
-};
 
 std::string replaced(std::string text, char from, char to) {
     std::ranges::replace(text, from, to);
     return text;
 }
 
-}  // namespace
-
-// One value:
-// "strategy:NAME,n_pinned:2,n_attn_pinned:0,overflow:NONE,output_on_gpu:1,pin_from_back:0".
-template <>
-struct ValueText<PlanChoice> {
-    static constexpr std::string_view kExpected =
-        "strategy:NAME,n_pinned:N,n_attn_pinned:N,overflow:NAME,output_on_gpu:B,pin_from_back:B";
-
-    static std::string write(const PlanChoice& choice) {
-        const auto pairs = pair_texts<PlanChoice>(choice, kChoiceFields);
-        return replaced(fmt::format("{}", fmt::join(pairs, ",")), '=', ':');
-    }
-
-    static std::optional<PlanChoice> read(std::string_view text) {
-        const std::string pairs = replaced(replaced(std::string(text), ',', ' '), ':', '=');
-        PlanChoice choice;
-        const auto reading = read_pairs<PlanChoice>(pairs, {}, kChoiceFields, choice);
-        if (reading.seen.size() != kChoiceFields.size() || !reading.faults.empty() ||
-            !reading.unknown.empty()) {
-            return std::nullopt;
-        }
-        return choice;
-    }
-};
-
-namespace {
-
-constexpr std::array kSectionFields = {field<&PshardSection::file_bytes>("file_bytes")};
-
-constexpr std::array kVariantFields = {
-    field<&PshardVariant::version>("version"),
-    field<&PshardVariant::weights>("weights"),
-    field<&PshardVariant::states>("states"),
-    field<&PshardVariant::n_ubatch>("n_ubatch"),
-    field<&PshardVariant::output_rows>("output_rows"),
-    field<&PshardVariant::kv_unified>("kv_unified"),
-    field<&PshardVariant::swa_full>("swa_full"),
-    field<&PshardVariant::windowed>("windowed"),
-    field<&PshardVariant::shared>("shared"),
-    field<&PshardVariant::outside>("outside"),
-    field<&PshardVariant::unseen>("unseen"),
-    field<&PshardVariant::machine>("machine"),
-};
-
-constexpr std::array kTierFields = {
-    field<&PshardTier::plan>("plan"),
-    field<&PshardTier::depth>("depth"),
-    field<&PshardTier::tps>("tps"),
-    field<&PshardTier::tps_empty>("tps_empty"),
-    field<&PshardTier::tps_full>("tps_full"),
-    field<&PshardTier::ops>("ops"),
-    field<&PshardTier::steps>("steps"),
-    field<&PshardTier::arena>("arena"),
-    field<&PshardTier::pinned>("pinned"),
-    field<&PshardTier::states_bytes>("states_bytes"),
-    field<&PshardTier::slots>("slots"),
-    field<&PshardTier::scratch>("scratch"),
-    field<&PshardTier::outside>("outside"),
-    field<&PshardTier::slice_experts>("slice_experts"),
-    field<&PshardTier::bound_by>("bound_by"),
-};
-
 template <typename Line>
-std::vector<Error> read_line(std::string_view pairs,
-                             const Place& place,
-                             std::span<const Field<Line>> table,
-                             Line& pshard) {
-    // Of a continued line, the keys of the earlier ones count as seen: they are set.
-    Line line;
-    PairsReading reading = read_pairs(pairs, place, table, line);
+std::vector<Error> read_line(Cursor& in, Line& line, Fields<Line> fields) {
+    PairsReading reading = read_pairs(in, line, fields);
     std::vector<Error> errors;
-    for (const std::string_view key : reading.seen) {
-        const Field<Line>* field = find_field(table, key);
-        const std::string value = field->write(line);
-        if (field->write(pshard).empty()) {
-            field->read(pshard, value);
-            continue;
-        }
-        const std::string pair = fmt::format("{}={}", key, value);
-        reading.faults.push_back(
-            {pair, {fmt::format("'{}': expected {} only once", pair, key), place}});
-    }
-    for (PairsReading::Fault& fault : reading.faults) {
-        pshard.unknown.push_back(std::move(fault.pair));
+    for (PairsReading::Unread& fault : reading.faults) {
+        line.unknown.emplace_back(fault.pair);
         errors.push_back(std::move(fault.error));
     }
-    for (const Token& token : reading.unknown) pshard.unknown.emplace_back(token.text);
+    for (const PairsReading::Unread& later : reading.unknown) {
+        line.unknown.emplace_back(later.pair);
+    }
     return errors;
 }
 
 template <typename Line>
-std::string lines_of(std::string_view word,
-                     std::span<const Field<Line>> table,
-                     const Line& pshard) {
+std::string lines_of(std::string_view level, const Line& pshard, Fields<Line> fields) {
     constexpr std::size_t kMaxColumns = 100;
-    std::vector<std::string> pairs = pair_texts(pshard, table);
+    std::vector<std::string> pairs = pair_texts(pshard, fields);
     pairs.insert(pairs.end(), pshard.unknown.begin(), pshard.unknown.end());
     std::string text;
     std::string line;
@@ -128,13 +41,35 @@ std::string lines_of(std::string_view word,
             text += line + "\n";
             line.clear();
         }
-        if (line.empty()) line = fmt::format("# pshard {}", word);
+        if (line.empty()) line = fmt::format("# pshard {}", level);
         line += " " + pair;
     }
     return line.empty() ? "" : text + line + "\n";
 }
 
 }  // namespace
+
+std::string ChoiceWord::expected() {
+    return "strategy:NAME,n_pinned:N,n_attn_pinned:N,overflow:NAME,output_on_gpu:B,pin_from_back:B";
+}
+
+void ChoiceWord::write(std::string& out, const PlanChoice& choice) {
+    const auto pairs = pair_texts(choice, kChoiceFields);
+    out += replaced(fmt::format("{}", fmt::join(pairs, ",")), '=', ':');
+}
+
+bool ChoiceWord::read(std::string_view word, PlanChoice& choice) {
+    const std::string pairs = replaced(replaced(std::string(word), ',', ' '), ':', '=');
+    PlanChoice read;
+    Cursor in(TextLine{pairs, pairs, {}});
+    const PairsReading reading = read_pairs(in, read, kChoiceFields);
+    if (reading.seen.size() != kChoiceFields.size() || !reading.faults.empty() ||
+        !reading.unknown.empty()) {
+        return false;
+    }
+    choice = read;
+    return true;
+}
 
 Hash64 weights_hash(const std::vector<Weight>& weights) {
     std::vector<std::string> lines;
@@ -172,28 +107,28 @@ PshardVariant plan_key(const Inventory& inventory, Hash64 machine) {
             .unknown = {}};
 }
 
-std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardSection& pshard) {
-    return read_line<PshardSection>(pairs, place, kSectionFields, pshard);
+std::vector<Error> read_pshard(Cursor& pairs, PshardSection& pshard) {
+    return read_line(pairs, pshard, kPshardSectionFields);
 }
 
-std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardVariant& pshard) {
-    return read_line<PshardVariant>(pairs, place, kVariantFields, pshard);
+std::vector<Error> read_pshard(Cursor& pairs, PshardVariant& pshard) {
+    return read_line(pairs, pshard, kPshardVariantFields);
 }
 
-std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardTier& pshard) {
-    return read_line<PshardTier>(pairs, place, kTierFields, pshard);
+std::vector<Error> read_pshard(Cursor& pairs, PshardTier& pshard) {
+    return read_line(pairs, pshard, kPshardTierFields);
 }
 
 std::string pshard_text(const PshardSection& pshard) {
-    return lines_of<PshardSection>("section", kSectionFields, pshard);
+    return lines_of("section", pshard, kPshardSectionFields);
 }
 
 std::string pshard_text(const PshardVariant& pshard) {
-    return lines_of<PshardVariant>("variant", kVariantFields, pshard);
+    return lines_of("variant", pshard, kPshardVariantFields);
 }
 
 std::string pshard_text(const PshardTier& pshard) {
-    return lines_of<PshardTier>("tier", kTierFields, pshard);
+    return lines_of("tier", pshard, kPshardTierFields);
 }
 
 }  // namespace pshard

@@ -5,9 +5,9 @@
 //   # pshard variant version=1 weights=0x... states=0x... n_ubatch=2048 ...
 //   # pshard tier depth=4096 tps_empty=41.25 ... bound_by=link
 //
-// Each struct has one table of fields in pshard_lines.cpp, which drives reading, writing and
-// comparing. A key never changes its meaning. Keys that we do not know, and values that we cannot
-// read, are kept in `unknown` and written again.
+// Each struct has one table of fields in registry_fields.h, which reader and writer walk. A key
+// never changes its meaning. Keys that we do not know, and values that we cannot read, are kept in
+// `unknown` and written again.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 
 #include "base/fingerprint.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "inventory/inventory.h"
 #include "plan/choice.h"
@@ -88,11 +89,11 @@ Hash64 states_hash(const std::vector<State>& states);
 // What a plan of `inventory` on `machine` is matched by.
 PshardVariant plan_key(const Inventory& inventory, Hash64 machine);
 
-// The pairs of a line into `pshard`; several lines add up. A fault is reported and kept in
-// `unknown`. `first_column` is the column of pairs[0] in its line.
-std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardSection& pshard);
-std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardVariant& pshard);
-std::vector<Error> read_pshard(std::string_view pairs, const Place& place, PshardTier& pshard);
+// The pairs of a line, behind its level, into `pshard`; several lines add up. A fault is reported,
+// and the pair kept in `unknown`.
+std::vector<Error> read_pshard(Cursor& pairs, PshardSection& pshard);
+std::vector<Error> read_pshard(Cursor& pairs, PshardVariant& pshard);
+std::vector<Error> read_pshard(Cursor& pairs, PshardTier& pshard);
 
 // Lines of at most 100 columns where the values allow it; "" if no field is set.
 std::string pshard_text(const PshardSection& pshard);

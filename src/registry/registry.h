@@ -68,7 +68,7 @@ struct Registry {
 // Whether the registry has a place for such a tier. The published header names a tier by its tokens
 // alone, and its reader takes the first that holds the batch: it gets the plan for the whole
 // context. Plans for less of it will need pshard lines, with a row for n_depth in
-// pshard_lines.cpp.
+// registry_fields.h.
 [[nodiscard]] inline bool has_registry_form(const TierKey& tier) { return tier.is_whole_context(); }
 
 // Whether a tier is damaged or missing at the end: the file was cut off. Not to be used.

@@ -10,8 +10,6 @@ namespace {
 
 class BlockBuilder {
 public:
-    explicit BlockBuilder(const std::string& file) : file_(file) {}
-
     void add(const RegistryLine& line) {
         switch (line.kind) {
             case LineKind::Section:
@@ -104,11 +102,9 @@ private:
 
     void warn(const RegistryLine& line, const char* expected, const char* level) {
         blocks_.warnings.push_back(
-            {fmt::format("{}; the lines of this {} are not used", expected, level),
-             {file_, line.number, 1}});
+            line.error(0, fmt::format("{}; the lines of this {} are not used", expected, level)));
     }
 
-    const std::string& file_;
     RegistryBlocks blocks_;
     int last_tier_ = -1;  // its index, in the open variant
 };
@@ -116,8 +112,8 @@ private:
 }  // namespace
 
 RegistryBlocks registry_blocks(std::string_view text, const std::string& file) {
-    BlockBuilder builder(file);
-    for (const RegistryLine& line : registry_lines(text)) builder.add(line);
+    BlockBuilder builder;
+    for (const RegistryLine& line : registry_lines(text, file)) builder.add(line);
     return builder.finish();
 }
 

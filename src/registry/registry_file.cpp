@@ -40,7 +40,7 @@ std::vector<Error> incomplete_variants(const std::string& text, const std::strin
             if (!reason) continue;
             const auto header =
                 std::ranges::find(variant.lines, LineKind::Variant, &RegistryLine::kind);
-            faults.push_back({*reason, {path, header->number, 1}});
+            faults.push_back(header->error(0, *reason));
         }
     }
     return faults;

@@ -1,8 +1,9 @@
 #include "registry/registry_lines.h"
 
 #include <array>
+#include <charconv>
 
-#include "registry/value_text.h"
+#include <fmt/format.h>
 
 namespace pshard {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::array kHeaderStarts = {KindStart{"[fingerprint", LineKind::Sectio
                                       KindStart{"[tier", LineKind::Tier},
                                       KindStart{"[", LineKind::Unknown}};
 constexpr std::array kLineStarts = {KindStart{"# n_ctx=", LineKind::Settings},
-                                    KindStart{"# pshard ", LineKind::Pshard},
+                                    KindStart{kPshardStart, LineKind::Pshard},
                                     KindStart{"strategy=", LineKind::Strategy},
                                     KindStart{"ot=", LineKind::Overrides},
                                     KindStart{"pshard_disabled=", LineKind::Disabled}};
@@ -36,27 +37,32 @@ LineKind kind_of(std::string_view line) {
     return LineKind::Other;
 }
 
-// What is between `before` and `after`; nullopt if the line has another form.
-std::optional<std::string_view> inside(std::string_view line,
-                                       std::string_view before,
-                                       std::string_view after) {
-    if (line.size() < before.size() + after.size()) return std::nullopt;
-    if (!line.starts_with(before) || !line.ends_with(after)) return std::nullopt;
-    return line.substr(before.size(), line.size() - before.size() - after.size());
+bool take(std::string_view& text, std::string_view wanted) {
+    if (!text.starts_with(wanted)) return false;
+    text.remove_prefix(wanted.size());
+    return true;
+}
+
+bool take(std::string_view& text, std::uint32_t& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{}) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return true;
+}
+
+// Whether the line is just these parts: texts, and numbers that are put into variables.
+template <typename... Parts>
+bool is_form(std::string_view line, Parts&&... parts) {
+    return (take(line, parts) && ...) && line.empty();
 }
 
 }  // namespace
 
-std::vector<RegistryLine> registry_lines(std::string_view text) {
+std::vector<RegistryLine> registry_lines(std::string_view text, const std::string& file) {
     std::vector<RegistryLine> lines;
-    for (std::size_t begin = 0; begin < text.size();) {
-        const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
-        const std::string_view raw = text.substr(begin, end - begin);
-        std::string_view line = raw;
-        if (line.ends_with('\n')) line.remove_suffix(1);
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        lines.push_back({kind_of(line), line, raw, static_cast<int>(lines.size()) + 1});
-        begin = end;
+    for (TextLine& line : lines_of(text, file)) {
+        const LineKind kind = kind_of(line.text);
+        lines.push_back({std::move(line), kind});
     }
     return lines;
 }
@@ -74,40 +80,32 @@ std::optional<std::string> not_a_registry(std::string_view text) {
 }
 
 std::optional<Hash64> parse_section_header(std::string_view line) {
-    const auto hash = inside(line, "[fingerprint=", "]");
-    return hash ? hash_of(*hash) : std::nullopt;
+    if (!take(line, "[fingerprint=") || !line.ends_with(']')) return std::nullopt;
+    line.remove_suffix(1);
+    return hash_of(line);
 }
 
 std::optional<VariantHeader> parse_variant_header(std::string_view line) {
-    constexpr std::string_view kBetween = " cache_ubatch=";
-    const auto values = inside(line, "[variant budget=", "]");
-    if (!values) return std::nullopt;
-    const std::size_t between = values->find(kBetween);
-    const auto budget = ValueText<std::uint32_t>::read(values->substr(0, between));
-    if (!budget) return std::nullopt;
-    if (between == std::string_view::npos) return VariantHeader{*budget, 0};
-    const auto ubatch = ValueText<std::uint32_t>::read(values->substr(between + kBetween.size()));
-    if (!ubatch) return std::nullopt;
-    return VariantHeader{*budget, *ubatch};
+    VariantHeader header;
+    const bool is_good =
+        is_form(line, "[variant budget=", header.budget_mib, "]") || is_form(line,
+                                                                             "[variant budget=",
+                                                                             header.budget_mib,
+                                                                             " cache_ubatch=",
+                                                                             header.cache_ubatch,
+                                                                             "]");
+    return is_good ? std::optional(header) : std::nullopt;
 }
 
 std::optional<TierHeader> parse_tier_header(std::string_view line) {
-    constexpr std::string_view kBetween = " bs=";
-    constexpr std::string_view kNotViable = " not_viable";
     TierHeader header;
-    if (line.ends_with(kNotViable)) {
-        header.viable = false;
-        line.remove_suffix(kNotViable.size());
+    std::uint32_t index = 0;
+    header.viable = is_form(line, "[tier ", index, " bs=", header.bs, "]");
+    if (!header.viable && !is_form(line, "[tier ", index, " bs=", header.bs, "] not_viable")) {
+        return std::nullopt;
     }
-    const auto values = inside(line, "[tier ", "]");
-    if (!values) return std::nullopt;
-    const std::size_t between = values->find(kBetween);
-    if (between == std::string_view::npos) return std::nullopt;
-    const auto index = ValueText<int>::read(values->substr(0, between));
-    const auto bs = ValueText<std::uint32_t>::read(values->substr(between + kBetween.size()));
-    if (!index || *index < 0 || !bs) return std::nullopt;
-    header.index = *index;
-    header.bs = *bs;
+    header.index = static_cast<int>(index);
+    if (header.index < 0) return std::nullopt;
     return header;
 }
 

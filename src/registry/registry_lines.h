@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "base/fingerprint.h"
-#include "base/result.h"
+#include "base/text.h"
 
 namespace pshard {
 
+inline constexpr std::string_view kPshardStart = "# pshard ";  // of each pshard line
 inline constexpr std::string_view kFirstLine = "# Generated file. Edit at your own risk.";
 
 enum class LineKind {
@@ -29,14 +30,12 @@ enum class LineKind {
     Other,      // comments, and whatever else the published reader passes over
 };
 
-struct RegistryLine {
+struct RegistryLine : TextLine {
     LineKind kind = LineKind::Other;
-    std::string_view text;  // without LF or CR LF
-    std::string_view raw;   // with them
-    int number = 0;         // from 1
 };
 
-std::vector<RegistryLine> registry_lines(std::string_view text);
+// `file` is for the messages.
+std::vector<RegistryLine> registry_lines(std::string_view text, const std::string& file = "");
 
 // Why `text` is no registry and must not be changed; nullopt if it is one, or is empty. A damaged
 // registry is still one: it begins with kFirstLine, or has a section header.

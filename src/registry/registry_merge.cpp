@@ -21,10 +21,6 @@ void append_newest(std::string& text, const std::vector<std::string>& texts, std
     for (std::size_t i = n_dropped; i < texts.size(); ++i) append(text, texts[i]);
 }
 
-bool is_pshard_section_line(const RegistryLine& line) {
-    return line.text.starts_with("# pshard section");
-}
-
 // The lines above the variants. The old ones stay: they follow from the fingerprint, as the new do.
 std::string merged_head(const std::vector<const SectionBlock*>& old, const RegistrySection& added) {
     if (old.empty()) return head_text(added);
@@ -34,7 +30,7 @@ std::string merged_head(const std::vector<const SectionBlock*>& old, const Regis
         const bool is_first = section == old.front();
         for (const RegistryLine& line : section->lines) {
             if (is_first || line.kind == LineKind::Other) append(text, line.raw);
-            has_pshard_line = has_pshard_line || is_pshard_section_line(line);
+            has_pshard_line |= line.text.starts_with("# pshard section");
         }
     }
     if (!has_pshard_line) append(text, pshard_text(added.pshard));

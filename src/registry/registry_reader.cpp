@@ -1,4 +1,22 @@
-// read_registry: the meaning of the blocks.
+// read_registry: what the blocks mean.
+//
+// In: a text that may be damaged anywhere. Out: the plans that can be believed, and a warning for
+// each thing that is not used. The lines are first laid into blocks (registry_blocks.h): a block
+// ends at the next header of its level or a higher one, and a damaged header opens a block that
+// means nothing. Then each block is read by its lines' kinds:
+//
+//   [variant budget=600 cache_ubatch=512]      NoTier
+//   # pshard variant ...                         |
+//   [tier 0 bs=1]                              WantsStrategy
+//   strategy=... n_pinned=...                  WantsOverrides
+//   ot=...                                     TierDone
+//   # pshard tier ...                            |
+//   [tier 1 bs=16] not_viable                  TierDone        any line out of this order: Lost
+//
+// The trap [A44]: a line out of its order may be the body of a tier whose header was lost. So from
+// there on nothing is used up to the next tier, and a tier that was not done is damaged. The
+// published reader gives such lines to the header above.
+#include "registry/pairs.h"
 #include "registry/registry_blocks.h"
 #include "registry/registry_fields.h"
 #include "registry/registry_text.h"
@@ -6,61 +24,48 @@
 namespace pshard {
 namespace {
 
-constexpr std::string_view kPshardStart = "# pshard ";
+using Warnings = std::vector<Error>;
 
-// A pshard line in its parts: "# pshard", the level, the pairs.
-struct PshardLine {
-    std::string_view level;
-    std::string_view pairs;
-    int column = 1;  // of pairs[0]
-};
-
-PshardLine pshard_line(std::string_view line) {
-    const std::string_view rest = line.substr(kPshardStart.size());
-    const std::size_t end = std::min(rest.find_first_of(" \t"), rest.size());
-    return {rest.substr(0, end), rest.substr(end), static_cast<int>(kPshardStart.size() + end) + 1};
+void add(Warnings& warnings, std::vector<Error> more) {
+    std::ranges::move(more, std::back_inserter(warnings));
 }
 
-class Warnings {
-public:
-    explicit Warnings(const std::string& file) : file_(file) {}
-
-    void add(const RegistryLine& line, int column, std::string message) {
-        list.push_back({std::move(message), place(line, column)});
-    }
-
-    void add(std::vector<Error> errors) {
-        for (Error& error : errors) list.push_back(std::move(error));
-    }
-
-    void add(const RegistryLine& line, const PairsReading& pairs) {
-        for (const PairsReading::Fault& fault : pairs.faults) list.push_back(fault.error);
-        for (const Token& token : pairs.unknown) {
-            add(line, token.column, fmt::format("'{}' is not known here; not used", token.text));
-        }
-    }
-
-    [[nodiscard]] Place place(const RegistryLine& line, int column) const {
-        return {file_, line.number, column};
-    }
-
-    std::vector<Error> list;
-
-private:
-    const std::string& file_;
-};
+void add(Warnings& warnings, const PairsReading& pairs) {
+    for (const PairsReading::Unread& fault : pairs.faults) warnings.push_back(fault.error);
+    for (const PairsReading::Unread& unknown : pairs.unknown) warnings.push_back(unknown.error);
+}
 
 // A line that the published reader passes over too, but that nobody wrote on purpose.
 void warn_of_stray(const RegistryLine& line, Warnings& warnings) {
     if (line.text.starts_with('#')) return;
-    warnings.add(line,
-                 1,
-                 "expected a header, strategy=, ot=, pshard_disabled= or a comment; the "
-                 "line is not used");
+    warnings.push_back(line.error(0,
+                                  "expected a header, strategy=, ot=, pshard_disabled= or a "
+                                  "comment; the line is not used"));
 }
 
-// The lines of one variant, from its header on. A line out of its order may be the body of a tier
-// whose header was lost: from there on nothing is used up to the next tier.
+// The pairs of a whole line.
+template <typename Record>
+PairsReading read_line(const RegistryLine& line,
+                       Record& record,
+                       Fields<Record> fields,
+                       Warnings& warnings) {
+    Cursor in(line, line.kind == LineKind::Settings ? 2 : 0);
+    PairsReading pairs = read_pairs(in, record, fields);
+    add(warnings, pairs);
+    return pairs;
+}
+
+// A pshard line: its level, and where its pairs begin.
+struct PshardLine {
+    explicit PshardLine(const RegistryLine& line) : pairs(line, kPshardStart.size()) {
+        level = pairs.word();
+    }
+
+    Cursor pairs;
+    std::string_view level;
+};
+
+// The lines of one variant, from its header on.
 class VariantReader {
 public:
     VariantReader(RegistryVariant& variant, Warnings& warnings)
@@ -86,14 +91,10 @@ public:
     }
 
     void finish() {
-        if (state_ == State::WantsStrategy || state_ == State::WantsOverrides) {
-            warnings_.add(tier_line_,
-                          1,
-                          "expected a strategy and an ot line below; the tier is not "
-                          "viable");
-            spoil();
+        if (is_open()) {
+            warn(tier_line_, "expected a strategy and an ot line below; the tier is not viable");
         }
-        state_ = State::Lost;
+        lose();
     }
 
 private:
@@ -101,28 +102,32 @@ private:
 
     RegistryTier& tier() { return variant_.tiers.back(); }
 
+    [[nodiscard]] bool is_open() const {
+        return state_ == State::WantsStrategy || state_ == State::WantsOverrides;
+    }
+
+    void warn(const RegistryLine& line, std::string message) {
+        warnings_.push_back(line.error(0, std::move(message)));
+    }
+
     void read_tier_header(const RegistryLine& line) {
         finish();
         tier_line_ = line;
         const std::optional<TierHeader> header = parse_tier_header(line.text);
         if (!header) {
-            return warnings_.add(line,
-                                 1,
-                                 "expected [tier INDEX bs=TOKENS], with ' not_viable' or "
-                                 "nothing behind; the lines of this tier are not used");
+            return warn(line,
+                        "expected [tier INDEX bs=TOKENS], with ' not_viable' or nothing behind; "
+                        "the lines of this tier are not used");
         }
         if (variant_.baseline_vram_mib) {
-            return warnings_.add(line,
-                                 1,
-                                 "expected no tiers in a disabled variant; the lines of "
-                                 "this tier are not used");
+            return warn(line,
+                        "expected no tiers in a disabled variant; the lines of this tier are not "
+                        "used");
         }
-        variant_.tiers.push_back({.index = header->index,
-                                  .key = {header->bs},
-                                  .viable = header->viable,
-                                  .choice = {},
-                                  .ot = {},
-                                  .pshard = {}});
+        RegistryTier& tier = variant_.tiers.emplace_back();
+        tier.index = header->index;
+        tier.key = {header->bs};
+        tier.viable = header->viable;
         state_ = header->viable ? State::WantsStrategy : State::TierDone;
     }
 
@@ -130,9 +135,7 @@ private:
         if (state_ != State::WantsStrategy) {
             return lose(line, "expected strategy= only as the first line of a viable tier");
         }
-        const PairsReading pairs =
-            read_pairs<RegistryTier>(line.text, warnings_.place(line, 1), kStrategyFields, tier());
-        warnings_.add(line, pairs);
+        const PairsReading pairs = read_line(line, tier(), kStrategyFields, warnings_);
         state_ = State::WantsOverrides;
         if (pairs.faults.empty() && has_all_but_rates(pairs)) return;
         lose(line,
@@ -151,11 +154,12 @@ private:
         if (state_ != State::WantsOverrides) {
             return lose(line, "expected ot= only as the line after strategy=");
         }
-        Result<std::vector<OverrideItem>> items = parse_ot(line.text.substr(3));
+        constexpr std::size_t kBegin = 3;  // behind "ot="
+        Result<std::vector<OverrideItem>> items = parse_ot(line.text.substr(kBegin));
         if (!items.ok()) {
-            warnings_.add(line,
-                          items.error().place.column + 3,
-                          items.error().message + "; the tier is not viable");
+            const auto at = static_cast<std::size_t>(items.error().place.column) - 1;
+            warnings_.push_back(
+                line.error(kBegin + at, items.error().message + "; the tier is not viable"));
             return lose();
         }
         tier().ot = std::move(items).value();
@@ -164,9 +168,7 @@ private:
 
     void read_disabled(const RegistryLine& line) {
         DisabledLine disabled;
-        const PairsReading pairs = read_pairs<DisabledLine>(
-            line.text, warnings_.place(line, 1), kDisabledFields, disabled);
-        warnings_.add(line, pairs);
+        const PairsReading pairs = read_line(line, disabled, kDisabledFields, warnings_);
         if (state_ != State::NoTier || variant_.baseline_vram_mib || !disabled.disabled ||
             pairs.seen.size() != kDisabledFields.size()) {
             return lose(line,
@@ -177,39 +179,33 @@ private:
     }
 
     void read_pshard_line(const RegistryLine& line) {
-        const PshardLine pshard = pshard_line(line.text);
-        const Place place = warnings_.place(line, pshard.column);
+        PshardLine pshard(line);
         if (pshard.level == "variant" && state_ == State::NoTier) {
-            warnings_.add(read_pshard(pshard.pairs, place, variant_.pshard));
+            add(warnings_, read_pshard(pshard.pairs, variant_.pshard));
         } else if (pshard.level == "tier" && state_ == State::TierDone) {
-            warnings_.add(read_pshard(pshard.pairs, place, tier().pshard));
+            add(warnings_, read_pshard(pshard.pairs, tier().pshard));
         } else if (state_ != State::Lost) {
-            warnings_.add(line,
-                          1,
-                          "expected '# pshard variant' above the tiers and '# pshard tier' "
-                          "at the end of a tier; the line is not used");
+            warn(line,
+                 "expected '# pshard variant' above the tiers and '# pshard tier' at the end of a "
+                 "tier; the line is not used");
         }
     }
 
     void lose(const RegistryLine& line, const char* expected) {
-        if (state_ != State::Lost) warnings_.add(line, 1, expected);
+        if (state_ != State::Lost) warn(line, expected);
         lose();
     }
 
+    // A tier that was not done keeps nothing but its header.
     void lose() {
-        if (state_ == State::WantsStrategy || state_ == State::WantsOverrides) spoil();
+        if (is_open()) {
+            RegistryTier damaged;
+            damaged.index = tier().index;
+            damaged.key = tier().key;
+            damaged.damaged = true;
+            tier() = std::move(damaged);
+        }
         state_ = State::Lost;
-    }
-
-    void spoil() {
-        const RegistryTier bad = tier();
-        tier() = {.index = bad.index,
-                  .key = bad.key,
-                  .viable = false,
-                  .damaged = true,
-                  .choice = {},
-                  .ot = {},
-                  .pshard = {}};
     }
 
     RegistryVariant& variant_;
@@ -230,16 +226,13 @@ RegistryVariant read_variant(const VariantBlock& block, Warnings& warnings) {
 
 void read_settings(const RegistryLine& line, RegistrySection& section, Warnings& warnings) {
     SectionSettings settings;
-    const PairsReading pairs = read_pairs<SectionSettings>(
-        line.text.substr(2), warnings.place(line, 3), kSettingsFields, settings);
-    warnings.add(line, pairs);
+    const PairsReading pairs = read_line(line, settings, kSettingsFields, warnings);
     if (pairs.seen.size() == kSettingsFields.size() && !section.settings) {
         section.settings = settings;
     } else {
-        warnings.add(line,
-                     1,
-                     "expected n_ctx, n_seq_max, n_threads, fa, type_k, type_v and "
-                     "strategy, once in a section; the line is not used");
+        warnings.push_back(line.error(0,
+                                      "expected n_ctx, n_seq_max, n_threads, fa, type_k, type_v "
+                                      "and strategy, once in a section; the line is not used"));
     }
 }
 
@@ -248,10 +241,9 @@ void read_section_line(const RegistryLine& line, RegistrySection& section, Warni
         case LineKind::Settings:
             return read_settings(line, section, warnings);
         case LineKind::Pshard: {
-            const PshardLine pshard = pshard_line(line.text);
+            PshardLine pshard(line);
             if (pshard.level != "section") return;
-            return warnings.add(
-                read_pshard(pshard.pairs, warnings.place(line, pshard.column), section.pshard));
+            return add(warnings, read_pshard(pshard.pairs, section.pshard));
         }
         case LineKind::Section:
         case LineKind::Blank:
@@ -280,22 +272,19 @@ Result<RegistryReading> read_registry(std::string_view text, const std::string& 
                                  *reason),
                      {file}};
     }
-    RegistryBlocks blocks = registry_blocks(text, file);
-    Warnings warnings(file);
+    const RegistryBlocks blocks = registry_blocks(text, file);
     RegistryReading reading;
+    reading.warnings = blocks.warnings;
     for (const RegistryLine& line : blocks.lines) {
-        if (line.kind != LineKind::Blank) warn_of_stray(line, warnings);
+        if (line.kind != LineKind::Blank) warn_of_stray(line, reading.warnings);
     }
     for (const SectionBlock& section : blocks.sections) {
-        if (section.fingerprint) {
-            reading.registry.sections.push_back(read_section(section, warnings));
-        }
+        if (!section.fingerprint) continue;
+        reading.registry.sections.push_back(read_section(section, reading.warnings));
     }
-    warnings.add(std::move(blocks.warnings));
-    std::ranges::sort(warnings.list, {}, [](const Error& warning) {
+    std::ranges::stable_sort(reading.warnings, {}, [](const Error& warning) {
         return std::pair(warning.place.line, warning.place.column);
     });
-    reading.warnings = std::move(warnings.list);
     return reading;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "registry/pairs.h"
 #include "registry/registry_fields.h"
 #include "registry/registry_lines.h"
 #include "strategy/rules.h"
@@ -9,9 +10,9 @@
 namespace pshard {
 namespace {
 
-template <typename Object>
-std::string line_of(std::span<const Field<Object>> table, const Object& object) {
-    return fmt::format("{}\n", fmt::join(pair_texts(object, table), " "));
+template <typename Record>
+std::string line_of(const Record& record, Fields<Record> fields) {
+    return fmt::format("{}\n", fmt::join(pair_texts(record, fields), " "));
 }
 
 std::string tier_text(const RegistryTier& tier) {
@@ -24,7 +25,7 @@ std::string tier_text(const RegistryTier& tier) {
     return fmt::format("[tier {} bs={}]\n{}ot={}\n{}",
                        tier.index,
                        tier.key.n_tokens,
-                       line_of<RegistryTier>(kStrategyFields, tier),
+                       line_of(tier, kStrategyFields),
                        to_text(tier.ot),
                        pshard_text(tier.pshard));
 }
@@ -90,7 +91,7 @@ std::string to_text(const RegistryVariant& variant) {
                                    variant.cache_ubatch,
                                    pshard_text(variant.pshard));
     if (variant.baseline_vram_mib) {
-        text += line_of<DisabledLine>(kDisabledFields, {true, *variant.baseline_vram_mib});
+        text += line_of(DisabledLine{true, *variant.baseline_vram_mib}, kDisabledFields);
     }
     for (const RegistryTier& tier : variant.tiers) text += tier_text(tier);
     return text;
@@ -98,8 +99,7 @@ std::string to_text(const RegistryVariant& variant) {
 
 std::string head_text(const RegistrySection& section) {
     std::string text = fmt::format("\n[fingerprint={}]\n", to_text(section.fingerprint));
-    if (section.settings)
-        text += "# " + line_of<SectionSettings>(kSettingsFields, *section.settings);
+    if (section.settings) text += "# " + line_of(*section.settings, kSettingsFields);
     return text + pshard_text(section.pshard);
 }
 

@@ -130,7 +130,7 @@ const Fault kFaults[] = {
     {"SettingsIncomplete",
      {{4, "# n_ctx=2048 fa=maybe"}},
      kGoodMeaning,
-     {"f:4:1: expected n_ctx, n_seq_max", "f:4:14: 'fa=maybe': expected off, on or auto"}},
+     {"f:4:1: expected n_ctx, n_seq_max", "f:4:14: 'fa=maybe': expected one of off, on, auto"}},
     // variants
     {"VariantWithoutNumber",
      {{14, "[variant budget= cache_ubatch=512]"}},

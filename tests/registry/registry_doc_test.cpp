@@ -3,9 +3,9 @@
 
 #include "build_paths.h"
 #include "registry/goldens.h"
+#include "registry/registry_fields.h"
 #include "registry/registry_text.h"
 #include "registry/settings.h"
-#include "registry/value_text.h"
 
 namespace pshard {
 namespace {
@@ -35,22 +35,18 @@ TEST(RegistryDocument, ItsExampleIsARegistry) {
     EXPECT_EQ(section.variants[1].baseline_vram_mib, 3120.5);
 }
 
-// Each key has a row in a table of the document.
-TEST(RegistryDocument, NamesEveryPshardKey) {
-    RegistryVariant variant = test::full_variant();
-    variant.pshard.unknown = {};
-    variant.tiers[0].pshard.unknown = {};
-    const std::string text = document();
-    for (const std::string& lines : {pshard_text(PshardSection{.file_bytes = 1, .unknown = {}}),
-                                     pshard_text(variant.pshard),
-                                     pshard_text(variant.tiers[0].pshard)}) {
-        for (const Token& token : tokens_of(lines, 1)) {
-            const std::size_t equals = token.text.find('=');
-            if (equals == token.text.npos) continue;
-            const std::string row = fmt::format("\n| `{}` | ", token.text.substr(0, equals));
-            EXPECT_NE(text.find(row), std::string::npos) << row;
-        }
+// Each key of a pshard line has a row in a table of the document.
+template <typename Record>
+void expect_rows(const std::string& text, Fields<Record> fields) {
+    for (const Field<Record>& field : fields) {
+        EXPECT_NE(text.find(fmt::format("\n| `{}` | ", field.key)), std::string::npos) << field.key;
     }
+}
+
+TEST(RegistryDocument, NamesEveryPshardKey) {
+    expect_rows<PshardSection>(document(), kPshardSectionFields);
+    expect_rows<PshardVariant>(document(), kPshardVariantFields);
+    expect_rows<PshardTier>(document(), kPshardTierFields);
 }
 
 }  // namespace

@@ -153,7 +153,7 @@ TEST(RegistryFile, KeepsMixedLineEnds) {
     const std::string golden = test::golden_text(test::kGoldens[0]);
     std::string mixed;
     for (const RegistryLine& line : registry_lines(golden)) {
-        mixed += std::string(line.text) + (line.number % 2 == 0 ? "\r\n" : "\n");
+        mixed += std::string(line.text) + (line.place.line % 2 == 0 ? "\r\n" : "\n");
     }
     put_text(path, mixed);
     const RegistrySection added = whole_section();
