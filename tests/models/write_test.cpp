@@ -1,8 +1,4 @@
 // Sparse files: splits, what is in the file, and what is refused.
-#include <fstream>
-#include <numeric>
-#include <set>
-
 #include <gmock/gmock.h>
 
 #include "models/arch.h"
@@ -46,16 +42,6 @@ TEST(WriteSparse, CanPutEachTensorInItsOwnFile) {
     const auto refused = write_sparse(shape, "Q8_0", dir / "b.gguf", n_tensors + 1);
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("cannot split {}", n_tensors)));
-}
-
-TEST(WriteSparse, TensorNamesAreUnique) {
-    for (const ModelShape& shape : known_shapes()) {
-        std::set<std::string> names;
-        const shapes::TensorList tensors = shapes::list_tensors(shape).value();
-        for (const auto& tensor : tensors) {
-            EXPECT_TRUE(names.insert(tensor.name).second) << shape.name << ": " << tensor.name;
-        }
-    }
 }
 
 TEST(WriteSparse, RefusesWhatItCannotWrite) {

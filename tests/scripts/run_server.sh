@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # llama-pshard-run with llama-server: it answers as stock, has the launcher's process, ends as it does on
-# a signal, and its port is missed when it is taken; the report of the run opens in a browser, with what was
-# predicted and what was measured. Skipped (77) where llama.cpp was built without it.
+# a signal, and its port is missed when it is taken; the report of the run has what was predicted and what was
+# measured. Skipped (77) where llama.cpp was built without it.
 set -euo pipefail
 
 [[ -z ${PSHARD_SANITIZE-} ]] || { echo "skipped: llama.cpp's programs load no sanitized library"; exit 77; }
@@ -98,14 +98,7 @@ pid=
 "$run" -m model.gguf -c 512 -t 2 -fa on -mva 16 --dry-run -- "$server" >/dev/null 2>second.log
 if grep -q 'plan of' second.log; then cat second.log; fail "the plan beside a draft model was taken"; fi
 
-"$PSHARD_TOOL_DIR/llama-pshard-explain" -m model.gguf -c 512 -fa on -mva 6 --trace trace.json \
-    --html report.html >report.md 2>notes
+"$PSHARD_TOOL_DIR/llama-pshard-explain" -m model.gguf -c 512 -fa on -mva 6 --trace trace.json >report.md 2>notes
 grep -q '^## Predicted against measured' report.md || { cat notes; fail "nothing was measured"; }
 grep -Eq '^\| +1 \| +1 \| +[0-9]+ \| +[0-9.]+ \| +[0-9.]+ \|' report.md ||
     { cat report.md; fail "no pass of one token has a prediction"; }
-chromium=$(command -v chromium || command -v chromium-browser || true)
-if [[ -n $chromium ]] && command -v node >/dev/null; then
-    node "$PSHARD_SOURCE_DIR/tests/scripts/explain_page.mjs" "$chromium" report.html "$folder"
-else
-    echo "the report was not opened: chromium or node is not installed"
-fi
