@@ -1,3 +1,27 @@
+// What a choice comes to, in one tier: bytes and seconds.
+//
+// In:  a choice, and how the graph is cut (StageOptions).
+// Out: a Candidate: memory, a verdict with its reason, and a prediction where there is a profile.
+//
+//   choice -> expand -> lower: cut, slots, schedule [, scratch] -> memory_use -> verdict
+//                                        |
+//               price_graph (once per depth) -> price_pass -> simulate -> prediction
+//
+// Packing the scratch costs ten times as much as all the rest, and hardly depends on how many
+// layers are pinned: what matters is which kinds of layers stand beside each other. So the
+// evaluator knows three ways to size a choice:
+//
+//   device_bytes   no schedule, no prediction; for strategies, which ask it of many choices
+//   estimate       with the scratch of the first choice of the same kind (kind_of)
+//   evaluate       exact; a larger scratch than its kind's is remembered for all of the kind
+//
+// Traps:
+// * An estimate may be too small, as the first of a kind may need less scratch than the others. No
+//   plan leaves the search that was not evaluated.
+// * An evaluator is no value: estimates depend on what it evaluated before. The search asks in a
+//   fixed order, so the same problem gives the same plan.
+// * Pinned from the back and from the front are one kind: the scratch is the same but for what lies
+//   at the two ends.
 #include "search/evaluator.h"
 
 #include <algorithm>
@@ -39,7 +63,7 @@ bool runs_on(const StageCut& cut, Device device) {
 
 // Choices of one kind cut the graph into the same kinds of stages: what matters to the scratch is
 // which roles layers have beside each other, not how many have them.
-std::array<int, 9> kind_of(const PlanChoice& choice, const StageOptions& options, int n_layers) {
+std::array<int, 8> kind_of(const PlanChoice& choice, const StageOptions& options, int n_layers) {
     const auto part_of = [&](int n, int whole) { return n == 0 ? 0 : n == whole ? 2 : 1; };
     return {strategy_id(choice.strategy),
             part_of(choice.n_pinned, n_layers),
@@ -47,7 +71,6 @@ std::array<int, 9> kind_of(const PlanChoice& choice, const StageOptions& options
             choice.n_attn_pinned == choice.n_pinned ? 1 : 0,
             static_cast<int>(choice.overflow),
             choice.output_on_gpu ? 1 : 0,
-            choice.pin_from_back ? 1 : 0,
             options.slice_experts ? 1 : 0,
             static_cast<int>(options.offload)};
 }
@@ -62,7 +85,10 @@ std::string over_budget(Bytes needed, Bytes budget) {
                        in_mib(needed - budget));
 }
 
-void judge(Candidate& candidate, Bytes budget, const HostLimits& host, const Status& schedule) {
+void set_verdict(Candidate& candidate,
+                 Bytes budget,
+                 const HostLimits& host,
+                 const Status& schedule) {
     const Bytes needed = candidate.memory.device.total();
     const Bytes missing = host_shortage(candidate.memory.host, host);
     if (needed > budget) {
@@ -158,14 +184,14 @@ std::optional<Prediction> Evaluator::predict(const Lowered& lowered,
                       costs.gpu.extrapolated || costs.cpu.extrapolated};
 }
 
-Candidate Evaluator::judged(const Lowered& lowered,
-                            const PlanChoice& choice,
-                            const StageOptions& options) {
+Candidate Evaluator::candidate_of(const Lowered& lowered,
+                                  const PlanChoice& choice,
+                                  const StageOptions& options) {
     Candidate candidate;
     candidate.choice = choice;
     candidate.options = options;
     candidate.memory = memory_use(problem_.inventory, lowered);
-    judge(candidate, problem_.budget, problem_.host, lowered.streamable);
+    set_verdict(candidate, problem_.budget, problem_.host, lowered.streamable);
     candidate.prediction = predict(lowered, candidate, problem_.depth_tokens, nullptr);
     return candidate;
 }
@@ -175,7 +201,7 @@ Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& opti
     ScratchPeaks& known = scratch_of_kind(choice, options);
     known.gpu = std::max(known.gpu, whole.scratch.gpus[0].peak);
     known.cpu = std::max(known.cpu, whole.scratch.cpu.peak);
-    return judged(whole, choice, options);
+    return candidate_of(whole, choice, options);
 }
 
 Candidate Evaluator::estimate(const PlanChoice& choice, const StageOptions& options) {
@@ -183,7 +209,7 @@ Candidate Evaluator::estimate(const PlanChoice& choice, const StageOptions& opti
     const ScratchPeaks& known = scratch_of_kind(choice, options);
     without_scratch.scratch.gpus[0].peak = known.gpu;
     without_scratch.scratch.cpu.peak = known.cpu;
-    return judged(without_scratch, choice, options);
+    return candidate_of(without_scratch, choice, options);
 }
 
 std::optional<Prediction> Evaluator::predict_at(const Candidate& candidate,

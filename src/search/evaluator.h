@@ -61,7 +61,9 @@ private:
     };
 
     Lowered lowered(const PlanChoice& choice, const StageOptions& options, LowerUntil until) const;
-    Candidate judged(const Lowered& lowered, const PlanChoice& choice, const StageOptions& options);
+    Candidate candidate_of(const Lowered& lowered,
+                           const PlanChoice& choice,
+                           const StageOptions& options);
     // The most scratch seen among choices of that kind; computed from this one if it is the first.
     ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
@@ -75,7 +77,7 @@ private:
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::uint32_t, GraphCost> costs_;            // by depth
-    std::map<std::array<int, 9>, ScratchPeaks> scratch_;  // by kind of choice
+    std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
 };
 
 // Who runs a placement decides what becomes of large batches over weights in host memory [A29].

@@ -13,101 +13,6 @@ namespace {
 // Tiers from which a batch is a prompt: those that decide whether stock alone is as good.
 constexpr std::uint32_t kPromptTier = 512;
 
-// The strategy that fits wherever any does.
-constexpr Strategy kNeedsLeast = Strategy::StaticAttnPrio;
-
-class TierSearch {
-public:
-    TierSearch(const Problem& problem, const Graph& graph)
-        : problem_(problem), graph_(graph), evaluator_(problem, graph) {
-        plan_.key = graph.tier();
-    }
-
-    TierPlan run() {
-        for (const StrategyRule* rule : strategy_rules()) {
-            if (!problem_.forced || *problem_.forced == rule->id) try_strategy(*rule);
-        }
-        // A forced strategy that cannot run at this tier gives way to the one that needs least.
-        const bool gives_way =
-            plan_.viable.empty() && problem_.forced && *problem_.forced != kNeedsLeast;
-        if (gives_way) try_strategy(rule_of(kNeedsLeast));
-        std::stable_sort(plan_.viable.begin(), plan_.viable.end(), better);
-        prefer_less_streaming();
-        if (const Candidate* winner = plan_.winner()) {
-            plan_.empty = evaluator_.predict_at(*winner, 0);
-            plan_.full = evaluator_.predict_at(*winner, full_depth(problem_.inventory, graph_));
-        }
-        return std::move(plan_);
-    }
-
-private:
-    void prefer_less_streaming() {
-        std::vector<Candidate>& viable = plan_.viable;
-        if (viable.empty() || !viable.front().prediction) return;
-        const double enough = viable.front().prediction->tokens_per_second * (1 - kEqualShare);
-        const auto end = std::find_if(viable.begin(), viable.end(), [&](const Candidate& c) {
-            return c.prediction->tokens_per_second < enough;
-        });
-        const auto least = std::min_element(viable.begin(), end, [](const auto& a, const auto& b) {
-            return a.memory.host.streamed < b.memory.host.streamed;
-        });
-        std::rotate(viable.begin(), least, least + 1);
-    }
-
-    void try_strategy(const StrategyRule& rule) {
-        const std::size_t before = plan_.viable.size();
-        std::optional<Candidate> refused;
-        try_sliced(rule, false, refused);
-        if (rule.slices && problem_.inventory.n_experts > 0) try_sliced(rule, true, refused);
-        if (plan_.viable.size() == before && refused) plan_.refused.push_back(*refused);
-    }
-
-    void try_sliced(const StrategyRule& rule, bool slice, std::optional<Candidate>& refused) {
-        std::vector<Candidate> candidates = candidates_of(rule, slice);
-        if (candidates.empty()) {
-            PlanChoice least;
-            least.strategy = rule.id;
-            candidates.push_back(evaluator_.evaluate(least, as_planned(slice)));
-        }
-        confirm_best(candidates);
-        for (Candidate& candidate : candidates) keep(std::move(candidate), refused);
-    }
-
-    // Candidates were estimated. The best is evaluated exactly until one holds what it promised.
-    void confirm_best(std::vector<Candidate>& candidates) {
-        for (std::size_t tries = 0; tries < candidates.size(); ++tries) {
-            const auto best = std::min_element(candidates.begin(), candidates.end(), better);
-            if (best->verdict != Verdict::Viable) return;
-            *best = evaluator_.evaluate(best->choice, best->options);
-            if (best->verdict == Verdict::Viable) return;
-        }
-    }
-
-    std::vector<Candidate> candidates_of(const StrategyRule& rule, bool slice) {
-        const Sizing sizing{
-            [&](const PlanChoice& c) { return evaluator_.device_bytes(c, as_planned(slice)); },
-            problem_.budget};
-        std::vector<Candidate> candidates;
-        for (const PlanChoice& choice : rule.propose(problem_.inventory, sizing)) {
-            candidates.push_back(evaluator_.estimate(choice, as_planned(slice)));
-        }
-        return candidates;
-    }
-
-    void keep(Candidate candidate, std::optional<Candidate>& refused) {
-        if (candidate.verdict == Verdict::Viable) {
-            plan_.viable.push_back(std::move(candidate));
-        } else if (!refused) {
-            refused = std::move(candidate);
-        }
-    }
-
-    const Problem& problem_;
-    const Graph& graph_;
-    Evaluator evaluator_;
-    TierPlan plan_;
-};
-
 // The arena of the tiers that have a winner.
 ArenaLayout arena_of(const Problem& problem, const std::vector<TierPlan>& tiers) {
     std::vector<TierDemand> demands;
@@ -162,13 +67,6 @@ const Graph* baseline_graph(const Problem& problem) {
 
 }  // namespace
 
-const Candidate* TierPlan::published() const {
-    for (const Candidate& candidate : viable) {
-        if (rule_of(candidate.choice.strategy).is_published) return &candidate;
-    }
-    return nullptr;
-}
-
 std::optional<std::size_t> VariantPlan::arena_index(std::size_t tier) const {
     if (tiers[tier].winner() == nullptr) return std::nullopt;
     const auto with_plan = std::count_if(tiers.begin(),
@@ -201,10 +99,6 @@ std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
         if (fit.verdict != Verdict::OverBudget) return std::nullopt;
         tried = fit.choice;
     }
-}
-
-TierPlan plan_tier(const Problem& problem, const Graph& graph) {
-    return TierSearch(problem, graph).run();
 }
 
 // Tiers are searched side by side; the result does not depend on how.

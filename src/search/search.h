@@ -8,27 +8,9 @@
 #include <vector>
 
 #include "plan/arena.h"
-#include "search/evaluator.h"
+#include "search/tier_search.h"
 
 namespace pshard {
-
-struct TierPlan {
-    TierKey key;
-    // Viable candidates, best first; the first is the plan. Empty: no strategy fits. All are sized
-    // and priced as PSHARD0 runs them, stock's own placement (STATIC_FITPARAMS) too.
-    std::vector<Candidate> viable;
-    // The best of each strategy that has nothing viable, with the reason.
-    std::vector<Candidate> refused;
-
-    const Candidate* winner() const { return viable.empty() ? nullptr : &viable.front(); }
-
-    // The best plan of a strategy that the published reader knows.
-    const Candidate* published() const;
-
-    // What the winner reaches with an empty KV cache, and with a full one.
-    std::optional<Prediction> empty;
-    std::optional<Prediction> full;
-};
 
 struct VariantPlan {
     Bytes budget = 0;
@@ -51,9 +33,6 @@ Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
 // What llama.cpp's own --fit would place, sized and priced as stock runs it, with its op-offload.
 // nullopt: it does not fit.
 std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph);
-
-// All strategies of one tier.
-TierPlan plan_tier(const Problem& problem, const Graph& graph);
 
 // Of each tier, by the inventory's graphs.
 std::vector<TierPlan> plan_tiers(const Problem& problem);

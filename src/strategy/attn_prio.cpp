@@ -58,27 +58,29 @@ private:
         const int attn_top = largest(0, n_layers_, [&](int n) { return fits(0, n); });
         const int beside = largest(0, attn_top, [&](int n) { return fits(n, attn_top); });
         const int whole = largest(0, n_layers_, [&](int n) { return fits(n, n); });
-        std::vector<int> fulls = counts_to(n_layers_, whole);
-        if (std::find(fulls.begin(), fulls.end(), beside) == fulls.end()) fulls.push_back(beside);
-        const std::size_t before = choices_.size();
-        for (const int n_full : fulls) {
+        for (const int n_full : ladder(whole, beside)) {
             if (fits(n_full, n_full)) add_beside(n_full);
         }
-        const std::size_t end = choices_.size();
-        for (std::size_t i = before; i < end; ++i) {
-            const bool widest = choices_[i] == with(beside, attn_top);
-            if (widest || tries_all(n_layers_)) add_parts(PlanChoice(choices_[i]));
-        }
+        add_parts(with(beside, attn_top));
     }
 
-    // With n_full whole layers: as much attention as fits beside them, and none; all between for
-    // few layers.
+    // Eight steps from `top` down to none, and `beside`.
+    std::vector<int> ladder(int top, int beside) const {
+        std::vector<int> counts;
+        const int step = std::max(1, n_layers_ / 8);
+        for (int n = top; n > 0; n -= step) counts.push_back(n);
+        counts.push_back(0);
+        if (std::find(counts.begin(), counts.end(), beside) == counts.end()) {
+            counts.push_back(beside);
+        }
+        return counts;
+    }
+
+    // With n_full whole layers: as much attention as fits beside them, and none.
     void add_beside(int n_full) {
         const int n_attn = largest(n_full, n_layers_, [&](int n) { return fits(n_full, n); });
-        const int step = tries_all(n_layers_) ? 1 : std::max(1, n_attn - n_full);
-        for (int n = n_attn; n >= n_full; n -= step) {
-            if (fits(n_full, n)) choices_.push_back(with(n_full, n));
-        }
+        choices_.push_back(with(n_full, n_attn));
+        if (n_attn > n_full) choices_.push_back(with(n_full, n_full));
     }
 
     void add_parts(PlanChoice choice) {

@@ -1,33 +1,43 @@
-// How many layers a strategy tries to pin.
+// How many layers fit, found with few questions: each costs the planner the bytes of a choice.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <vector>
 
 #include "strategy/rules.h"
 
 namespace pshard {
 
-// Up to so many layers a strategy proposes every choice that fits.
-inline constexpr int kExhaustiveLayers = 12;
-
 inline constexpr std::array kOverflows = {
     Overflow::Attn, Overflow::Up, Overflow::Gate, Overflow::Moe};
 
-constexpr bool tries_all(int n_layers) { return n_layers <= kExhaustiveLayers; }
-
-// The largest n in [low, high] with fits(n), given that fits(low); bytes grow with n.
+// The largest n below `over` with fits(n), given fits(n) and not fits(over); bytes grow with n.
 template <typename Fits>
-int largest(int low, int high, const Fits& fits) {
-    if (fits(high)) return high;
-    while (high - low > 1) {
-        const int middle = low + (high - low) / 2;
-        (fits(middle) ? low : high) = middle;
+int largest_below(int n, int over, const Fits& fits) {
+    while (over - n > 1) {
+        const int middle = n + (over - n) / 2;
+        (fits(middle) ? n : over) = middle;
     }
-    return low;
+    return n;
 }
 
-// The counts that are worth a look when counts up to `top` fit, descending: all, or a ladder.
-std::vector<int> counts_to(int n_layers, int top);
+// The largest n in [low, high] with fits(n), given that fits(low).
+template <typename Fits>
+int largest(int low, int high, const Fits& fits) {
+    return fits(high) ? high : largest_below(low, high, fits);
+}
+
+// The same from a guess that is likely near: the steps away from it double.
+template <typename Fits>
+int largest_near(int guess, int low, int high, const Fits& fits) {
+    guess = std::clamp(guess, low, high);
+    int step = 1;
+    if (fits(guess)) {
+        while (guess + step <= high && fits(guess + step)) step *= 2;
+        return largest_below(guess + step / 2, std::min(guess + step, high + 1), fits);
+    }
+    while (guess - step > low && !fits(guess - step)) step *= 2;
+    return largest_below(std::max(guess - step, low), guess - step / 2, fits);
+}
 
 }  // namespace pshard

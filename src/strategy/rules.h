@@ -44,6 +44,7 @@ struct StrategyRule {
     bool is_published = false;
     bool is_static = false;  // moves nothing while a graph runs
     bool slices = false;     // streams FFNs, so routed experts may be uploaded in slices
+    bool is_fixed = false;   // what it proposes is all there is; else search tries more counts
     LayerSplit (*lanes)(const PlanChoice& choice, const LayerPlace& at) = nullptr;
     // Choices that fit, without repetition; empty if the strategy cannot fit at all.
     std::vector<PlanChoice> (*propose)(const Inventory& inventory, const Sizing& sizing) = nullptr;

@@ -76,6 +76,7 @@ const StrategyRule kStockFit{.name = "STATIC_FITPARAMS_DENSEPRIO_MOEONLY",
                              .is_published = false,
                              .is_static = true,
                              .slices = false,
+                             .is_fixed = true,
                              .lanes = lanes,
                              .propose = propose};
 

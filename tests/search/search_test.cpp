@@ -1,4 +1,4 @@
-// The search against exhaustive enumeration, and the properties that every plan must have.
+// The properties that every plan must have. exhaustive_test.cpp holds plans against all others.
 
 #include "search/check_plan.h"
 
@@ -32,69 +32,10 @@ Bytes bytes_of_everything(const Inventory& inventory) {
     return bytes;
 }
 
-// Every choice that the words of a plan can say, for all strategies but stock's own.
-std::vector<PlanChoice> every_choice(int n_layers) {
-    std::vector<PlanChoice> choices;
-    for (const StrategyRule* rule : strategy_rules()) {
-        if (rule->id == Strategy::StaticFitParams) continue;
-        const bool is_static = rule->is_static;
-        for (int n = 0; n <= n_layers; ++n) {
-            for (int attn = is_static ? n : 0; attn <= (is_static ? n_layers : 0); ++attn) {
-                for (int part = 0; part < (n < n_layers ? 5 : 1); ++part) {
-                    if (is_static && part > 0 && attn == n) continue;  // the part needs its layer
-                    for (const bool head : {false, true}) {
-                        choices.push_back(
-                            {rule->id, n, attn, static_cast<Overflow>(part), head, false});
-                    }
-                }
-            }
-        }
-    }
-    return choices;
-}
-
-double best_of_all(const Problem& problem, const Graph& graph) {
-    Evaluator evaluator(problem, graph);
-    double best = 0;
-    for (const PlanChoice& choice : every_choice(problem.inventory.n_layers)) {
-        for (const bool slice : {false, true}) {
-            const Candidate candidate = evaluator.evaluate(choice, as_planned(slice));
-            if (candidate.verdict != Verdict::Viable) continue;
-            best = std::max(best, candidate.prediction->tokens_per_second);
-        }
-    }
-    return best;
-}
-
 class SearchOnToys : public testing::TestWithParam<bool> {
 protected:
     Inventory model() const { return GetParam() ? toy_moe(4) : toy_dense(4); }
 };
-
-TEST_P(SearchOnToys, FindsWhatExhaustiveEnumerationFinds) {
-    const Inventory inventory = model();
-    const Bytes all = bytes_of_everything(inventory);
-    int compared = 0;
-    for (Bytes budget = all / 8; budget < all; budget += all / 8) {
-        const Problem problem = problem_of(inventory, budget);
-        for (const Graph& graph : inventory.graphs) {
-            const TierPlan plan = plan_tier(problem, graph);
-            const double best = best_of_all(problem, graph);
-            if (best == 0) {
-                for (const Candidate& c : plan.viable) {
-                    EXPECT_EQ(c.choice.strategy, Strategy::StaticFitParams);
-                }
-                continue;
-            }
-            ASSERT_NE(plan.winner(), nullptr) << "budget " << budget;
-            // Stock's own placement may be faster still; never is the search slower.
-            EXPECT_GE(plan.winner()->prediction->tokens_per_second, best * (1 - kEqualShare))
-                << "budget " << budget << " tokens " << graph.n_tokens;
-            ++compared;
-        }
-    }
-    EXPECT_GE(compared, 8);
-}
 
 // 4096 / 4 tokens for each of four sequences, less its own of the batch.
 TEST(FullDepth, IsWhatASequenceHoldsBesideItsBatch) {

@@ -45,16 +45,20 @@ Result<StockMemory> stock_memory(const std::string& model_path,
                                  .backend_dir = PSHARD_LLAMA_BIN_DIR});
 }
 
-Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n_ubatch) {
+Result<Inventory> captured_tiers(const std::string& model_path, std::vector<std::uint32_t> tiers) {
     CaptureRequest request;
     request.model_path = model_path;
     request.context.n_ctx = 8192;
-    request.context.n_batch = n_ubatch;
-    request.context.n_ubatch = n_ubatch;
+    request.context.n_batch = tiers.back();
+    request.context.n_ubatch = tiers.back();
     request.context.flash_attention = FlashAttention::On;
-    request.tiers = {n_ubatch};
+    request.tiers = std::move(tiers);
     request.backend_dir = PSHARD_LLAMA_BIN_DIR;
     return capture_inventory(request);
+}
+
+Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n_ubatch) {
+    return captured_tiers(model_path, {n_ubatch});
 }
 
 Result<std::filesystem::path> sparse_model(const std::string& shape_name,

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "capture/stock_memory.h"
@@ -17,6 +18,9 @@ using pshard::StockMemory;
 Result<StockMemory> stock_memory(const std::string& model_path,
                                  const ContextSpec& context,
                                  const StockArgs& args);
+
+// Our capture of a model in 8192 tokens, flash attention on; the last tier is the ubatch.
+Result<Inventory> captured_tiers(const std::string& model_path, std::vector<std::uint32_t> tiers);
 
 // Our capture for the comparison: the graph of one ubatch in 8192 tokens, flash attention on.
 Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n_ubatch);
