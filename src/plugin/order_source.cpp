@@ -19,32 +19,33 @@ namespace pshard {
 namespace {
 
 // All that a layer streams ahead; if `on_demand`, its routed experts that are uploaded in slices.
-StreamGroup group_of_layer(const Inventory& seen,
+StreamGroup group_of_layer(const Inventory& inventory,
                            const TierOrder& order,
                            int layer,
                            bool on_demand) {
     StreamGroup group;
     group.layer = layer;
     group.on_demand = on_demand;
-    for (std::size_t i = 0; i < seen.weights.size(); ++i) {
-        const Weight& weight = seen.weights[i];
+    for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
+        const Weight& weight = inventory.weights[i];
         const bool streamed = weight.layer == layer && is_streamed(order.placement.weights[i]);
         const bool sliced = weight.routed && order.options.slice_experts;
         if (streamed && sliced == on_demand) group.weights.push_back(static_cast<int>(i));
     }
-    for (std::size_t i = 0; i < seen.states.size() && !on_demand; ++i) {
-        const bool member = seen.states[i].layer == layer && is_streamed(order.placement.states[i]);
+    for (std::size_t i = 0; i < inventory.states.size() && !on_demand; ++i) {
+        const bool member =
+            inventory.states[i].layer == layer && is_streamed(order.placement.states[i]);
         if (member) group.states.push_back(static_cast<int>(i));
     }
     return group;
 }
 
 // As if each layer streamed all at once: what a graph in pieces may stream, too.
-std::vector<StreamGroup> groups_by_layer(const Inventory& seen, const TierOrder& order) {
+std::vector<StreamGroup> groups_by_layer(const Inventory& inventory, const TierOrder& order) {
     std::vector<StreamGroup> groups;
-    for (int layer = -1; layer < seen.n_layers; ++layer) {
+    for (int layer = -1; layer < inventory.n_layers; ++layer) {
         for (const bool on_demand : {false, true}) {
-            StreamGroup group = group_of_layer(seen, order, layer, on_demand);
+            StreamGroup group = group_of_layer(inventory, order, layer, on_demand);
             const bool streams = !group.weights.empty() || !group.states.empty();
             if (streams) groups.push_back(std::move(group));
         }
@@ -52,18 +53,18 @@ std::vector<StreamGroup> groups_by_layer(const Inventory& seen, const TierOrder&
     return groups;
 }
 
-TierDemand demand_of(const Inventory& seen,
+TierDemand demand_of(const Inventory& inventory,
                      const TierChoice& tier,
                      const TierOrder& order,
                      bool by_layers) {
     // llama.cpp reserves a row of logits for every token, which few runs ever ask for: the planner
     // knows better.
     const LowerUntil until = tier.scratch ? LowerUntil::Slots : LowerUntil::Scratch;
-    const Lowered lowered = lower({seen, *tier.graph}, order.placement, tier.options, until);
+    const Lowered lowered = lower({inventory, *tier.graph}, order.placement, tier.options, until);
     TierDemand demand{
         order.placement, lowered.slots[0], tier.scratch.value_or(lowered.scratch.gpus[0].peak)};
     if (by_layers) {
-        const SlotSizes by_layer = slot_sizes(seen, groups_by_layer(seen, order));
+        const SlotSizes by_layer = slot_sizes(inventory, groups_by_layer(inventory, order));
         demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
         demand.slots.experts = std::max(demand.slots.experts, by_layer.experts);
     }
@@ -81,7 +82,7 @@ std::string text_of(const TierChoice& tier) {
     return text;
 }
 
-Result<Orders> packed_orders(const Inventory& seen,
+Result<Orders> packed_orders(const Inventory& inventory,
                              const std::vector<TierChoice>& choices,
                              Bytes budget,
                              bool by_layers) {
@@ -89,10 +90,11 @@ Result<Orders> packed_orders(const Inventory& seen,
     orders.budget = budget;
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
-        orders.tiers.push_back({tier.key, expand(seen, tier.choice), tier.options, text_of(tier)});
-        demands.push_back(demand_of(seen, tier, orders.tiers.back(), by_layers));
+        orders.tiers.push_back(
+            {tier.key, expand(inventory, tier.choice), tier.options, text_of(tier)});
+        demands.push_back(demand_of(inventory, tier, orders.tiers.back(), by_layers));
     }
-    Result<ArenaLayout> arena = pack_arena(seen, demands, budget);
+    Result<ArenaLayout> arena = pack_arena(inventory, demands, budget);
     if (!arena) return arena.error();
     orders.arena = std::move(arena).value();
     return orders;
@@ -100,8 +102,8 @@ Result<Orders> packed_orders(const Inventory& seen,
 
 // What --mmproj names: towers for vision and sound, and what leads from them to the model. No
 // registry has plans of it, as llama-pshard-plan-params only leaves it room.
-bool is_projector(const Inventory& seen) {
-    return std::ranges::any_of(seen.weights, [](const Weight& weight) {
+bool is_projector(const Inventory& inventory) {
+    return std::ranges::any_of(inventory.weights, [](const Weight& weight) {
         const std::string& name = weight.name;
         return name.starts_with("v.") || name.starts_with("a.") || name.starts_with("mm.");
     });
@@ -119,15 +121,15 @@ public:
     OrderSource(PluginSettings settings, Bytes room, Log log)
         : settings_(std::move(settings)), room_(room), log_(std::move(log)) {}
 
-    Result<Orders> operator()(const Inventory& seen, Bytes budget) {
+    Result<Orders> operator()(const Inventory& inventory, Bytes budget) {
         largest_ = std::max(largest_, budget);
-        Result<Chosen> chosen = choose(seen, budget);
+        Result<Chosen> chosen = choose(inventory, budget);
         if (!chosen) return chosen.error();
-        Result<Orders> orders = pack(chosen.value(), seen, budget);
+        Result<Orders> orders = pack(chosen.value(), inventory, budget);
         if (!orders && chosen.value().from_registry && settings_.plan_here) {
-            chosen = planned_here(orders.error().text(), kMoreTiers, seen, budget);
+            chosen = planned_here(orders.error().text(), kMoreTiers, inventory, budget);
             if (!chosen) return chosen.error();
-            orders = pack(chosen.value(), seen, budget);
+            orders = pack(chosen.value(), inventory, budget);
         }
         if (orders) tell(orders.value(), orders.value().budget);
         return orders;
@@ -146,50 +148,52 @@ private:
     };
 
     // In the plan's own budget, else in all that is left.
-    static Result<Orders> pack(const Chosen& chosen, const Inventory& seen, Bytes budget) {
+    static Result<Orders> pack(const Chosen& chosen, const Inventory& inventory, Bytes budget) {
         if (chosen.choices.empty()) {
             return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
                                      "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
                                      in_mib(budget)),
                          {}};
         }
-        Result<Orders> orders = orders_of(seen, chosen.choices, chosen.budget);
-        if (!orders && chosen.budget < budget) orders = orders_of(seen, chosen.choices, budget);
+        Result<Orders> orders = orders_of(inventory, chosen.choices, chosen.budget);
+        if (!orders && chosen.budget < budget)
+            orders = orders_of(inventory, chosen.choices, budget);
         if (orders) orders.value().driver = chosen.driver;
         return orders;
     }
 
-    Result<Chosen> choose(const Inventory& seen, Bytes budget) {
-        if (settings_.forced.empty()) return planned(seen, budget);
+    Result<Chosen> choose(const Inventory& inventory, Bytes budget) {
+        if (settings_.forced.empty()) return planned(inventory, budget);
         const ForcedStrategy& forced = settings_.forced[calls_++ % settings_.forced.size()];
         if (!forced.n_pinned)
-            return Chosen{plan_for_device({seen, nullptr, budget, 0, {}, forced.strategy}), budget};
+            return Chosen{plan_for_device({inventory, nullptr, budget, 0, {}, forced.strategy}),
+                          budget};
         PlanChoice choice;
         choice.strategy = forced.strategy;
-        choice.n_pinned = std::min(*forced.n_pinned, seen.n_layers);
+        choice.n_pinned = std::min(*forced.n_pinned, inventory.n_layers);
         choice.n_attn_pinned = choice.n_pinned;
         choice.output_on_gpu = true;
-        std::vector<TierChoice> choices = same_in_all_tiers(seen, choice);
+        std::vector<TierChoice> choices = same_in_all_tiers(inventory, choice);
         for (TierChoice& tier : choices) tier.options.slice_experts = forced.slice_experts;
         return Chosen{std::move(choices), budget};
     }
 
-    Result<Chosen> planned(const Inventory& seen, Bytes budget) {
-        if (is_projector(seen)) {
+    Result<Chosen> planned(const Inventory& inventory, Bytes budget) {
+        if (is_projector(inventory)) {
             const std::string advice = fmt::format(
                 "it has the {:.0f} MiB that are left; llama-pshard-plan-params --mmproj leaves it "
                 "more",
                 in_mib(budget));
-            return planned_here("the projector (--mmproj)", advice, seen, budget);
+            return planned_here("the projector (--mmproj)", advice, inventory, budget);
         }
-        Result<RegistryMatch> match = from_registry(seen, budget);
+        Result<RegistryMatch> match = from_registry(inventory, budget);
         if (!match) return match.error();
         if (!match.value().choices.empty()) {
             log_(fmt::format("plan from {}", match.value().text));
             for (const std::string& warning : match.value().warnings) {
                 log_("warning: " + warning);
             }
-            warn_of_unused_room(match.value(), seen, budget);
+            warn_of_unused_room(match.value(), inventory, budget);
             return Chosen{match.value().choices, match.value().budget, true, match.value().driver};
         }
         if (!settings_.plan_here) {
@@ -198,16 +202,16 @@ private:
                                      match.value().text),
                          {}};
         }
-        return planned_here(match.value().text, kMoreTiers, seen, budget);
+        return planned_here(match.value().text, kMoreTiers, inventory, budget);
     }
 
     // Once for each model. Not where others have some of the budget, or may come to have.
-    void warn_of_unused_room(const RegistryMatch& match, const Inventory& seen, Bytes budget) {
+    void warn_of_unused_room(const RegistryMatch& match, const Inventory& inventory, Bytes budget) {
         if (budget < largest_ || names_several_models()) return;
         const bool given = budget < room_;
         const std::string warning =
             unused_room(match, {std::min(budget, room_), given ? 0 : kPlannersMargin});
-        if (warning.empty() || !warned_.insert(weights_hash(seen.weights)).second) return;
+        if (warning.empty() || !warned_.insert(weights_hash(inventory.weights)).second) return;
         log_("warning: " + warning);
     }
 
@@ -220,7 +224,7 @@ private:
     // Fails if a profile is there and cannot be read.
     Result<Chosen> planned_here(const std::string& why,
                                 const std::string& advice,
-                                const Inventory& seen,
+                                const Inventory& inventory,
                                 Bytes budget) {
         const ProfileNames& names = settings_.profiles;
         const Result<MachineProfile> read = read_profile_files(names);
@@ -233,17 +237,17 @@ private:
                                  : fmt::format("by memory alone as there is {}", missing),
                              advice));
         const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
-        return Chosen{plan_for_device({seen, profile, budget, 0, {}, std::nullopt}),
+        return Chosen{plan_for_device({inventory, profile, budget, 0, {}, std::nullopt}),
                       budget,
                       false,
                       driver_of(read.value())};
     }
 
     // The first registry with plans for this model; else why none has. Fails if one cannot be read.
-    Result<RegistryMatch> from_registry(const Inventory& seen, Bytes budget) const {
+    Result<RegistryMatch> from_registry(const Inventory& inventory, Bytes budget) const {
         RegistryMatch none;
         for (const std::string& path : find_registries(settings_.registry)) {
-            Result<RegistryMatch> match = look_into(path, seen, budget);
+            Result<RegistryMatch> match = look_into(path, inventory, budget);
             if (!match || !match.value().choices.empty()) return match;
             none.text += (none.text.empty() ? "" : "; ") + match.value().text;
         }
@@ -252,7 +256,7 @@ private:
     }
 
     Result<RegistryMatch> look_into(const std::string& path,
-                                    const Inventory& seen,
+                                    const Inventory& inventory,
                                     Bytes budget) const {
         if (!std::filesystem::exists(path)) {
             return Error{fmt::format("PSHARD_REGISTRY: there is no file {0}; "
@@ -265,7 +269,7 @@ private:
         if (!reading) return reading.error();
         for (const Error& warning : reading.value().warnings) log_(warning.text());
         RegistryMatch match =
-            match_registry(reading.value().registry, seen, budget, settings_.plans);
+            match_registry(reading.value().registry, inventory, budget, settings_.plans);
         match.text = fmt::format("{}: {}", path, match.text);
         return match;
     }
@@ -292,16 +296,17 @@ private:
 
 }  // namespace
 
-Result<Orders> orders_of(const Inventory& seen,
+Result<Orders> orders_of(const Inventory& inventory,
                          const std::vector<TierChoice>& choices,
                          Bytes budget) {
-    Result<Orders> roomy = packed_orders(seen, choices, budget, /*by_layers=*/true);
-    return roomy ? roomy : packed_orders(seen, choices, budget, /*by_layers=*/false);
+    Result<Orders> roomy = packed_orders(inventory, choices, budget, /*by_layers=*/true);
+    return roomy ? roomy : packed_orders(inventory, choices, budget, /*by_layers=*/false);
 }
 
 Planner make_planner(PluginSettings settings, Bytes room, Log log) {
     const auto source = std::make_shared<OrderSource>(std::move(settings), room, std::move(log));
-    return [source](const Inventory& seen, Bytes budget) { return (*source)(seen, budget); };
+    return
+        [source](const Inventory& inventory, Bytes budget) { return (*source)(inventory, budget); };
 }
 
 }  // namespace pshard

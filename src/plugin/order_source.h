@@ -10,7 +10,7 @@
 namespace pshard {
 
 // Everything that follows from the choices, packed into one arena of at most `budget`.
-Result<Orders> orders_of(const Inventory& seen,
+Result<Orders> orders_of(const Inventory& inventory,
                          const std::vector<TierChoice>& choices,
                          Bytes budget);
 
