@@ -1,4 +1,5 @@
 // The command line, made from the rows of kFlags (plan_flags/flags.h).
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
@@ -69,25 +70,14 @@ std::string cli_names(const Flag& flag) {
     return fmt::format("{}", fmt::join(names, ","));
 }
 
-std::string_view title_of(FlagGroup group) {
-    switch (group) {
-        case FlagGroup::Model:
-            return "Model";
-        case FlagGroup::Context:
-            return "Context";
-        case FlagGroup::Budget:
-            return "Budget";
-        case FlagGroup::Machine:
-            return "Machine";
-        case FlagGroup::Bench:
-            return "What llama-bench would run";
-        case FlagGroup::Output:
-            return "Output";
-        case FlagGroup::Refused:
-            break;
-    }
-    return "Refused: pshard places the tensors itself";
-}
+// By FlagGroup.
+constexpr std::array kTitles = {"Model",
+                                "Context",
+                                "Budget",
+                                "Machine",
+                                "What llama-bench would run",
+                                "Output",
+                                "Refused: pshard places the tensors itself"};
 
 // One row, added to a command line by the kind of its target.
 struct FlagAdder {
@@ -96,36 +86,37 @@ struct FlagAdder {
     Options& options;
 
     void add() {
-        app.option_defaults()->group(std::string(title_of(flag.group)));
+        app.option_defaults()->group(kTitles[static_cast<std::size_t>(flag.group)]);
         CLI::Option* option =
             flag.take != nullptr
                 ? add_taken()
                 : std::visit([this](auto* to) { return add_to(to); }, flag.target(options));
-        if (*flag.words != '\0') option->check(one_of(split(flag.words, '|')));
         if (*flag.value != '\0') option->type_name(flag.value);
         if (flag.variable != nullptr && *flag.help != '\0') {
             option->description(fmt::format("{} (env: {})", flag.help, flag.variable));
         }
     }
 
-    // CLI11's checks come before its values, and the last of several is checked last.
+    void check_words(CLI::Option& option) const {
+        if (*flag.words != '\0') option.check(one_of(split(flag.words, '|')));
+    }
+
+    // The checks are asked in order, and the last of several values comes last.
     CLI::Option* add_taken() {
-        const auto take = [to = &options, take = flag.take](std::string& text) {
-            return take(*to, text);
-        };
-        if (*flag.words == '\0') return text()->check(CLI::Validator(take, ""));
-        return app.add_option_function<std::string>(
-            cli_names(flag), [=](std::string text) { take(text); }, flag.help);
-    }
-
-    CLI::Option* text() {
-        return app.add_option_function<std::string>(
+        CLI::Option* option = app.add_option_function<std::string>(
             cli_names(flag), [](const std::string&) {}, flag.help);
+        check_words(*option);
+        return option->check(CLI::Validator(
+            [to = &options, take = flag.take](std::string& text) { return take(*to, text); }, ""));
     }
 
-    template <typename Text>
-    CLI::Option* add_to(Text* text) {
-        return app.add_option(cli_names(flag), *text, flag.help);
+    // Texts and numbers; those have a range.
+    template <typename Value>
+    CLI::Option* add_to(Value* value) {
+        CLI::Option* option = app.add_option(cli_names(flag), *value, flag.help);
+        check_words(*option);
+        if (flag.range.most == 0) return option;
+        return option->check(whole_number(flag.range.least, flag.range.most));
     }
 
     CLI::Option* add_to(std::vector<std::string>* list) {
@@ -142,20 +133,6 @@ struct FlagAdder {
             .add_flag_function(
                 cli_names(flag), [set](std::int64_t count) { *set = count > 0; }, flag.help)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    }
-
-    CLI::Option* add_to(std::optional<int>* number) { return add_number(*number); }
-
-    CLI::Option* add_to(std::optional<std::uint32_t>* number) { return add_number(*number); }
-
-    CLI::Option* add_to(std::uint64_t* number) { return add_number(*number); }
-
-    CLI::Option* add_to(std::optional<std::uint64_t>* number) { return add_number(*number); }
-
-    template <typename Number>
-    CLI::Option* add_number(Number& number) {
-        return app.add_option(cli_names(flag), number, flag.help)
-            ->check(whole_number(flag.range.least, flag.range.most));
     }
 };
 
