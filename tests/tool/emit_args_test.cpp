@@ -67,15 +67,8 @@ protected:
 TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
     const auto model = sparse_model(GetParam().shape, GetParam().quant);
     ASSERT_TRUE(model.ok());
-    const std::vector<std::string> arguments = {"-m",
-                                                model.value(),
-                                                "-c",
-                                                "4096",
-                                                "-fa",
-                                                "on",
-                                                "-mva",
-                                                std::to_string(GetParam().budget_mib),
-                                                "--emit-args"};
+    const std::vector<std::string> arguments = words(fmt::format(
+        "-m {} -c 4096 -fa on -mva {} --emit-args", model.value().string(), GetParam().budget_mib));
     const ToolRun tool = run(arguments);
     ASSERT_EQ(tool.exit_code, 0) << tool.err;
     EXPECT_EQ(std::count(tool.out.begin(), tool.out.end(), '\n'), 1);

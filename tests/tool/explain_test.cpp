@@ -128,12 +128,5 @@ TEST_F(ExplainTool, WithoutProfilesItSaysWhatIsMissing) {
     expect_refused({"--what-if", "vram=3000"}, "--what-if needs profiles of this machine");
 }
 
-TEST_F(ExplainTool, RefusesByName) {
-    const ToolRun run = this->run(planning({"-ngl", "5"}));
-    EXPECT_EQ(run.exit_code, 2);
-    EXPECT_THAT(run.err, HasSubstr("refused: -ngl 5"));
-    EXPECT_EQ(run.out, "");
-}
-
 }  // namespace
 }  // namespace pshard::test

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "capture/gguf_maker.h"
-#include "machine/profile_text.h"
 #include "registry/registry_file.h"
 #include "tool/run_tool.h"
 
@@ -252,21 +251,6 @@ TEST_F(PlanParams, MeasuresTheCpuWhereOnlyTheGpuHasAProfile) {
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
     EXPECT_THAT(tool.out, HasSubstr("note: no CPU profile: a measurement of two seconds"));
     EXPECT_THAT(tool.out, HasSubstr("t/s at 2048"));
-}
-
-// As llama-profiler-cpu measures where there is no GPU, beside the GPU profile of another machine.
-TEST_F(PlanParams, SaysThatNoProfileKnowsTheLink) {
-    MachineProfile profile =
-        read_profile_files({environment_["PSHARD_CPU_PROFILE"], environment_["PSHARD_GPU_PROFILE"]})
-            .value();
-    profile.link = {};
-    const std::string path = folder_ / "cpu_without_link.txt";
-    std::ofstream(path) << to_text(profile).cpu.value();
-    environment_["PSHARD_CPU_PROFILE"] = path;
-    const ToolRun tool = run(planning());
-    EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.out, HasSubstr("- note: no rate of the link to the GPU in the profiles"));
-    EXPECT_THAT(tool.out, Not(HasSubstr("no profile:")));
 }
 
 TEST_F(PlanParams, RefusesByNameAndWritesNothing) {
