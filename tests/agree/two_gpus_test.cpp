@@ -87,6 +87,16 @@ TEST_F(TwoGpus, HaveSlotsAndScratchOfTheirOwn) {
     EXPECT_THAT(lowered_.cut.hops, ElementsAre(Hop{4, 0, 8 + 8}));
 }
 
+// One group on the first leaves the second to begin with A all the same.
+TEST_F(TwoGpus, TakeTurnsEachInItsOwnSlots) {
+    place_layer(placement_, inventory_, 2, Lane::Gpu);
+    std::vector<Slot> taken;
+    for (const StreamGroup& group : lower({inventory_, graph()}, placement_, {}).cut.groups) {
+        taken.push_back(group.slot);
+    }
+    EXPECT_THAT(taken, ElementsAre(Slot::A, Slot::A.on(1), Slot::B.on(1)));
+}
+
 TEST_F(TwoGpus, PassTheVerifier) { EXPECT_THAT(violations(), IsEmpty()); }
 
 //   Upload    [ L0  ][ L1  ]          C0: the embeddings, on the CPU; C1 to C3 on GPU 0, C4 to C6
