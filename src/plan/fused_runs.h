@@ -25,8 +25,8 @@ struct FusedRun {
     bool operator==(const FusedRun&) const = default;
 };
 
-// The runs of a stage. A run may be listed that no backend fuses, as only ops and who reads whom
-// are looked at.
+// The runs of a stage. Only ops and who reads whom decide, so that a listed run may be one that no
+// backend fuses.
 std::vector<FusedRun> fused_runs(const Graph& graph, const Stage& stage);
 
 }  // namespace pshard

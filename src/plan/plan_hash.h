@@ -1,6 +1,6 @@
-// What a registry keeps of a plan to recognise it: hashes of what the planner, which reads whole
-// graphs, and the backend, which sees a device's part of them, both know. Tensors go by name: the
-// two list them in other orders.
+// The hashes by which a registry recognises a plan. The planner reads whole graphs and the backend
+// sees a device's part of them: the hashes are of what both know. Tensors go by name, since the two
+// list them in different orders.
 #pragma once
 
 #include <optional>
@@ -16,13 +16,14 @@ namespace pshard {
 // stands for the graph.
 std::optional<Graph> device_part(const Inventory& inventory, const Graph& graph);
 
-// Of the ops of a device's part, their types, edges and streams: equal where llama.cpp asks for the
-// same. Other sizes do not count: batch and cache are told apart by tokens and bytes, and rows of
-// logits are reserved as each program likes.
+// Hashes the ops of a device's part, their types, edges and streams: two hashes are equal where
+// llama.cpp asks for the same. No other size counts: tokens and bytes tell batches and caches
+// apart, and each program reserves rows of logits as it likes.
 Hash64 ops_hash(const Inventory& inventory, const Graph& part);
 
-// Of the steps that a device's part comes to by a placement, and of what each of them computes or
-// moves: equal where the same is done. Addresses do not count. nullopt: it cannot be streamed.
+// Hashes the steps that a placement makes of a device's part, and what each of them computes or
+// moves: two hashes are equal where the same is done. Addresses do not count. nullopt: the part
+// cannot be streamed.
 std::optional<Hash64> steps_hash(const Inventory& inventory,
                                  const Graph& part,
                                  const Placement& placement,

@@ -194,7 +194,7 @@ private:
         return share * upload_seconds(locked, link) + (1 - share) * upload_seconds(pageable, link);
     }
 
-    // Of downloads nobody has measured what a computing processor takes from them.
+    // Nobody has measured how much a computing processor slows a download down.
     Duration store_duration(const StreamGroup& group) const {
         const LinkRates& link = this->link(group.slot.gpu);
         Duration duration;

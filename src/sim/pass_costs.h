@@ -10,14 +10,13 @@
 
 namespace pshard {
 
-// Seconds of a step alone, and beside what slows it down: a CPU or GPU stage under copies, a copy
-// under a CPU stage, under a GPU stage, and under a copy the other way. Beside several it goes at
-// the slowest of these paces. Never less than alone; of a stage the last two are not looked at.
+// Seconds of a step alone, and beside what slows it down. A step beside several of them goes at the
+// slowest pace. No pace is faster than `alone`. The simulator asks a stage for the first two only.
 struct Duration {
     Seconds alone = 0;
-    Seconds contended = 0;
-    Seconds beside_gpu = 0;
-    Seconds beside_copy = 0;
+    Seconds contended = 0;    // a stage under copies; a copy under a stage of the CPU
+    Seconds beside_gpu = 0;   // a copy under a stage of the GPU
+    Seconds beside_copy = 0;  // a copy under one the other way
 
     bool operator==(const Duration&) const = default;
 };

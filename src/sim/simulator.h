@@ -1,4 +1,4 @@
-// A clock walks a Schedule: when each step begins and ends, and so how long a pass takes.
+// A clock walks a Schedule: it tells when each step begins and ends, and so how long a pass takes.
 //
 //   Upload    [Load 1]....[Load 2]....
 //   Gpu       [C 0][wait ][C 1][ C 2 ]
