@@ -26,7 +26,7 @@ struct OpVisit {
     bool operator==(const OpVisit&) const = default;
 };
 
-// In how many graphs of how many nodes a case is timed; 0: to be found out.
+// How many graphs of how many nodes a case is timed in; 0: not known yet.
 struct OpSize {
     int n_nodes = 0;
     int n_graphs = 0;

@@ -38,7 +38,7 @@ public:
 
     [[nodiscard]] int n_graphs() const;
 
-    // Of the last node of all, on the device: after each graph was computed.
+    // What the last node of all has computed, on the device; only after each graph was computed.
     [[nodiscard]] const ggml_tensor* result() const;
 
 private:
