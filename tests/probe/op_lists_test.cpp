@@ -44,6 +44,11 @@ TEST(OpLists, HoldTheTypesThatUsersRun) {
                                     rule.family == OpFamily::Attention;
                 EXPECT_EQ(ops.contains(std::string(rule.name)), listed) << rule.name;
             }
+            for (const char* op :
+                 {"RMS_NORM", "ROPE", "SWIGLU", "SET_ROWS", "GET_ROWS", "ARGSORT"}) {
+                EXPECT_TRUE(ops.contains(op)) << op;
+            }
+            EXPECT_TRUE(ops.contains("GATED_DELTA_NET") && ops.contains("SOFT_MAX"));
             EXPECT_TRUE(skewed);
         }
     }
