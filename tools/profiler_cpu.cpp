@@ -3,5 +3,5 @@
 #include "profiler/profiler.h"
 
 int main(int argc, char** argv) {
-    return pshard::tool::profiler_main(pshard::tool::Side::Cpu, argc, argv);
+    return pshard::tool::profiler_main(pshard::tool::ProfileKind::Cpu, argc, argv);
 }

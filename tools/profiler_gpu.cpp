@@ -2,5 +2,5 @@
 #include "profiler/profiler.h"
 
 int main(int argc, char** argv) {
-    return pshard::tool::profiler_main(pshard::tool::Side::Gpu, argc, argv);
+    return pshard::tool::profiler_main(pshard::tool::ProfileKind::Gpu, argc, argv);
 }

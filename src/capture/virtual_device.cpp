@@ -4,8 +4,12 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <optional>
 #include <unordered_set>
 #include <utility>
+
+#include "base/address_space.h"
+#include "ggml_kit/interfaces.h"
 
 namespace pshard {
 
@@ -35,26 +39,16 @@ using Impl = VirtualDevice::Impl;
 
 struct Reservation {
     Impl* owner;
-    void* base;
-    std::size_t size;
+    AddressSpace space;
 };
-
-void* reserve(std::size_t size, int protection) {
-    void* base =
-        mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return base == MAP_FAILED ? nullptr : base;
-}
 
 Reservation* reservation(ggml_backend_buffer_t buffer) {
     return static_cast<Reservation*>(buffer->context);
 }
 
-void buffer_free_buffer(ggml_backend_buffer_t buffer) {
-    munmap(reservation(buffer)->base, reservation(buffer)->size);
-    delete reservation(buffer);
-}
+void buffer_free_buffer(ggml_backend_buffer_t buffer) { delete reservation(buffer); }
 
-void* buffer_get_base(ggml_backend_buffer_t buffer) { return reservation(buffer)->base; }
+void* buffer_get_base(ggml_backend_buffer_t buffer) { return reservation(buffer)->space.data(); }
 
 ggml_status buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor) {
     if (buffer->usage != GGML_BACKEND_BUFFER_USAGE_COMPUTE) {
@@ -102,9 +96,9 @@ const char* type_get_name(ggml_backend_buffer_type_t type) {
 }
 
 ggml_backend_buffer_t type_alloc_buffer(ggml_backend_buffer_type_t type, std::size_t size) {
-    void* base = reserve(size, PROT_NONE);
-    if (base == nullptr) return nullptr;
-    auto* context = new Reservation{owner_of(type), base, size};
+    std::optional<AddressSpace> space = AddressSpace::reserve(size, PageUse::None);
+    if (!space) return nullptr;
+    auto* context = new Reservation{owner_of(type), std::move(*space)};
     return ggml_backend_buffer_init(type, kBufferInterface, context, size);
 }
 
@@ -135,9 +129,9 @@ void host_buffer_free_buffer(ggml_backend_buffer_t buffer) {
 
 // Zero pages until written: graphs' inputs can be gigabytes of masks that nobody fills.
 ggml_backend_buffer_t host_type_alloc_buffer(ggml_backend_buffer_type_t type, std::size_t size) {
-    void* base = reserve(size, PROT_READ | PROT_WRITE);
-    if (base == nullptr) return nullptr;
-    ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(base, size);
+    std::optional<AddressSpace> space = AddressSpace::reserve(size, PageUse::OnDemand);
+    if (!space) return nullptr;
+    ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(space->release(), size);
     buffer->buft = type;
     buffer->iface.free_buffer = host_buffer_free_buffer;
     buffer->iface.clear = buffer_clear;
@@ -179,23 +173,8 @@ void backend_free(ggml_backend_t backend) { delete backend; }
 ggml_status backend_graph_compute(ggml_backend_t, ggml_cgraph*) { return GGML_STATUS_FAILED; }
 
 ggml_guid_t backend_guid() {
-    static ggml_guid guid = {0x70,
-                             0x73,
-                             0x68,
-                             0x61,
-                             0x72,
-                             0x64,
-                             0x2d,
-                             0x76,
-                             0x69,
-                             0x72,
-                             0x74,
-                             0x75,
-                             0x61,
-                             0x6c,
-                             0x2d,
-                             0x31};
-    return &guid;
+    static Guid guid("pshard-virtual-1");
+    return guid.get();
 }
 
 // ---- device ----
@@ -219,11 +198,7 @@ enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) {
 }
 
 void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
-    *props = {};
-    props->name = device_get_name(device);
-    props->description = device_get_description(device);
-    props->type = device_get_type(device);
-    device_get_memory(device, &props->memory_free, &props->memory_total);
+    *props = plain_props(device);
 }
 
 ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {

@@ -158,7 +158,10 @@ private:
         Result<Orders> orders = orders_of(inventory, chosen.choices, chosen.budget);
         if (!orders && chosen.budget < budget)
             orders = orders_of(inventory, chosen.choices, budget);
-        if (orders) orders.value().driver = chosen.driver;
+        if (orders) {
+            orders.value().driver = chosen.driver;
+            orders.value().weights = to_text(weights_hash(inventory.weights));
+        }
         return orders;
     }
 
@@ -303,7 +306,7 @@ Result<Orders> orders_of(const Inventory& inventory,
     return roomy ? roomy : packed_orders(inventory, choices, budget, /*by_layers=*/false);
 }
 
-Planner make_planner(PluginSettings settings, Bytes room, Log log) {
+OrderGiver make_order_giver(PluginSettings settings, Bytes room, Log log) {
     const auto source = std::make_shared<OrderSource>(std::move(settings), room, std::move(log));
     return
         [source](const Inventory& inventory, Bytes budget) { return (*source)(inventory, budget); };

@@ -16,6 +16,6 @@ Result<Orders> orders_of(const Inventory& inventory,
 
 // The planner that the settings ask for. Each call moves on to the next forced strategy. `room`:
 // the device has so much for plans, whatever budget was given.
-Planner make_planner(PluginSettings settings, Bytes room, Log log);
+OrderGiver make_order_giver(PluginSettings settings, Bytes room, Log log);
 
 }  // namespace pshard

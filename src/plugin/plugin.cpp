@@ -49,7 +49,7 @@ Result<Engine*> open_engine() {
     setup.budget = settings.value().budget.value_or(room);
     setup.budget_is_given = settings.value().budget.has_value();
     setup.page_lock_limit = available_host_memory() / 10 * 8;
-    setup.planner = make_planner(settings.value(), room, log_line);
+    setup.orders = make_order_giver(settings.value(), room, log_line);
     setup.log = log_line;
     setup.chaos = settings.value().chaos;
     if (settings.value().check) setup.check_pass = check_pass;

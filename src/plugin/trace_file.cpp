@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/atomic_file.h"
-#include "registry/pshard_lines.h"
 #include "trace/trace.h"
 
 namespace pshard {
@@ -24,7 +23,7 @@ TracedPass traced(const PassRecord& record) {
     pass.n_tokens = record.n_tokens;
     pass.tier = record.tier;
     pass.plan = record.plan;
-    pass.weights = to_text(weights_hash(record.seen.weights));
+    pass.weights = record.weights;
     pass.begin = record.measured.begin;
     pass.schedule = record.schedule;
     for (const StepLabel& label : record.labels) {

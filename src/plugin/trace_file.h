@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "runtime/engine.h"
+#include "runtime/engine_setup.h"
 
 namespace pshard {
 

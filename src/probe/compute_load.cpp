@@ -16,7 +16,7 @@ constexpr std::uint8_t kSmallValue = 42;  // as every byte: 0.05 in F16, 2e-13 i
 }  // namespace
 
 Result<std::unique_ptr<ComputeLoad>> ComputeLoad::start(ggml_backend_dev_t device) {
-    Result<BackendPtr> backend = open_backend(device, 1);
+    Result<BackendHandle> backend = open_backend(device, 1);
     if (!backend) return backend.error();
     std::unique_ptr<ComputeLoad> load(new ComputeLoad(std::move(backend).value()));
     if (const Status ready = load->prepare(device); !ready) return ready.error();
@@ -24,7 +24,7 @@ Result<std::unique_ptr<ComputeLoad>> ComputeLoad::start(ggml_backend_dev_t devic
     return load;
 }
 
-ComputeLoad::ComputeLoad(BackendPtr backend)
+ComputeLoad::ComputeLoad(BackendHandle backend)
     : backend_(std::move(backend)), context_(3 * kWeights + 1) {}
 
 ComputeLoad::~ComputeLoad() {

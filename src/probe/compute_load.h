@@ -6,8 +6,8 @@
 #include <memory>
 #include <thread>
 
+#include "ggml_kit/handles.h"
 #include "probe/devices.h"
-#include "probe/ggml_context.h"
 
 namespace pshard {
 
@@ -21,12 +21,12 @@ public:
     ~ComputeLoad();  // when the graph under way has ended
 
 private:
-    explicit ComputeLoad(BackendPtr backend);
+    explicit ComputeLoad(BackendHandle backend);
     Status prepare(ggml_backend_dev_t device);
     void run();
 
-    BufferPtr buffer_{};
-    BackendPtr backend_;  // goes before its buffer
+    BufferHandle buffer_{};
+    BackendHandle backend_;  // goes before its buffer
     GgmlContext context_;
     ggml_cgraph* graph_ = nullptr;
     std::atomic<bool> stop_{false};

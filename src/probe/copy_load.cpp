@@ -12,7 +12,8 @@ namespace {
 
 constexpr Seconds kPieceSeconds = 2e-3;
 constexpr Bytes kLeastPiece = 256 * kKiB;  // and what pieces are multiples of
-constexpr double kNapShare = 0.7;          // of a copy's time; the rest is waited for awake
+constexpr double kNapShare =
+    0.7;  // share of a copy's time that is slept; the rest is waited for awake
 
 Result<HostBlock> host_memory(ggml_backend_dev_t device, Bytes bytes) {
     Result<HostBlock> pinned = HostBlock::make(CopySource::Pinned, device, bytes);

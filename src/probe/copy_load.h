@@ -27,7 +27,7 @@ enum class CopyDirection : std::uint8_t {
 
 struct CopyLoadOptions {
     CopyDirection direction = CopyDirection::Alternating;
-    Bytes bytes = 256 * kMiB;  // of host memory, and of device memory: beyond the caches
+    Bytes bytes = 256 * kMiB;  // host memory and device memory that it takes: beyond the caches
 };
 
 class CopyLoad {

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
+#include "ggml_kit/queue.h"
 #include "probe/devices.h"
-#include "probe/ggml_context.h"
 
 namespace pshard {
 
@@ -16,21 +17,26 @@ public:
     static Result<CopyQueue> open(ggml_backend_dev_t device, Bytes wanted, Bytes least);
 
     // `at`: where in the device memory. The host memory must last until wait() returns.
-    void upload(const std::byte* from, Bytes at, Bytes bytes);
-    void download(std::byte* to, Bytes at, Bytes bytes);
+    void upload(const std::byte* from, Bytes at, Bytes bytes) {
+        queue_->upload(*memory_, from, at, bytes);
+    }
+
+    void download(std::byte* to, Bytes at, Bytes bytes) {
+        queue_->download(*memory_, to, at, bytes);
+    }
 
     // Until all that was queued is done.
-    void wait();
+    void wait() { queue_->synchronize(); }
 
     [[nodiscard]] Bytes capacity() const;
 
-    [[nodiscard]] ggml_backend_t backend() const { return backend_.get(); }
+    [[nodiscard]] ggml_backend_t backend() const { return queue_->backend(); }
 
 private:
-    CopyQueue(BackendPtr backend, BufferPtr buffer);
+    CopyQueue(std::unique_ptr<Queue> queue, BufferHandle buffer);
 
-    BufferPtr buffer_;
-    BackendPtr backend_;  // goes before its buffer
+    BufferHandle buffer_;
+    std::unique_ptr<Queue> queue_;  // goes before its buffer
     GgmlContext context_;
     ggml_tensor* memory_;
 };

@@ -1,7 +1,6 @@
 #include "probe/copy_timing.h"
 
 #include <algorithm>
-#include <memory>
 #include <random>
 #include <vector>
 
@@ -11,7 +10,7 @@ namespace pshard {
 
 namespace {
 
-constexpr Bytes kBytesPerSample = 64 * kMiB;  // of copies smaller than that
+constexpr Bytes kBytesPerSample = 64 * kMiB;  // copies that are smaller share a sample
 constexpr Bytes kMostCopies = 64;             // in a sample
 constexpr Bytes kSliceBytesPerSample = 64'000'000;
 constexpr Bytes kPage = 4 * kKiB;
@@ -36,13 +35,7 @@ private:
     Bytes next_ = 0;
 };
 
-struct EventFree {
-    void operator()(ggml_backend_event_t event) const { ggml_backend_event_free(event); }
-};
-
-using EventPtr = std::unique_ptr<ggml_backend_event, EventFree>;
-
-// From where to where, in bytes.
+// Where a copy begins on both sides, in bytes.
 struct Places {
     Bytes host = 0;
     Bytes device = 0;
@@ -140,7 +133,7 @@ Result<Seconds> hand_over(const CopyBench& bench, const KnownCosts& known) {
 std::optional<Seconds> event_cost(const CopyQueue& first,
                                   const CopyQueue& second,
                                   const SamplePolicy& policy) {
-    const EventPtr event(ggml_backend_event_new(ggml_backend_get_device(first.backend())));
+    const EventHandle event(ggml_backend_event_new(ggml_backend_get_device(first.backend())));
     if (!event) return std::nullopt;
     const auto measure = [&] {
         return time_of([&] { queue_events(first.backend(), second.backend(), event.get()); });

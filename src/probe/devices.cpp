@@ -75,20 +75,17 @@ Result<ggml_backend_dev_t> find_cpu() {
     return Error{"ggml has no CPU backend: libggml-cpu*.so was not found", {}};
 }
 
-Result<BackendPtr> open_backend(ggml_backend_dev_t device, int n_threads) {
-    BackendPtr backend(ggml_backend_dev_init(device, nullptr));
-    if (!backend) {
-        return Error{fmt::format("the device {} does not open", ggml_backend_dev_name(device)), {}};
-    }
-    using SetThreads = void (*)(ggml_backend_t, int);
-    const auto set_threads = reinterpret_cast<SetThreads>(ggml_backend_reg_get_proc_address(
-        ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads"));
-    if (set_threads != nullptr) set_threads(backend.get(), n_threads);
+Result<BackendHandle> open_backend(ggml_backend_dev_t device, int n_threads) {
+    Result<BackendHandle> backend = open_backend(device);
+    if (!backend) return backend;
+    const auto set_threads =
+        find_function<ggml_backend_set_n_threads_t>(device, "ggml_backend_set_n_threads");
+    if (set_threads != nullptr) set_threads(backend.value().get(), n_threads);
     return backend;
 }
 
-Result<BufferPtr> allocate(ggml_backend_buffer_type_t type, Bytes bytes) {
-    BufferPtr buffer(ggml_backend_buft_alloc_buffer(type, bytes));
+Result<BufferHandle> allocate(ggml_backend_buffer_type_t type, Bytes bytes) {
+    BufferHandle buffer(ggml_backend_buft_alloc_buffer(type, bytes));
     if (buffer) return buffer;
     return Error{fmt::format("{} has no {:.0f} MiB left: free some memory",
                              ggml_backend_buft_name(type),

@@ -2,14 +2,10 @@
 // use, loaded the way that it loads them.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include <ggml-backend.h>
-
-#include "base/result.h"
-#include "base/units.h"
+#include "ggml_kit/device.h"
 
 namespace pshard {
 
@@ -29,7 +25,7 @@ struct DeviceInfo {
 // the one that GGML_BACKEND_PATH names. May be called again.
 void load_ggml_backends(const std::string& folder);
 
-// In ggml's order.
+// All devices, in ggml's order.
 [[nodiscard]] std::vector<DeviceInfo> list_devices();
 
 // The device of that name; with an empty name the first GPU. The Error lists what there is.
@@ -38,22 +34,10 @@ void load_ggml_backends(const std::string& folder);
 // ggml's CPU device. Fails when no CPU backend is loaded.
 [[nodiscard]] Result<ggml_backend_dev_t> find_cpu();
 
-struct BackendFree {
-    void operator()(ggml_backend_t backend) const { ggml_backend_free(backend); }
-};
-
-using BackendPtr = std::unique_ptr<ggml_backend, BackendFree>;
-
-struct BufferFree {
-    void operator()(ggml_backend_buffer_t buffer) const { ggml_backend_buffer_free(buffer); }
-};
-
-using BufferPtr = std::unique_ptr<ggml_backend_buffer, BufferFree>;
-
-// An instance of its own: own stream, own threads. `n_threads` counts for the CPU only.
-[[nodiscard]] Result<BackendPtr> open_backend(ggml_backend_dev_t device, int n_threads);
+// The same with threads of its own; `n_threads` counts for the CPU only.
+[[nodiscard]] Result<BackendHandle> open_backend(ggml_backend_dev_t device, int n_threads);
 
 // Fails when the device has not that much memory left.
-[[nodiscard]] Result<BufferPtr> allocate(ggml_backend_buffer_type_t type, Bytes bytes);
+[[nodiscard]] Result<BufferHandle> allocate(ggml_backend_buffer_type_t type, Bytes bytes);
 
 }  // namespace pshard

@@ -7,7 +7,7 @@ namespace pshard {
 
 struct DramProbeOptions {
     int n_threads = 1;
-    Bytes bytes = kGiB;     // of all threads together
+    Bytes bytes = kGiB;     // for all threads together
     Seconds seconds = 0.8;  // at least five passes all the same
 };
 

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <optional>
 
+#include "base/address_space.h"
+#include "ggml_kit/page_lock.h"
 #include "machine/machine_profile.h"
 #include "probe/devices.h"
 
@@ -16,48 +18,8 @@ namespace pshard {
 
 [[nodiscard]] const char* name_of(CopySource kind);  // "pinned", "registered", "pageable"
 
-// Anonymous pages, each touched.
-class Mapping {
-public:
-    static Result<Mapping> make(Bytes bytes);
-    Mapping(Mapping&& other) noexcept;
-    Mapping(const Mapping&) = delete;
-    Mapping& operator=(const Mapping&) = delete;
-    Mapping& operator=(Mapping&&) = delete;
-    ~Mapping();
-
-    [[nodiscard]] std::byte* data() const { return data_; }
-
-    [[nodiscard]] Bytes bytes() const { return bytes_; }
-
-private:
-    Mapping(std::byte* data, Bytes bytes) : data_(data), bytes_(bytes) {}
-
-    std::byte* data_ = nullptr;
-    Bytes bytes_ = 0;
-};
-
-// Keeps pages of ours locked for the copies of a device. They are for reading: CUDA is told that it
-// may not write to them.
-class PageLock {
-public:
-    // Fails where the backend cannot do it (CUDA's can, when GGML_CUDA_REGISTER_HOST is set), and
-    // where the system refuses to lock so much.
-    static Result<PageLock> make(ggml_backend_dev_t device, const Mapping& mapping);
-    PageLock(PageLock&& other) noexcept;
-    PageLock(const PageLock&) = delete;
-    PageLock& operator=(const PageLock&) = delete;
-    PageLock& operator=(PageLock&&) = delete;
-    ~PageLock();
-
-private:
-    using Unlock = void (*)(void*);
-
-    PageLock(Unlock unlock, void* data) : unlock_(unlock), data_(data) {}
-
-    Unlock unlock_ = nullptr;
-    void* data_ = nullptr;
-};
+// Anonymous pages, each touched. Fails when the host has not so much.
+[[nodiscard]] Result<AddressSpace> make_mapping(Bytes bytes);
 
 class HostBlock {
 public:
@@ -76,8 +38,8 @@ private:
 
     std::byte* data_ = nullptr;
     Bytes bytes_ = 0;
-    BufferPtr buffer_{};
-    std::optional<Mapping> mapping_{};
+    BufferHandle buffer_{};
+    std::optional<AddressSpace> mapping_{};
     std::optional<PageLock> lock_{};  // goes before the mapping
 };
 

@@ -40,7 +40,7 @@ Result<Seconds> time_graphs(ggml_backend_dev_t device,
 Result<LaunchCosts> measure_launches(ggml_backend_dev_t device,
                                      int n_threads,
                                      const SamplePolicy& policy) {
-    Result<BackendPtr> backend = open_backend(device, n_threads);
+    Result<BackendHandle> backend = open_backend(device, n_threads);
     if (!backend) return backend.error();
     ggml_backend_t queue = backend.value().get();
     const Result<Seconds> few = time_graphs(device, queue, {kFewNodes, 1}, policy);

@@ -39,14 +39,14 @@ int at_least_one(double n, int most) { return static_cast<int>(std::clamp(n, 1.0
 
 OpCase launch_case() { return {.op = "ADD", .type = "f32", .shape = {32, 1, 1, 1}}; }
 
-OpBench::OpBench(ggml_backend_dev_t device, BackendPtr backend, const OpBenchOptions& options)
+OpBench::OpBench(ggml_backend_dev_t device, BackendHandle backend, const OpBenchOptions& options)
     : device_(device),
       backend_(std::move(backend)),
       options_(options),
       pool_(device, options.pool_bytes) {}
 
 Result<OpBench> OpBench::open(ggml_backend_dev_t device, const OpBenchOptions& options) {
-    Result<BackendPtr> backend = open_backend(device, options.n_threads);
+    Result<BackendHandle> backend = open_backend(device, options.n_threads);
     if (!backend) return backend.error();
     return OpBench(device, std::move(backend).value(), options);
 }

@@ -12,21 +12,21 @@ namespace pshard {
 
 struct OpBenchOptions {
     int n_threads = 1;              // the CPU's
-    Bytes pool_bytes = 256 * kMiB;  // of cold operands
+    Bytes pool_bytes = 256 * kMiB;  // for cold operands
     Bytes cache_bytes = 32 * kMiB;  // the last level: operands rotate through twice as much
     SamplePolicy sampling{};
     Seconds graph_seconds = 4e-3;  // a graph repeats the op until it takes about this long
 };
 
 struct OpVisit {
-    std::vector<Seconds> times{};   // of one computation each, its launch included; never empty
+    std::vector<Seconds> times{};   // each of one computation with its launch; never empty
     Bytes operands = 0;             // cold bytes that are read before the first come again
     double counted_per_second = 0;  // what the counter grew by while graphs were computed
 
     bool operator==(const OpVisit&) const = default;
 };
 
-// How many graphs of how many nodes a case is timed in; 0: not known yet.
+// A case is timed in so many graphs of so many nodes; 0: to be found out.
 struct OpSize {
     int n_nodes = 0;
     int n_graphs = 0;
@@ -54,7 +54,7 @@ public:
                           const std::function<Bytes()>& counter = {});
 
 private:
-    OpBench(ggml_backend_dev_t device, BackendPtr backend, const OpBenchOptions& options);
+    OpBench(ggml_backend_dev_t device, BackendHandle backend, const OpBenchOptions& options);
 
     [[nodiscard]] Bytes walk_of(const OpCase& op_case) const;
     Status fill_pool(const OpCase& op_case);
@@ -62,7 +62,7 @@ private:
     Result<OpGraph> graphs_for(const OpCase& op_case, OpSize& size);
 
     ggml_backend_dev_t device_;
-    BackendPtr backend_;
+    BackendHandle backend_;
     OpBenchOptions options_;
     OperandPool pool_;
 };

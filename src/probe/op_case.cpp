@@ -126,7 +126,7 @@ std::vector<std::int32_t> routes(const OpCase& op_case, std::uint32_t seed) {
     const std::vector<double> weights = likings(n_experts, seed);
     std::mt19937 random(seed);
     std::vector<std::int32_t> ids;
-    std::uint32_t next = (seed * 0x9e3779b9U) >> 8U;  // of near seeds, far from each other
+    std::uint32_t next = (seed * 0x9e3779b9U) >> 8U;  // near seeds give distant values
     for (std::int64_t token = 0; token < op_case.n_tokens; token++) {
         std::vector<double> left = weights;
         for (std::int64_t route = 0; route < op_case.n_used; route++) {
@@ -198,7 +198,7 @@ OpRow row_of(const OpCase& op_case, Seconds seconds) {
 }
 
 double streamed_gb_per_s(const std::vector<OpRow>& rows) {
-    constexpr double kLarge = 0.25;  // of the largest
+    constexpr double kLarge = 0.25;  // share of the largest
     const auto weight_bytes = [](const OpRow& row) {
         const bool reads = is_matmul(row.op) && row.batch == 1;
         const bool routed = op_rule(row.op).family == OpFamily::MatMulId;

@@ -20,8 +20,8 @@ enum class Routing : std::uint8_t {
 
 // Fields that an op does not have stay as they are.
 struct OpCase {
-    // As ggml and Node::op name it: "MUL_MAT", "FLASH_ATTN_EXT", "SWIGLU"; or as profiles do
-    // (ops/op_table.h): "MUL_COLUMN".
+    // The op's name, as in ggml and in Node::op: "MUL_MAT", "FLASH_ATTN_EXT", "SWIGLU"; or as
+    // profiles have it (ops/op_table.h): "MUL_COLUMN".
     std::string op{};
     std::string type{};         // ggml type: of the weight, of K and V, else of the result
     std::int64_t n_tokens = 1;  // rows of the batch
@@ -35,7 +35,7 @@ struct OpCase {
 
     // FLASH_ATTN_EXT: each token sees all cells
     std::int64_t n_cells = 0;
-    std::int64_t n_heads = 0;  // of the query
+    std::int64_t n_heads = 0;  // heads of the query
     std::int64_t n_heads_kv = 0;
     std::int64_t head_dim = 0;
     std::int64_t head_dim_v = 0;  // 0: head_dim

@@ -8,8 +8,8 @@
 
 #include <ggml.h>
 
+#include "ggml_kit/handles.h"
 #include "probe/devices.h"
-#include "probe/ggml_context.h"
 #include "probe/op_case.h"
 #include "probe/operand_pool.h"
 
@@ -34,11 +34,11 @@ public:
     // computed once. Fails when the device refuses.
     [[nodiscard]] Result<Seconds> compute(ggml_backend_t backend);
 
-    [[nodiscard]] int n_nodes() const { return n_nodes_; }  // of a graph
+    [[nodiscard]] int n_nodes() const { return n_nodes_; }  // in a graph
 
     [[nodiscard]] int n_graphs() const;
 
-    // What the last node of all has computed, on the device; only after each graph was computed.
+    // The values of the last node of all, once each graph was computed on the device.
     [[nodiscard]] const ggml_tensor* result() const;
 
 private:

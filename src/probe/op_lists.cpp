@@ -13,7 +13,7 @@ namespace {
 using Batches = std::vector<std::int64_t>;
 using Types = std::vector<const char*>;
 
-// By how often users have them; f32 is what routers are.
+// The types that users have, the most frequent first; routers are f32.
 const Types& common_types() {
     static const Types types = {"q4_K", "q6_K", "q8_0", "q4_0", "f16", "mxfp4"};
     return types;
@@ -37,7 +37,7 @@ const Types& other_types() {
     return types;
 }
 
-// The shape of a weight, [n, k].
+// The matrices of a layer and of a head: [n, k].
 struct WeightShape {
     std::int64_t n;
     std::int64_t k;

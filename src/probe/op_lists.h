@@ -12,7 +12,7 @@ namespace pshard {
 
 enum class OpListSize { Fast, Full };
 
-// For a CPU: batches to 512. For a GPU: batches to 2048 and, in full, to 16384.
+// A CPU's batches go to 512, a GPU's to 2048 and, in full, to 16384.
 [[nodiscard]] std::vector<OpCase> cpu_op_list(OpListSize size);
 [[nodiscard]] std::vector<OpCase> gpu_op_list(OpListSize size);
 

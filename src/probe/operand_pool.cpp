@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "probe/ggml_context.h"
+#include "ggml_kit/handles.h"
 
 namespace pshard {
 
@@ -84,7 +84,7 @@ void repeat_on_device(ggml_backend_buffer_t buffer,
 Result<ggml_backend_buffer_t> OperandPool::buffer_of(ggml_backend_buffer_type_t type) {
     const auto found = buffers_.find(type);
     if (found != buffers_.end()) return found->second.get();
-    Result<BufferPtr> buffer = allocate(type, bytes_);
+    Result<BufferHandle> buffer = allocate(type, bytes_);
     if (!buffer) return buffer.error();
     ggml_backend_buffer_set_usage(buffer.value().get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     return buffers_.emplace(type, std::move(buffer).value()).first->second.get();
@@ -121,7 +121,7 @@ Result<ggml_backend_buffer_t> OperandPool::warm(Bytes bytes) {
     const Bytes there = warm_.empty() ? 0 : ggml_backend_buffer_get_size(warm_.back().get());
     if (!warm_.empty() && there >= bytes) return warm_.back().get();
     ggml_backend_buffer_type_t type = ggml_backend_dev_buffer_type(device_);
-    Result<BufferPtr> buffer = allocate(type, std::max({bytes, 2 * there, kLeastWarm}));
+    Result<BufferHandle> buffer = allocate(type, std::max({bytes, 2 * there, kLeastWarm}));
     if (!buffer) {
         warm_.clear();
         buffer = allocate(type, bytes);
@@ -150,16 +150,8 @@ std::int64_t OperandPool::capacity(Bytes operand) const {
 ggml_backend_buffer_type_t weight_buffer_type(ggml_backend_dev_t device, ggml_tensor* op) {
     ggml_backend_buffer_type_t own = ggml_backend_dev_buffer_type(device);
     if (!is_cpu(device)) return own;
-    const auto extra_types =
-        reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(ggml_backend_reg_get_proc_address(
-            ggml_backend_dev_backend_reg(device), "ggml_backend_dev_get_extra_bufts"));
-    ggml_backend_buffer_type_t* type = extra_types ? extra_types(device) : nullptr;
-    for (; type != nullptr && *type != nullptr; type++) {
-        const BufferPtr empty(ggml_backend_buft_alloc_buffer(*type, 0));
-        op->src[0]->buffer = empty.get();
-        const bool supported = ggml_backend_dev_supports_op(device, op);
-        op->src[0]->buffer = nullptr;
-        if (supported) return *type;
+    for (ggml_backend_buffer_type_t layout : extra_layouts(device)) {
+        if (computes_from(device, layout, *op)) return layout;
     }
     return own;
 }

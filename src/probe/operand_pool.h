@@ -39,11 +39,11 @@ private:
 
     ggml_backend_dev_t device_;
     Bytes bytes_;
-    std::map<ggml_backend_buffer_type_t, BufferPtr> buffers_{};
+    std::map<ggml_backend_buffer_type_t, BufferHandle> buffers_{};
     // The last one is in use. Those before are kept: Mesa's lavapipe (22.3) touches a buffer after
     // it is gone, where ggml's Vulkan backend left it in a descriptor
     // (docs/cli/llama-profiler-gpu.md).
-    std::vector<BufferPtr> warm_{};
+    std::vector<BufferHandle> warm_{};
     std::map<ggml_type, std::vector<std::uint8_t>> templates_{};  // quantizing takes long
     ggml_backend_buffer_t filled_ = nullptr;
     ggml_type filled_type_ = GGML_TYPE_COUNT;

@@ -11,7 +11,7 @@ namespace pshard {
 namespace {
 
 struct LockedPages {
-    Mapping mapping;
+    AddressSpace mapping;
     PageLock lock;  // goes first
 };
 
@@ -22,10 +22,10 @@ Result<PageLockCosts> probe_page_lock(ggml_backend_dev_t device, Bytes chunk, By
     std::vector<Seconds> times;
     PageLockCosts costs;
     while (costs.locked + chunk <= most) {
-        Result<Mapping> mapping = Mapping::make(chunk);
+        Result<AddressSpace> mapping = make_mapping(chunk);
         if (!mapping) break;
         const auto begin = std::chrono::steady_clock::now();
-        Result<PageLock> lock = PageLock::make(device, mapping.value());
+        Result<PageLock> lock = PageLock::make(device, mapping.value().data(), chunk);
         times.push_back(
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
         if (!lock && locked.empty()) return lock.error();

@@ -19,9 +19,9 @@ constexpr double kLeastWorkShare = 0.1;
 
 constexpr double kComputeBound = 10;  // FLOP/byte: GPU_Peak_Compute is the best rate above it
 
-constexpr double kOverheadWeight = 0.1;  // of the latest visit
+constexpr double kOverheadWeight = 0.1;  // how much the latest visit counts
 
-// The share of the time limit that is kept for timing again under copies.
+// The share of the time limit for timing again under copies.
 constexpr double kUnderCopiesShare = 0.3;
 
 // A case and what its visits gave.
@@ -79,7 +79,7 @@ private:
     // Where a round is, and what is left of it.
     struct RoundPlace {
         Seconds begin = 0;
-        double share = 1;  // of the time limit, that all rounds may take
+        double share = 1;  // how much of the time limit all rounds may take
         int n_rounds_left = 1;
         std::size_t n_cases_left = 1;
     };
@@ -132,7 +132,7 @@ private:
         timed_.push_back(std::move(visited));
     }
 
-    // Takes as many rounds as without copies, so that equally many times are compared.
+    // It takes as many rounds as without copies: the best of more rounds would look faster.
     Status time_under_copies(double begin_share) {
         Result<std::unique_ptr<CopyLoad>> copies = options_.start_copies();
         if (!copies) return copies.error();
@@ -203,18 +203,18 @@ private:
     const ProfileOpsOptions& options_;
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     MeasuredOps measured_{};
-    Seconds overhead_ = 0;          // of a visit, besides what is sampled; a running mean
+    Seconds overhead_ = 0;          // what a visit takes besides its samples; a running mean
     std::vector<Visited> timed_{};  // one for each row
 };
 
 // What a recurrence over many tokens reaches.
 struct Recurrence {
     double gflops = 0;
-    Seconds step_seconds = 0;  // of a token
+    Seconds step_seconds = 0;  // what a token takes
 };
 
-// Taken from the row with the most tokens. Its result holds [d, heads, tokens] values, and a state
-// of d x d for each head behind them.
+// Taken from the row with the most tokens: [d, heads, tokens], and a state of d x d for each head
+// behind them.
 std::optional<Recurrence> recurrence_of(const std::vector<OpRow>& rows) {
     const OpRow* longest = nullptr;
     for (const OpRow& row : rows) {

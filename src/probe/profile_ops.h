@@ -24,7 +24,7 @@ class CopyLoad;
 
 struct OpProgress {
     std::string what{};     // the case that comes next
-    double done_share = 0;  // of the cases, or of the time limit where that is further
+    double done_share = 0;  // share of the cases or, where that is further, of the time limit
     Seconds elapsed = 0;
 };
 

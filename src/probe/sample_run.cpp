@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <ggml-alloc.h>
 
-#include "probe/ggml_context.h"
+#include "ggml_kit/handles.h"
 
 namespace pshard {
 
@@ -35,7 +35,7 @@ public:
     }
 
     Status compute() {
-        const BufferPtr buffer(ggml_backend_alloc_ctx_tensors(context_.get(), backend_));
+        const BufferHandle buffer(ggml_backend_alloc_ctx_tensors(context_.get(), backend_));
         if (!buffer) {
             return Error{fmt::format("{} has too little memory left for a run with {} tokens",
                                      ggml_backend_name(backend_),

@@ -15,23 +15,23 @@ namespace pshard {
 struct SamplePolicy {
     int min_samples = 5;
     int max_samples = 40;
-    Seconds budget = 0.2;      // of a round; min_samples are taken all the same
+    Seconds budget = 0.2;      // what a round may take; min_samples are taken all the same
     double max_spread = 0.10;  // above it, another round
 };
 
 struct Sample {
     Seconds median = 0;
-    Seconds mean = 0;   // of all but the longest twentieth: what one of many in a row takes
+    Seconds mean = 0;   // without the longest twentieth: what one of many in a row takes
     double spread = 0;  // (upper quartile - lower quartile) / median
     int count = 0;
 
     bool operator==(const Sample&) const = default;
 };
 
-// What at least one time comes to.
+// Needs at least one time.
 [[nodiscard]] Sample summarize(std::vector<Seconds> times);
 
-// What the times of several rounds come to, taken together.
+// The same of the times of several rounds, together.
 [[nodiscard]] Sample pooled(const std::vector<std::vector<Seconds>>& rounds);
 
 // One round: as many times as the policy wants, without a warm-up.

@@ -5,15 +5,15 @@
 #include <memory>
 #include <vector>
 
+#include "ggml_kit/handles.h"
 #include "probe/devices.h"
-#include "probe/ggml_context.h"
 
 namespace pshard {
 
 class TinyGraph {
 public:
-    // In `n_graphs` graphs of n_nodes/n_graphs nodes each, computed one after the other. Each has
-    // an id of its own, as llama.cpp's scheduler gives them, so that a backend may capture and
+    // Makes `n_graphs` graphs of n_nodes/n_graphs nodes each, computed one after the other. Each
+    // has an id of its own, as llama.cpp's scheduler gives them, so that a backend may capture and
     // replay it.
     static Result<TinyGraph> make(ggml_backend_dev_t device, int n_nodes, int n_graphs);
 
@@ -24,7 +24,7 @@ private:
     explicit TinyGraph(int n_nodes) : context_(static_cast<std::size_t>(n_nodes) + 1) {}
 
     GgmlContext context_;
-    BufferPtr buffer_{};
+    BufferHandle buffer_{};
     std::vector<std::shared_ptr<ggml_cgraph>> graphs_{};
 };
 

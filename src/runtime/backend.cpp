@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "ggml_kit/interfaces.h"
 #include "runtime/roots.h"
 
 namespace pshard {
@@ -54,7 +55,7 @@ void buffer_get_tensor(ggml_backend_buffer_t,
     the_engine->read(*tensor, data, offset, size);
 }
 
-// By way of the host: ggml reads and writes.
+// Refused: ggml then reads to the host and writes from there.
 bool buffer_cpy_tensor(ggml_backend_buffer_t, const ggml_tensor*, ggml_tensor*) { return false; }
 
 void buffer_clear(ggml_backend_buffer_t buffer, std::uint8_t value) {
@@ -152,23 +153,8 @@ const ggml_backend_i kBackendInterface = {
 };
 
 ggml_guid_t backend_guid() {
-    static ggml_guid guid = {0x70,
-                             0x73,
-                             0x68,
-                             0x61,
-                             0x72,
-                             0x64,
-                             0x2d,
-                             0x30,
-                             0x9a,
-                             0x41,
-                             0x5c,
-                             0x0e,
-                             0xb7,
-                             0x33,
-                             0x12,
-                             0x01};
-    return &guid;
+    static Guid guid("pshard-0-backend");
+    return guid.get();
 }
 
 // ---- device ----
@@ -189,11 +175,7 @@ enum ggml_backend_dev_type device_get_type(ggml_backend_dev_t) {
 }
 
 void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
-    *props = {};
-    props->name = device_get_name(device);
-    props->description = device_get_description(device);
-    props->type = device_get_type(device);
-    device_get_memory(device, &props->memory_free, &props->memory_total);
+    *props = plain_props(device);
     props->caps.async = true;
     props->caps.buffer_from_host_ptr = true;
 }

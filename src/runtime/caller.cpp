@@ -3,6 +3,10 @@
 #include <ggml-cpu.h>
 #include <ggml.h>
 
+#include <type_traits>
+
+#include "ggml_kit/device.h"
+
 namespace pshard {
 
 // nullptr: the library has it not.
@@ -14,22 +18,15 @@ struct CpuHooks::Hooks {
     decltype(&ggml_threadpool_free) free_pool = nullptr;
 };
 
-namespace {
-
-template <typename Function>
-void find(ggml_backend_reg_t library, const char* name, Function& function) {
-    function = reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(library, name));
-}
-
-}  // namespace
-
 CpuHooks::CpuHooks(ggml_backend_dev_t cpu) : hooks_(std::make_unique<Hooks>()) {
-    ggml_backend_reg_t library = ggml_backend_dev_backend_reg(cpu);
-    find(library, "ggml_backend_set_n_threads", hooks_->set_n_threads);
-    find(library, "ggml_backend_set_abort_callback", hooks_->set_abort);
-    find(library, "ggml_backend_cpu_set_threadpool", hooks_->set_pool);
-    find(library, "ggml_threadpool_new", hooks_->new_pool);
-    find(library, "ggml_threadpool_free", hooks_->free_pool);
+    const auto find = [cpu](const char* name, auto& function) {
+        function = find_function<std::decay_t<decltype(function)>>(cpu, name);
+    };
+    find("ggml_backend_set_n_threads", hooks_->set_n_threads);
+    find("ggml_backend_set_abort_callback", hooks_->set_abort);
+    find("ggml_backend_cpu_set_threadpool", hooks_->set_pool);
+    find("ggml_threadpool_new", hooks_->new_pool);
+    find("ggml_threadpool_free", hooks_->free_pool);
 }
 
 CpuHooks::~CpuHooks() {

@@ -5,42 +5,6 @@
 #include <ggml-backend-impl.h>
 
 namespace pshard {
-namespace {
-
-std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t cpu) {
-    std::vector<ggml_backend_buffer_type_t> layouts;
-    ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(cpu);
-    const auto list = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
-        ggml_backend_reg_get_proc_address(reg, "ggml_backend_dev_get_extra_bufts"));
-    if (list == nullptr) return layouts;
-    for (ggml_backend_buffer_type_t* type = list(cpu); type != nullptr && *type != nullptr;
-         ++type) {
-        layouts.push_back(*type);
-    }
-    return layouts;
-}
-
-// As llama.cpp asks (llama-model-loader.cpp, weight_buft_supported): the op, with its weight in a
-// buffer of that type.
-bool computes_from(ggml_backend_dev_t cpu,
-                   ggml_backend_buffer_type_t layout,
-                   const ggml_tensor& op,
-                   const ggml_tensor* weight) {
-    const BufferHandle empty(ggml_backend_buft_alloc_buffer(layout, 0));
-    if (empty == nullptr) return false;
-    ggml_tensor source = *weight;
-    source.buffer = empty.get();
-    source.extra = nullptr;
-    ggml_tensor asked = op;
-    ggml_tensor operand = *op.src[1];
-    operand.buffer = nullptr;
-    asked.src[0] = &source;
-    asked.src[1] = &operand;
-    return ggml_backend_dev_supports_op(cpu, &asked);
-}
-
-}  // namespace
-
 CpuWeights::CpuWeights(ggml_backend_dev_t cpu) : cpu_(cpu), layouts_(extra_layouts(cpu)) {}
 
 const ggml_tensor* CpuWeights::better(const ggml_tensor* weight, const ggml_tensor& op) {
@@ -58,7 +22,7 @@ const ggml_tensor* CpuWeights::find(const ggml_tensor* weight) const {
 
 CpuWeights::Copy CpuWeights::make(const ggml_tensor* weight, const ggml_tensor& op) const {
     for (ggml_backend_buffer_type_t layout : layouts_) {
-        if (!computes_from(cpu_, layout, op, weight)) continue;
+        if (!computes_from(cpu_, layout, op)) continue;
         const std::size_t bytes = ggml_backend_buft_get_alloc_size(layout, weight);
         Copy copy{BufferHandle(ggml_backend_buft_alloc_buffer(layout, bytes)),
                   std::make_unique<ggml_tensor>(*weight)};

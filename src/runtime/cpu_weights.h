@@ -6,8 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/units.h"
-#include "runtime/handles.h"
+#include "ggml_kit/device.h"
 
 namespace pshard {
 

@@ -1,16 +1,10 @@
 #include "runtime/engine.h"
 
-#include <fmt/format.h>
-#include <ggml-backend-impl.h>
+#include <ggml-impl.h>
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "runtime/roots.h"
-
 namespace pshard {
-
 namespace {
 
 // None where the CPU stands in: what is free there says nothing of us.
@@ -26,249 +20,142 @@ std::function<Bytes()> free_memory(const EngineSetup& setup) {
 
 }  // namespace
 
-Engine::Engine(EngineSetup setup)
-    : setup_(std::move(setup)),
-      memory_watch_(free_memory(setup_), setup_.log),
-      policy_(make_inner_device_policy(setup_.gpu)),
-      page_locks_(setup_.gpu, setup_.page_lock_limit),
-      cpu_hooks_(setup_.cpu),
-      cpu_weights_(setup_.cpu) {}
-
-Engine::~Engine() {
-    idle();
-    passes_.clear();
-}
-
 Result<std::unique_ptr<Engine>> Engine::open(EngineSetup setup) {
-    std::unique_ptr<Engine> engine(new Engine(std::move(setup)));
-    const EngineSetup& given = engine->setup_;
+    Parts parts{MemoryWatch(free_memory(setup), setup.log),
+                std::make_unique<PageLocks>(setup.gpu, setup.page_lock_limit),
+                nullptr};
     Result<std::unique_ptr<Executor>> executor = Executor::open(
-        {given.gpu, given.cpu, engine->page_locks_}, given.chaos, given.on_pass != nullptr);
+        {setup.gpu, setup.cpu, *parts.page_locks}, setup.chaos, setup.on_pass != nullptr);
     if (!executor) return executor.error();
-    engine->executor_ = std::move(executor).value();
-    return engine;
+    parts.executor = std::move(executor).value();
+    return std::unique_ptr<Engine>(new Engine(std::move(setup), std::move(parts)));
 }
 
-void Engine::finish() {
-    if (!computing_) return;
-    executor_->finish();
-    computing_ = false;
-    if (last_pass_ == nullptr) return;
-    report(*last_pass_);
-    watch_memory(*last_pass_);
-}
+Engine::Engine(EngineSetup setup, Parts parts)
+    : setup_(std::move(setup)),
+      policy_(make_inner_device_policy(setup_.gpu)),
+      parts_(std::move(parts)),
+      cpu_hooks_(setup_.cpu),
+      cpu_weights_(setup_.cpu),
+      runner_(setup_, *parts_.executor, [this](const Pass& pass) { watch_memory(pass); }),
+      passes_(runner_),
+      models_({setup_, *policy_, *parts_.page_locks, passes_, parts_.executor->link()}),
+      builder_(setup_, models_, cpu_weights_),
+      values_({models_, passes_, runner_, *parts_.executor, cpu_weights_}) {}
+
+Engine::~Engine() { runner_.idle(); }
 
 void Engine::watch_memory(const Pass& pass) {
-    if (pass.owner == loose_.get()) return;  // has no tiers
+    if (!models_.has_plan(*pass.owner)) return;  // has no tiers
     const std::vector<TierOrder>& tiers = pass.owner->orders().tiers;
     const bool news =
-        memory_watch_.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key});
-    if (news) memory_watch_.look(claims());
+        parts_.memory_watch.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key});
+    if (news) parts_.memory_watch.look(models_.claims());
 }
 
-MemoryClaims Engine::claims() const {
-    MemoryClaims claims;
-    claims.arenas = loose_ ? loose_->arena_bytes() : 0;
-    Bytes planned_for = 0;
-    for (const auto& planned : models_) {
-        if (!planned->planned()) continue;
-        claims.arenas += planned->arena_bytes();
-        planned_for += std::min(planned->orders().budget, setup_.budget);
-        claims.driver = std::max(claims.driver, planned->orders().driver);
-    }
-    claims.budget = setup_.budget_is_given ? setup_.budget : std::min(planned_for, setup_.budget);
-    return claims;
-}
-
-void Engine::idle() {
-    finish();
-    executor_->synchronize();
-}
-
-void Engine::report(const Pass& pass) {
-    const std::optional<MeasuredPass> measured = executor_->measured();
-    if (!measured) return;
-    const TierOrder& order = pass.owner->orders().tiers[pass.tier];
-    setup_.on_pass({pass.n_tokens,
-                    order.key,
-                    order.text,
-                    pass.owner->model.inventory(),
-                    pass.program->schedule,
-                    pass.labels,
-                    *measured});
-}
-
-void Engine::synchronize() {
-    const std::lock_guard lock(mutex_);
-    finish();
-}
-
-void Engine::forget(const Caller& caller) {
-    synchronize();
-    const std::lock_guard lock(mutex_);
-    called_.erase(&caller);
-}
-
-PlannedModel* Engine::owner_of(const HostBuffer& buffer) {
-    const auto found = std::find_if(models_.begin(), models_.end(), [&](const auto& planned) {
-        return planned->model.owns(buffer);
-    });
-    return found == models_.end() ? nullptr : found->get();
-}
-
-void Engine::forget(HostBuffer& buffer) {
-    const std::lock_guard lock(mutex_);
-    idle();
-    drop_outlets(buffer.base(), buffer.bytes());
-    drop_passes();
-    for (const ggml_tensor* tensor : buffer.tensors) cpu_weights_.forget(tensor);
-    PlannedModel* owner = owner_of(buffer);
-    if (owner == nullptr) return;
-    owner->unsettle();
-    for (const ggml_tensor* tensor : buffer.tensors) {
-        const Ref* ref = owner->model.find(tensor);
-        if (ref != nullptr && ref->kind == Ref::Kind::State)
-            owner->residency.drop_state(ref->index);
-    }
-    if (!owner->model.forget(buffer)) return;
-    std::erase_if(called_, [&](const auto& entry) { return entry.second == owner; });
-    std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
-}
-
-// The value of the last pass that nobody has fetched yet.
-const Outlet* Engine::pending(const ggml_tensor& tensor) const {
-    const auto found = outlets_.find(&root_of(tensor));
-    return found == outlets_.end() ? nullptr : &found->second;
-}
-
-// Their memory is used anew: nobody will ask for them.
-void Engine::drop_outlets(const std::byte* begin, Bytes bytes) {
-    std::erase_if(outlets_, [&](const auto& entry) {
-        const Span& span = entry.second.span;
-        return span.host < begin + bytes && begin < span.host + span.bytes;
-    });
-}
-
-// What llama.cpp did not fetch may be a later graph's input, unless that is the same graph again.
-void Engine::settle_outlets(const Program* next) {
-    const bool again = last_pass_ != nullptr && last_pass_->program.get() == next;
-    for (const auto& [root, outlet] : outlets_) {
-        if (again) break;
-        finish();
-        if (outlet.span.device == nullptr) {
-            std::memmove(outlet.span.host, outlet.host_value, outlet.span.bytes);
-        } else {
-            executor_->gpu().download(*outlet.span.device, outlet.span.host, 0, outlet.span.bytes);
-            executor_->gpu().synchronize();
-        }
-    }
-    outlets_.clear();
-}
-
-namespace {
-
-// The tensor's bytes at its home in the arena.
-ggml_tensor in_arena(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes home) {
-    ggml_tensor there = tensor;
-    there.view_src = nullptr;
-    there.view_offs = 0;
-    there.extra = nullptr;
-    there.buffer = arena;
-    there.data = static_cast<std::byte*>(ggml_backend_buffer_get_base(arena)) + home +
-                 (tensor.view_src != nullptr ? tensor.view_offs : 0);
-    return there;
-}
-
-}  // namespace
-
-// Where a tensor's newest value is, if not in host memory.
-std::optional<ggml_tensor> Engine::elsewhere(const ggml_tensor& tensor) {
-    HostBuffer* buffer = host_buffer_of(tensor);
-    PlannedModel* owner = buffer != nullptr ? owner_of(*buffer) : nullptr;
-    if (owner == nullptr) return std::nullopt;
-    const Ref* ref = owner->model.find(&root_of(tensor));
-    if (ref == nullptr || ref->kind != Ref::Kind::State) return std::nullopt;
-    const Bytes home = owner->residency.home(ref->index);
-    if (home == kNoOffset) return std::nullopt;
-    return in_arena(tensor, owner->arena(), home);
-}
-
-// The host writes a weight or a state: what was made of its old value is stale.
-void Engine::touch(const ggml_tensor& tensor) {
-    HostBuffer* buffer = host_buffer_of(tensor);
-    PlannedModel* owner = buffer != nullptr ? owner_of(*buffer) : nullptr;
-    if (owner == nullptr) return;
-    const Ref* ref = owner->model.find(&root_of(tensor));
-    if (ref == nullptr) return;
-    idle();
-    if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
-    if (ref->kind != Ref::Kind::Weight) return;
-    drop_passes();                      // what they have computed lies in the arena
-    owner->release(executor_->link());  // all of it: nobody does this while a model runs
-    cpu_weights_.forget(&root_of(tensor));
-}
+// ---- buffers ----
 
 void Engine::write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    finish();
-    drop_outlets(static_cast<const std::byte*>(tensor.data) + offset, bytes);
-    touch(tensor);
-    if (std::optional<ggml_tensor> there = elsewhere(tensor)) {
-        executor_->gpu().upload(*there, data, offset, bytes);
-        executor_->gpu().synchronize();
-    } else {
-        std::memcpy(static_cast<std::byte*>(tensor.data) + offset, data, bytes);
-    }
+    values_.write(tensor, data, offset, bytes);
 }
 
 void Engine::fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    std::optional<ggml_tensor> there = elsewhere(tensor);
-    if (there && there->buffer->iface.memset_tensor != nullptr) {
-        touch(tensor);
-        idle();
-        ggml_backend_tensor_memset(&*there, value, offset, bytes);
-        return;
-    }
-    const std::vector<std::uint8_t> data(bytes, value);
-    write(tensor, data.data(), offset, bytes);
+    values_.fill(tensor, value, offset, bytes);
 }
 
 void Engine::read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    finish();
-    const Bytes begin = (tensor.view_src != nullptr ? tensor.view_offs : 0) + offset;
-    if (const Outlet* outlet = pending(tensor)) {
-        if (outlet->span.device == nullptr) {
-            std::memcpy(data, outlet->host_value + begin, bytes);
-            return;
-        }
-        executor_->gpu().download(*outlet->span.device, data, begin, bytes);
-        executor_->gpu().synchronize();
-    } else if (std::optional<ggml_tensor> there = elsewhere(tensor)) {
-        executor_->gpu().download(*there, data, offset, bytes);
-        executor_->gpu().synchronize();
-    } else {
-        std::memcpy(data, static_cast<const std::byte*>(tensor.data) + offset, bytes);
-    }
+    values_.read(tensor, data, offset, bytes);
 }
 
 void Engine::clear(HostBuffer& buffer, std::uint8_t value) {
     const std::lock_guard lock(mutex_);
-    idle();
-    if (value == 0 && !page_locks_.touch(buffer.base(), buffer.bytes())) {
-        buffer.clear_to_zero();
-    } else {
-        std::memset(buffer.base(), value, buffer.bytes());
+    values_.clear(buffer, value, *parts_.page_locks);
+}
+
+void Engine::forget(HostBuffer& buffer) {
+    const std::lock_guard lock(mutex_);
+    runner_.idle();
+    runner_.drop_values(buffer.base(), buffer.bytes());
+    passes_.clear();
+    for (const ggml_tensor* tensor : buffer.tensors) cpu_weights_.forget(tensor);
+    models_.forget(buffer);
+}
+
+// ---- graphs ----
+
+void Engine::note(const ggml_cgraph& graph, const Caller& caller) {
+    const std::lock_guard lock(mutex_);
+    if (!reads_weights(graph)) return;
+    PlannedModel& owner = models_.of_graph(graph, caller);
+    if (owner.planned()) return;
+    owner.model.note(owner.model.read(graph).graph);
+}
+
+// Compiled before, or now. It becomes the first of the cache.
+Result<Pass*> Engine::pass_of(const ggml_cgraph& graph, const Caller& caller) {
+    std::optional<std::size_t> tier;
+    Pass* pass = passes_.find(graph, tier);
+    if (pass != nullptr) {
+        tier = pass->owner->next_tier(pass->n_tokens);
+        pass = passes_.find(graph, tier);
     }
-    PlannedModel* owner = owner_of(buffer);
-    for (const ggml_tensor* tensor : buffer.tensors) {
-        if (owner == nullptr) break;
-        const Ref* ref = owner->model.find(tensor);
-        if (ref == nullptr || ref->kind != Ref::Kind::State) continue;
-        if (elsewhere(*tensor)) fill(*tensor, value, 0, ggml_nbytes(tensor));
-        if (value == 0) owner->residency.mark_zero(ref->index);
+    if (pass != nullptr) return pass;
+    Result<std::unique_ptr<Pass>> built = builder_.build(graph, caller, tier);
+    if (!built) return built.error();
+    return &passes_.add(std::move(built).value());
+}
+
+ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
+    const std::lock_guard lock(mutex_);
+    if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
+    listen_to(caller);
+    rotate_plans();
+    Result<Pass*> pass = pass_of(graph, caller);
+    if (!pass) {
+        refuse(pass.error().text());
+        return GGML_STATUS_FAILED;
     }
+    refused_.clear();
+    const ggml_status status = runner_.run(*pass.value());
+    passes_.trim();
+    return status;
+}
+
+// Contexts take turns, each with its own wishes.
+void Engine::listen_to(const Caller& caller) {
+    Executor& executor = *parts_.executor;
+    cpu_hooks_.tell(executor.cpu_backend(), caller);
+    if (setup_.gpu == setup_.cpu) cpu_hooks_.tell(executor.gpu().backend(), caller);
+    executor.ask_before_stages(caller.abort == nullptr ? std::function<bool()>() : [&caller] {
+        return caller.wants_to_stop();
+    });
+}
+
+// Once: a host that takes no notice of a failed warm-up comes again with its prompt.
+void Engine::refuse(const std::string& reason) {
+    if (reason != refused_) setup_.log(reason);
+    refused_ = reason;
+}
+
+// For tests: another plan every few graphs.
+void Engine::rotate_plans() {
+    if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
+    passes_.clear();
+    models_.release_all();
+}
+
+void Engine::synchronize() {
+    const std::lock_guard lock(mutex_);
+    runner_.finish();
+}
+
+void Engine::forget(const Caller& caller) {
+    const std::lock_guard lock(mutex_);
+    runner_.finish();
+    models_.forget(caller);
 }
 
 }  // namespace pshard

@@ -1,3 +1,32 @@
+// How a Program runs. In: its schedule, and what ggml is called with in each step. Out: the same
+// effects as if all steps ran one after the other in the schedule's order, but with four lanes side
+// by side.
+//
+//   caller            issues the GPU's work and does the CPU's stages itself
+//   upload worker     issues copies to the device, on a queue of its own
+//   download worker   issues copies from the device, on a queue of its own
+//
+// A worker is needed because a copy of pageable memory holds whoever issues it. Each step that
+// another lane waits for ends with a Mark (an event of the device). A Wait of the schedule becomes
+// one of three things:
+//
+//   the waiting lane is the caller, for the GPU   the GPU's queue waits for the mark
+//   the waiting lane is the caller, for the CPU   the host waits for the mark
+//   the waiting lane has a worker                 a job of the worker makes its queue wait
+//
+// Before anybody waits for a mark, it must have been issued, or the wait would hold nobody: so
+// every wait for a worker's mark first waits for the worker's ticket.
+//
+// Two passes overlap. The marks and tickets of this pass and of the last one are two pages that
+// take turns. A pass that follows one of the same schedule may begin while that ends, as Waits with
+// of_last_pass name steps on the other page; any other pass waits for all of the last one. At the
+// end of a pass the first uploads of the next are issued ahead, up to the last Load that waits for
+// the last pass alone; if another program comes instead, they are drained and their marks dropped.
+//
+// The traps. A queue and its marks are for one thread at a time: the worker waits for its own marks
+// on behalf of the caller. The rows that a Store copies are read when it is issued, as the host may
+// overwrite their indices. A pass that is broken off leaves marks that were never issued: nothing
+// may follow it.
 #include "runtime/executor.h"
 
 #include <algorithm>
@@ -201,7 +230,8 @@ void Executor::Point::wait_until_issued() const {
     if (worker != nullptr) worker->wait_for(ticket);
 }
 
-// For the caller. The worker waits for its own mark, as a mark is for one thread at a time.
+// The caller waits. A worker's mark is waited for by the worker, as one thread at a time may use a
+// mark.
 void Executor::Point::wait_until_reached() const {
     if (worker == nullptr) return mark.host_wait();
     worker->wait_for(worker->post([&seen = mark] { seen.host_wait(); }));
@@ -253,7 +283,7 @@ void Executor::store(int index, int group) {
         for (const Span& span : spans) {
             link->download(*span.device, span.host + span.offset, span.offset, span.bytes);
         }
-        link->settle();
+        link->finish();
     });
 }
 
@@ -344,7 +374,7 @@ void Executor::watch(int index, ScheduleLane lane) {
         return;
     }
     const Point point{mark_of(*now_, lane, index), worker(lane), now_->tickets[at(index)]};
-    // By a queue of the watcher's own, as a mark is for one thread at a time.
+    // The watcher waits by a queue of its own, as one thread at a time may use a mark.
     const auto wait = [&watching = *watching_.at(lane.index()), point] {
         point.wait_until_issued();
         watching.wait(point.mark);

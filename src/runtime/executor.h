@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/worker.h"
 #include "runtime/program.h"
 #include "runtime/staging.h"
 #include "runtime/stopwatch.h"
-#include "runtime/worker.h"
 
 namespace pshard {
 
@@ -59,12 +59,13 @@ public:
     // Until everything that was issued is done. The next pass uploads anew: host memory may change.
     void synchronize();
 
-    // Of the pass that run() was last called for; it must be finished. nullopt unless timed.
+    // The times of the pass that run() was last called for, which must be finished. nullopt unless
+    // passes are timed.
     std::optional<MeasuredPass> measured();
 
     [[nodiscard]] Queue& gpu() { return *gpu_; }
 
-    // For copies while nothing runs.
+    // Copies while nothing runs go through it.
     [[nodiscard]] Staging& link() { return *uploads_; }
 
     [[nodiscard]] ggml_backend_t cpu_backend() const { return cpu_->backend(); }
@@ -119,19 +120,20 @@ private:
     std::unique_ptr<Queue> upload_;
     std::unique_ptr<Queue> download_;
     std::unique_ptr<Queue> cpu_;
-    std::unique_ptr<Staging> uploads_;  // of upload_ and download_
+    std::unique_ptr<Staging> uploads_;  // copies on upload_, as downloads_ on download_
     std::unique_ptr<Staging> downloads_;
     std::array<Pass, 2> passes_;
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
-    std::array<std::unique_ptr<Mark>, 2> ends_;  // of the last pass: on the GPU, of the downloads
-    const Mark* brought_ = nullptr;              // the last of such; nullptr: none yet
+    std::array<std::unique_ptr<Mark>, 2>
+        ends_;                       // the last pass has ended: on the GPU, its downloads
+    const Mark* brought_ = nullptr;  // the last of such; nullptr: none yet
     Program* program_ = nullptr;
     bool follows_ = false;
     std::function<bool()> asks_;
-    std::array<const Mark*, 2> computed_{};  // of this pass's last stages on the GPU, if one asks
+    std::array<const Mark*, 2> computed_{};  // this pass's last two stages on the GPU
     int n_ahead_ = 0;   // steps of the upload lane that the next pass finds issued
-    StepTimes before_;  // of the pass before the one that is measured
+    StepTimes before_;  // times of the pass before the one that is measured
     std::array<std::unique_ptr<Queue>, kScheduleLanes> watching_;  // by lane but Cpu, if timed
     int n_passes_ = 0;
     Worker::Ticket stored_ = 0;              // issues ends_[1]

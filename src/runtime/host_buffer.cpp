@@ -3,25 +3,21 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <utility>
 
 #include <ggml-backend-impl.h>
 
 namespace pshard {
 
-HostBuffer::HostBuffer(void* base, Bytes bytes, bool adopted)
-    : base_(static_cast<std::byte*>(base)), bytes_(bytes), adopted_(adopted) {}
-
 HostBuffer* HostBuffer::reserve(Bytes bytes) {
-    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, -1, 0);
-    return base == MAP_FAILED ? nullptr : new HostBuffer(base, bytes, false);
+    std::optional<AddressSpace> space = AddressSpace::reserve(bytes, PageUse::OnDemand);
+    if (!space) return nullptr;
+    auto* buffer = new HostBuffer(space->data(), bytes);
+    buffer->own_.emplace(std::move(*space));
+    return buffer;
 }
 
-HostBuffer* HostBuffer::adopt(void* base, Bytes bytes) { return new HostBuffer(base, bytes, true); }
-
-HostBuffer::~HostBuffer() {
-    if (!adopted_) munmap(base_, bytes_);
-}
+HostBuffer* HostBuffer::adopt(void* base, Bytes bytes) { return new HostBuffer(base, bytes); }
 
 BufferUse HostBuffer::use() const {
     switch (handle->usage) {
@@ -35,7 +31,7 @@ BufferUse HostBuffer::use() const {
 }
 
 void HostBuffer::clear_to_zero() {
-    const bool dropped = !adopted_ && madvise(base_, bytes_, MADV_DONTNEED) == 0;
+    const bool dropped = own_ && madvise(base_, bytes_, MADV_DONTNEED) == 0;
     if (!dropped) std::memset(base_, 0, bytes_);
 }
 

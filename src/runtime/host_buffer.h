@@ -7,11 +7,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include <ggml-backend.h>
 
-#include "base/units.h"
+#include "base/address_space.h"
 
 namespace pshard {
 
@@ -26,7 +27,7 @@ public:
 
     HostBuffer(const HostBuffer&) = delete;
     HostBuffer& operator=(const HostBuffer&) = delete;
-    ~HostBuffer();
+    ~HostBuffer() = default;
 
     [[nodiscard]] std::byte* base() const { return base_; }
 
@@ -42,11 +43,11 @@ public:
     std::vector<const ggml_tensor*> tensors;  // placed here: no views, no results of operations
 
 private:
-    HostBuffer(void* base, Bytes bytes, bool adopted);
+    HostBuffer(void* base, Bytes bytes) : base_(static_cast<std::byte*>(base)), bytes_(bytes) {}
 
     std::byte* base_;
     Bytes bytes_;
-    bool adopted_;
+    std::optional<AddressSpace> own_{};  // nullopt: the memory is adopted
 };
 
 }  // namespace pshard

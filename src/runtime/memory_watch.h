@@ -14,10 +14,10 @@
 
 namespace pshard {
 
-// What is ours or was agreed on, in bytes of the device.
+// What we hold of the device's memory, and what was agreed on.
 struct MemoryClaims {
     Bytes arenas = 0;
-    Bytes budget = 0;                      // of the arenas together
+    Bytes budget = 0;                      // for all arenas together
     std::optional<DriverMemory> driver{};  // predicted; nullopt: nobody measured this machine
 };
 
@@ -25,8 +25,8 @@ struct MemoryClaims {
 // drivers hand memory out in pieces of 2 MiB and more.
 inline constexpr Bytes kOutsideTolerance = 64 * kMiB;
 
-// Of the bytes that were free before, those that are neither free now nor in the arenas. nullopt:
-// cannot be told, as others have given memory back, or the device counts none.
+// How many bytes that were free before are neither free now nor in the arenas. nullopt: that cannot
+// be told, as others have given memory back, or the device counts none.
 std::optional<Bytes> taken_outside(Bytes before, Bytes now, Bytes arenas);
 
 // Why it is too much: more than was predicted, and with it all that is taken is more than the

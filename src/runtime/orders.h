@@ -1,7 +1,7 @@
 // What the runtime is told to do. It obeys, or refuses with a reason; it never plans.
 //
-// The plugin makes orders out of a registry or of a search (src/plugin/), from the inventory that
-// the runtime has seen: the tensors that llama.cpp placed on PSHARD0 and the graphs that it
+// The plugin makes orders out of a registry or by a search (src/plugin/), from the inventory that
+// the runtime hands it: the tensors that llama.cpp placed on PSHARD0 and the graphs that it
 // reserved.
 #pragma once
 
@@ -33,6 +33,7 @@ struct Orders {
     // What the plan was made for: its arena grows no further, so that other models keep the rest.
     Bytes budget = std::numeric_limits<Bytes>::max();
     std::optional<DriverMemory> driver{};  // nullopt: unknown
+    std::string weights{};  // which model, for a trace: the registry's hash of its weights
 
     bool operator==(const Orders&) const = default;
 };
@@ -40,7 +41,7 @@ struct Orders {
 // Asked once for each model, before its first graph is computed, and again when its contexts
 // change. `budget`: device bytes that are left for this model's arena. An Error is what the user
 // reads: why there is no plan, and what to do.
-using Planner = std::function<Result<Orders>(const Inventory& seen, Bytes budget)>;
+using OrderGiver = std::function<Result<Orders>(const Inventory& inventory, Bytes budget)>;
 
 // One line for the user, without a line feed.
 using Log = std::function<void(std::string_view line)>;

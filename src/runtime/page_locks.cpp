@@ -1,3 +1,17 @@
+// Which pages are locked. In: ranges of host memory that are uploaded again and again, most of them
+// weights in a mapped file. Out: locks on runs of whole pages, within a limit.
+//
+//   ranges   [   w0   ][w1 ]      [     w2     ]
+//   pages    |....|....|....|....|....|....|....|
+//   locks    [--------------]     [-------------]
+//
+// Ranges whose pages touch become one lock: a copy across the border of two locks is not a copy of
+// locked memory, and a driver may refuse one that begins in a locked page and ends outside. So a
+// run is locked whole or not at all, and once the limit or the driver refuses one, smaller runs
+// that come later may still get theirs.
+//
+// To lock pages reads them from the disk. The locks change only while nothing is copied, so that
+// hold(), which a copying thread asks, needs no lock of its own.
 #include "runtime/page_locks.h"
 
 #include <unistd.h>
@@ -40,13 +54,7 @@ std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page) {
     return pages;
 }
 
-PageLocks::PageLocks(ggml_backend_dev_t device, Bytes limit) : left_(limit) {
-    ggml_backend_reg_t backend = ggml_backend_dev_backend_reg(device);
-    lock_ = reinterpret_cast<LockPages>(
-        ggml_backend_reg_get_proc_address(backend, "ggml_backend_register_host_buffer"));
-    unlock_ = reinterpret_cast<UnlockPages>(
-        ggml_backend_reg_get_proc_address(backend, "ggml_backend_unregister_host_buffer"));
-}
+PageLocks::PageLocks(ggml_backend_dev_t device, Bytes limit) : device_(device), left_(limit) {}
 
 PageLocks::Lock PageLocks::lock(std::vector<HostRange> ranges) {
     Lock lock;
@@ -59,16 +67,15 @@ PageLocks::Lock PageLocks::lock(std::vector<HostRange> ranges) {
 }
 
 bool PageLocks::add(const HostRange& pages) {
-    if (lock_ == nullptr || unlock_ == nullptr) return false;
     if (pages.bytes < kLeastLock || pages.bytes > left_) return false;
-    if (!lock_(const_cast<std::byte*>(pages.data), pages.bytes)) return false;
-    locked_.emplace(pages.data, pages.bytes);
+    Result<PageLock> lock = PageLock::make(device_, pages.data, pages.bytes);
+    if (!lock) return false;
+    locked_.emplace(pages.data, Locked{pages.bytes, std::move(lock).value()});
     left_ -= pages.bytes;
     return true;
 }
 
 void PageLocks::remove(const HostRange& pages) {
-    unlock_(const_cast<std::byte*>(pages.data));
     locked_.erase(pages.data);
     left_ += pages.bytes;
 }
@@ -77,16 +84,16 @@ bool PageLocks::hold(const void* data, Bytes bytes) const {
     const auto* begin = static_cast<const std::byte*>(data);
     const auto next = locked_.upper_bound(begin);
     if (next == locked_.begin()) return false;
-    const auto& [first, length] = *std::prev(next);
-    return begin + bytes <= first + length;
+    const auto& [first, locked] = *std::prev(next);
+    return begin + bytes <= first + locked.bytes;
 }
 
 bool PageLocks::touch(const void* data, Bytes bytes) const {
     const auto* begin = static_cast<const std::byte*>(data);
     const auto next = locked_.lower_bound(begin + bytes);
     if (next == locked_.begin()) return false;
-    const auto& [first, length] = *std::prev(next);
-    return first + length > begin;
+    const auto& [first, locked] = *std::prev(next);
+    return first + locked.bytes > begin;
 }
 
 // ---- one lock ----

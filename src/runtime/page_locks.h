@@ -6,9 +6,7 @@
 #include <map>
 #include <vector>
 
-#include <ggml-backend.h>
-
-#include "base/units.h"
+#include "ggml_kit/page_lock.h"
 
 namespace pshard {
 
@@ -62,16 +60,17 @@ public:
     [[nodiscard]] bool touch(const void* data, Bytes bytes) const;
 
 private:
-    using LockPages = bool (*)(void*, std::size_t);
-    using UnlockPages = void (*)(void*);
-
     bool add(const HostRange& pages);
     void remove(const HostRange& pages);
 
-    LockPages lock_ = nullptr;
-    UnlockPages unlock_ = nullptr;
+    struct Locked {
+        Bytes bytes = 0;
+        PageLock lock;
+    };
+
+    ggml_backend_dev_t device_;
     Bytes left_;
-    std::map<const std::byte*, Bytes> locked_;
+    std::map<const std::byte*, Locked> locked_;  // by first byte
 };
 
 }  // namespace pshard

@@ -10,7 +10,8 @@ namespace {
 // Graphs that are computed in pieces keep more values alive than the whole that was planned.
 constexpr Bytes kSpareScratch = 8 * kMiB;
 
-// Of the arena: all that a tier uses, and some spare where the plan's budget has it.
+// The arena's size: as much as the largest tier uses, and spare scratch where the plan's budget has
+// it.
 Bytes size_of(const ArenaLayout& layout, Bytes budget) {
     Bytes end = 0;
     Bytes scratch = 0;
@@ -23,11 +24,11 @@ Bytes size_of(const ArenaLayout& layout, Bytes budget) {
 }
 
 // A context that came after the plan: its states are the CPU's.
-void pad(TierPlace& place, const Inventory& inventory) {
-    place.placement.weights.resize(inventory.weights.size(), Lane::Cpu);
-    place.placement.states.resize(inventory.states.size(), Lane::Cpu);
-    place.arena.weights.resize(inventory.weights.size(), kNoOffset);
-    place.arena.states.resize(inventory.states.size(), kNoOffset);
+void pad(Places& places, const Inventory& inventory) {
+    places.placement.weights.resize(inventory.weights.size(), Lane::Cpu);
+    places.placement.states.resize(inventory.states.size(), Lane::Cpu);
+    places.arena.weights.resize(inventory.weights.size(), kNoOffset);
+    places.arena.states.resize(inventory.states.size(), kNoOffset);
 }
 
 void to_host(std::vector<Lane>& lanes, std::vector<Bytes>& offsets) {
@@ -35,12 +36,12 @@ void to_host(std::vector<Lane>& lanes, std::vector<Bytes>& offsets) {
     std::fill(offsets.begin(), offsets.end(), kNoOffset);
 }
 
-void stop_streams(TierPlace& place) {
+void stop_streams(Places& places) {
     const auto stop = [](Lane& lane) { lane = is_streamed(lane) ? Lane::Cpu : lane; };
-    std::for_each(place.placement.weights.begin(), place.placement.weights.end(), stop);
-    std::for_each(place.placement.states.begin(), place.placement.states.end(), stop);
-    place.arena.slots = {};
-    place.arena.scratch_begin = place.arena.slots_begin;
+    std::for_each(places.placement.weights.begin(), places.placement.weights.end(), stop);
+    std::for_each(places.placement.states.begin(), places.placement.states.end(), stop);
+    places.arena.slots = {};
+    places.arena.scratch_begin = places.arena.slots_begin;
 }
 
 Bytes streamed_bytes(const Inventory& inventory, const Placement& placement) {
@@ -111,8 +112,8 @@ Bytes bytes_of(const std::vector<HostRange>& ranges) {
 PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy, PageLocks& locks)
     : model(policy), gpu_(gpu), page_locks_(locks) {}
 
-Status PlannedModel::plan(const Planner& planner, Bytes budget) {
-    Result<Orders> orders = planner(model.inventory(), budget);
+Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
+    Result<Orders> orders = source(model.inventory(), budget);
     if (!orders) return orders.error();
     PSHARD_CHECK(!orders.value().tiers.empty());
     const Bytes bytes = size_of(orders.value().arena, std::min(budget, orders.value().budget));
@@ -127,7 +128,7 @@ Status PlannedModel::plan(const Planner& planner, Bytes budget) {
     orders_ = std::move(orders).value();
     picker_.emplace(traffic_of(model.inventory(), *orders_));
     tier_ = 0;
-    settled_.reset();
+    filled_.reset();
     return Done{};
 }
 
@@ -140,8 +141,8 @@ PlannedModel::LockedPages PlannedModel::lock_pages() {
     return {wanted, locked_weights_.bytes() + locked_states_->bytes()};
 }
 
-void PlannedModel::unsettle() {
-    settled_.reset();
+void PlannedModel::mark_stale() {
+    filled_.reset();
     locked_states_.reset();
 }
 
@@ -162,10 +163,10 @@ Status PlannedModel::allocate(Bytes bytes) {
 
 void PlannedModel::release(Staging& link) {
     if (!planned()) return;
-    TierPlace nothing;
+    Places nothing;
     pad(nothing, model.inventory());
     residency.go_to(nothing.arena, model, arena_.get(), link);
-    unsettle();
+    mark_stale();
     locked_weights_ = {};
     arena_.reset();
     orders_.reset();
@@ -175,23 +176,23 @@ std::size_t PlannedModel::next_tier(std::uint32_t n_tokens) {
     return n_tokens == 0 ? tier_ : picker_->next({n_tokens}, tier_);
 }
 
-TierPlace PlannedModel::place(std::size_t tier, Fallback fallback) const {
+Places PlannedModel::places(std::size_t tier, Fallback fallback) const {
     const TierOrder& order = orders_->tiers[tier];
-    TierPlace place{order.placement, order.options, orders_->arena.tiers[tier]};
-    pad(place, model.inventory());
+    Places places{order.placement, order.options, orders_->arena.tiers[tier]};
+    pad(places, model.inventory());
     if (fallback == Fallback::HostState || fallback == Fallback::Host) {
-        to_host(place.placement.states, place.arena.states);
+        to_host(places.placement.states, places.arena.states);
     }
-    if (fallback == Fallback::Host) to_host(place.placement.weights, place.arena.weights);
-    if (fallback != Fallback::None) stop_streams(place);
-    return place;
+    if (fallback == Fallback::Host) to_host(places.placement.weights, places.arena.weights);
+    if (fallback != Fallback::None) stop_streams(places);
+    return places;
 }
 
-Bytes PlannedModel::settle(const TierPlace& place, std::size_t tier, Staging& link) {
+Bytes PlannedModel::fill_arena(const Places& places, std::size_t tier, Staging& link) {
     if (!locked_states_)
         locked_states_ = page_locks_.lock(uploaded_again(*orders_, model, kStates));
-    const Bytes moved = residency.go_to(place.arena, model, arena_.get(), link);
-    settled_ = place.arena;
+    const Bytes moved = residency.go_to(places.arena, model, arena_.get(), link);
+    filled_ = places.arena;
     tier_ = tier;
     return moved;
 }

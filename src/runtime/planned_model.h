@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "runtime/handles.h"
+#include "ggml_kit/handles.h"
 #include "runtime/orders.h"
 #include "runtime/page_locks.h"
 #include "runtime/residency.h"
@@ -22,12 +22,12 @@ enum class Fallback {
 };
 
 // Where a graph's tensors are to lie.
-struct TierPlace {
+struct Places {
     Placement placement;
     StageOptions options;
     TierArena arena;
 
-    bool operator==(const TierPlace&) const = default;
+    bool operator==(const Places&) const = default;
 };
 
 class PlannedModel {
@@ -40,7 +40,7 @@ public:
     [[nodiscard]] bool planned() const { return orders_.has_value(); }
 
     // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
-    Status plan(const Planner& planner, Bytes budget);
+    Status plan(const OrderGiver& source, Bytes budget);
 
     // Page-locks the weights and states that passes or plan switches upload.
     struct LockedPages {
@@ -57,16 +57,16 @@ public:
     // tokens) stays where things are.
     std::size_t next_tier(std::uint32_t n_tokens);
 
-    [[nodiscard]] TierPlace place(std::size_t tier, Fallback fallback) const;
+    [[nodiscard]] Places places(std::size_t tier, Fallback fallback) const;
 
-    // Makes the arena hold what `place` says; returns the bytes moved. Nothing may be running.
-    Bytes settle(const TierPlace& place, std::size_t tier, Staging& link);
+    // Makes the arena hold what `places` says; returns the bytes moved. Nothing may be running.
+    Bytes fill_arena(const Places& places, std::size_t tier, Staging& link);
 
-    [[nodiscard]] bool is_settled(const TierPlace& place) const { return settled_ == place.arena; }
+    [[nodiscard]] bool holds(const Places& places) const { return filled_ == places.arena; }
 
-    // States change hands: their places in the arena are to be filled anew, and their memory may
-    // go.
-    void unsettle();
+    // The model's states have changed: the next pass fills the arena anew, and no lock on a state's
+    // memory is kept.
+    void mark_stale();
 
     [[nodiscard]] ggml_backend_buffer_t arena() const { return arena_.get(); }
 
@@ -77,7 +77,7 @@ public:
     // Device bytes that a pass may use for its values.
     [[nodiscard]] Bytes scratch_room(const TierArena& arena) const;
 
-    // For graphs without a plan, which keep nothing resident: at least so much scratch.
+    // Graphs without a plan keep nothing resident: the arena is made at least so large for them.
     Status grow_scratch(Bytes bytes, Bytes budget);
 
 private:
@@ -85,12 +85,12 @@ private:
 
     ggml_backend_dev_t gpu_;
     std::optional<Orders> orders_;
-    std::optional<TierPicker> picker_;  // of the orders' tiers
+    std::optional<TierPicker> picker_;  // chooses among the orders' tiers
     BufferHandle arena_;
     PageLocks& page_locks_;
     PageLocks::Lock locked_weights_;
-    std::optional<PageLocks::Lock> locked_states_;  // nullopt: to be locked
-    std::optional<TierArena> settled_;  // nullopt: what lies there is not what a tier wants
+    std::optional<PageLocks::Lock> locked_states_;  // nullopt: they are locked at the next switch
+    std::optional<TierArena> filled_;               // nullopt: the arena holds no tier's plan
     std::size_t tier_ = 0;
 };
 

@@ -19,7 +19,7 @@ namespace pshard {
 struct Span {
     ggml_tensor* device = nullptr;  // plain bytes
     std::byte* host = nullptr;
-    Bytes offset = 0;  // of what is moved, on both sides
+    Bytes offset = 0;  // where the moved bytes begin, on both sides
     Bytes bytes = 0;
 };
 
@@ -33,13 +33,13 @@ struct StageWork {
     Device device = Device::Gpu;
     std::vector<Bring> brings;
     std::vector<ggml_tensor*> nodes;
-    ggml_cgraph graph{};  // of `nodes`; none of them: nothing to compute
+    ggml_cgraph graph{};  // holds `nodes`; without nodes nothing is computed
 };
 
-// Rows of a state that a node of the pass writes: which ones, the host says in an input.
+// Rows of a state that a node of the pass writes. An input of the host names them.
 struct WrittenRows {
     const ggml_tensor* indices = nullptr;  // in host memory; nullptr: the whole span is written
-    Bytes first = 0;                       // of row 0, in the state
+    Bytes first = 0;                       // where row 0 begins in the state
     Bytes row_bytes = 0;
     Bytes stride = 0;
     std::int64_t n_rows = 0;

@@ -1,3 +1,24 @@
+// How a plan switch moves weights and states. In: where each has to lie (TierArena), where it lies
+// now, and the masters in host memory. Out: all of it moved, and how many bytes crossed the link.
+//
+//   1. states that leave their places    arena -> master      all of them, before anything arrives
+//   2. weights that are elsewhere now    master -> arena      their old places need no copy back
+//   3. states that arrive                master -> arena, or zeroes without a copy
+//
+// Places of the two plans overlap: what step 1 has not saved, steps 2 and 3 overwrite. So the link
+// is finished between 1 and 2. Places of one plan never overlap, so the order within a step is
+// free.
+//
+// A state that llama.cpp has cleared, and no graph has written since, is known to be zero: neither
+// its bytes nor its zeroes cross the link.
+//
+// The trap: a state may have lost its context, and so its tensor. Its place is then left empty, and
+// counts as empty, so that the next context's state, which takes the same index, is brought.
+//
+// A Load that outlives its pass (an expert that stays in its slot) would have its memory here: what
+// a slot holds is, like weights_, a fact about the arena that the next pass can rely on, and that a
+// plan switch, a write to the master and release() must forget. The compiler would then leave out
+// the copy (add_load), and the Executor would ask for it before each Load (Executor::load).
 #include "runtime/residency.h"
 
 #include <ggml-backend-impl.h>
@@ -55,7 +76,7 @@ Bytes Residency::go_to(const TierArena& to,
         link.download(there, state->data, 0, ggml_nbytes(state));
         moved += ggml_nbytes(state);
     }
-    link.settle();
+    link.finish();
     for (std::size_t i = 0; i < to.weights.size(); ++i) {
         if (to.weights[i] == kNoOffset || to.weights[i] == offset_at(weights_, i)) continue;
         const ggml_tensor* weight = model.weight(static_cast<int>(i));
@@ -75,7 +96,7 @@ Bytes Residency::go_to(const TierArena& to,
             moved += ggml_nbytes(state);
         }
     }
-    link.settle();
+    link.finish();
     weights_ = to.weights;
     states_ = to.states;
     for (std::size_t i = 0; i < states_.size(); ++i) {

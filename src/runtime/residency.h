@@ -1,4 +1,4 @@
-// What of a model lies in its arena now, and how to change that.
+// Which weights and states of a model lie in its arena now, and how to change that.
 //
 // Weights are copies of their masters: leaving costs nothing. A state has one home: its place in
 // the arena, or its master in host memory while it is streamed or the CPU works on it.

@@ -1,4 +1,4 @@
-// From a tensor of llama.cpp's to the memory of PSHARD0 that it lies in.
+// Finds the memory of PSHARD0 that a tensor of llama.cpp lies in.
 #pragma once
 
 #include <ggml-backend-impl.h>

@@ -1,3 +1,21 @@
+// How shadows find their places. In: a tensor of llama.cpp's and a device. Out: a copy of the
+// tensor whose address, buffer and sources are the plan's.
+//
+//   what the tensor is       on the GPU                            on the CPU
+//   weight                   its home in the arena, or its slot    its master, or a repacked copy
+//   state                    its home in the arena, or its slot    its master
+//   input                    scratch in the arena                  llama.cpp's own memory
+//   node                     scratch in the arena                  host scratch
+//   view of one of these     at its offset from the root's place
+//
+// Where a value crosses from one device to the other, the reading device has bytes of its own: a
+// shadow without an op, contiguous, which a Bring fills. The same holds for inputs, as an input may
+// be a view of what an earlier graph made. All other views keep their root, so that ggml sees which
+// memory two tensors share.
+//
+// The traps. A view may begin one past the end of its root: places go by root, never by address. A
+// view of a state that another part of the graph has made is read where the state is. A buffer of
+// the right kind has to stand in each shadow, as backends ask the buffer what memory it is.
 #include "runtime/shadows.h"
 
 #include <fmt/format.h>

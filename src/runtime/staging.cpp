@@ -1,3 +1,17 @@
+// The ring of parts behind a Staging. In: copies of any length, to or from memory that the device
+// cannot reach by itself. Out: the same copies in the queue's order, by way of pinned memory.
+//
+// A copy is cut into pieces that fill the part whose turn it is. When a part is full, a mark is
+// issued behind its copies, and the next part's turn comes: its own mark is waited for first, and
+// what was downloaded into it goes on to its target. So the host waits only if it is a whole round
+// of the ring ahead of the device, and pieces of many small copies share a part.
+//
+//   upload      host memory -> part (now)          part -> device (queued)
+//   download    device -> part (queued)            part -> host memory (when its turn comes again,
+//                                                  or in finish())
+//
+// The trap: CUDA locks memory in place for reading alone. So an upload may begin in locked memory,
+// while a download always goes by way of the ring.
 #include "runtime/staging.h"
 
 #include <algorithm>
@@ -11,14 +25,11 @@ constexpr Bytes kAlignment = 64;
 }  // namespace
 
 Staging::Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks)
-    : queue_(queue), locks_(locks) {
-    ggml_backend_buffer_type_t type = ggml_backend_dev_host_buffer_type(device);
-    if (type == nullptr) return;
-    memory_.reset(ggml_backend_buft_alloc_buffer(type, kParts * kPart));
+    : queue_(queue), locks_(locks), memory_(pinned_memory(device, kParts * kPart)) {
     for (std::size_t i = 0; i < kParts; ++i) parts_.emplace_back(device);
 }
 
-// Of the part whose turn it is, or of the next one.
+// Room in the part whose turn it is or, if that is full, in the next one.
 Staging::Room Staging::room_for(Bytes bytes) {
     if (parts_[now_].used == kPart) turn();
     Part& part = parts_[now_];
@@ -67,7 +78,7 @@ void Staging::download(const ggml_tensor& tensor, void* host, Bytes offset, Byte
     }
 }
 
-void Staging::settle() {
+void Staging::finish() {
     queue_.synchronize();
     for (std::size_t i = 1; i <= parts_.size(); ++i) hand_on(parts_[(now_ + i) % kParts]);
 }

@@ -9,14 +9,14 @@
 // device may only read what is locked in place. Where the device's driver has no such memory, all
 // copies are left to its backend.
 //
-// For one thread at a time.
+// One thread at a time may use it.
 #pragma once
 
 #include <array>
 #include <vector>
 
+#include "ggml_kit/queue.h"
 #include "runtime/page_locks.h"
-#include "runtime/queue.h"
 
 namespace pshard {
 
@@ -32,11 +32,11 @@ public:
     // other memory is read before this returns.
     void upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes);
 
-    // In the queue's order; the host's bytes are there after settle().
+    // In the queue's order; the host's bytes are there after finish().
     void download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes);
 
     // Until the queue is done and what was downloaded is in its place.
-    void settle();
+    void finish();
 
     [[nodiscard]] Queue& queue() { return queue_; }
 

@@ -1,4 +1,4 @@
-// Which bytes of a state a graph reads and writes: what of a streamed state must cross the link.
+// Which bytes of a state a graph reads and writes. Of a streamed state, only these cross the link.
 #pragma once
 
 #include <utility>

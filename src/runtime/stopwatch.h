@@ -1,16 +1,16 @@
-// When the steps of a pass ran: what the host sees of marks, with a thread for each lane.
+// When the steps of a pass ran, as far as the host sees it: a thread for each lane watches marks.
 //
 // ggml's events carry no time, so a thread waits for each mark of its lane in turn and looks at the
-// clock. When a step began is not seen but follows: it was issued, what it waits for was done, and
-// so was the step before it in its lane.
+// clock. Nobody sees a step begin. It begins once it was issued, what it waits for is done, and
+// the step before it in its lane is done.
 #pragma once
 
 #include <array>
 #include <functional>
 #include <vector>
 
+#include "base/worker.h"
 #include "plan/timeline.h"
-#include "runtime/worker.h"
 
 namespace pshard {
 
@@ -22,11 +22,11 @@ struct StepTime {
 using StepTimes = std::vector<StepTime>;  // by Schedule::steps
 
 struct MeasuredPass {
-    Seconds begin = 0;  // of the timeline's zero: when the first step began
+    Seconds begin = 0;  // when the first step began: the timeline's zero
     Timeline timeline;
 };
 
-// `before`: of the pass before this one, if this one followed it; else empty.
+// `before`: the times of the pass before, if this one followed it; else empty.
 MeasuredPass measured_pass(const Schedule& schedule,
                            const StepTimes& times,
                            const StepTimes& before);

@@ -26,7 +26,7 @@ class TierPicker {
 public:
     explicit TierPicker(TierTraffic traffic);
 
-    // For the next pass, which is of `wanted` tokens at such a depth; `now`: the tier whose plan
+    // The tier that a pass of `wanted` tokens at such a depth runs in; `now`: the tier whose plan
     // lies in the arena. A pass that no tier covers gets the last.
     std::size_t next(const TierKey& wanted, std::size_t now);
 

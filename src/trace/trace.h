@@ -16,11 +16,11 @@ namespace pshard {
 
 // One pass over one graph. Times are kept to the nanosecond.
 struct TracedPass {
-    std::uint32_t n_tokens = 0;  // of the graph
-    TierKey tier;                // whose plan it ran by
+    std::uint32_t n_tokens = 0;  // tokens of the graph
+    TierKey tier;                // the tier whose plan it ran by
     std::string plan;            // in words: "GPUONLY_LAYERPIN_LAYERSTREAM, 12 layers pinned"
     std::string weights;         // which model: the registry's hash of its weights; or empty
-    Seconds begin = 0;           // of the timeline's zero, from the start of the trace
+    Seconds begin = 0;           // the timeline's zero, from the start of the trace
     Schedule schedule;
     std::vector<std::string> names;  // by schedule.steps: "layer 3 FFN"; empty for Waits
     std::vector<Bytes> bytes;        // by schedule.steps: moved by a Load or Store; else 0

@@ -5,7 +5,7 @@
 namespace pshard {
 namespace {
 
-// Behind the brace that closes the object at text[0]; npos: it is cut off.
+// The index behind the brace that closes the object at text[0]; npos: the object is cut off.
 std::size_t end_of_object(std::string_view text) {
     int depth = 0;
     bool quoted = false;

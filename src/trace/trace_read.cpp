@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::int64_t kMostSteps = 10'000'000;  // of a pass
+constexpr std::int64_t kMostSteps = 10'000'000;  // in a pass
 constexpr double kLongest = 1e15;                // microseconds: 31 years
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::uint32_t>::max();

@@ -93,7 +93,8 @@ private:
         }
     }
 
-    // Of the steps of a lane up to `i`, those that did not run: Waits to the event of `i`.
+    // The steps of a lane before `i` that did not run: Waits go to the event of `i`, others to the
+    // pass.
     void give(std::vector<std::size_t>& before, std::size_t i) {
         before.pop_back();
         for (const std::size_t b : before) {

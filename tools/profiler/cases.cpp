@@ -20,7 +20,7 @@ constexpr std::uint32_t kContext = 8192;  // attention is measured at its end
 std::vector<std::uint32_t> tiers_of(const ProfilerOptions& options) {
     std::vector<std::uint32_t> tiers(options.batches.begin(), options.batches.end());
     if (tiers.empty()) tiers = {1, 16, 512};
-    if (options.batches.empty() && options.side == Side::Gpu) tiers.push_back(2048);
+    if (options.batches.empty() && options.kind == ProfileKind::Gpu) tiers.push_back(2048);
     std::sort(tiers.begin(), tiers.end());
     tiers.erase(std::unique(tiers.begin(), tiers.end()), tiers.end());
     return tiers;
@@ -56,7 +56,7 @@ Result<Inventory> saved(const std::string& path) {
 
 std::vector<OpCase> listed(const ProfilerOptions& options) {
     const OpListSize size = options.full ? OpListSize::Full : OpListSize::Fast;
-    return options.side == Side::Cpu ? cpu_op_list(size) : gpu_op_list(size);
+    return options.kind == ProfileKind::Cpu ? cpu_op_list(size) : gpu_op_list(size);
 }
 
 Result<std::vector<OpCase>> all_cases(const ProfilerOptions& options) {

@@ -83,7 +83,7 @@ private:
     Result<std::string> run(ggml_backend_dev_t device, std::int64_t n_tokens) {
         if (!backend_) {
             free_before_ = free_memory(device);  // on CUDA this makes the context
-            Result<BackendPtr> opened = open_backend(device, 1);
+            Result<BackendHandle> opened = open_backend(device, 1);
             if (!opened) return opened.error();
             backend_ = std::move(opened).value();
         }
@@ -93,7 +93,7 @@ private:
         return fmt::format("{}", seen);
     }
 
-    BackendPtr backend_{};
+    BackendHandle backend_{};
     Bytes free_before_ = 0;
 };
 

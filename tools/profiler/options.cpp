@@ -34,11 +34,11 @@ int default_threads() {
     return std::min(physical_cores().value_or(threads), threads);
 }
 
-std::string profiler_manual(Side side, const CLI::App& app) {
-    const bool cpu = side == Side::Cpu;
+std::string profiler_manual(ProfileKind kind, const CLI::App& app) {
+    const bool cpu = kind == ProfileKind::Cpu;
     const std::string file = cpu ? "cpu_profile.txt" : "gpu_profile.txt";
     Manual manual;
-    manual.name = program_of(side);
+    manual.name = program_of(kind);
     manual.purpose = cpu ? "measures the CPU, its memory and the link to the GPU"
                          : "measures a GPU, and the link to it where no CPU profile has it";
     manual.synopsis = {manual.name + " [FLAG]..."};
@@ -56,15 +56,15 @@ std::string profiler_manual(Side side, const CLI::App& app) {
     manual.examples = {{manual.name, "measures what tells most, in a minute"},
                        {manual.name + " --full", "measures all types, shapes and batches"}};
     manual.see_also = fmt::format("{}(1), llama-pshard-plan-params(1), llama-pshard-run(1)",
-                                  program_of(cpu ? Side::Gpu : Side::Cpu));
+                                  program_of(cpu ? ProfileKind::Gpu : ProfileKind::Cpu));
     return manual_text(manual);
 }
 
 class ProfilerFlags {
 public:
-    explicit ProfilerFlags(Side side) {
-        options_.side = side;
-        options_.output = side == Side::Cpu ? "cpu_profile.txt" : "gpu_profile.txt";
+    explicit ProfilerFlags(ProfileKind kind) {
+        options_.kind = kind;
+        options_.output = kind == ProfileKind::Cpu ? "cpu_profile.txt" : "gpu_profile.txt";
         options_.n_threads = default_threads();
         app_.set_version_flag("--version", PSHARD_VERSION);
         app_.option_defaults()->group("What to measure");
@@ -78,9 +78,9 @@ public:
             app_.parse(argc, argv);
         } catch (const CLI::CallForVersion&) {
             return ProfilerExit{0,
-                                fmt::format("{} {}\n", program_of(options_.side), PSHARD_VERSION)};
+                                fmt::format("{} {}\n", program_of(options_.kind), PSHARD_VERSION)};
         } catch (const CLI::CallForHelp&) {
-            return ProfilerExit{0, profiler_manual(options_.side, app_)};
+            return ProfilerExit{0, profiler_manual(options_.kind, app_)};
         } catch (const CLI::ParseError& error) {
             return ProfilerExit{1, error.what()};
         }
@@ -109,7 +109,7 @@ private:
 
     void add_how() {
         app_.add_option("--output", options_.output, "The file to write")->capture_default_str();
-        if (options_.side == Side::Cpu) {
+        if (options_.kind == ProfileKind::Cpu) {
             app_.add_option("-t,--threads", options_.n_threads, "Threads of the CPU's ops")
                 ->check(CLI::Range(1, 4096))
                 ->capture_default_str();
@@ -134,14 +134,14 @@ private:
 
 }  // namespace
 
-const char* program_of(Side side) {
-    return side == Side::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
+const char* program_of(ProfileKind kind) {
+    return kind == ProfileKind::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
 }
 
-std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(Side side,
+std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(ProfileKind kind,
                                                                   int argc,
                                                                   const char* const* argv) {
-    return ProfilerFlags(side).read(argc, argv);
+    return ProfilerFlags(kind).read(argc, argv);
 }
 
 }  // namespace pshard::tool

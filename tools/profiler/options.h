@@ -11,12 +11,12 @@
 
 namespace pshard::tool {
 
-enum class Side : std::uint8_t { Cpu, Gpu };
+enum class ProfileKind : std::uint8_t { Cpu, Gpu };
 
-const char* program_of(Side side);  // "llama-profiler-cpu", "llama-profiler-gpu"
+const char* program_of(ProfileKind kind);  // "llama-profiler-cpu", "llama-profiler-gpu"
 
 struct ProfilerOptions {
-    Side side = Side::Cpu;
+    ProfileKind kind = ProfileKind::Cpu;
     bool full = false;
     std::string model{};  // measure what this model's graphs hold; the same of a saved inventory
     std::string inventory{};  // at most one of the two
@@ -36,7 +36,7 @@ struct ProfilerExit {
     std::string text{};  // help for stdout (code 0), or one sentence for stderr (code 1)
 };
 
-std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(Side side,
+std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(ProfileKind kind,
                                                                   int argc,
                                                                   const char* const* argv);
 

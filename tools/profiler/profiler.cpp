@@ -37,7 +37,7 @@ int print(const std::string& text) {
 
 void add_provenance(const ProfilerOptions& options, MachineProfile& profile) {
     profile.source =
-        fmt::format("{} {} {}", program_of(options.side), PSHARD_VERSION, options.command);
+        fmt::format("{} {} {}", program_of(options.kind), PSHARD_VERSION, options.command);
     profile.ggml_version = fmt::format("{} ({})", ggml_version(), ggml_commit());
     const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     profile.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
@@ -48,7 +48,7 @@ int write_profile(const ProfilerOptions& options, Measured measured, Seconds too
     round_figures(measured.profile);
     const ProfileTexts texts = to_text(measured.profile);
     const Status written =
-        commit_output(options.side == Side::Cpu ? texts.cpu.value() : texts.gpu.value());
+        commit_output(options.kind == ProfileKind::Cpu ? texts.cpu.value() : texts.gpu.value());
     if (!written) return fail(written.error().text());
     return print(profiler_report(options, measured, took));
 }
@@ -68,7 +68,7 @@ int run(const ProfilerOptions& options) {
     Seconds took = 0;
     const Result<Measured> measured = [&] {
         Progress progress(options.time_limit);
-        Result<Measured> result = options.side == Side::Cpu
+        Result<Measured> result = options.kind == ProfileKind::Cpu
                                       ? measure_cpu(options, cases.value(), progress)
                                       : measure_gpu(options, cases.value(), progress);
         took = progress.elapsed();
@@ -85,10 +85,10 @@ int run(const ProfilerOptions& options) {
 
 }  // namespace
 
-int profiler_main(Side side, int argc, const char* const* argv) {
+int profiler_main(ProfileKind kind, int argc, const char* const* argv) {
     try {
         if (argc > 1 && std::strcmp(argv[1], kHelperFlag) == 0) return run_helper();
-        const auto read = read_profiler_options(side, argc, argv);
+        const auto read = read_profiler_options(kind, argc, argv);
         if (const auto* early = std::get_if<ProfilerExit>(&read)) {
             return early->code == 0 ? print(early->text) : fail(early->text);
         }

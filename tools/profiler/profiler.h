@@ -6,6 +6,6 @@
 
 namespace pshard::tool {
 
-int profiler_main(Side side, int argc, const char* const* argv);
+int profiler_main(ProfileKind kind, int argc, const char* const* argv);
 
 }  // namespace pshard::tool

@@ -11,9 +11,7 @@
 
 #include <memory>
 
-#include "base/result.h"
-#include "base/units.h"
-#include "runtime/handles.h"
+#include "ggml_kit/device.h"
 
 namespace pshard {
 

@@ -1,4 +1,4 @@
-#include "runtime/worker.h"
+#include "base/worker.h"
 
 #include <utility>
 
@@ -29,7 +29,7 @@ void Worker::wait_for(Ticket ticket) {
 
 void Worker::drain() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return done_ == posted_; });
+    changed_.wait(lock, [this, wanted = posted_] { return done_ >= wanted; });
 }
 
 void Worker::run() {
@@ -37,10 +37,11 @@ void Worker::run() {
     while (true) {
         changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
         if (jobs_.empty()) return;
-        const std::function<void()> job = std::move(jobs_.front());
+        std::function<void()> job = std::move(jobs_.front());
         jobs_.pop_front();
         lock.unlock();
         job();
+        job = nullptr;  // what it holds goes before it counts as done
         lock.lock();
         ++done_;
         changed_.notify_all();

@@ -1,7 +1,4 @@
 // A thread that does jobs in the order in which they are posted.
-//
-// The upload lane has one: copies from pageable memory hold the thread that issues them, and must
-// not hold the one that issues the GPU's work.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +22,7 @@ public:
 
     Ticket post(std::function<void()> job);
     void wait_for(Ticket ticket);  // until that job is done
-    void drain();                  // until all are
+    void drain();                  // until all are that were posted before
 
 private:
     void run();

@@ -1,6 +1,4 @@
-#include "runtime/queue.h"
-
-#include <fmt/format.h>
+#include "ggml_kit/queue.h"
 
 #include <utility>
 
@@ -11,12 +9,9 @@ void Mark::host_wait() const {
 }
 
 Result<std::unique_ptr<Queue>> Queue::open(ggml_backend_dev_t device) {
-    BackendHandle backend(ggml_backend_dev_init(device, nullptr));
-    if (backend == nullptr) {
-        return Error{fmt::format("the device {} cannot be opened", ggml_backend_dev_name(device)),
-                     {}};
-    }
-    return std::unique_ptr<Queue>(new Queue(std::move(backend)));
+    Result<BackendHandle> backend = open_backend(device);
+    if (!backend) return backend.error();
+    return std::unique_ptr<Queue>(new Queue(std::move(backend).value()));
 }
 
 void Queue::upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes) {

@@ -1,13 +1,27 @@
-// A ggml context of tensors without memory of their own.
+// Owners of ggml's objects.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 
+#include <ggml-backend.h>
 #include <ggml.h>
 
 namespace pshard {
 
+template <auto free>
+struct FreeBy {
+    template <typename Object>
+    void operator()(Object* object) const {
+        free(object);
+    }
+};
+
+using BackendHandle = std::unique_ptr<ggml_backend, FreeBy<ggml_backend_free>>;
+using BufferHandle = std::unique_ptr<ggml_backend_buffer, FreeBy<ggml_backend_buffer_free>>;
+using EventHandle = std::unique_ptr<ggml_backend_event, FreeBy<ggml_backend_event_free>>;
+
+// A ggml context of tensors without memory of their own.
 class GgmlContext {
 public:
     // For `n_tensors` tensors, views counted, and one graph of as many nodes.
@@ -20,11 +34,7 @@ public:
     [[nodiscard]] ggml_context* get() const { return context_.get(); }
 
 private:
-    struct Free {
-        void operator()(ggml_context* context) const { ggml_free(context); }
-    };
-
-    std::unique_ptr<ggml_context, Free> context_;
+    std::unique_ptr<ggml_context, FreeBy<ggml_free>> context_;
 };
 
 }  // namespace pshard

@@ -1,0 +1,45 @@
+#include "ggml_kit/device.h"
+
+#include <fmt/format.h>
+
+namespace pshard {
+
+Result<BackendHandle> open_backend(ggml_backend_dev_t device) {
+    BackendHandle backend(ggml_backend_dev_init(device, nullptr));
+    if (backend != nullptr) return backend;
+    return Error{fmt::format("the device {} cannot be opened", ggml_backend_dev_name(device)), {}};
+}
+
+BufferHandle pinned_memory(ggml_backend_dev_t device, Bytes bytes) {
+    ggml_backend_buffer_type_t type = ggml_backend_dev_host_buffer_type(device);
+    return BufferHandle(type == nullptr ? nullptr : ggml_backend_buft_alloc_buffer(type, bytes));
+}
+
+std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t device) {
+    std::vector<ggml_backend_buffer_type_t> layouts;
+    const auto list = find_function<ggml_backend_dev_get_extra_bufts_t>(
+        device, "ggml_backend_dev_get_extra_bufts");
+    if (list == nullptr) return layouts;
+    for (ggml_backend_buffer_type_t* type = list(device); type != nullptr && *type != nullptr;) {
+        layouts.push_back(*type++);
+    }
+    return layouts;
+}
+
+bool computes_from(ggml_backend_dev_t device,
+                   ggml_backend_buffer_type_t layout,
+                   const ggml_tensor& op) {
+    const BufferHandle empty(ggml_backend_buft_alloc_buffer(layout, 0));
+    if (empty == nullptr) return false;
+    ggml_tensor weight = *op.src[0];
+    weight.buffer = empty.get();
+    weight.extra = nullptr;
+    ggml_tensor operand = *op.src[1];
+    operand.buffer = nullptr;
+    ggml_tensor asked = op;
+    asked.src[0] = &weight;
+    asked.src[1] = &operand;
+    return ggml_backend_dev_supports_op(device, &asked);
+}
+
+}  // namespace pshard

@@ -1,0 +1,37 @@
+// What a ggml device gives besides its interface: backends, functions that only some libraries
+// have, pinned host memory, layouts for weights.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "ggml_kit/handles.h"
+
+namespace pshard {
+
+// A function of the library that the device belongs to; nullptr: that library has it not.
+template <typename Function>
+Function find_function(ggml_backend_dev_t device, const char* name) {
+    return reinterpret_cast<Function>(
+        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
+}
+
+// A backend instance: own stream, own threads. Fails if the device refuses another.
+[[nodiscard]] Result<BackendHandle> open_backend(ggml_backend_dev_t device);
+
+// Host memory of the device's driver, which its copies need not stage. nullptr: the device has
+// none, or none left.
+[[nodiscard]] BufferHandle pinned_memory(ggml_backend_dev_t device, Bytes bytes);
+
+// Buffer types in which a CPU device keeps weights in another layout (repacked, AMX); its best
+// first.
+[[nodiscard]] std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t device);
+
+// Whether the device computes `op` with its first source in a buffer of that type: as llama.cpp
+// asks (llama-model-loader.cpp, weight_buft_supported). `op` is a matrix multiplication.
+[[nodiscard]] bool computes_from(ggml_backend_dev_t device,
+                                 ggml_backend_buffer_type_t layout,
+                                 const ggml_tensor& op);
+
+}  // namespace pshard

@@ -1,0 +1,40 @@
+// Keeps host memory page-locked, where it is, for the copies of a device.
+#pragma once
+
+#include <utility>
+
+#include <ggml-backend.h>
+
+#include "base/result.h"
+#include "base/units.h"
+
+namespace pshard {
+
+// The device may read the memory only: CUDA is told that it may not write there.
+class PageLock {
+public:
+    // Whole pages. Fails where the backend cannot do it (CUDA's can, when GGML_CUDA_REGISTER_HOST
+    // is set), and where the system refuses to lock so much.
+    static Result<PageLock> make(ggml_backend_dev_t device, const void* data, Bytes bytes);
+
+    PageLock(PageLock&& other) noexcept
+        : unlock_(other.unlock_), data_(std::exchange(other.data_, nullptr)) {}
+
+    PageLock(const PageLock&) = delete;
+    PageLock& operator=(const PageLock&) = delete;
+    PageLock& operator=(PageLock&&) = delete;
+
+    ~PageLock() {
+        if (data_ != nullptr) unlock_(data_);
+    }
+
+private:
+    using Unlock = void (*)(void*);
+
+    PageLock(Unlock unlock, void* data) : unlock_(unlock), data_(data) {}
+
+    Unlock unlock_;
+    void* data_;
+};
+
+}  // namespace pshard

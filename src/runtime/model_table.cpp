@@ -1,0 +1,225 @@
+#include "runtime/model_table.h"
+
+#include <fmt/format.h>
+#include <ggml-impl.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "runtime/roots.h"
+
+namespace pshard {
+namespace {
+
+// The buffers that a graph's tensors lie in, by what they are for.
+struct Touched {
+    std::vector<HostBuffer*> weights;
+    std::vector<HostBuffer*> others;  // caches, adapters, what tests allocate
+    std::set<const HostBuffer*> written;
+};
+
+void add_once(std::vector<HostBuffer*>& buffers, HostBuffer* buffer) {
+    if (std::find(buffers.begin(), buffers.end(), buffer) == buffers.end()) {
+        buffers.push_back(buffer);
+    }
+}
+
+Touched touched_by(const ggml_cgraph& graph) {
+    Touched touched;
+    const auto touch = [&](const ggml_tensor* tensor, bool writes) {
+        HostBuffer* buffer = tensor != nullptr ? host_buffer_of(*tensor) : nullptr;
+        if (buffer == nullptr || buffer->use() == BufferUse::Compute) return;
+        add_once(buffer->use() == BufferUse::Weights ? touched.weights : touched.others, buffer);
+        if (writes) touched.written.insert(buffer);
+    };
+    for (int i = 0; i < graph.n_nodes; ++i) {
+        const ggml_tensor* node = graph.nodes[i];
+        touch(node, node->view_src != nullptr && !ggml_op_is_empty(node->op));
+        for (const ggml_tensor* source : node->src) touch(source, false);
+    }
+    return touched;
+}
+
+bool holds_states(const HostBuffer& buffer, const Touched& touched) {
+    return touched.written.contains(&buffer) ||
+           std::any_of(buffer.tensors.begin(), buffer.tensors.end(), [](const ggml_tensor* tensor) {
+               return is_state_name(tensor->name);
+           });
+}
+
+// The orders of the model of no weights: one tier, in which nothing is resident.
+Result<Orders> no_plan(const Inventory&, Bytes) {
+    Orders orders;
+    orders.tiers.emplace_back();
+    orders.arena.tiers.emplace_back();
+    return orders;
+}
+
+}  // namespace
+
+bool reads_weights(const ggml_cgraph& graph) { return !touched_by(graph).weights.empty(); }
+
+// ---- which model ----
+
+std::unique_ptr<PlannedModel> ModelTable::make_model() const {
+    return std::make_unique<PlannedModel>(shared_.setup.gpu, shared_.policy, shared_.page_locks);
+}
+
+PlannedModel* ModelTable::of_buffer(const HostBuffer& buffer) {
+    const auto found = std::find_if(models_.begin(), models_.end(), [&](const auto& planned) {
+        return planned->model.owns(buffer);
+    });
+    return found == models_.end() ? nullptr : found->get();
+}
+
+// The model that the caller's last graph was of, if the weights can be others of its.
+PlannedModel* ModelTable::model_of(const Caller& caller, const std::vector<HostBuffer*>& weights) {
+    const auto known = called_.find(&caller);
+    if (known == called_.end()) return nullptr;
+    const bool fit = std::all_of(weights.begin(), weights.end(), [&](const HostBuffer* buffer) {
+        return known->second->model.has_room_for(*buffer);
+    });
+    return fit ? known->second : nullptr;
+}
+
+PlannedModel& ModelTable::of_graph(const ggml_cgraph& graph, const Caller& caller) {
+    const Touched touched = touched_by(graph);
+    PlannedModel* owner = nullptr;
+    for (const auto* buffers : {&touched.weights, &touched.others}) {
+        for (const HostBuffer* buffer : *buffers) {
+            if (owner == nullptr) owner = of_buffer(*buffer);
+        }
+    }
+    if (owner == nullptr && touched.weights.empty()) {
+        if (!loose_) loose_ = make_model();
+        return *loose_;
+    }
+    if (owner == nullptr) owner = model_of(caller, touched.weights);
+    if (owner == nullptr) owner = models_.emplace_back(make_model()).get();
+    called_[&caller] = owner;
+    attach_weights(*owner, touched.weights);
+    std::vector<HostBuffer*> states;
+    for (HostBuffer* buffer : touched.others) {
+        if (of_buffer(*buffer) == nullptr && holds_states(*buffer, touched))
+            states.push_back(buffer);
+    }
+    attach_states(*owner, states);
+    return *owner;
+}
+
+// Files of a split model may come to light one by one, where other weights are the host's CPU's.
+void ModelTable::attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
+    bool added = false;
+    for (HostBuffer* buffer : buffers) {
+        if (of_buffer(*buffer) == nullptr) added = owner.model.add_weights(*buffer) || added;
+    }
+    if (!added || !owner.planned()) return;
+    shared_.passes.clear();
+    owner.release(shared_.link);
+}
+
+void ModelTable::attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
+    if (buffers.empty()) return;
+    shared_.passes.clear();
+    if (owner.model.is_without_contexts() && !owner.model.has_places_for(buffers)) {
+        owner.release(shared_.link);
+        owner.model.drop_contexts();
+        owner.residency = {};
+    }
+    std::size_t n_added = 0;
+    for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
+    owner.mark_stale();  // a new context's states are not there yet
+    // A context of another shape: planned anew, with the contexts that live now.
+    if (n_added > 0) owner.release(shared_.link);
+}
+
+void ModelTable::forget(const HostBuffer& buffer) {
+    PlannedModel* owner = of_buffer(buffer);
+    if (owner == nullptr) return;
+    owner->mark_stale();
+    for (const ggml_tensor* tensor : buffer.tensors) {
+        const Ref* ref = owner->model.find(tensor);
+        if (ref != nullptr && ref->kind == Ref::Kind::State)
+            owner->residency.drop_state(ref->index);
+    }
+    if (!owner->model.forget(buffer)) return;
+    std::erase_if(called_, [&](const auto& entry) { return entry.second == owner; });
+    std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
+}
+
+void ModelTable::release_all() {
+    for (const auto& planned : models_) planned->release(shared_.link);
+}
+
+// ---- their memory ----
+
+Bytes ModelTable::arena_bytes() const {
+    Bytes bytes = loose_ ? loose_->arena_bytes() : 0;
+    for (const auto& planned : models_) bytes += planned->arena_bytes();
+    return bytes;
+}
+
+Bytes ModelTable::budget_left() const {
+    const Bytes used = arena_bytes();
+    return shared_.setup.budget > used ? shared_.setup.budget - used : 0;
+}
+
+Status ModelTable::ensure_planned(PlannedModel& owner) {
+    if (owner.planned()) return Done{};
+    if (loose_ && has_plan(owner)) {  // a model may have all of the budget
+        shared_.passes.clear();
+        loose_.reset();
+    }
+    const OrderGiver nothing = no_plan;
+    const OrderGiver& source = has_plan(owner) ? shared_.setup.orders : nothing;
+    if (Status planned = owner.plan(source, budget_left()); !planned) return planned;
+    lock_pages(owner);
+    return Done{};
+}
+
+void ModelTable::lock_pages(PlannedModel& owner) {
+    const PlannedModel::LockedPages pages = owner.lock_pages();
+    if (pages.wanted == 0 || shared_.setup.replan_every > 0) return;
+    const bool all = pages.locked >= pages.wanted;
+    shared_.setup.log(
+        fmt::format("{:.0f} of {:.0f} MiB that are uploaded again and again are page-locked{}",
+                    in_mib(std::min(pages.locked, pages.wanted)),
+                    in_mib(pages.wanted),
+                    all ? "" : "; the rest goes through a staging buffer, slower"));
+}
+
+Status ModelTable::fit_scratch(PlannedModel& owner,
+                               const TierArena& arena,
+                               Bytes bytes,
+                               std::uint32_t n_tokens) {
+    if (!has_plan(owner)) {
+        const Bytes left = budget_left() + owner.arena_bytes();
+        if (bytes > owner.arena_bytes()) shared_.passes.clear();  // their addresses go
+        if (Status grown = owner.grow_scratch(bytes, left); !grown) return grown;
+    }
+    const Bytes room = owner.scratch_room(arena);
+    if (bytes <= room) return Done{};
+    return Error{fmt::format("a graph of {} tokens needs {:.1f} MiB of scratch, {:.1f} MiB more "
+                             "than its plan left",
+                             n_tokens,
+                             in_mib(bytes),
+                             in_mib(bytes - room)),
+                 {}};
+}
+
+MemoryClaims ModelTable::claims() const {
+    MemoryClaims claims;
+    claims.arenas = arena_bytes();
+    Bytes planned_for = 0;
+    for (const auto& planned : models_) {
+        if (!planned->planned()) continue;
+        planned_for += std::min(planned->orders().budget, shared_.setup.budget);
+        claims.driver = std::max(claims.driver, planned->orders().driver);
+    }
+    claims.budget = shared_.setup.budget_is_given ? shared_.setup.budget
+                                                  : std::min(planned_for, shared_.setup.budget);
+    return claims;
+}
+
+}  // namespace pshard

@@ -1,0 +1,78 @@
+// The models of a process, and which of them a graph or a buffer belongs to.
+//
+// llama.cpp tells no backend which model a graph is of. A graph's model is the one that owns a
+// buffer which the graph touches: of weights first, else of states. Weights that nobody owns yet
+// are of the model that the same caller's last graph was of, if that has room for their names (a
+// model in several files), and else of a new one. A graph that touches no model's buffer (a test's,
+// an adapter's) belongs to the model of no weights, which keeps nothing resident and has to give
+// way when another wants to be planned.
+//
+// Whatever changes a model's places ends all passes first: they hold addresses of its arena.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/caller.h"
+#include "runtime/memory_watch.h"
+#include "runtime/pass_cache.h"
+#include "runtime/planned_model.h"
+
+namespace pshard {
+
+class ModelTable {
+public:
+    // What the models share.
+    struct Shared {
+        const EngineSetup& setup;
+        const DevicePolicy& policy;
+        PageLocks& page_locks;
+        PassCache& passes;
+        Staging& link;
+    };
+
+    explicit ModelTable(const Shared& shared) : shared_(shared) {}
+
+    // The graph's model, with all buffers that the graph touches. `caller` names a context.
+    PlannedModel& of_graph(const ggml_cgraph& graph, const Caller& caller);
+
+    // nullptr: the buffer is of no model.
+    PlannedModel* of_buffer(const HostBuffer& buffer);
+
+    // Asks for orders where the model has none. Fails with the reason that there are none.
+    Status ensure_planned(PlannedModel& owner);
+
+    // Device memory for a pass's values: what the plan left or, where there is no plan, some more.
+    Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
+
+    void forget(const Caller& caller) { called_.erase(&caller); }
+
+    void forget(const HostBuffer& buffer);
+
+    // All models are planned anew at their next graph.
+    void release_all();
+
+    [[nodiscard]] bool has_plan(const PlannedModel& owner) const { return &owner != loose_.get(); }
+
+    [[nodiscard]] MemoryClaims claims() const;
+
+private:
+    std::unique_ptr<PlannedModel> make_model() const;
+    PlannedModel* model_of(const Caller& caller, const std::vector<HostBuffer*>& weights);
+    void attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
+    void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
+    void lock_pages(PlannedModel& owner);
+    [[nodiscard]] Bytes arena_bytes() const;
+    [[nodiscard]] Bytes budget_left() const;
+
+    Shared shared_;
+    std::vector<std::unique_ptr<PlannedModel>> models_;
+    std::unordered_map<const Caller*, PlannedModel*> called_;  // the model of its last graph
+    std::unique_ptr<PlannedModel> loose_;                      // for graphs of no model
+};
+
+// Whether a graph reads weights that lie in memory of PSHARD0.
+bool reads_weights(const ggml_cgraph& graph);
+
+}  // namespace pshard

@@ -1,0 +1,55 @@
+// Makes a Pass of a graph that arrives.
+//
+//   read the graph     (Model::read)      as an inventory's Graph, led back to weights and states
+//   plan the model     (ModelTable)       if this is its first graph
+//   choose a tier      (TierPicker)
+//   place              (PlannedModel)     the tier's placement and arena
+//   cut, lay out       (plan/)            the functions with which the planner has made the plan
+//   compile            (compiler.cpp)     to ggml calls
+//
+// Where a graph is not what was planned (another part of it looks into a state, it needs more
+// scratch or larger slots than the plan has), the pass is built in the fastest way that can be, and
+// the user is told once: see Fallback.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "runtime/model_table.h"
+
+namespace pshard {
+
+class PassBuilder {
+public:
+    PassBuilder(const EngineSetup& setup, ModelTable& models, CpuWeights& cpu_weights)
+        : setup_(setup), models_(models), cpu_weights_(cpu_weights) {}
+
+    // `tier`: of a graph that is known; else it is chosen once the graph is read. Fails with the
+    // planner's reason, or with what stands in the way of every fallback.
+    Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph,
+                                        const Caller& caller,
+                                        std::optional<std::size_t> tier);
+
+private:
+    struct Arrival {
+        const ggml_cgraph& graph;
+        PlannedModel& owner;
+        const ReadGraph& read;
+        std::size_t tier;
+    };
+
+    Result<std::unique_ptr<Pass>> build_somehow(const Arrival& arrival);
+    Result<std::unique_ptr<Pass>> build_as(const Arrival& arrival, Fallback fallback);
+    std::shared_ptr<HostBuffer> cpu_scratch(Bytes bytes);
+    void tell_once(const std::string& line);
+
+    const EngineSetup& setup_;
+    ModelTable& models_;
+    CpuWeights& cpu_weights_;
+    std::shared_ptr<HostBuffer> cpu_scratch_;  // passes share it, one at a time
+    std::set<std::string> told_;
+};
+
+}  // namespace pshard

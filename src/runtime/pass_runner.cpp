@@ -1,0 +1,121 @@
+#include "runtime/pass_runner.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "runtime/roots.h"
+
+namespace pshard {
+namespace {
+
+// Whether one may begin while the other ends: the same steps with the same places.
+bool are_alike(const Pass& a, const Pass& b) {
+    return a.owner == b.owner && a.places == b.places &&
+           a.program->schedule == b.program->schedule &&
+           a.program->cut.groups == b.program->cut.groups;
+}
+
+}  // namespace
+
+PassRunner::PassRunner(const EngineSetup& setup,
+                       Executor& executor,
+                       std::function<void(const Pass&)> on_done)
+    : setup_(setup), executor_(executor), on_done_(std::move(on_done)) {}
+
+ggml_status PassRunner::run(Pass& pass) {
+    if (last_ != &pass) bring_home();
+    values_.clear();
+    bool follows = last_ != nullptr && (last_ == &pass || are_alike(*last_, pass));
+    if (!pass.owner->holds(pass.places)) {
+        switch_plan(pass);
+        follows = false;
+    }
+    for (const int state : pass.written_states) pass.owner->residency.mark_written(state);
+    if (setup_.on_pass) finish();  // what was measured is reported once
+    const ggml_status status = executor_.run(*pass.program, follows);
+    computing_ = status == GGML_STATUS_SUCCESS;
+    last_ = computing_ ? &pass : nullptr;
+    if (!computing_) {  // steps that were not issued have the marks of older passes
+        executor_.synchronize();
+        return status;
+    }
+    for (const Outlet& outlet : pass.program->outlets) {
+        if (!outlet.at_once) values_.emplace(outlet.root, outlet);
+    }
+    return status;
+}
+
+// Who traces a run wants to know what its plan switches take.
+void PassRunner::switch_plan(const Pass& pass) {
+    idle();
+    const auto begin = std::chrono::steady_clock::now();
+    const Bytes moved = pass.owner->fill_arena(pass.places, pass.tier, executor_.link());
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (!setup_.on_pass) return;
+    setup_.log(fmt::format("plan switch to the tier of {} tokens: {:.3f} MiB in {:.3f} ms",
+                           to_text(pass.owner->orders().tiers[pass.tier].key),
+                           in_mib(moved),
+                           1e3 * took.count()));
+}
+
+void PassRunner::finish() {
+    if (!computing_) return;
+    executor_.finish();
+    computing_ = false;
+    report(*last_);
+    on_done_(*last_);
+}
+
+void PassRunner::report(const Pass& pass) {
+    const std::optional<MeasuredPass> measured = executor_.measured();
+    if (!measured) return;
+    const TierOrder& order = pass.owner->orders().tiers[pass.tier];
+    setup_.on_pass({pass.n_tokens,
+                    order.key,
+                    order.text,
+                    pass.owner->orders().weights,
+                    pass.program->schedule,
+                    pass.labels,
+                    *measured});
+}
+
+void PassRunner::idle() {
+    finish();
+    executor_.synchronize();
+}
+
+void PassRunner::let_go() {
+    idle();
+    bring_home();
+    last_ = nullptr;
+}
+
+const Outlet* PassRunner::unfetched(const ggml_tensor& tensor) const {
+    const auto found = values_.find(&root_of(tensor));
+    return found == values_.end() ? nullptr : &found->second;
+}
+
+void PassRunner::drop_values(const std::byte* begin, Bytes bytes) {
+    std::erase_if(values_, [&](const auto& entry) {
+        const Span& span = entry.second.span;
+        return span.host < begin + bytes && begin < span.host + span.bytes;
+    });
+}
+
+void PassRunner::bring_home() {
+    for (const auto& [root, outlet] : values_) {
+        finish();
+        if (outlet.span.device == nullptr) {
+            std::memmove(outlet.span.host, outlet.host_value, outlet.span.bytes);
+        } else {
+            executor_.gpu().download(*outlet.span.device, outlet.span.host, 0, outlet.span.bytes);
+            executor_.gpu().synchronize();
+        }
+    }
+    values_.clear();
+}
+
+}  // namespace pshard

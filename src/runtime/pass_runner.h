@@ -1,0 +1,62 @@
+// Runs compiled passes one after the other, and keeps the values of the last one.
+//
+//   run(pass):  bring home the values that nobody has fetched
+//               switch plans, if the arena does not hold what the pass wants
+//               hand the program to the executor, which returns while it still runs
+//   finish():   the pass is done: it is reported, once
+//
+// A value that outlives its pass (an outlet: the logits, an embedding) stays where the pass has
+// computed it until llama.cpp fetches it, writes over its address, or the next pass begins. Then it
+// must be home, as a later graph may read it there; unless the same pass runs again and makes it
+// anew.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "runtime/engine_setup.h"
+#include "runtime/pass.h"
+
+namespace pshard {
+
+class PassRunner {
+public:
+    // `on_done` hears of each pass once, when it is done.
+    PassRunner(const EngineSetup& setup,
+               Executor& executor,
+               std::function<void(const Pass&)> on_done);
+
+    // Starts the pass. ABORTED if the caller wanted to stop; the next pass finds all as if this one
+    // had not run, but for the rows of states that it wrote.
+    ggml_status run(Pass& pass);
+
+    // Until the last pass is done; uploads for the next may still run.
+    void finish();
+
+    // Until everything that was issued is done.
+    void idle();
+
+    // Until then, too; and values come home, and no later pass follows the last one: it may go.
+    void let_go();
+
+    // The value of the last pass that nobody has fetched yet; nullptr: there is none.
+    [[nodiscard]] const Outlet* unfetched(const ggml_tensor& tensor) const;
+
+    // The memory of these addresses is used anew: nobody will ask for the values there.
+    void drop_values(const std::byte* begin, Bytes bytes);
+
+private:
+    void bring_home();
+    void switch_plan(const Pass& pass);
+    void report(const Pass& pass);
+
+    const EngineSetup& setup_;
+    Executor& executor_;
+    std::function<void(const Pass&)> on_done_;
+    const Pass* last_ = nullptr;
+    bool computing_ = false;
+    std::unordered_map<const ggml_tensor*, Outlet> values_;  // by root, of the last pass
+};
+
+}  // namespace pshard

@@ -1,0 +1,113 @@
+#include "runtime/value_store.h"
+
+#include <ggml-backend-impl.h>
+
+#include <cstring>
+#include <vector>
+
+#include "runtime/roots.h"
+
+namespace pshard {
+namespace {
+
+// The tensor's bytes at its home in the arena.
+ggml_tensor placed_at(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes home) {
+    ggml_tensor there = tensor;
+    there.view_src = nullptr;
+    there.view_offs = 0;
+    there.extra = nullptr;
+    there.buffer = arena;
+    there.data = static_cast<std::byte*>(ggml_backend_buffer_get_base(arena)) + home +
+                 (tensor.view_src != nullptr ? tensor.view_offs : 0);
+    return there;
+}
+
+}  // namespace
+
+std::optional<ggml_tensor> ValueStore::in_arena(const ggml_tensor& tensor) {
+    const HostBuffer* buffer = host_buffer_of(tensor);
+    const PlannedModel* owner = buffer != nullptr ? at_.models.of_buffer(*buffer) : nullptr;
+    if (owner == nullptr) return std::nullopt;
+    const Ref* ref = owner->model.find(&root_of(tensor));
+    if (ref == nullptr || ref->kind != Ref::Kind::State) return std::nullopt;
+    const Bytes home = owner->residency.home(ref->index);
+    if (home == kNoOffset) return std::nullopt;
+    return placed_at(tensor, owner->arena(), home);
+}
+
+// The host writes a weight or a state: what was made of its old value is stale.
+void ValueStore::touch(const ggml_tensor& tensor) {
+    const HostBuffer* buffer = host_buffer_of(tensor);
+    PlannedModel* owner = buffer != nullptr ? at_.models.of_buffer(*buffer) : nullptr;
+    if (owner == nullptr) return;
+    const Ref* ref = owner->model.find(&root_of(tensor));
+    if (ref == nullptr) return;
+    at_.runner.idle();
+    if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
+    if (ref->kind != Ref::Kind::Weight) return;
+    at_.passes.clear();                   // what they have computed lies in the arena
+    owner->release(at_.executor.link());  // all of it: nobody does this while a model runs
+    at_.cpu_weights.forget(&root_of(tensor));
+}
+
+void ValueStore::write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes) {
+    at_.runner.finish();
+    at_.runner.drop_values(static_cast<const std::byte*>(tensor.data) + offset, bytes);
+    touch(tensor);
+    if (std::optional<ggml_tensor> there = in_arena(tensor)) {
+        at_.executor.gpu().upload(*there, data, offset, bytes);
+        at_.executor.gpu().synchronize();
+    } else {
+        std::memcpy(static_cast<std::byte*>(tensor.data) + offset, data, bytes);
+    }
+}
+
+void ValueStore::fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes) {
+    std::optional<ggml_tensor> there = in_arena(tensor);
+    if (there && there->buffer->iface.memset_tensor != nullptr) {
+        touch(tensor);
+        at_.runner.idle();
+        ggml_backend_tensor_memset(&*there, value, offset, bytes);
+        return;
+    }
+    const std::vector<std::uint8_t> data(bytes, value);
+    write(tensor, data.data(), offset, bytes);
+}
+
+void ValueStore::read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes) {
+    at_.runner.finish();
+    Queue& gpu = at_.executor.gpu();
+    const Bytes begin = (tensor.view_src != nullptr ? tensor.view_offs : 0) + offset;
+    if (const Outlet* outlet = at_.runner.unfetched(tensor)) {
+        if (outlet->span.device == nullptr) {
+            std::memcpy(data, outlet->host_value + begin, bytes);
+            return;
+        }
+        gpu.download(*outlet->span.device, data, begin, bytes);
+        gpu.synchronize();
+    } else if (const std::optional<ggml_tensor> there = in_arena(tensor)) {
+        gpu.download(*there, data, offset, bytes);
+        gpu.synchronize();
+    } else {
+        std::memcpy(data, static_cast<const std::byte*>(tensor.data) + offset, bytes);
+    }
+}
+
+void ValueStore::clear(HostBuffer& buffer, std::uint8_t value, const PageLocks& pages) {
+    at_.runner.idle();
+    if (value == 0 && !pages.touch(buffer.base(), buffer.bytes())) {
+        buffer.clear_to_zero();
+    } else {
+        std::memset(buffer.base(), value, buffer.bytes());
+    }
+    PlannedModel* owner = at_.models.of_buffer(buffer);
+    for (const ggml_tensor* tensor : buffer.tensors) {
+        if (owner == nullptr) break;
+        const Ref* ref = owner->model.find(tensor);
+        if (ref == nullptr || ref->kind != Ref::Kind::State) continue;
+        if (in_arena(*tensor)) fill(*tensor, value, 0, ggml_nbytes(tensor));
+        if (value == 0) owner->residency.mark_zero(ref->index);
+    }
+}
+
+}  // namespace pshard
