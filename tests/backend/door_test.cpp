@@ -21,7 +21,7 @@ std::string in_llama(const std::string& file) {
 ChildResult local_host(const std::vector<std::string>& arguments) {
     ChildProgram program;
     program.command = {PSHARD_LOCAL_HOST};
-    program.command.insert(program.command.end(), arguments.begin(), arguments.end());
+    program.with(arguments);
     program.environment = {{"PSHARD_DEVICE", "CPU"}, {"GGML_NO_BACKTRACE", "1"}};
     return run(program);
 }

@@ -167,7 +167,8 @@ TEST(Stock, SimgpuIsTheCpuBitForBit) {
     PSHARD_NEEDS_DEVICE(device);
     Grid simulated(device);
     for (const char* model : {"llama-Q8_0", "qwen3moe-Q8_0", "qwen3next-Q8_0"}) {
-        for (const char* scenario : {"decode", "np4", "state-seq", "eval-callback"}) {
+        for (const char* scenario :
+             {"decode", "fa-off", "kv-q8_0", "np4", "state-seq", "eval-callback"}) {
             const CellResult cell = simulated.run_stock(
                 model_row(model), scenario_row(scenario), {"--device", "none", "--no-repack"});
             EXPECT_EQ(cell.outcome, Outcome::Identical) << model << " " << scenario << cell.text;

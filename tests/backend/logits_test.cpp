@@ -1,5 +1,5 @@
 // What PSHARD0 computes is what stock llama.cpp computes, in a few hundred short runs. The whole
-// grid is in logits_slow_test.cpp.
+// grid is in grid_slow_test.cpp.
 #include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
@@ -122,15 +122,14 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                          testing::ValuesIn(on_both_devices({"stream-all", "attn-1", "rotate"})),
                          name_of);
 
-// For a look at what the run says.
+// A run whose log is looked at.
 ChildProgram logits_of(const char* model, const char* scenario, const std::string& device) {
     const InnerDevice inner = inner_device(device);
     ChildProgram program;
     program.command = {PSHARD_LOGITS_RUN, "--device", "PSHARD0"};
-    program.command.insert(program.command.end(),
-                           {"--model", Grid(inner).model_file(model_row(model))});
+    program.with({"--model", Grid(inner).model_file(model_row(model))});
     const std::vector<std::string>& flags = scenario_row(scenario).flags;
-    program.command.insert(program.command.end(), flags.begin(), flags.end());
+    program.with(flags);
     program.environment = pshard_environment(inner, plan_row("resident"));
     return program;
 }
@@ -210,8 +209,7 @@ TEST_P(AbortOn, StopsWithinAGraph) {
     const auto said_by = [&](const std::string& scenario) {
         ChildProgram program;
         program.command = {PSHARD_LOGITS_RUN, "--model", grid.model_file(model_row("llama-Q8_0"))};
-        program.command.insert(program.command.end(),
-                               {"--scenario", scenario, "--device", "PSHARD0"});
+        program.with({"--scenario", scenario, "--device", "PSHARD0"});
         program.environment = pshard_environment(device, plan_row(GetParam().row));
         const ChildResult result = run(program);
         EXPECT_TRUE(result.ok()) << result.text();

@@ -20,7 +20,7 @@ using testing::ValuesIn;
 
 struct Setting {
     std::string name;
-    Result<Talk> (*talk)(Server&);
+    Talker talk;
     std::string model = "llama-Q8_0";
     std::string draft_model{};  // a row of the grid, too: both lie on the device
     std::vector<std::string> flags{};
@@ -35,14 +35,10 @@ ChildProgram server_of(const Setting& setting,
     Grid grid(device);
     ChildProgram program =
         llama_program("llama-server", grid.model_file(model_row(setting.model)), device_name);
-    std::vector<std::string>& words = program.command;
-    words.insert(words.end(), {"-c", "2048", "-np", "4"});
-    words.insert(words.end(), {"-b", "128", "-ub", "32"});
-    words.insert(words.end(), setting.flags.begin(), setting.flags.end());
+    program.with({"-c", "2048", "-np", "4", "-b", "128", "-ub", "32"}).with(setting.flags);
     if (!setting.draft_model.empty()) {
-        const std::string draft = grid.model_file(model_row(setting.draft_model));
-        words.insert(words.end(), {"-md", draft, "-devd", device_name});
-        words.insert(words.end(), {"--spec-type", "draft-simple", "--spec-draft-n-max", "4"});
+        program.with({"-md", grid.model_file(model_row(setting.draft_model)), "-devd", device_name})
+            .with({"--spec-type", "draft-simple", "--spec-draft-n-max", "4"});
     }
     return program;
 }
@@ -60,29 +56,14 @@ ChildProgram pshard_server(const Setting& setting, const InnerDevice& device, co
     return program;
 }
 
-struct Told {
-    Talk talk{};
-    std::string log{};
-};
-
-// What a server said, and that it then ended well.
 Told told(const Setting& setting, ChildProgram program) {
     const test::TempFolder folder;
     if (setting.sees) {
         const std::string projector = folder.file("mmproj.gguf");
         write_random_projector(projector, model_row(setting.model).arch);
-        program.command.insert(program.command.end(), {"--mmproj", projector});
+        program.with({"--mmproj", projector});
     }
-    Server server(std::move(program));
-    SCOPED_TRACE(server.program().shell_line());
-    const Status ready = server.wait_until_ready();
-    EXPECT_TRUE(ready.ok()) << ready.error().text();
-    if (!ready) return {};
-    const Result<Talk> talk = setting.talk(server);
-    EXPECT_TRUE(talk.ok()) << talk.error().text();
-    const ChildResult& end = server.stop();
-    EXPECT_EQ(end.exit_code, 0) << end.text();
-    return {talk ? talk.value() : Talk{}, end.err};
+    return told_by(std::move(program), setting.talk);
 }
 
 class Servers : public testing::TestWithParam<std::tuple<Setting, std::string, std::string>> {};
@@ -155,7 +136,7 @@ TEST(ServersControl, DraftsAreAcceptedAndRefused) {
     EXPECT_THAT(stock, Contains(ContainsRegex(", ([0-9]+) of ([0-9]+) drafted")));
 }
 
-// Of two pictures a server says two things, and it has its projector where the flags say.
+// A server says two things of two pictures, and has its projector where the flags say.
 TEST(ServersControl, PicturesAreSeenOnPshard) {
     PSHARD_NEEDS_PLUGIN();
     const InnerDevice device = inner_device("cpu");

@@ -1,5 +1,5 @@
 // What the runtime's threads do to each other: random plan switches, budgets and batches, ten
-// thousand of which are in wander_slow_test.cpp, and a link that lets uploads fall behind. A
+// thousand of which are in grid_slow_test.cpp, and a link that lets uploads fall behind. A
 // program of its own, as the tsan preset runs no other test of this folder.
 #include <gmock/gmock.h>
 

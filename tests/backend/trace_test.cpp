@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// With a slow GPU and a slow link, so that what overlaps overlaps by milliseconds.
+// Its GPU and its link are slow, so that what overlaps does so by milliseconds.
 InnerDevice slow_simgpu() {
     InnerDevice device = inner_device("simgpu");
     device.inner["SIMGPU_LAUNCH_US"] = "300";
@@ -132,7 +132,7 @@ TEST(TraceOfARun, NeverReplacesAnotherFile) {
     fs::remove(path);
 }
 
-// As another run does that still writes.
+// Another run that still writes holds the lock.
 TEST(TraceOfARun, NeverMixesWithAnotherRuns) {
     PSHARD_NEEDS_PLUGIN();
     const fs::path path = fs::path(testing::TempDir()) / fmt::format("busy.{}.json", getpid());

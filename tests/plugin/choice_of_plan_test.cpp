@@ -61,10 +61,10 @@ protected:
                                   const std::vector<Bytes>& left,
                                   Bytes room = 24000 * kMiB) const {
         std::vector<std::string> lines;
-        const Planner planner =
-            make_planner(settings, room, [&](std::string_view line) { lines.emplace_back(line); });
+        const OrderGiver source = make_order_giver(
+            settings, room, [&](std::string_view line) { lines.emplace_back(line); });
         for (const Bytes budget : left) {
-            const Result<Orders> orders = planner(planning_.inventory, budget);
+            const Result<Orders> orders = source(planning_.inventory, budget);
             EXPECT_TRUE(orders.ok()) << orders.error().text();
         }
         std::erase_if(lines,

@@ -54,7 +54,7 @@ TEST(OperandPool, HoldsRandomFiniteValuesOfEveryListedType) {
     for (const OpCase& c : cpu_op_list(OpListSize::Fast)) {
         if (c.op == "MUL_MAT") types.insert(c.type);
     }
-    const BackendPtr backend = open_backend(device, 2).value();
+    const BackendHandle backend = open_backend(device, 2).value();
     for (const std::string& type : types) {
         OperandPool pool(device, 4 * kMiB);
         const OpCase c = matmul(type.c_str());

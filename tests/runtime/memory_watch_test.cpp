@@ -1,5 +1,5 @@
 // What is told, and when, of device memory outside the arena. With a backend on a device:
-// tests/backend/device_memory_test.cpp.
+// tests/backend/memory_lines_test.cpp.
 #include "runtime/memory_watch.h"
 
 #include <gmock/gmock.h>
@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-// A device of 1000 MiB, of which 100 may be had by the arenas, and 300 are expected besides.
+// A device of 1000 MiB. The arenas may have 100 of them; the driver is expected to take 300.
 class MemoryWatchTest : public testing::Test {
 protected:
     MemoryWatch watch() {

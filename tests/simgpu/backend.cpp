@@ -29,7 +29,7 @@ struct Stream {
     Actor actor = kHost;
     Recorder recorder{};
     std::optional<Kernels> kernels{};  // of the queue's thread
-    WorkQueue queue{};
+    Worker queue{};
 };
 
 // What was recorded last, as the host sees it when it issues a wait.
@@ -94,7 +94,7 @@ void upload_by_staging(Stream& stream, const Copy& whole) {
         std::this_thread::sleep_until(through);
         const auto staged =
             std::make_shared<std::vector<std::byte>>(whole.from + done, whole.from + done + bytes);
-        stream.queue.push([&gpu, staged, to = whole.to + done] {
+        stream.queue.post([&gpu, staged, to = whole.to + done] {
             gpu.upload.copy({to, staged->data(), staged->size()});
         });
     }
@@ -120,7 +120,7 @@ void set_tensor_async(ggml_backend_t backend,
     const Copy copy{at(tensor, offset), static_cast<const std::byte*>(data), size};
     if (!pinned) return upload_by_staging(stream, copy);
     const HostReads::Ticket ticket = gpu.host_reads.begin(source);
-    stream.queue.push([&gpu, copy, ticket] {
+    stream.queue.post([&gpu, copy, ticket] {
         gpu.upload.copy(copy);
         gpu.host_reads.end(ticket);
     });
@@ -146,13 +146,13 @@ void get_tensor_async(ggml_backend_t backend,
     check_target(gpu, tensor, target);
     const Copy copy{static_cast<std::byte*>(data), at(tensor, offset), size};
     if (!pinned) {
-        stream.queue.push(
+        stream.queue.post(
             [&gpu, copy] { gpu.download.copy_slowly(copy, gpu.settings.pageable_share); });
         return synchronize(backend);
     }
     // An upload that is still to read the same bytes, on this very queue, is in its right.
     if (!gpu.host_reads.touch(target)) std::memset(data, kHostPoison, size);
-    stream.queue.push([&gpu, copy] { gpu.download.copy(copy); });
+    stream.queue.post([&gpu, copy] { gpu.download.copy(copy); });
 }
 
 bool cpy_tensor_async(ggml_backend_t backend_source,
@@ -171,14 +171,14 @@ bool cpy_tensor_async(ggml_backend_t backend_source,
     const double rate = gpu.settings.gbps * 1e9;
     const double least = rate > 0 ? 2 * static_cast<double>(bytes) / rate : 0;
     const auto flag = std::make_shared<Flag>();
-    from.queue.push([flag, least, bytes, to_data = target->data, from_data = source->data] {
+    from.queue.post([flag, least, bytes, to_data = target->data, from_data = source->data] {
         const Clock::time_point start = Clock::now();
         std::memmove(to_data, from_data, bytes);
         std::this_thread::sleep_until(start + seconds(least));
         flag->set();
     });
     if (&from == &to) return true;
-    to.queue.push([flag] { flag->wait(); });
+    to.queue.post([flag] { flag->wait(); });
     gpu.watch.with([&](Checker& checker) { checker.wait(to.actor, checker.record(from.actor)); });
     return true;
 }
@@ -214,7 +214,7 @@ ggml_status graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
     Stream& stream = stream_of(backend);
     const StreamUse::Call call = tell(stream, "graph_compute");
     const std::shared_ptr<const GraphCopy> copy = stream.recorder.graph_for(*graph);
-    stream.queue.push([&stream, copy, stops = announce(stream, *copy)] {
+    stream.queue.post([&stream, copy, stops = announce(stream, *copy)] {
         if (!stream.kernels) stream.kernels.emplace(stream.gpu.settings);
         stream.kernels->run(copy->graph(), stops);
     });
@@ -229,7 +229,7 @@ void event_record(ggml_backend_t backend, ggml_backend_event_t handle) {
     event.use = stream.use;
     event.flag = std::make_shared<Flag>();
     stream.gpu.watch.with([&](Checker& checker) { event.clock = checker.record(stream.actor); });
-    stream.queue.push([flag = event.flag] { flag->set(); });
+    stream.queue.post([flag = event.flag] { flag->set(); });
 }
 
 void event_wait(ggml_backend_t backend, ggml_backend_event_t handle) {
@@ -238,7 +238,7 @@ void event_wait(ggml_backend_t backend, ggml_backend_event_t handle) {
     if (event.flag == nullptr) return;
     const StreamUse::Call call = tell(stream, "event_wait");
     stream.gpu.watch.with([&](Checker& checker) { checker.wait(stream.actor, event.clock); });
-    stream.queue.push([flag = event.flag] { flag->wait(); });
+    stream.queue.post([flag = event.flag] { flag->wait(); });
 }
 
 ggml_guid_t guid() {
@@ -263,7 +263,7 @@ ggml_guid_t guid() {
 
 }  // namespace
 
-WorkQueue& queue_of(ggml_backend_t backend) { return stream_of(backend).queue; }
+Worker& queue_of(ggml_backend_t backend) { return stream_of(backend).queue; }
 
 ggml_backend_event_t event_new(ggml_backend_dev_t device) {
     return new ggml_backend_event{device, new Event};

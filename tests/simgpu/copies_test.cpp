@@ -7,6 +7,8 @@
 namespace pshard::simgpu {
 namespace {
 
+using Copies = OnSimGpu;
+
 constexpr std::int64_t kN = 1024;
 constexpr std::size_t kBytes = kN * sizeof(float);
 
@@ -15,9 +17,7 @@ bool is_poison(const float* value) {
     return std::memcmp(value, poison, sizeof poison) == 0;
 }
 
-TEST(Copies, AnUploadFromPinnedMemoryReadsItWhenItsTurnComes) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, AnUploadFromPinnedMemoryReadsItWhenItsTurnComes) {
     ggml_tensor* x = device.tensor("x", kN);
     float* host = device.pinned(kN, 1);
     Hold hold(queue);
@@ -28,9 +28,7 @@ TEST(Copies, AnUploadFromPinnedMemoryReadsItWhenItsTurnComes) {
     EXPECT_EQ(device.first(x), 2);
 }
 
-TEST(Copies, AnUploadFromPageableMemoryReadsItAtOnce) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, AnUploadFromPageableMemoryReadsItAtOnce) {
     ggml_tensor* x = device.tensor("x", kN);
     std::vector<float> host(kN, 1);
     Hold hold(queue);
@@ -42,9 +40,7 @@ TEST(Copies, AnUploadFromPageableMemoryReadsItAtOnce) {
 }
 
 // [ registered | registered ]: each half is pinned, a copy across the border is not.
-TEST(Copies, RegisteredMemoryIsPinnedUpToItsBorder) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, RegisteredMemoryIsPinnedUpToItsBorder) {
     ggml_tensor* x = device.tensor("x", kN);
     ggml_tensor* y = device.tensor("y", kN / 2);
     std::vector<float> host(kN, 1);
@@ -68,9 +64,7 @@ TEST(Copies, RegisteredMemoryIsPinnedUpToItsBorder) {
 }
 
 // ggml's CUDA backend locks memory in place for reading alone.
-TEST(Copies, RegisteredMemoryIsNotTheDevicesToWrite) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, RegisteredMemoryIsNotTheDevicesToWrite) {
     const ggml_tensor* x = device.filled("x", kN, 3);
     std::vector<float> host(kN, 1);
     HostRanges& ranges = HostRanges::of_process();
@@ -84,9 +78,7 @@ TEST(Copies, RegisteredMemoryIsNotTheDevicesToWrite) {
     ranges.remove(host.data() + kN / 2);
 }
 
-TEST(Copies, ADownloadToPinnedMemoryLeavesPoisonUntilItIsThere) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, ADownloadToPinnedMemoryLeavesPoisonUntilItIsThere) {
     const ggml_tensor* x = device.filled("x", kN, 3);
     float* host = device.pinned(kN, 1);
     Hold hold(queue);
@@ -99,9 +91,7 @@ TEST(Copies, ADownloadToPinnedMemoryLeavesPoisonUntilItIsThere) {
     EXPECT_EQ(host[kN - 1], 3);
 }
 
-TEST(Copies, ADownloadToPageableMemoryIsThereWhenTheCallReturns) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, ADownloadToPageableMemoryIsThereWhenTheCallReturns) {
     const ggml_tensor* x = device.filled("x", kN, 3);
     std::vector<float> host(kN, 1);
     Hold hold(queue);
@@ -112,9 +102,7 @@ TEST(Copies, ADownloadToPageableMemoryIsThereWhenTheCallReturns) {
 }
 
 // One queue: up from the memory, then down into it. In order, so the poison must not come between.
-TEST(Copies, MemoryThatIsStillToBeReadIsNotPoisoned) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Copies, MemoryThatIsStillToBeReadIsNotPoisoned) {
     ggml_tensor* x = device.tensor("x", kN);
     const ggml_tensor* y = device.filled("y", kN, 3);
     float* host = device.pinned(kN, 1);
@@ -128,55 +116,49 @@ TEST(Copies, MemoryThatIsStillToBeReadIsNotPoisoned) {
     EXPECT_EQ(device.faults(), 0u);
 }
 
-TEST(Copies, TwoQueuesMustAgreeOnHostMemory) {
+TEST_F(Copies, TwoQueuesMustAgreeOnHostMemory) {
     PSHARD_RACES_ON_PURPOSE();
-    SimDevice device;
-    const BackendPtr up = device.queue();
-    const BackendPtr down = device.queue();
     ggml_tensor* x = device.tensor("x", kN);
     const ggml_tensor* y = device.filled("y", kN, 3);
     float* host = device.pinned(kN, 1);
-    ggml_backend_tensor_set_async(up.get(), x, host, 0, kBytes);
-    ggml_backend_tensor_get_async(down.get(), y, host, 0, kBytes);
+    ggml_backend_tensor_set_async(queue.get(), x, host, 0, kBytes);
+    ggml_backend_tensor_get_async(other.get(), y, host, 0, kBytes);
     EXPECT_EQ(device.faults(), 1u);
 }
 
 // 1 MiB at 0.02 GB/s is 52 ms; pageable, at a half of it, 105 ms, all of them in the call.
-TEST(Copies, TakeAtLeastTheLinksTime) {
+TEST_F(Copies, TakeAtLeastTheLinksTime) {
     Settings settings = counting();
     settings.h2d_gbps = 0.02;
     settings.pageable_share = 0.5;
-    SimDevice device(settings);
-    const BackendPtr queue = device.queue();
+    SimDevice slow(settings);
+    const BackendHandle stream = slow.queue();
     constexpr std::size_t kFloats = 1 << 18U;
-    ggml_tensor* x = device.tensor("x", kFloats);
-    const float* pinned = device.pinned(kFloats, 1);
+    ggml_tensor* x = slow.tensor("x", kFloats);
+    const float* pinned = slow.pinned(kFloats, 1);
     const std::vector<float> pageable(kFloats, 2);
     Clock::time_point start = Clock::now();
-    ggml_backend_tensor_set_async(queue.get(), x, pinned, 0, ggml_nbytes(x));
-    ggml_backend_synchronize(queue.get());
+    ggml_backend_tensor_set_async(stream.get(), x, pinned, 0, ggml_nbytes(x));
+    ggml_backend_synchronize(stream.get());
     EXPECT_GE(Clock::now() - start, seconds(0.052));
     start = Clock::now();
-    ggml_backend_tensor_set_async(queue.get(), x, pageable.data(), 0, ggml_nbytes(x));
+    ggml_backend_tensor_set_async(stream.get(), x, pageable.data(), 0, ggml_nbytes(x));
     EXPECT_GE(Clock::now() - start, seconds(0.104));
-    ggml_backend_synchronize(queue.get());
-    EXPECT_EQ(device.first(x), 2);
-    EXPECT_EQ(device.gpu.stats().bytes_h2d, 2 * ggml_nbytes(x));
+    ggml_backend_synchronize(stream.get());
+    EXPECT_EQ(slow.first(x), 2);
+    EXPECT_EQ(slow.gpu.stats().bytes_h2d, 2 * ggml_nbytes(x));
 }
 
-TEST(Copies, FromQueueToQueueTheOtherWaits) {
-    SimDevice device;
-    const BackendPtr a = device.queue();
-    const BackendPtr b = device.queue();
+TEST_F(Copies, FromQueueToQueueTheOtherWaits) {
     ggml_tensor* x = device.filled("x", kN, 3);
     ggml_tensor* y = device.tensor("y", kN);
     float* host = device.pinned(kN, 1);
-    Hold hold(a);
-    ggml_backend_tensor_copy_async(a.get(), b.get(), x, y);
-    ggml_backend_tensor_get_async(b.get(), y, host, 0, kBytes);
+    Hold hold(queue);
+    ggml_backend_tensor_copy_async(queue.get(), other.get(), x, y);
+    ggml_backend_tensor_get_async(other.get(), y, host, 0, kBytes);
     EXPECT_TRUE(is_poison(host));
     const LetGoLater later(hold);
-    ggml_backend_synchronize(b.get());
+    ggml_backend_synchronize(other.get());
     EXPECT_EQ(host[0], 3);
     EXPECT_EQ(device.faults(), 0u);
 }

@@ -10,10 +10,12 @@
 namespace pshard::simgpu {
 namespace {
 
+using Device = OnSimGpu;
+using Faults = OnSimGpu;
+
 constexpr std::int64_t kN = 1024;
 
-TEST(Device, IsAnAsynchronousGpu) {
-    SimDevice device;
+TEST_F(Device, IsAnAsynchronousGpu) {
     ggml_backend_dev_props props{};
     ggml_backend_dev_get_props(&device.gpu.device, &props);
     EXPECT_STREQ(props.name, "SIM0");
@@ -26,44 +28,43 @@ TEST(Device, IsAnAsynchronousGpu) {
     EXPECT_FALSE(ggml_backend_dev_supports_buft(&device.gpu.device, &device.gpu.host_buffer_type));
 }
 
-TEST(Device, RefusesMemoryThatItHasNot) {
+TEST_F(Device, RefusesMemoryThatItHasNot) {
     Settings settings = counting();
     settings.memory_bytes = 1 << 20U;
-    SimDevice device(settings);
+    SimDevice small(settings);
     std::size_t free = 0;
     std::size_t total = 0;
-    const BufferPtr half(ggml_backend_buft_alloc_buffer(&device.gpu.buffer_type, 512 << 10U));
+    const BufferHandle half(ggml_backend_buft_alloc_buffer(&small.gpu.buffer_type, 512 << 10U));
     ASSERT_NE(half, nullptr);
-    ggml_backend_dev_memory(&device.gpu.device, &free, &total);
+    ggml_backend_dev_memory(&small.gpu.device, &free, &total);
     EXPECT_EQ(free, 512U << 10U);
     EXPECT_EQ(total, 1U << 20U);
-    EXPECT_EQ(ggml_backend_buft_alloc_buffer(&device.gpu.buffer_type, (512 << 10U) + 1), nullptr);
+    EXPECT_EQ(ggml_backend_buft_alloc_buffer(&small.gpu.buffer_type, (512 << 10U) + 1), nullptr);
 }
 
 // A context at the first question, kernels when one runs; each once.
-TEST(Device, TakesMemoryForItself) {
+TEST_F(Device, TakesMemoryForItself) {
     Settings settings = counting();
     settings.memory_bytes = 8 << 20U;
     settings.context_bytes = 1 << 20U;
     settings.kernel_bytes = 2 << 20U;
-    SimDevice device(settings);
+    SimDevice small(settings);
     const auto free_mib = [&] {
         std::size_t free = 0;
         std::size_t total = 0;
-        ggml_backend_dev_memory(&device.gpu.device, &free, &total);
+        ggml_backend_dev_memory(&small.gpu.device, &free, &total);
         return free >> 20U;
     };
-    EXPECT_EQ(device.gpu.memory.free_bytes() >> 20U, 8U);
+    EXPECT_EQ(small.gpu.memory.free_bytes() >> 20U, 8U);
     EXPECT_EQ(free_mib(), 7U);
     EXPECT_EQ(free_mib(), 7U);
-    device.gpu.count_kernel();
-    device.gpu.count_kernel();
+    small.gpu.count_kernel();
+    small.gpu.count_kernel();
     EXPECT_EQ(free_mib(), 5U);
 }
 
 // 100 elements of q8_0 are not possible; 96 are 3 blocks of 34 bytes, padded to 512: 16 blocks.
-TEST(Device, PadsRowsOfQuantizedTensors) {
-    SimDevice device;
+TEST_F(Device, PadsRowsOfQuantizedTensors) {
     ggml_tensor* w = ggml_new_tensor_2d(device.context(), GGML_TYPE_Q8_0, 96, 2);
     EXPECT_EQ(ggml_backend_buft_get_alloc_size(&device.gpu.buffer_type, w), (3 * 2 + 13) * 34u);
     device.placed(w, "w");
@@ -73,8 +74,7 @@ TEST(Device, PadsRowsOfQuantizedTensors) {
     EXPECT_EQ(bytes[3 * 2 * 34], 0);  // as CUDA's init_tensor leaves it
 }
 
-TEST(Device, OffloadsBatches) {
-    SimDevice device;
+TEST_F(Device, OffloadsBatches) {
     ggml_tensor* w = device.tensor("w", 64 * 64);
     ggml_tensor* square = ggml_reshape_2d(device.context(), w, 64, 64);
     ggml_tensor* row = ggml_view_2d(device.context(), w, 64, 31, 256, 0);
@@ -85,7 +85,7 @@ TEST(Device, OffloadsBatches) {
     EXPECT_TRUE(ggml_backend_dev_offload_op(&device.gpu.device, large));
 }
 
-TEST(Device, ComesThroughTheDoor) {
+TEST_F(Device, ComesThroughTheDoor) {
     load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
     void* library = dlopen(PSHARD_SIMGPU_BACKEND, RTLD_NOW | RTLD_LOCAL);
     ASSERT_NE(library, nullptr) << dlerror();
@@ -106,55 +106,29 @@ TEST(Device, ComesThroughTheDoor) {
     dlclose(library);
 }
 
-TEST(Faults, AKernelReadsWhatNobodyWrote) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+// What the checker finds is in checker_test.cpp; here, that each call tells it what it touches.
+TEST_F(Faults, AreOneForEachWaitThatIsMissing) {
     ggml_tensor* x = device.tensor("x", kN);
-    ggml_cgraph* graph = device.graph(ggml_sqr(device.context(), x));
-    ggml_backend_graph_compute(queue.get(), graph);
-    EXPECT_EQ(device.faults(), 1u);
-}
-
-TEST(Faults, AKernelDoesNotWaitForTheUpload) {
-    SimDevice device;
-    const BackendPtr copies = device.queue();
-    const BackendPtr kernels = device.queue();
-    ggml_tensor* x = device.filled("x", kN, 1);
-    const float* host = device.pinned(kN, 5);
-    ggml_cgraph* graph = device.graph(ggml_sqr(device.context(), x));
-    ggml_backend_tensor_set_async(copies.get(), x, host, 0, ggml_nbytes(x));
-    ggml_backend_graph_compute(kernels.get(), graph);
-    EXPECT_EQ(device.faults(), 1u);
-}
-
-TEST(Faults, AnUploadDoesNotWaitForTheKernel) {
-    SimDevice device;
-    const BackendPtr copies = device.queue();
-    const BackendPtr kernels = device.queue();
-    ggml_tensor* x = device.filled("x", kN, 1);
-    const float* host = device.pinned(kN, 5);
-    ggml_cgraph* graph = device.graph(ggml_sqr(device.context(), x));
-    ggml_backend_graph_compute_async(kernels.get(), graph);
-    ggml_backend_tensor_set_async(copies.get(), x, host, 0, ggml_nbytes(x));
-    EXPECT_EQ(device.faults(), 1u);
-}
-
-TEST(Faults, TheHostDoesNotWaitForTheKernel) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
-    ggml_tensor* y = ggml_sqr(device.context(), device.filled("x", kN, 1));
+    ggml_tensor* y = ggml_sqr(device.context(), x);
     ggml_cgraph* graph = device.graph(y);
+    const float* host = device.pinned(kN, 5);
+    ggml_backend_graph_compute(queue.get(), graph);
+    EXPECT_EQ(device.faults(), 1u) << "a kernel reads what nobody wrote";
+    ggml_backend_tensor_set_async(other.get(), x, host, 0, ggml_nbytes(x));
     ggml_backend_graph_compute_async(queue.get(), graph);
+    EXPECT_EQ(device.faults(), 2u) << "a kernel does not wait for the upload";
+    ggml_backend_synchronize(other.get());
+    ggml_backend_graph_compute_async(queue.get(), graph);
+    ggml_backend_tensor_set_async(other.get(), x, host, 0, ggml_nbytes(x));
+    EXPECT_EQ(device.faults(), 3u) << "an upload does not wait for the kernel";
     device.first(y);
-    EXPECT_EQ(device.faults(), 1u);
+    EXPECT_EQ(device.faults(), 4u) << "the host does not wait for the kernel";
     ggml_backend_synchronize(queue.get());
     device.first(y);
-    EXPECT_EQ(device.faults(), 1u);
+    EXPECT_EQ(device.faults(), 4u);
 }
 
-TEST(Faults, AKernelReadsHostMemory) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Faults, AKernelReadsHostMemory) {
     ggml_tensor* x = device.filled("x", kN, 1);
     ggml_cgraph* graph = device.graph(ggml_sqr(device.context(), x));
     void* data = x->data;
@@ -164,9 +138,7 @@ TEST(Faults, AKernelReadsHostMemory) {
     EXPECT_EQ(device.faults(), 1u);
 }
 
-TEST(Faults, ACacheThatWasClearedIsWritten) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Faults, ACacheThatWasClearedIsWritten) {
     ggml_tensor* cache = device.tensor("cache", kN);
     ggml_backend_buffer_clear(cache->buffer, 0);
     ggml_cgraph* graph = device.graph(ggml_sqr(device.context(), cache));
@@ -176,9 +148,7 @@ TEST(Faults, ACacheThatWasClearedIsWritten) {
 
 // Columns 0..15 of 4 rows of 32 were written: those may be read; of the others none, not even of
 // those that lie between written ones.
-TEST(Faults, AViewIsItsRowsAlone) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Faults, AViewIsItsRowsAlone) {
     ggml_tensor* x = device.tensor("x", 32 * 4);
     ggml_context* c = device.context();
     ggml_tensor* left = ggml_view_2d(c, x, 16, 4, 128, 0);
@@ -191,10 +161,10 @@ TEST(Faults, AViewIsItsRowsAlone) {
     EXPECT_EQ(device.faults(), 1u);
 }
 
-// Four experts, of which 0 and 1 are uploaded; a batch that uses `used`.
+// Experts 0 and 1 of four are uploaded; the batch uses `used`.
 unsigned long faults_of_experts(std::int32_t used) {
     SimDevice device;
-    const BackendPtr queue = device.queue();
+    const BackendHandle queue = device.queue();
     ggml_context* c = device.context();
     ggml_tensor* w = ggml_new_tensor_3d(c, GGML_TYPE_F32, 32, 8, 4);
     device.placed(w, "w");
@@ -208,16 +178,14 @@ unsigned long faults_of_experts(std::int32_t used) {
     return device.faults();
 }
 
-TEST(Faults, AnExpertThatIsUsedMustBeThere) {
+TEST_F(Faults, AnExpertThatIsUsedMustBeThere) {
     EXPECT_EQ(faults_of_experts(0), 0u);
     EXPECT_EQ(faults_of_experts(1), 0u);
     EXPECT_EQ(faults_of_experts(2), 1u);
     EXPECT_EQ(faults_of_experts(3), 1u);
 }
 
-TEST(Faults, ARowThatIsUsedMustBeThere) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Faults, ARowThatIsUsedMustBeThere) {
     ggml_context* c = device.context();
     ggml_tensor* x = ggml_reshape_2d(c, device.tensor("x", 32 * 4), 32, 4);
     const std::vector<float> row(32, 1);
@@ -231,7 +199,7 @@ TEST(Faults, ARowThatIsUsedMustBeThere) {
     }
 }
 
-TEST(Faults, EndTheProgramWhereTheyShould) {
+TEST_F(Faults, EndTheProgramWhereTheyShould) {
     Settings settings;
     ASSERT_EQ(settings.on_fault, OnFault::Abort);
     Watch watch(settings.on_fault);
@@ -240,7 +208,7 @@ TEST(Faults, EndTheProgramWhereTheyShould) {
                  "simgpu: fault: set_tensor x on the host touches memory that is not the device's");
 }
 
-TEST(Faults, AreNotLookedForWhereTheyShouldNot) {
+TEST_F(Faults, AreNotLookedForWhereTheyShouldNot) {
     Watch watch(OnFault::Ignore);
     const Access access{{1, 2}, true, Memory::Device, "x"};
     watch.run(kHost, "set_tensor x", {&access, 1});

@@ -20,7 +20,7 @@ class FusionTest : public testing::Test {
 protected:
     ggml_context* context() { return device.context(); }
 
-    // As a copy from another device is: without an op.
+    // A tensor without an op, as a copy from another device is.
     ggml_tensor* copied(const char* name, std::int64_t n_columns = 1) {
         return device.placed(ggml_new_tensor_2d(context(), GGML_TYPE_F32, kWidth, n_columns), name);
     }
@@ -49,7 +49,7 @@ protected:
         tensor->data = static_cast<std::byte*>(other->data) + shift;
     }
 
-    // Of the runs that begin at the node.
+    // The faults of the runs that begin at the node.
     static std::vector<Fault> faults_at(const ggml_cgraph* graph, const char* name) {
         for (int i = 0; i < graph->n_nodes; ++i) {
             if (std::string(graph->nodes[i]->name) == name) return faults_of_fusion(graph, i);
@@ -146,7 +146,7 @@ TEST_F(FusionTest, IsLookedAtWhenAGraphIsIssued) {
     ggml_tensor* act = ggml_silu(context(), x);
     ggml_tensor* result = ggml_mul(context(), act, other);
     ggml_cgraph* graph = device.graph(result);
-    const BackendPtr queue = device.queue();
+    const BackendHandle queue = device.queue();
     ggml_backend_graph_compute(queue.get(), graph);
     EXPECT_EQ(device.faults(), 0u);
     // The node before is through when it is computed alone: only as one kernel it is a fault.

@@ -15,7 +15,7 @@ Gpu::Gpu(const Settings& told)
 
 void Gpu::drain_all() {
     const std::lock_guard lock(queues_mutex);
-    for (WorkQueue* queue : queues) queue->drain();
+    for (Worker* queue : queues) queue->drain();
 }
 
 void Gpu::open_context() {

@@ -8,13 +8,14 @@
 
 #include <ggml-backend-impl.h>
 
+#include "base/worker.h"
 #include "simgpu/copy_engine.h"
 #include "simgpu/device_memory.h"
+#include "simgpu/flag.h"
 #include "simgpu/host_ranges.h"
 #include "simgpu/host_reads.h"
 #include "simgpu/settings.h"
 #include "simgpu/watch.h"
-#include "simgpu/work_queue.h"
 
 namespace pshard::simgpu {
 
@@ -58,7 +59,7 @@ struct Gpu {
     std::atomic<int> most_commands = 0;
 
     std::mutex queues_mutex;
-    std::set<WorkQueue*> queues;
+    std::set<Worker*> queues;
 
     std::once_flag context_opened;
     std::once_flag kernels_loaded;
@@ -78,7 +79,7 @@ void make_reg(Gpu& gpu);
 [[nodiscard]] ggml_backend_t make_backend(Gpu& gpu);
 
 // What such a stream works off.
-[[nodiscard]] WorkQueue& queue_of(ggml_backend_t backend);
+[[nodiscard]] Worker& queue_of(ggml_backend_t backend);
 
 // Whether the tensor's values lie in this device's memory.
 [[nodiscard]] bool is_on(const Gpu& gpu, const ggml_tensor* tensor);

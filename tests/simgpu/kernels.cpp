@@ -30,7 +30,7 @@ double flops_of(const ggml_tensor* node) {
     }
 }
 
-// Of the first source, where indices pick rows or experts.
+// The first source's bytes, where indices pick rows or experts.
 double used_share(const ggml_tensor* node) {
     if (node->op == GGML_OP_GET_ROWS) {
         return static_cast<double>(ggml_nrows(node)) /

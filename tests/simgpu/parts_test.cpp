@@ -8,7 +8,6 @@
 #include "simgpu/host_ranges.h"
 #include "simgpu/settings.h"
 #include "simgpu/throttle.h"
-#include "simgpu/work_queue.h"
 
 namespace pshard::simgpu {
 namespace {
@@ -158,24 +157,6 @@ TEST(DeviceMemory, IsPoisoned) {
     DeviceMemory memory(100);
     const std::byte* data = memory.allocate(100);
     for (int i = 0; i < 100; ++i) ASSERT_EQ(data[i], std::byte{0xff});
-}
-
-TEST(WorkQueue, WorksInOrder) {
-    std::vector<int> done;
-    WorkQueue queue;
-    for (int i = 0; i < 100; ++i) queue.push([&done, i] { done.push_back(i); });
-    queue.drain();
-    ASSERT_EQ(done.size(), 100u);
-    for (int i = 0; i < 100; ++i) EXPECT_EQ(done[static_cast<std::size_t>(i)], i);
-}
-
-TEST(WorkQueue, EndsAfterAllThatWasPushed) {
-    int n_done = 0;
-    {
-        WorkQueue queue;
-        for (int i = 0; i < 10; ++i) queue.push([&n_done] { ++n_done; });
-    }
-    EXPECT_EQ(n_done, 10);
 }
 
 }  // namespace

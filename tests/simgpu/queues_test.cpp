@@ -9,85 +9,69 @@
 namespace pshard::simgpu {
 namespace {
 
+using Events = OnSimGpu;
+using Queues = OnSimGpu;
+using Kernels = OnSimGpu;
+
 constexpr std::int64_t kN = 1024;
 
-class EventFree {
-public:
-    void operator()(ggml_backend_event_t event) const { ggml_backend_event_free(event); }
-};
-
-using EventPtr = std::unique_ptr<ggml_backend_event, EventFree>;
-
-EventPtr new_event(SimDevice& device) {
-    return EventPtr(ggml_backend_event_new(&device.gpu.device));
+EventHandle new_event(SimDevice& device) {
+    return EventHandle(ggml_backend_event_new(&device.gpu.device));
 }
 
-TEST(Events, OneThatWasNeverRecordedHoldsNobody) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
-    const EventPtr event = new_event(device);
+TEST_F(Events, OneThatWasNeverRecordedHoldsNobody) {
+    const EventHandle event = new_event(device);
     ggml_backend_event_wait(queue.get(), event.get());
     ggml_backend_synchronize(queue.get());
     ggml_backend_event_synchronize(event.get());
 }
 
-TEST(Events, AWaitHoldsTheQueueUntilTheRecordIsReached) {
-    SimDevice device;
-    const BackendPtr a = device.queue();
-    const BackendPtr b = device.queue();
-    const EventPtr event = new_event(device);
+TEST_F(Events, AWaitHoldsTheQueueUntilTheRecordIsReached) {
+    const EventHandle event = new_event(device);
     ggml_tensor* x = device.tensor("x", kN);
     const float* host = device.pinned(kN, 5);
     float* back = device.pinned(kN, 0);
-    Hold hold(a);
-    ggml_backend_tensor_set_async(a.get(), x, host, 0, ggml_nbytes(x));
-    ggml_backend_event_record(event.get(), a.get());
-    ggml_backend_event_wait(b.get(), event.get());
-    ggml_backend_tensor_get_async(b.get(), x, back, 0, ggml_nbytes(x));
+    Hold hold(queue);
+    ggml_backend_tensor_set_async(queue.get(), x, host, 0, ggml_nbytes(x));
+    ggml_backend_event_record(event.get(), queue.get());
+    ggml_backend_event_wait(other.get(), event.get());
+    ggml_backend_tensor_get_async(other.get(), x, back, 0, ggml_nbytes(x));
     EXPECT_NE(back[0], 5);
     hold.let_go();
-    ggml_backend_synchronize(b.get());
+    ggml_backend_synchronize(other.get());
     EXPECT_EQ(back[0], 5);
     EXPECT_EQ(device.faults(), 0u);
 }
 
-TEST(Events, OneThreadAtATimeUsesAStreamAndItsEvents) {
-    SimDevice device;
-    const BackendPtr a = device.queue();
-    const BackendPtr b = device.queue();
-    const EventPtr event = new_event(device);
-    Hold hold(a);
-    ggml_backend_event_record(event.get(), a.get());
-    std::thread other([&] { ggml_backend_event_synchronize(event.get()); });
+TEST_F(Events, OneThreadAtATimeUsesAStreamAndItsEvents) {
+    const EventHandle event = new_event(device);
+    Hold hold(queue);
+    ggml_backend_event_record(event.get(), queue.get());
+    std::thread waiter([&] { ggml_backend_event_synchronize(event.get()); });
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (device.faults() == 0 && std::chrono::steady_clock::now() < until) {
-        ggml_backend_event_wait(a.get(), event.get());  // until the thread waits, nobody minds
+        ggml_backend_event_wait(queue.get(), event.get());  // until the thread waits, nobody minds
     }
     const unsigned long n_faults = device.faults();
     EXPECT_GT(n_faults, 0u);
-    ggml_backend_event_wait(b.get(), event.get());  // by another stream
+    ggml_backend_event_wait(other.get(), event.get());  // by another stream
     EXPECT_EQ(device.faults(), n_faults);
     hold.let_go();
-    other.join();
+    waiter.join();
 }
 
 // Would hang if the wait were for the second record.
-TEST(Events, AWaitIsForTheRecordBeforeIt) {
-    SimDevice device;
-    const BackendPtr a = device.queue();
-    const BackendPtr b = device.queue();
-    const EventPtr event = new_event(device);
-    ggml_backend_event_record(event.get(), a.get());
-    ggml_backend_event_wait(b.get(), event.get());
-    Hold hold(a);
-    ggml_backend_event_record(event.get(), a.get());
-    ggml_backend_synchronize(b.get());
+TEST_F(Events, AWaitIsForTheRecordBeforeIt) {
+    const EventHandle event = new_event(device);
+    ggml_backend_event_record(event.get(), queue.get());
+    ggml_backend_event_wait(other.get(), event.get());
+    Hold hold(queue);
+    ggml_backend_event_record(event.get(), queue.get());
+    ggml_backend_synchronize(other.get());
 }
 
-TEST(Events, TheHostCanWaitForOne) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
-    const EventPtr event = new_event(device);
+TEST_F(Events, TheHostCanWaitForOne) {
+    const EventHandle event = new_event(device);
     ggml_tensor* x = device.tensor("x", kN);
     const float* host = device.pinned(kN, 5);
     Hold hold(queue);
@@ -99,22 +83,17 @@ TEST(Events, TheHostCanWaitForOne) {
     EXPECT_EQ(device.faults(), 0u);
 }
 
-TEST(Queues, GoOnBesideEachOther) {
-    SimDevice device;
-    const BackendPtr a = device.queue();
-    const BackendPtr b = device.queue();
+TEST_F(Queues, GoOnBesideEachOther) {
     ggml_tensor* x = device.filled("x", kN, 2);
     ggml_tensor* y = ggml_add(device.context(), x, x);
     ggml_cgraph* graph = device.graph(y);
-    Hold hold(a);
-    ggml_backend_graph_compute_async(b.get(), graph);
-    ggml_backend_synchronize(b.get());
+    Hold hold(queue);
+    ggml_backend_graph_compute_async(other.get(), graph);
+    ggml_backend_synchronize(other.get());
     EXPECT_EQ(device.first(y), 4);
 }
 
-TEST(Queues, AGraphMayBeRebuiltAtOnce) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
+TEST_F(Queues, AGraphMayBeRebuiltAtOnce) {
     ggml_tensor* x = device.filled("x", kN, 2);
     ggml_tensor* y = ggml_add(device.context(), x, x);
     ggml_cgraph* graph = device.graph(y);
@@ -145,7 +124,7 @@ protected:
     }
 
     SimDevice device_;
-    BackendPtr queue_;
+    BackendHandle queue_;
     ggml_tensor* y_ = nullptr;
     ggml_tensor* other_ = nullptr;
     ggml_cgraph* graph_ = nullptr;
@@ -207,7 +186,7 @@ std::vector<float> compute_on(ggml_backend_t backend, ggml_backend_buffer_type_t
     ggml_tensor* y = ggml_soft_max(c, ggml_mul_mat(c, w, ggml_rms_norm(c, x, 1e-5F)));
     ggml_cgraph* graph = ggml_new_graph_custom(c, 16, false);
     ggml_build_forward_expand(graph, y);
-    const BufferPtr buffer(ggml_backend_alloc_ctx_tensors_from_buft(c, type));
+    const BufferHandle buffer(ggml_backend_alloc_ctx_tensors_from_buft(c, type));
     std::vector<float> values(96 * 40);
     for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = static_cast<float>(i * 37 % 101) / 50 - 1;
@@ -222,10 +201,8 @@ std::vector<float> compute_on(ggml_backend_t backend, ggml_backend_buffer_type_t
     return result;
 }
 
-TEST(Kernels, GiveTheCpusBits) {
-    SimDevice device;
-    const BackendPtr queue = device.queue();
-    const BackendPtr cpu(ggml_backend_dev_init(cpu_device(), nullptr));
+TEST_F(Kernels, GiveTheCpusBits) {
+    const BackendHandle cpu(ggml_backend_dev_init(cpu_device(), nullptr));
     const std::vector<float> there = compute_on(queue.get(), &device.gpu.buffer_type);
     const std::vector<float> here = compute_on(cpu.get(), ggml_backend_cpu_buffer_type());
     EXPECT_EQ(std::memcmp(here.data(), there.data(), here.size() * sizeof(float)), 0);
@@ -233,17 +210,17 @@ TEST(Kernels, GiveTheCpusBits) {
 }
 
 // 64 x 64 by 64 x 64: 524288 flops, at 0.01 GFLOPS 52 ms; the launch is 10 ms.
-TEST(Kernels, TakeAtLeastTheStatedTime) {
+TEST_F(Kernels, TakeAtLeastTheStatedTime) {
     Settings settings = counting();
     settings.gflops = 0.01;
     settings.launch_us = 10000;
-    SimDevice device(settings);
-    const BackendPtr queue = device.queue();
-    ggml_tensor* x = ggml_reshape_2d(device.context(), device.filled("x", 4096, 1), 64, 64);
-    ggml_cgraph* graph = device.graph(ggml_mul_mat(device.context(), x, x));
+    SimDevice slow(settings);
+    const BackendHandle stream = slow.queue();
+    ggml_tensor* x = ggml_reshape_2d(slow.context(), slow.filled("x", 4096, 1), 64, 64);
+    ggml_cgraph* graph = slow.graph(ggml_mul_mat(slow.context(), x, x));
     const Clock::time_point start = Clock::now();
-    ggml_backend_graph_compute_async(queue.get(), graph);
-    ggml_backend_synchronize(queue.get());
+    ggml_backend_graph_compute_async(stream.get(), graph);
+    ggml_backend_synchronize(stream.get());
     EXPECT_GE(Clock::now() - start, seconds(0.0624));
 }
 

@@ -12,8 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "build_paths.h"
+#include "ggml_kit/handles.h"
 #include "probe/devices.h"
-#include "probe/ggml_context.h"
 #include "simgpu/gpu.h"
 
 namespace pshard::simgpu {
@@ -30,7 +30,7 @@ public:
         load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
     }
 
-    [[nodiscard]] BackendPtr queue() { return BackendPtr(make_backend(gpu)); }
+    [[nodiscard]] BackendHandle queue() { return BackendHandle(make_backend(gpu)); }
 
     // F32, in a buffer of its own. Never written.
     ggml_tensor* tensor(const char* name, std::int64_t n) {
@@ -91,17 +91,25 @@ public:
 
 private:
     GgmlContext context_;
-    std::vector<BufferPtr> buffers_;
+    std::vector<BufferHandle> buffers_;
+};
+
+// A device with two queues.
+class OnSimGpu : public testing::Test {
+protected:
+    SimDevice device{};
+    BackendHandle queue = device.queue();
+    BackendHandle other = device.queue();
 };
 
 // Keeps a queue from going on until it is let go: so a test knows what has not happened yet.
 class Hold {
 public:
     explicit Hold(ggml_backend_t queue) : flag_(std::make_shared<Flag>()) {
-        queue_of(queue).push([flag = flag_] { flag->wait(); });
+        queue_of(queue).post([flag = flag_] { flag->wait(); });
     }
 
-    explicit Hold(const BackendPtr& queue) : Hold(queue.get()) {}
+    explicit Hold(const BackendHandle& queue) : Hold(queue.get()) {}
 
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;

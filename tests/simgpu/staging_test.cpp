@@ -13,7 +13,7 @@ namespace {
 
 using testing::ElementsAreArray;
 
-// As many floats as fill the ring twice, and a bit.
+// So many floats fill the ring twice, and a bit.
 constexpr std::size_t kFloats = (2 * Staging::kParts + 1) * Staging::kPart / sizeof(float) + 5;
 
 std::vector<float> ramp(std::size_t n) {
@@ -58,7 +58,7 @@ TEST_F(StagingTest, UploadsMoreThanItHolds) {
     Hold hold(queue_->backend());
     const LetGoLater later(hold);
     link_.upload(*x, host.data(), 0, bytes_of(host));
-    link_.settle();
+    link_.finish();
     EXPECT_THAT(values_of(x, kFloats), ElementsAreArray(host));
     EXPECT_EQ(device_.faults(), 0u);
 }
@@ -69,7 +69,7 @@ TEST_F(StagingTest, DownloadsMoreThanItHolds) {
     ggml_backend_tensor_set(x, values.data(), 0, bytes_of(values));
     std::vector<float> host(kFloats);
     link_.download(*x, host.data(), 0, bytes_of(host));
-    link_.settle();
+    link_.finish();
     EXPECT_THAT(host, ElementsAreArray(values));
     EXPECT_EQ(device_.faults(), 0u);
 }
@@ -81,7 +81,7 @@ TEST_F(StagingTest, ReadsMemoryThatIsNotLockedAtOnce) {
     ggml_tensor* x = tensor(64);
     link_.upload(*x, host.data(), 0, bytes_of(host));
     host.assign(64, -1);
-    link_.settle();
+    link_.finish();
     EXPECT_THAT(values_of(x, 64), ElementsAreArray(first));
 }
 
@@ -95,7 +95,7 @@ TEST_F(StagingTest, ManySmallCopiesShareAPart) {
         link_.upload(*x, host.data() + 3 * i, at, 3 * sizeof(float));
         link_.download(*x, back.data() + 3 * i, at, 3 * sizeof(float));
     }
-    link_.settle();
+    link_.finish();
     EXPECT_THAT(back, ElementsAreArray(host));
     EXPECT_EQ(device_.faults(), 0u);
 }
@@ -112,11 +112,11 @@ TEST_F(StagingTest, LockedMemoryIsReadInPlaceAndNotWrittenByTheDevice) {
     link_.upload(*x, host.data() + kMany, 0, kMany * sizeof(float));
     host[kMany] = 2;
     hold.let_go();
-    link_.settle();
+    link_.finish();
     EXPECT_EQ(device_.first(x), 2);
     host[kMany] = 0;
     link_.download(*x, host.data() + kMany, 0, kMany * sizeof(float));
-    link_.settle();
+    link_.finish();
     EXPECT_EQ(host[kMany], 2);
     EXPECT_EQ(device_.faults(), 0u);
 }

@@ -101,7 +101,7 @@ TEST(Trace, ReplacesBytesThatAreNoUtf8) {
     EXPECT_EQ(back.program, "a\xef\xbf\xbd");
 }
 
-// As Chrome's viewers want it: microseconds, a thread for each lane, its name.
+// Chrome's viewers want microseconds, a thread for each lane, and its name.
 TEST(Trace, IsChromesForm) {
     const nlohmann::json events = parsed(to_chrome_trace(toy_trace()));
     EXPECT_EQ(events[0]["name"], "process_name");

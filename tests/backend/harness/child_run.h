@@ -20,6 +20,12 @@ struct ChildProgram {
     std::string folder{};       // to run in; empty: this process's
     int limit_seconds = 120;
 
+    // With more arguments.
+    ChildProgram& with(const std::vector<std::string>& words) {
+        command.insert(command.end(), words.begin(), words.end());
+        return *this;
+    }
+
     // For a shell, to run it again by hand.
     [[nodiscard]] std::string shell_line() const;
 };

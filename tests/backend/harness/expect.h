@@ -1,15 +1,17 @@
-// The grid in GoogleTest's words.
+// The harness in GoogleTest's words.
 #pragma once
 
 #include <algorithm>
 #include <cctype>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "backend/harness/grid.h"
 #include "backend/harness/programs.h"
+#include "backend/harness/server.h"
 #include "support/sanitizer.h"
 
 namespace pshard::backend_test {
@@ -57,6 +59,31 @@ inline void expect_suite_passes(const Suite& suite,
     if (!result.missing.empty()) return;
     EXPECT_TRUE(result.good) << suite.name << ", " << plan.name << " on " << device.name << ": "
                              << result.text;
+}
+
+// What a server says; a failure if it says nothing.
+inline Talk talk_with(Server& server, Talker talker) {
+    const Status ready = server.wait_until_ready();
+    EXPECT_TRUE(ready.ok()) << ready.error().text();
+    if (!ready) return {};
+    const Result<Talk> told = talker(server);
+    EXPECT_TRUE(told.ok()) << told.error().text();
+    return told ? told.value() : Talk{};
+}
+
+struct Told {
+    Talk talk{};
+    std::string log{};
+};
+
+// The same of a server that then ends, and must end well.
+inline Told told_by(ChildProgram program, Talker talker) {
+    Server server(std::move(program));
+    SCOPED_TRACE(server.program().shell_line());
+    Talk talk = talk_with(server, talker);
+    const ChildResult& end = server.stop();
+    EXPECT_EQ(end.exit_code, 0) << end.text();
+    return {std::move(talk), end.err};
 }
 
 }  // namespace pshard::backend_test

@@ -42,10 +42,6 @@ std::vector<std::string> written_model(const ModelRow& model) {
     return files;
 }
 
-void append(std::vector<std::string>& flags, const std::vector<std::string>& more) {
-    flags.insert(flags.end(), more.begin(), more.end());
-}
-
 }  // namespace
 
 const char* outcome_name(Outcome outcome) {
@@ -79,9 +75,7 @@ Grid::Run Grid::run_program(const ModelRow& model,
     const std::string out = work_folder() / fmt::format("{}.records", getpid());
     Run run;
     run.program.command = {PSHARD_LOGITS_RUN, "--model", model_file(model), "--out", out};
-    append(run.program.command, scenario.flags);
-    append(run.program.command, device_.common_flags);
-    append(run.program.command, flags);
+    run.program.with(scenario.flags).with(device_.common_flags).with(flags);
     run.program.environment = environment;
     run.program.environment["GGML_NO_BACKTRACE"] = "1";  // a second, and it hides the message
     run.program.limit_seconds = device_.limit_seconds;
@@ -153,7 +147,7 @@ CellResult Grid::run_stock(const ModelRow& model,
                            const ScenarioRow& scenario,
                            const std::vector<std::string>& other_flags) {
     std::vector<std::string> flags = {"--device", device_.stock_name};
-    append(flags, other_flags);
+    flags.insert(flags.end(), other_flags.begin(), other_flags.end());
     const Run& expected = stock(model, scenario);
     return judge(expected, run_program(model, scenario, device_.stock, flags), true);
 }

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// By the first letters of their names, in shares of about 20.
+// Shares of about 20 architectures, by the first letters of their names.
 constexpr std::array kArchShares = {
     "^(a|b|c)", "^(d|e|f)", "^g", "^(h|i|j|k|la|lf|ll)", "^m", "^(n|o|p)", "^(q|r|s|t|x|w)"};
 
@@ -64,9 +64,8 @@ ChildProgram program_of(const Suite& suite, const InnerDevice& device, bool stoc
         program.command.push_back(flag);
     }
     if (suite.names_device) {
-        program.command.emplace_back("--device");
-        program.command.push_back(stock ? device.stock_name : "PSHARD0");
-        if (stock && device.name == "cpu") program.command.emplace_back("--no-repack");
+        program.with({"--device", stock ? device.stock_name : "PSHARD0"});
+        if (stock && device.name == "cpu") program.with({"--no-repack"});
     }
     program.folder = work_folder() / fmt::format("{}.folder", getpid());
     program.limit_seconds = suite.limit_seconds * (device.as_cpu ? 1 : 4);
@@ -123,18 +122,15 @@ ChildProgram llama_program(const std::string& name,
                            const std::string& device) {
     ChildProgram program;
     program.command = {fmt::format("{}/{}", PSHARD_LLAMA_BIN_DIR, name), "-m", model_file};
-    std::vector<std::string>& words = program.command;
-    words.insert(words.end(), {"--device", device, "-t", "1"});
-    if (device == "none") words.emplace_back("--no-repack");
+    program.with({"--device", device, "-t", "1"});
+    if (device == "none") program.with({"--no-repack"});
     program.environment["GGML_NO_BACKTRACE"] = "1";
     return program;
 }
 
 ChildProgram completion(const std::string& model_file, int n_predict) {
-    ChildProgram program = llama_program("llama-completion", model_file, "PSHARD0");
-    program.command.insert(program.command.end(), {"-p", "hello", "-no-cnv", "--temp", "0"});
-    program.command.insert(program.command.end(), {"-n", std::to_string(n_predict)});
-    return program;
+    return llama_program("llama-completion", model_file, "PSHARD0")
+        .with({"-p", "hello", "-no-cnv", "--temp", "0", "-n", std::to_string(n_predict)});
 }
 
 std::string archs_of_today() {

@@ -20,11 +20,7 @@ constexpr int kOk = 200;
 constexpr const char* kPicture = "<picture>";  // where one goes in a prompt
 
 ChildProgram listening(ChildProgram program, const test::TempFolder& folder) {
-    for (const std::string& word :
-         {std::string("--host"), folder.file("s.sock"), std::string("--slot-save-path")}) {
-        program.command.push_back(word);
-    }
-    program.command.push_back(folder.file(""));
+    program.with({"--host", folder.file("s.sock"), "--slot-save-path", folder.file("")});
     program.environment["LLAMA_MEDIA_MARKER"] = kPicture;
     return program;
 }
@@ -51,7 +47,7 @@ json at_slot(json body, int slot) {
     return body;
 }
 
-// Of each answer the tokens, and the logarithms of the probabilities of those that are text.
+// An answer's tokens, and the logarithms of the probabilities of those that are text.
 std::string line_of(const std::string& name, const json& answer) {
     const json& timings = answer.at("timings");
     std::string line = fmt::format("{}: {} cached, {} of {} drafted,",

@@ -38,6 +38,7 @@ private:
 // One line for each answer: what was asked, tokens and their probabilities, how many of the prompt
 // were cached and how many tokens were drafted. Servers that compute the same say the same lines.
 using Talk = std::vector<std::string>;
+using Talker = Result<Talk> (*)(Server&);
 
 // At temperature 0: a short and a long prompt, a cached prefix, four prompts as one batch, a slot
 // saved, erased and restored. What is computed together is decided by the requests alone.

@@ -20,7 +20,7 @@ inline const std::vector<std::string>& wander_models() {
     return names;
 }
 
-// Of the five strategies; `counted`: some with a number of pinned layers of their own.
+// Plans of the five strategies; `counted`: some name how many layers are pinned.
 inline PlanRow random_plans(std::mt19937& random, int n_plans, bool counted) {
     PlanRow plan{.name = "wander"};
     std::string& list = plan.environment["PSHARD_STRATEGY"];

@@ -1,4 +1,4 @@
-#include "runtime/worker.h"
+#include "base/worker.h"
 
 #include <gmock/gmock.h>
 

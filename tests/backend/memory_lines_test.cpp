@@ -1,0 +1,88 @@
+// What is told of a device's memory: how much its driver takes besides the arena (when and how
+// much: tests/runtime/memory_watch_test.cpp), and how much host memory it has page-locked (the same
+// runs without locks: threads_test.cpp).
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "backend/harness/expect.h"
+#include "base/temp_folder.h"
+#include "build_paths.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class MemoryLines : public testing::Test {
+protected:
+    void SetUp() override {
+        PSHARD_NEEDS_PLUGIN();
+        PSHARD_NEEDS_DEVICE(device_);
+    }
+
+    // What a prompt and some tokens on simgpu have logged.
+    std::string log_of(int n_tokens, const PlanRow& plan) const {
+        Grid grid(device_);
+        ChildProgram program = completion(grid.model_file(model_row("llama-Q8_0")), n_tokens);
+        program.with({"-fit", "off", "-c", "2048"});
+        program.environment.merge(pshard_environment(device_, plan));
+        const ChildResult result = run(program);
+        EXPECT_TRUE(result.ok()) << result.text();
+        return result.err;
+    }
+
+private:
+    const InnerDevice device_ = inner_device("simgpu");
+};
+
+TEST_F(MemoryLines, TellOfPagesThatTheDeviceDoesNotLock) {
+    PlanRow plan = plan_row("stream-all");
+    plan.environment["SIMGPU_LOCKABLE_MIB"] = "0";
+    EXPECT_THAT(log_of(2, plan),
+                ContainsRegex("0 of [1-9][0-9]* MiB that are uploaded again and again are "
+                              "page-locked; the rest goes through a staging buffer, slower"));
+    plan.environment["SIMGPU_LOCKABLE_MIB"] = "64";
+    EXPECT_THAT(log_of(2, plan),
+                AllOf(HasSubstr("MiB that are uploaded again and again are page-locked"),
+                      Not(HasSubstr("staging buffer"))));
+}
+
+// A copy of the reference's GPU profile that has measured 34 MiB, of which the first 4 are taken
+// before anybody can ask.
+std::string gpu_profile(const test::TempFolder& folder) {
+    std::ifstream reference(PSHARD_SOURCE_DIR "/profiles/reference/gpu_profile.txt");
+    std::ofstream copy(folder.file("gpu_profile.txt"));
+    for (std::string line; std::getline(reference, line);) {
+        const bool told = line.starts_with("# pshard gpu.overhead_mib=");
+        copy << (told ? "# pshard gpu.overhead_mib=34\n# pshard gpu.overhead_unseen_mib=4" : line)
+             << '\n';
+    }
+    return folder.file("gpu_profile.txt");
+}
+
+TEST_F(MemoryLines, HoldWhatTheDriverTakesAgainstTheProfile) {
+    const test::TempFolder folder;
+    PlanRow plan{.name = "by profile"};
+    plan.environment = {
+        {"PSHARD_MAX_VRAM_ALLOC", "4"},
+        {"PSHARD_CPU_PROFILE", PSHARD_SOURCE_DIR "/profiles/reference/cpu_profile.txt"},
+        {"PSHARD_GPU_PROFILE", gpu_profile(folder)},
+        {"SIMGPU_CONTEXT_MIB", "4"},
+        {"SIMGPU_KERNELS_MIB", "30"}};
+    EXPECT_THAT(log_of(20, plan),
+                AllOf(HasSubstr("MiB in the arena, 34.0 outside it (34.0 predicted)\n"),
+                      Not(HasSubstr("warning: "))));
+    plan.environment["SIMGPU_KERNELS_MIB"] = "130";
+    EXPECT_THAT(log_of(20, plan),
+                AllOf(HasSubstr("MiB in the arena, 134.0 outside it (34.0 predicted)\n"),
+                      HasSubstr("pshard: warning: 134.0 MiB of device memory are taken outside the "
+                                "arena, 34.0 were predicted: in all "),
+                      HasSubstr(" MiB more than the budget of 4 MiB and that prediction")));
+}
+
+}  // namespace
+}  // namespace pshard::backend_test
