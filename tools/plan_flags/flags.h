@@ -250,7 +250,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "profile; of a device that is here, what is free)"},
     {FlagGroup::Budget, "--host-memory", "MiB", PSHARD_TO(host_memory_mib), nullptr,
      kMib, "", nullptr, InRun::Taken,
-     ""},
+     "host memory for the model: plans that need more are not viable (default: not checked)"},
     {FlagGroup::Machine, "-dev,--device", "NAME", PSHARD_TO(device), nullptr,
      kNoRange, "", nullptr, InRun::Taken,
      "cuda or vulkan, which are models of a device, or a device that ggml has here, such as "
@@ -266,7 +266,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "(default: of this machine, in this folder or in the cache)"},
     {FlagGroup::Machine, "--depth", "N", PSHARD_TO(depth), nullptr,
      kTokensFrom0, "", nullptr, InRun::Taken,
-     ""},
+     "tokens in the cache that plans are ranked at (default: half of what a sequence holds)"},
     {FlagGroup::Bench, "--bench-plan", "", PSHARD_TO(bench.wanted), nullptr,
      kNoRange, "", nullptr, InRun::Refused,
      "plan every context that llama-bench would make of -p, -n, -pg and -d: p+d, n+d, p+n+d; "
@@ -282,7 +282,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "with --bench-plan: depths (0)"},
     {FlagGroup::Bench, "-pg", "P,N", PSHARD_TO(bench.prompt_generations), nullptr,
      kNoRange, "", nullptr, InRun::Hidden,
-     ""},
+     "with --bench-plan: prompt and generation, on top of -p and -n, which -p 0 -n 0 turns off"},
     {FlagGroup::Output, "--registry", "FILE", PSHARD_TO(registry), nullptr,
      kNoRange, "", nullptr, InRun::Taken,
      "(default: the model's path with .tensor_overrides.pshard_registry)"},
