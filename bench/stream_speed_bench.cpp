@@ -132,10 +132,9 @@ Figures figures_of(const Trace& trace, std::uint32_t n_tokens) {
         n_alike = alike ? n_alike + 1 : 0;
         if (n_alike < kWarmUpPasses) continue;
         Seconds busiest = 0;
-        for (int lane = 0; lane < kScheduleLanes; ++lane) {
-            busiest = std::max(
-                busiest,
-                busy_seconds(pass.timeline, pass.schedule, static_cast<ScheduleLane>(lane)));
+        for (std::size_t l = 0; l < kScheduleLanes; ++l) {
+            const ScheduleLane lane = ScheduleLane::at(l);
+            busiest = std::max(busiest, busy_seconds(pass.timeline, pass.schedule, lane));
         }
         figures.bound.push_back(busiest);
         figures.simulated.push_back(must(simulate(pass.schedule, costs_of(pass))).pass_seconds);

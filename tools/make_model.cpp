@@ -1,5 +1,4 @@
 // pshard-make-model: model files to plan for (sparse, full size) and to run (random, small).
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -10,6 +9,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "base/text.h"
 #include "common/log.h"
 #include "common/manual.h"
 #include "common/output.h"
@@ -57,11 +57,9 @@ std::string manual_of(const CLI::App& app) {
 CLI::Validator at_least_one() {
     return CLI::Validator(
         [](std::string& text) {
-            int value = 0;
-            const char* end = text.data() + text.size();
-            const auto [last, error] = std::from_chars(text.data(), end, value);
-            const bool good = error == std::errc{} && last == end && value >= 1;
-            return good ? "" : fmt::format("'{}' is no whole number from 1", text);
+            return pshard::number_of<int>(text).value_or(0) >= 1
+                       ? ""
+                       : fmt::format("'{}' is no whole number from 1", text);
         },
         "");
 }

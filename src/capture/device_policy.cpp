@@ -25,7 +25,8 @@ public:
         return ggml_backend_buft_get_alloc_size(buffer_type_, &tensor);
     }
 
-    // As if all of it lay on the device: where it lies now is the caller's matter.
+    // Asks for tensors without a buffer: a device may refuse what lies elsewhere now, and the plan
+    // moves it.
     bool supports(const ggml_tensor& op) const override {
         ggml_tensor asked = op;
         std::array<ggml_tensor, GGML_MAX_SRC> sources;

@@ -91,7 +91,7 @@ bool same_layout(const ggml_tensor* a, const ggml_tensor* b) {
            std::equal(a->nb, a->nb + GGML_MAX_DIMS, b->nb);
 }
 
-// Of a cut copy's name, the "#0" at the end may be left in part.
+// A name that was cut may still hold a part of the "#0" at its end.
 bool names_match(const CopyName& copy, std::string_view source) {
     if (!copy.cut) return copy.source == source;
     return source.starts_with(copy.source) || copy.source.starts_with(source);
@@ -197,7 +197,7 @@ public:
     }
 
 private:
-    // Of each node, by nodes of this part.
+    // How often nodes of this part read each node.
     [[nodiscard]] std::vector<int> reads_in_part() const {
         std::vector<int> reads(static_cast<std::size_t>(graph_.n_nodes));
         const auto count = [&](const ggml_tensor* tensor) {

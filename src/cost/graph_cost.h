@@ -44,7 +44,7 @@ struct GraphCost {
                                     const Roofline& roofline,
                                     std::uint32_t depth_tokens);
 
-// The same, preparing the Roofline first.
+// The same of a profile, whose Roofline it prepares first.
 [[nodiscard]] GraphCost price_graph(const Graph& graph,
                                     const Inventory& inventory,
                                     const MachineProfile& profile,

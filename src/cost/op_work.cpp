@@ -129,7 +129,7 @@ OpWork scan_work(const Sources& in, const OpRule& rule) {
     return work;
 }
 
-// Of one element of the result.
+// Flops of one element of the result.
 double element_flops(const Sources& in, const OpRule& rule) {
     switch (rule.flop_unit) {
         case FlopUnit::WindowElement:

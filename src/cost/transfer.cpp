@@ -65,12 +65,12 @@ double rate_at(double copy_bytes, const std::vector<SlicePoint>& curve) {
 
 double d_bytes(Bytes bytes) { return static_cast<double>(bytes); }
 
-// At the rate of a long copy, which holds no setup.
+// A copy at the rate of a long one, in which no setup shows.
 Seconds bulk_seconds(const Copy& copy, double rate, const LinkRates& link) {
     return d_bytes(copy.bytes) / rate + double(copy.pieces) * link.setup_seconds;
 }
 
-// As copies of that size were seen to run; 0 where none were.
+// A copy at the rate that copies of its size were seen to reach; 0 where none were.
 Seconds curve_seconds(const Copy& copy, const std::vector<SlicePoint>& curve) {
     if (curve.empty()) return 0;
     return d_bytes(copy.bytes) / rate_at(d_bytes(copy.bytes) / double(copy.pieces), curve);
@@ -132,7 +132,7 @@ double rate_up(Beside beside, const LinkRates& link) {
     return link.h2d_bytes_per_second;
 }
 
-// Nobody has measured a download while a device computes.
+// No profile has the rate of a download while a GPU computes.
 double rate_down(Beside beside, const LinkRates& link) {
     if (beside == Beside::Cpu) return std::min(link.d2h_bytes_per_second, link.h2d_under_cpu_load);
     return beside == Beside::OtherWay ? link.d2h_duplex : link.d2h_bytes_per_second;
@@ -202,7 +202,7 @@ WeightTraffic sliced_traffic(const Weight& weight, int n_experts_used, std::uint
     const auto n_experts = static_cast<double>(weight.shape[2]);
     if (!weight.routed || n_experts < 2 || n_experts_used <= 0) return whole_traffic(weight);
     const double distinct = distinct_experts(n_experts, n_experts_used, n_tokens);
-    // Of a random subset of n among E in a row, n*(E-n+1)/E runs are expected.
+    // A random n of E experts in a row lie in n*(E-n+1)/E runs, on average.
     const double runs = std::max(1.0, distinct * (n_experts - distinct + 1) / n_experts);
     const double expert = d_bytes(weight.bytes) / n_experts;
     const double padding = std::min(expert, d_bytes(kExpertPadding));

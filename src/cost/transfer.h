@@ -22,8 +22,8 @@ struct LinkRates {
     double h2d_bytes_per_second = 0;  // page-locked, else pageable; alone; at most what DRAM reads
     double h2d_under_cpu_load = 0;    // while the CPU computes; else min(h2d, dram/2)
     double h2d_under_gpu_load = 0;    // while the GPU computes; else h2d
-    // Of each direction while the other one copies, too. Of both together the profile knows the
-    // sum: each is slowed down by as much.
+    // Each direction while the other one copies, too. The profile knows the sum of both: each is
+    // slowed down by the same factor.
     double h2d_duplex = 0;            // else h2d
     double d2h_duplex = 0;            // else d2h
     double h2d_pageable = 0;          // not page-locked; else 0.3 * h2d [A19]

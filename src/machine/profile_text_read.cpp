@@ -260,7 +260,7 @@ int choose_threads(const FileReader& file, int asked, std::vector<std::string>& 
     return nearest;
 }
 
-// Not so the rows of benchmarks that the profiler skipped.
+// The profilers write rates of 0 for a benchmark that they skipped.
 bool is_measured(const OpRow& row) { return row.gflops > 0 && row.gb_per_s > 0; }
 
 void take_header(const FileReader& file, MachineProfile& profile) {
@@ -308,7 +308,7 @@ Status read_gpu(const std::string& text, const std::string& name, MachineProfile
     return Done{};
 }
 
-// A profile in memory may be without, a file of a profiler never is.
+// A profile in memory may have no rows; the file of a profiler always has some.
 Status check_rows(const MachineProfile& profile, const ProfileNames& names) {
     const auto no_row = [](const std::string& name) {
         return Error{"no row of an op is there, so it can price nothing; profile again", {name}};

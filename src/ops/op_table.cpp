@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/result.h"
+
 namespace pshard {
 
 namespace {
@@ -88,6 +90,8 @@ constexpr auto kRules = std::to_array<OpRule>({
     {.name = "DIAG_MASK_INF", .in_place = true},
     {.name = "CUMSUM", .flops = 1},
     {.name = "TOP_K", .n_sources = 1, .flops = 1, .flop_unit = FlopUnit::Comparison},
+    {.name = "REPEAT"},
+    {.name = "SIN"},
     {.name = "CPY", .n_sources = 1, .traffic = OpTraffic::Copy},
     {.name = "DUP", .n_sources = 1, .traffic = OpTraffic::Copy},
 
@@ -131,13 +135,14 @@ constexpr auto kRules = std::to_array<OpRule>({
     {.name = "VIEW", .family = View},
     {.name = "PERMUTE", .family = View},
     {.name = "TRANSPOSE", .family = View},
+    {},  // any other op
 });
 
-constexpr OpRule kUnlisted{};
+constexpr std::size_t kNamed = kRules.size() - 1;
 
 // Names hashed by their length and three letters into a table that is a quarter full.
 constexpr std::size_t kSlots = 256;
-static_assert(kRules.size() < kSlots / 2);
+static_assert(kNamed < kSlots / 2);
 
 constexpr std::size_t slot_of(std::string_view name) {
     if (name.empty()) return 0;
@@ -149,7 +154,7 @@ constexpr std::size_t slot_of(std::string_view name) {
 
 constexpr std::array<std::uint8_t, kSlots> make_slots() {
     std::array<std::uint8_t, kSlots> slots{};  // index + 1; 0: free
-    for (std::size_t i = 0; i < kRules.size(); i++) {
+    for (std::size_t i = 0; i < kNamed; i++) {
         std::size_t slot = slot_of(kRules[i].name);
         while (slots[slot] != 0) slot = (slot + 1) % kSlots;
         slots[slot] = static_cast<std::uint8_t>(i + 1);
@@ -159,17 +164,29 @@ constexpr std::array<std::uint8_t, kSlots> make_slots() {
 
 constexpr std::array<std::uint8_t, kSlots> kIndexes = make_slots();
 
+std::size_t row_of(const OpRule& rule) { return static_cast<std::size_t>(&rule - kRules.data()); }
+
 }  // namespace
 
-std::span<const OpRule> op_rules() { return kRules; }
+std::span<const OpRule> op_rules() { return std::span(kRules).first(kNamed); }
 
 const OpRule& op_rule(std::string_view op) {
     for (std::size_t slot = slot_of(op); kIndexes[slot] != 0; slot = (slot + 1) % kSlots) {
         const OpRule& rule = kRules[kIndexes[slot] - 1U];
         if (rule.name == op) return rule;
     }
-    return kUnlisted;
+    return kRules[kNamed];
 }
+
+OpSet::OpSet(std::initializer_list<std::string_view> names) {
+    for (const std::string_view name : names) {
+        const OpRule& rule = op_rule(name);
+        PSHARD_CHECK(!rule.name.empty());
+        rows_.set(row_of(rule));
+    }
+}
+
+bool OpSet::contains(const OpRule& rule) const { return rows_[row_of(rule)]; }
 
 std::int64_t offload_rows(const OpRule& rule, const Shape& result) {
     switch (rule.offload_rows) {

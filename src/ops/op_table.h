@@ -24,7 +24,9 @@
 // Source: ggml of llama.cpp v0.5.0; each column names the function that it follows.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 
@@ -106,6 +108,17 @@ struct OpRule {
 
 // The row of that name; of an op that is not listed, a row without a name.
 [[nodiscard]] const OpRule& op_rule(std::string_view op);
+
+// Some ops that have a row, to be asked often.
+class OpSet {
+public:
+    OpSet(std::initializer_list<std::string_view> names);
+
+    [[nodiscard]] bool contains(const OpRule& rule) const;
+
+private:
+    std::bitset<128> rows_;
+};
 
 // Rows that an op with that result works on at once, as stock llama.cpp counts them: from
 // kOffloadMinRows on it uploads a weight that lies in host memory.

@@ -1,7 +1,8 @@
 #include "plan/fused_runs.h"
 
 #include <algorithm>
-#include <string_view>
+
+#include "ops/op_table.h"
 
 namespace pshard {
 namespace {
@@ -11,7 +12,7 @@ enum class Times : std::uint8_t { Once, Maybe, Repeated };
 enum class Reads : std::uint8_t { Run, Anything };  // a node of the run, in person or by a view
 
 struct Step {
-    std::vector<std::string_view> ops;
+    OpSet ops;
     Times times = Times::Once;
     Reads reads = Reads::Run;
 };
@@ -87,12 +88,15 @@ class Matcher {
 public:
     Matcher(const Graph& graph, const Stage& stage) : graph_(graph) {
         for (int i = stage.node_begin; i < stage.node_end; ++i) {
-            if (!node(i).is_view) nodes_.push_back(i);
+            if (node(i).is_view) continue;
+            nodes_.push_back(i);
+            rules_.push_back(&op_rule(node(i).op));
         }
     }
 
     // The run that begins at the nth node of the stage; no nodes: there is none.
     FusedRun match(const Pattern& pattern, std::size_t begin) {
+        if (!pattern.steps.front().ops.contains(*rules_[begin])) return {};
         run_ = {pattern.name, {}};
         at_ = begin;
         if (columns(node(nodes_[begin])) > pattern.most_columns) return {};
@@ -110,14 +114,14 @@ private:
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
 
     static std::int64_t columns(const Node& node) {
-        return node.shape[node.op == "MUL_MAT_ID" ? 2 : 1];
+        return node.shape[op_rule(node.op).family == OpFamily::MatMulId ? 2 : 1];
     }
 
     bool take(const Step& step) {
         if (at_ == nodes_.size()) return false;
-        const Node& next = node(nodes_[at_]);
-        if (std::find(step.ops.begin(), step.ops.end(), next.op) == step.ops.end()) return false;
-        const bool linked = step.reads == Reads::Anything || run_.nodes.empty() || reads_run(next);
+        if (!step.ops.contains(*rules_[at_])) return false;
+        const bool linked =
+            step.reads == Reads::Anything || run_.nodes.empty() || reads_run(node(nodes_[at_]));
         if (!linked) return false;
         run_.nodes.push_back(nodes_[at_++]);
         return true;
@@ -139,6 +143,7 @@ private:
 
     const Graph& graph_;
     std::vector<int> nodes_;
+    std::vector<const OpRule*> rules_;  // of nodes_
     FusedRun run_;
     std::size_t at_ = 0;
 };

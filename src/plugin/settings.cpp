@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <string_view>
 
+#include "base/text.h"
 #include "strategy/rules.h"
 
 namespace pshard {
@@ -15,14 +15,6 @@ namespace {
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
-}
-
-std::optional<std::uint32_t> number_of(std::string_view text) {
-    std::uint32_t number = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stop != end) return std::nullopt;
-    return number;
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -43,7 +35,8 @@ Result<ForcedStrategy> forced_strategy(std::string text) {
     const std::size_t colon = text.find(':');
     const std::optional<Strategy> strategy = strategy_of(text.substr(0, colon));
     if (colon != std::string::npos) {
-        const std::optional<std::uint32_t> pinned = number_of(text.substr(colon + 1));
+        const std::optional<std::uint32_t> pinned =
+            number_of<std::uint32_t>(text.substr(colon + 1));
         if (pinned) forced.n_pinned = static_cast<int>(*pinned);
     }
     if (!strategy || (colon != std::string::npos && !forced.n_pinned)) {
@@ -70,7 +63,7 @@ Status read_forced(PluginSettings& settings) {
 Status read_budget(PluginSettings& settings) {
     const std::string text = variable("PSHARD_MAX_VRAM_ALLOC");
     if (text.empty()) return Done{};
-    const std::optional<std::uint32_t> mib = number_of(text);
+    const std::optional<std::uint32_t> mib = number_of<std::uint32_t>(text);
     if (!mib) {
         return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB from 0 to {}",
                                  text,
@@ -85,7 +78,7 @@ Result<PlanName> plan_name(const std::string& text) {
     const std::size_t colon = text.find(':');
     const std::optional<Hash64> section = hash_of(text.substr(0, colon));
     std::optional<std::uint32_t> cache_ubatch;
-    if (colon != std::string::npos) cache_ubatch = number_of(text.substr(colon + 1));
+    if (colon != std::string::npos) cache_ubatch = number_of<std::uint32_t>(text.substr(colon + 1));
     if (!section || (colon != std::string::npos && !cache_ubatch)) {
         return Error{fmt::format("PSHARD_FINGERPRINT: '{}' names no plan; give the fingerprint of "
                                  "a registry's section, 0x and 16 hex digits, and ':N' for its "
@@ -128,7 +121,7 @@ Status read_check(PluginSettings& settings) {
 Status read_tests(PluginSettings& settings) {
     const std::string rotate = variable("PSHARD_ROTATE");
     if (!rotate.empty()) {
-        const std::optional<std::uint32_t> graphs = number_of(rotate);
+        const std::optional<std::uint32_t> graphs = number_of<std::uint32_t>(rotate);
         if (!graphs) return Error{fmt::format("PSHARD_ROTATE: '{}' is no number", rotate), {}};
         settings.replan_every = static_cast<int>(*graphs);
     }

@@ -26,7 +26,7 @@ struct OpVisit {
     bool operator==(const OpVisit&) const = default;
 };
 
-// A case is timed in so many graphs of so many nodes; 0: to be found out.
+// How many graphs of how many nodes a case is timed in; 0: not known yet.
 struct OpSize {
     int n_nodes = 0;
     int n_graphs = 0;

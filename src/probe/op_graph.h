@@ -38,7 +38,7 @@ public:
 
     [[nodiscard]] int n_graphs() const;
 
-    // The values of the last node of all, once each graph was computed on the device.
+    // What the last node of all has computed, on the device; only after each graph was computed.
     [[nodiscard]] const ggml_tensor* result() const;
 
 private:

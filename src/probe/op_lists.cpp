@@ -37,7 +37,7 @@ const Types& other_types() {
     return types;
 }
 
-// The matrices of a layer and of a head: [n, k].
+// The shape of a weight, [n, k].
 struct WeightShape {
     std::int64_t n;
     std::int64_t k;

@@ -21,7 +21,7 @@ constexpr double kComputeBound = 10;  // FLOP/byte: GPU_Peak_Compute is the best
 
 constexpr double kOverheadWeight = 0.1;  // how much the latest visit counts
 
-// The share of the time limit for timing again under copies.
+// The share of the time limit that is kept for timing again under copies.
 constexpr double kUnderCopiesShare = 0.3;
 
 // A case and what its visits gave.
@@ -132,7 +132,7 @@ private:
         timed_.push_back(std::move(visited));
     }
 
-    // It takes as many rounds as without copies: the best of more rounds would look faster.
+    // Takes as many rounds as without copies, so that equally many times are compared.
     Status time_under_copies(double begin_share) {
         Result<std::unique_ptr<CopyLoad>> copies = options_.start_copies();
         if (!copies) return copies.error();
@@ -213,8 +213,8 @@ struct Recurrence {
     Seconds step_seconds = 0;  // what a token takes
 };
 
-// Taken from the row with the most tokens: [d, heads, tokens], and a state of d x d for each head
-// behind them.
+// Taken from the row with the most tokens. Its result holds [d, heads, tokens] values, and a state
+// of d x d for each head behind them.
 std::optional<Recurrence> recurrence_of(const std::vector<OpRow>& rows) {
     const OpRow* longest = nullptr;
     for (const OpRow& row : rows) {

@@ -28,10 +28,10 @@ struct Sample {
     bool operator==(const Sample&) const = default;
 };
 
-// Needs at least one time.
+// What at least one time comes to.
 [[nodiscard]] Sample summarize(std::vector<Seconds> times);
 
-// The same of the times of several rounds, together.
+// What the times of several rounds come to, taken together.
 [[nodiscard]] Sample pooled(const std::vector<std::vector<Seconds>>& rounds);
 
 // One round: as many times as the policy wants, without a warm-up.

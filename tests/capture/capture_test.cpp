@@ -8,10 +8,7 @@
 
 #include "capture/capture_fixture.h"
 #include "capture/gguf_maker.h"
-#include "capture/llama_session.h"
-#include "capture/log_capture.h"
-#include "capture/slim_model.h"
-#include "capture/virtual_device.h"
+#include "capture/stock_memory.h"
 
 namespace pshard {
 namespace {
@@ -110,44 +107,13 @@ TEST_F(CaptureTest, LeadsEveryReadBackToItsSource) {
 
 // ---- memory: to the byte what llama.cpp itself counts ----
 
-struct Sums {
-    Bytes weights = 0;
-    Bytes states = 0;
-
-    bool operator==(const Sums&) const = default;
-};
-
-void PrintTo(const Sums& sums, std::ostream* out) {
-    *out << "weights " << sums.weights << ", states " << sums.states;
-}
-
-// llama.cpp's own figures for the device.
-Sums counted_by_llama(const CaptureRequest& request) {
-    LogCapture log;
-    EXPECT_TRUE(ensure_cpu_backend(request.backend_dir).ok());
-    auto policy = make_device_policy(request.device);
-    VirtualDevice device({.policy = std::move(policy).value()});
-    const auto files = open_model_files(request.model_path);
-    const auto slim = SlimModel::make(files.value());
-    const ModelPtr model =
-        load_without_weights(slim.value().paths(), device, {.load_mtp = request.load_mtp});
-    const ContextPtr context(
-        llama_init_from_model(model.get(), context_params(request.context).value()));
-    if (context == nullptr) {
-        ADD_FAILURE() << log.complaint();
-        return {};
-    }
-    const llama_memory_breakdown breakdown = llama_get_memory_breakdown(context.get());
-    const llama_memory_breakdown_data& sizes = breakdown.at(device.buffer_type());
-    return {sizes.model, sizes.context};
-}
-
-Sums counted_by_us(const Inventory& inventory) {
-    Sums sums;
+// Weights and states; what computing takes is compared in tests/agree.
+StockMemory counted_by_us(const Inventory& inventory) {
+    StockMemory sums;
     for (const Weight& weight : inventory.weights) {
-        if (weight.side != Side::Input) sums.weights += weight.alloc_bytes;
+        if (weight.side != Side::Input) sums.model += weight.alloc_bytes;
     }
-    for (const State& state : inventory.states) sums.states += state.alloc_bytes;
+    for (const State& state : inventory.states) sums.context += state.alloc_bytes;
     return sums;
 }
 
@@ -160,7 +126,18 @@ protected:
         CaptureRequest request = request_for(path, context);
         request.device = device;
         request.load_mtp = load_mtp;
-        EXPECT_EQ(counted_by_us(captured(request)), counted_by_llama(request)) << path;
+        StockRun run;
+        run.model_path = path;
+        run.context = context;
+        run.n_gpu_layers = -1;
+        run.load_mtp = load_mtp;
+        run.device = device;
+        run.backend_dir = PSHARD_LLAMA_BIN_DIR;
+        const Result<StockMemory> stock = stock_memory(run);
+        ASSERT_TRUE(stock.ok()) << stock.error().text();
+        const StockMemory ours = counted_by_us(captured(request));
+        EXPECT_EQ(ours.model, stock.value().model) << path;
+        EXPECT_EQ(ours.context, stock.value().context) << path;
     }
 };
 

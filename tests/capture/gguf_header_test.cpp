@@ -80,45 +80,33 @@ void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 
 constexpr std::uint64_t kAbsurd = ~std::uint64_t{0};
 
+GgufMaker pairs(std::uint64_t n) { return GgufMaker().begin(0, n); }
+
+GgufMaker tensors(std::uint64_t n) { return GgufMaker().begin(n, 0); }
+
 std::vector<Fault> damaged_keys() {
     return {
-        {"KeyTypeUnknown",
-         GgufMaker().begin(0, 1).key("k", GgufType{13}).data(64),
-         "unknown type 13"},
-        {"KeyTypeHuge", GgufMaker().begin(0, 1).key("k", GgufType{~0U}).data(64), "unknown type"},
-        {"KeyEmpty", GgufMaker().begin(0, 1).integer("", 1), "key 0 is empty"},
-        {"KeyLengthPastEnd", GgufMaker().begin(0, 1).raw(kAbsurd).data(64), "incomplete"},
-        {"KeyTwice", GgufMaker().begin(0, 2).integer("k", 1).integer("k", 2), "'k' stands there"},
-        {"ValueCut",
-         GgufMaker().begin(0, 1).key("k", GgufType::U64).raw<std::uint8_t>(0),
-         "in key 'k'"},
-        {"StringLengthPastEnd",
-         GgufMaker().begin(0, 1).key("k", GgufType::String).raw(kAbsurd),
-         "in key 'k'"},
-        {"ArrayOfArrays",
-         GgufMaker().begin(0, 1).array("k", GgufType::Array, 1).data(64),
-         "array of arrays"},
-        {"ArrayElementUnknown",
-         GgufMaker().begin(0, 1).array("k", GgufType{99}, 1).data(64),
-         "unknown type 99"},
+        {"KeyTypeUnknown", pairs(1).key("k", GgufType{13}).data(64), "unknown type 13"},
+        {"KeyTypeHuge", pairs(1).key("k", GgufType{~0U}).data(64), "unknown type"},
+        {"KeyEmpty", pairs(1).integer("", 1), "key 0 is empty"},
+        {"KeyLengthPastEnd", pairs(1).raw(kAbsurd).data(64), "incomplete"},
+        {"KeyTwice", pairs(2).integer("k", 1).integer("k", 2), "'k' stands there"},
+        {"ValueCut", pairs(1).key("k", GgufType::U64).raw<std::uint8_t>(0), "in key 'k'"},
+        {"StringLengthPastEnd", pairs(1).key("k", GgufType::String).raw(kAbsurd), "in key 'k'"},
+        {"ArrayOfArrays", pairs(1).array("k", GgufType::Array, 1).data(64), "array of arrays"},
+        {"ArrayElementUnknown", pairs(1).array("k", GgufType{99}, 1).data(64), "unknown type 99"},
         {"ArrayCountAbsurd",
-         GgufMaker().begin(0, 1).array("k", GgufType::U64, kAbsurd).data(64),
+         pairs(1).array("k", GgufType::U64, kAbsurd).data(64),
          "more than the file has bytes"},
         {"ArrayCountWraps",
-         GgufMaker().begin(0, 1).array("k", GgufType::U64, kAbsurd / 8 + 2).data(64),
+         pairs(1).array("k", GgufType::U64, kAbsurd / 8 + 2).data(64),
          "more than the file has bytes"},
         {"StringArrayCountAbsurd",
-         GgufMaker().begin(0, 1).array("k", GgufType::String, kAbsurd).data(4096),
+         pairs(1).array("k", GgufType::String, kAbsurd).data(4096),
          "incomplete"},
-        {"AlignmentZero",
-         GgufMaker().begin(0, 1).integer("general.alignment", 0).data(8),
-         "no power of two"},
-        {"AlignmentOdd",
-         GgufMaker().begin(0, 1).integer("general.alignment", 48).data(8),
-         "no power of two"},
-        {"AlignmentText",
-         GgufMaker().begin(0, 1).string("general.alignment", "32").data(8),
-         "no power of two"},
+        {"AlignmentZero", pairs(1).integer("general.alignment", 0).data(8), "no power of two"},
+        {"AlignmentOdd", pairs(1).integer("general.alignment", 48).data(8), "no power of two"},
+        {"AlignmentText", pairs(1).string("general.alignment", "32").data(8), "no power of two"},
     };
 }
 
@@ -137,13 +125,11 @@ std::vector<Fault> damaged_tensors() {
     constexpr std::int64_t kHuge = std::int64_t{1} << 40;
     return {
         {"TensorNameLong",
-         GgufMaker().begin(1, 0).tensor(std::string(64, 'x'), 1, 1, 0).data(64),
+         tensors(1).tensor(std::string(64, 'x'), 1, 1, 0).data(64),
          "name of 64 characters"},
-        {"TensorNameEmpty",
-         GgufMaker().begin(1, 0).tensor("", 1, 1, 0).data(64),
-         "name of 0 characters"},
+        {"TensorNameEmpty", tensors(1).tensor("", 1, 1, 0).data(64), "name of 0 characters"},
         {"TensorTwice",
-         GgufMaker().begin(2, 0).tensor("t", 1, 1, 0).tensor("t", 1, 1, 32).data(64),
+         tensors(2).tensor("t", 1, 1, 0).tensor("t", 1, 1, 32).data(64),
          "'t' stands there twice"},
         {"DimsTooMany", one_tensor(5, {1, 1, 1, 1, 1}, 0, 0), "has 5 dimensions"},
         {"DimsAbsurd", one_tensor(~0U, {1}, 0, 0), "dimensions"},
@@ -157,10 +143,10 @@ std::vector<Fault> damaged_tensors() {
         {"OffsetPastEnd", one_tensor(1, {4}, 0, 4096), "past the end"},
         {"OffsetAbsurd", one_tensor(1, {4}, 0, kAbsurd - 31), "past the end"},
         {"DataCut", one_tensor(1, {64}, 0, 0), "past the end"},
-        {"DataMissing", GgufMaker().begin(1, 0).tensor("t", 4, 1, 0), "past the end"},
-        {"TensorTableCut", GgufMaker().begin(3, 0).tensor("t", 4, 1, 0), "incomplete"},
-        {"TensorsAbsurd", GgufMaker().begin(kAbsurd, 0).data(64), ""},
-        {"PairsAbsurd", GgufMaker().begin(0, kAbsurd).data(64), ""},
+        {"DataMissing", tensors(1).tensor("t", 4, 1, 0), "past the end"},
+        {"TensorTableCut", tensors(3).tensor("t", 4, 1, 0), "incomplete"},
+        {"TensorsAbsurd", tensors(kAbsurd).data(64), ""},
+        {"PairsAbsurd", pairs(kAbsurd).data(64), ""},
     };
 }
 
@@ -170,14 +156,14 @@ std::vector<Fault> damaged_preambles() {
     return {
         {"MagicWrong", no_magic, "does not begin with 'GGUF'"},
         {"OneByte", GgufMaker().raw<char>('G'), "does not begin with 'GGUF'"},
-        {"MagicAlone", GgufMaker().begin(0, 0).cut(4), "incomplete"},
-        {"CountsCut", GgufMaker().begin(0, 0).cut(15), "incomplete"},
+        {"MagicAlone", tensors(0).cut(4), "incomplete"},
+        {"CountsCut", tensors(0).cut(15), "incomplete"},
         {"Version0", GgufMaker().begin(0, 0, 0), "version 0"},
         {"Version1", GgufMaker().begin(0, 0, 1), "version 1"},
         {"Version4", GgufMaker().begin(0, 0, 4), "version 4"},
         {"BigEndian", GgufMaker().begin(0, 0, 0x03000000), "big-endian"},
         {"SplitAfterLast",
-         GgufMaker().begin(0, 2).integer("split.no", 3).integer("split.count", 3).data(0),
+         pairs(2).integer("split.no", 3).integer("split.count", 3).data(0),
          "split 3 of 3"},
     };
 }

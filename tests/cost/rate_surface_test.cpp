@@ -1,7 +1,5 @@
 #include "cost/rate_surface.h"
 
-#include <random>
-
 #include <gtest/gtest.h>
 
 namespace pshard {
@@ -52,23 +50,6 @@ TEST(RateSurface, LowersRatesThatGrowFasterThanTheWork) {
     surface.add(2, 10, 50);
     EXPECT_DOUBLE_EQ(surface.at(1, 20), 2);
     EXPECT_DOUBLE_EQ(surface.at(2, 10), 2);
-}
-
-// Time is batch*size/rate: with any points, it never falls when either grows.
-TEST(RateSurface, NeverLetsMoreWorkTakeLessTime) {
-    std::mt19937 random(1234);
-    const auto draw = [&](int n) { return double(1 + random() % static_cast<unsigned>(n)); };
-    for (int round = 0; round < 200; round++) {
-        RateSurface surface;
-        for (int i = 0; i < 12; i++) surface.add(draw(20), draw(50), draw(1000));
-        const auto time = [&](double b, double s) { return b * s / surface.at(b, s); };
-        for (double b = 0.5; b < 30; b *= 1.3) {
-            for (double s = 0.5; s < 80; s *= 1.3) {
-                EXPECT_LE(time(b, s), time(b * 1.3, s) * (1 + 1e-9));
-                EXPECT_LE(time(b, s), time(b, s * 1.3) * (1 + 1e-9));
-            }
-        }
-    }
 }
 
 }  // namespace

@@ -281,6 +281,17 @@ TEST(ProfileText, SortsPointsAndTakesTheLastOfTwo) {
     EXPECT_THAT(p.gpu->overhead, ElementsAre(OverheadPoint{512, 0}, OverheadPoint{2048, 500}));
 }
 
+TEST(ProfileText, TakesAPshardLineBeforeTheHeader) {
+    const std::string lines =
+        "# pshard link.standalone_gb_per_s=50\n# pshard cpu.copy_efficiency_percent=80\n";
+    for (const std::string& text : {lines + kCpuHeader, kCpuHeader + lines}) {
+        const auto p = from_cpu(text).value();
+        EXPECT_EQ(p.link.standalone_gb_per_s, 50);
+        EXPECT_EQ(p.cpu->copy_efficiency_percent, 80);
+        EXPECT_EQ(p.link.concurrent_gb_per_s, 29.5);
+    }
+}
+
 // The CPU file is read first.
 TEST(ProfileText, TakesTheFirstWordOnTheMachine) {
     const auto p = profile_from_text({ours("machine.cpu_cores=8") + "# pshard cpu_name=a\n",

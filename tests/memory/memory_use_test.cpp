@@ -36,6 +36,7 @@ TEST(MemoryUse, CountsSlotsForTwoNeighbours) {
     const MemoryUse use = use_of(toy_plan(inventory, placement));
     EXPECT_EQ(use.device.weights, 24U);
     EXPECT_EQ(use.device.slots, 2U * (96 + 64));
+    EXPECT_EQ(use.host.computed, 16U);
     EXPECT_EQ(use.host.streamed, 192U);
     EXPECT_EQ(use.host.states, 128U);
 }

@@ -35,6 +35,14 @@ TEST(OpTable, SaysNothingOfAnOpThatItDoesNotList) {
     }
 }
 
+TEST(OpTable, MakesSetsOfOps) {
+    const OpSet set{"ADD", "TRANSPOSE"};
+    EXPECT_TRUE(set.contains(op_rule("ADD")));
+    EXPECT_TRUE(set.contains(op_rule("TRANSPOSE")));
+    EXPECT_FALSE(set.contains(op_rule("MUL")));
+    EXPECT_FALSE(set.contains(op_rule("NO_SUCH_OP")));
+}
+
 // Of a result [2, 3, 5, 7].
 TEST(OpTable, CountsTheRowsThatOpOffloadCompares) {
     const auto rows = [](const char* op) { return offload_rows(op_rule(op), {2, 3, 5, 7}); };

@@ -84,6 +84,17 @@ TEST(AssignNodes, IgnoresSmallWeightsOfAttention) {
     EXPECT_EQ(assigned(inventory, placement), "C" + std::string(26, 'G'));
 }
 
+// Rule 2: nor does a rope factor.
+TEST(AssignNodes, IgnoresRopeFactors) {
+    Inventory inventory = toy_dense(1);
+    add_weight(inventory, "rope_freqs.weight", "f32", {64, 1, 1, 1});
+    const Ref factors{Ref::Kind::Weight, static_cast<int>(inventory.weights.size()) - 1};
+    inventory.graphs[0].nodes[4].sources.push_back(factors);
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    placement.weights.back() = Lane::Cpu;
+    EXPECT_EQ(assigned(inventory, placement), "C" + std::string(26, 'G'));
+}
+
 // Rule 2: from 32 rows on stock llama.cpp uploads a CPU weight; GET_ROWS of token_embd it does not.
 TEST(AssignNodes, OffloadsBigBatches) {
     const Inventory inventory = toy_model({.n_layers = 1, .tiers = {31, 32}});

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <string>
 
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "registry/registry.h"
 
@@ -25,14 +24,9 @@ inline constexpr std::array kGoldens = {
     Golden{"llama-3.1-8b-q8_0-12000-8192", 8532953152, 8192, 12000},
 };
 
-inline std::string file_text(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 inline std::string golden_text(const Golden& golden) {
-    return file_text(std::string(PSHARD_SOURCE_DIR) + "/tests/golden/registry/" + golden.name +
-                     ".pshard_registry");
+    return text_in(std::string(PSHARD_SOURCE_DIR) + "/tests/golden/registry/" + golden.name +
+                   ".pshard_registry");
 }
 
 // The settings that all of them were planned with.

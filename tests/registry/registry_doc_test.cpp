@@ -11,7 +11,7 @@ namespace pshard {
 namespace {
 
 std::string document() {
-    return test::file_text(std::string(PSHARD_SOURCE_DIR) + "/docs/formats/registry.md");
+    return test::text_in(std::string(PSHARD_SOURCE_DIR) + "/docs/formats/registry.md");
 }
 
 std::string example() {

@@ -8,16 +8,19 @@
 
 #include "support/exhaustive.h"
 #include "support/machines.h"
+#include "support/sanitizer.h"
 #include "support/toy_models.h"
 
 namespace pshard {
 namespace {
 
-using testing_support::kMostLoss;
 using testing_support::kTestMachines;
 using testing_support::search_loss;
 using testing_support::SearchLoss;
 using testing_support::TestMachine;
+
+// The share of the best rate that a plan may miss here: half of what real shapes may.
+constexpr double kMostLoss = 0.0025;
 
 struct NamedModel {
     const char* name;
@@ -62,6 +65,7 @@ using Exhaustive = testing::TestWithParam<std::tuple<NamedModel, TestMachine>>;
 
 TEST_P(Exhaustive, FindsNothingMuchFasterThanThePlan) {
     const auto& [named, machine] = GetParam();
+    if (named.model.n_layers > 14) PSHARD_TOO_SLOW_SANITIZED();
     const SearchLoss loss =
         search_loss(toy_model(named.model), testing_support::machine_profile(machine));
     fmt::print("{}\n", to_text(loss));

@@ -8,9 +8,6 @@
 
 namespace pshard::testing_support {
 
-// The share of the best rate that a plan may miss.
-inline constexpr double kMostLoss = 0.005;
-
 struct SearchLoss {
     double worst = 0;   // share of the best rate; 0: nothing is faster than the plans
     std::string where;  // budget and batch of the worst

@@ -10,6 +10,13 @@
 #define PSHARD_NO_SANITIZER() static_cast<void>(0)
 #endif
 
+// For tests that compute for long and run no line that quicker tests do not run.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PSHARD_TOO_SLOW_SANITIZED() GTEST_SKIP() << "minutes under a sanitizer, for nothing new"
+#else
+#define PSHARD_TOO_SLOW_SANITIZED() static_cast<void>(0)
+#endif
+
 #if defined(__SANITIZE_THREAD__)
 #define PSHARD_RACES_ON_PURPOSE() GTEST_SKIP() << "the thread sanitizer would be right"
 #else

@@ -1,7 +1,6 @@
 // Whether llama-server can listen where it was told to: asked before a minute of measuring.
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <optional>
 
@@ -12,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "run/program.h"
 
 namespace pshard::tool {
@@ -30,14 +30,6 @@ std::string setting(const std::vector<std::string>& arguments,
         if (arguments[i] == flag) value = arguments[i + 1];
     }
     return value;
-}
-
-std::optional<std::uint16_t> port_of(const std::string& text) {
-    std::uint16_t port = 0;
-    const char* end = text.data() + text.size();
-    const auto [last, error] = std::from_chars(text.data(), end, port);
-    if (error != std::errc{} || last != end) return std::nullopt;
-    return port;
 }
 
 bool is_taken(const in_addr& address, std::uint16_t port) {
@@ -68,7 +60,7 @@ Status check_port(const HostProgram& program,
         setting(arguments, "--host", value_of(environment, "LLAMA_ARG_HOST"), kDefaultHost);
     const std::string text =
         setting(arguments, "--port", value_of(environment, "LLAMA_ARG_PORT"), kDefaultPort);
-    const std::optional<std::uint16_t> port = port_of(text);
+    const std::optional<std::uint16_t> port = number_of<std::uint16_t>(text);
     in_addr address{};
     // Names, sockets of files, IPv6 and lists are llama-server's to judge.
     const bool plain = inet_pton(AF_INET, host.c_str(), &address) == 1;
