@@ -5,7 +5,8 @@
 
 namespace pshard {
 
-// As many pinned layers as fit and a part of one more, and a ladder of fewer.
+// As many pinned layers as fit, from the front and from the back, and a part of one more; and half
+// and none of them.
 std::vector<PlanChoice> propose_pin_counts(Strategy strategy,
                                            const Inventory& inventory,
                                            const Sizing& sizing);
