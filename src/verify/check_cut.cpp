@@ -47,8 +47,10 @@ private:
         Ref root = source;
         if (source.kind == Ref::Kind::Node && node_at(source.index).has_storage) {
             root = node_at(source.index).storage;
-            const bool other_side = device_at(source.index) != device;
-            if (root.kind == Ref::Kind::State && other_side) return;  // a copy: see the scratch
+            // A view of a state or a weight that the other side holds crosses as a value does, into
+            // a copy in the scratch, which check_scratch() follows.
+            const bool crosses = device_at(source.index) != device;
+            if (crosses && root.kind != Ref::Kind::Node) return;
         }
         if (root.kind == Ref::Kind::Weight) weight(node, device, root.index);
         if (root.kind == Ref::Kind::State) state(node, device, root.index);
@@ -92,6 +94,8 @@ private:
         const auto i = static_cast<std::size_t>(index);
         const State& state = plan_.inventory.states[i];
         const Lane lane = plan_.lowered.placement.states[i];
+        // What nothing of this pass uploads or writes is as good in its host master.
+        if (device == Device::Cpu && is_streamed(lane) && !is_moved(index)) return;
         if (device_of(lane) != device) {
             complain(
                 node,
@@ -101,6 +105,13 @@ private:
         } else if (is_streamed(lane)) {
             in_group(node, &StreamGroup::states, index, state.name);
         }
+    }
+
+    bool is_moved(int state) const {
+        const std::vector<StreamGroup>& groups = plan_.lowered.cut.groups;
+        return std::ranges::any_of(groups, [&](const StreamGroup& group) {
+            return std::ranges::count(group.states, state) > 0;
+        });
     }
 
     void in_group(const Node& node,

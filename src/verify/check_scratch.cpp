@@ -239,16 +239,18 @@ private:
     std::optional<Value> expected(Device device, Ref source) {
         const Ref root = root_of(source);
         const Memory& here = memory(device);
+        const bool view_crosses =
+            source.kind == Ref::Kind::Node && device_at(source.index) != device;
         switch (root.kind) {
             case Ref::Kind::Weight:
+                if (view_crosses) return Value{source, 0};  // of a view, the view is copied
                 if (device_of(
                         plan_.lowered.placement.weights[static_cast<std::size_t>(root.index)]) ==
                     device)
                     return std::nullopt;
                 return Value{root, 0};
             case Ref::Kind::Input:
-                if (source.kind == Ref::Kind::Node && device_at(source.index) != device)
-                    return Value{source, 0};  // of a view, the view is copied
+                if (view_crosses) return Value{source, 0};
                 if (device == Device::Cpu && here.offset(root) == kNoOffset) return std::nullopt;
                 return Value{root, 0};
             case Ref::Kind::State:

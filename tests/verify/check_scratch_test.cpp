@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <random>
+#include <utility>
 
 #include "support/graph_maker.h"
 #include "support/toy_models.h"
@@ -115,6 +116,33 @@ TEST_F(VerifyScratchTest, FindsAnOutputThatIsOverwritten) {
     plan.graph.nodes[node("Qcur-0")].is_output = true;
     EXPECT_THAT(plan.violations(),
                 names("the end of the graph reads 'Qcur-0'", "has taken its bytes"));
+}
+
+// A scale of the experts, on the CPU, is viewed there; a product on the GPU reads a copy of the
+// view.
+TEST(VerifyScratch, FollowsAViewOfAWeightToTheOtherSide) {
+    Inventory inventory = toy_model({.n_layers = 1, .alignment = 8});
+    add_weight(inventory, "blk.0.ffn_down.scale", "f32", {2, 1, 1, 1});
+    Graph graph;
+    GraphMaker maker(inventory, graph);
+    const Ref x = maker.input("x", "f32", {2, 1, 1, 1});
+    const Ref q =
+        maker.node("MUL_MAT", "Qcur-0", 0, {2, 1, 1, 1}, {maker.weight("blk.0.attn_q.weight"), x});
+    const Ref scale =
+        maker.view("RESHAPE", "scale-0", 0, {2, 1, 1, 1}, maker.weight("blk.0.ffn_down.scale"));
+    maker.node("MUL", "scaled-0", 0, {2, 1, 1, 1}, {q, scale});
+    maker.mark_output();
+    Placement placement = uniform_placement(inventory, Lane::Gpu);
+    place_side(placement, inventory, 0, Side::Ffn, Lane::Cpu);
+    ToyPlan plan = make_toy_plan(inventory, graph, placement, {}).value();
+    ASSERT_EQ(plan.lowered.cut.devices[at(node_index(graph, "scaled-0"))], Device::Gpu);
+    EXPECT_THAT(plan.violations(), IsEmpty());
+    Bytes& copy = plan.lowered.scratch.gpus[0].nodes[at(node_index(graph, "scale-0"))];
+    const Bytes right = std::exchange(copy, kNoOffset);
+    EXPECT_THAT(plan.violations(), names("'scaled-0'", "'scale-0'"));
+    copy = plan.lowered.scratch.gpus[0].nodes[at(node_index(graph, "Qcur-0"))];
+    EXPECT_NE(copy, right);
+    EXPECT_THAT(plan.violations(), names("'scaled-0'", "has taken its bytes"));
 }
 
 // A copy is made once; a value that is written again after that is another one.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "support/graph_maker.h"
 #include "support/toy_models.h"
 #include "support/toy_plan.h"
 
@@ -98,6 +99,38 @@ TEST_F(VerifyTest, FindsStagesThatDoNotCoverTheGraph) {
 TEST_F(VerifyTest, FindsALastStageThatEndsEarly) {
     plan.lowered.cut.stages.back().node_end--;
     EXPECT_THAT(plan.violations(), names("the last stage", "the graph"));
+}
+
+// llama.cpp may hand over a piece of a graph that is views alone: there is nothing to compute.
+TEST_F(VerifyTest, TakesViewsAloneWithoutAStage) {
+    const auto nodes = plan.graph.nodes;
+    plan.graph.nodes.clear();
+    GraphMaker maker(plan.inventory, plan.graph);
+    maker.view("RESHAPE", "view-0", 0, {2, 1, 1, 1}, maker.state("cache_k_l", 0));
+    const ToyPlan views =
+        make_toy_plan(plan.inventory, plan.graph, plan.lowered.placement, plan.options).value();
+    EXPECT_THAT(views.lowered.cut.stages, IsEmpty());
+    EXPECT_THAT(views.violations(), IsEmpty());
+    plan.graph.nodes = nodes;
+    plan.lowered.cut.stages.clear();
+    EXPECT_THAT(plan.violations(), names("the last stage ends at node 0", "the graph at"));
+}
+
+// A piece of a graph that only reads a streamed state reads the host master; beside a stage that
+// has the state in its slot the CPU may not.
+TEST_F(VerifyTest, TakesTheHostMasterOfAStateThatNothingMoves) {
+    Graph graph;
+    GraphMaker maker(plan.inventory, graph);
+    maker.node("SOFT_MAX", "probe-1", 1, {2, 1, 1, 1}, {maker.state("cache_k_l", 1)});
+    maker.mark_output();
+    ToyPlan piece =
+        make_toy_plan(plan.inventory, graph, plan.lowered.placement, plan.options).value();
+    ASSERT_EQ(piece.lowered.cut.devices[0], Device::Cpu);
+    EXPECT_THAT(piece.violations(), IsEmpty());
+    StreamGroup group{
+        .layer = 1, .weights = {}, .states = {state_index(plan.inventory, "cache_k_l1")}};
+    piece.lowered.cut.groups.push_back(group);
+    EXPECT_THAT(piece.violations(), names("'probe-1' on the CPU", "'cache_k_l1'"));
 }
 
 TEST_F(VerifyTest, FindsIndicesOutOfRange) {

@@ -171,6 +171,7 @@ const PlanRow& plan_row(const std::string& name) {
 Environment pshard_environment(const InnerDevice& device, const PlanRow& plan) {
     Environment environment = device.inner;
     environment["GGML_BACKEND_PATH"] = PSHARD_PLUGIN_PATH;
+    environment["PSHARD_CHECK"] = "1";  // a plan with a fault is refused by name, not seen in bits
     environment.insert(plan.environment.begin(), plan.environment.end());
     return environment;
 }
