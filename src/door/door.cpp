@@ -22,14 +22,14 @@ void* mapped_at(const void* address) {
     return object != nullptr ? object : dlopen(nullptr, RTLD_LAZY);
 }
 
-// Old releases do not tell theirs.
+// The release of the ggml that `function` is from; old releases do not tell it.
 std::string version_of(void* function) {
     return function == nullptr ? "of an old release"
                                : reinterpret_cast<const char* (*)()>(function)();
 }
 
-// True: what is loaded from now on finds `symbol` under its name. Makes the library that holds it
-// visible, if it was not.
+// Makes the library that holds `symbol` visible, if it was not. True: what is loaded from now on
+// finds the symbol under its name.
 bool is_visible(const char* name, const void* symbol) {
     Dl_info info{};
     if (dlsym(RTLD_DEFAULT, name) == symbol) return true;
@@ -45,7 +45,7 @@ std::string beside(const char* file) {
     return self.substr(0, self.rfind('/') + 1) + file;
 }
 
-// Said once: ggml asks more than once.
+// Prints the sentence, once, since ggml asks more than once; returns nullptr.
 ggml_backend_reg_t refuse(const std::string& sentence) {
     static std::string said;
     if (sentence != said) std::fprintf(stderr, "pshard: %s\n", sentence.c_str());

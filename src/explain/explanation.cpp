@@ -13,7 +13,7 @@
 namespace pshard {
 namespace {
 
-// The lane of most bytes, by layer and side.
+// The lane that holds most bytes, by layer and side.
 std::vector<LayerLanes> layer_lanes(const Inventory& inventory, const Placement& placement) {
     using Tally = std::array<std::array<Bytes, 4>, 2>;  // [side][lane]
     std::vector<Tally> tallies(static_cast<std::size_t>(inventory.n_layers));
@@ -78,7 +78,7 @@ const ExplainedTier* tier_of(const Explanation& explanation, const TierKey& key)
     return nullptr;
 }
 
-// What a lane does, in words and in order.
+// The steps of a lane, in words and in order.
 std::vector<std::string> steps_of(const ShownPass& pass, ScheduleLane lane) {
     std::vector<std::string> steps;
     for (const ShownStep& step : pass.steps) {
@@ -87,8 +87,8 @@ std::vector<std::string> steps_of(const ShownPass& pass, ScheduleLane lane) {
     return steps;
 }
 
-// The embeddings of the tokens are the first that the CPU does in a planned graph; llama.cpp keeps
-// them for its own CPU backend, so that a run has not seen them.
+// Whether a run did what was predicted. In a planned graph the CPU first embeds the tokens;
+// llama.cpp leaves that to its own CPU backend, so that a run does not see it.
 bool does_the_same(const ShownPass& measured, const ShownPass& predicted) {
     for (std::size_t i = 0; i < kScheduleLanes; ++i) {
         const ScheduleLane lane = ScheduleLane::at(i);
@@ -115,7 +115,7 @@ Passes alike(const Passes& passes) {
     return std::max_element(by_tokens.begin(), by_tokens.end(), fewer)->second;
 }
 
-// `all`: the passes by one tier, at least one.
+// `all`: the passes of one tier, at least one.
 MeasuredTier measured_tier(const Passes& all, const Explanation& explanation) {
     Passes passes = alike(all);
     std::sort(passes.begin(), passes.end(), [](const TracedPass* a, const TracedPass* b) {

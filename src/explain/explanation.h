@@ -50,7 +50,7 @@ struct LayerLanes {
 
 struct ExplainedTier {
     TierPlan plan;
-    std::vector<LayerLanes> layers;            // by layer
+    std::vector<LayerLanes> layers;            // one for each layer
     TracedPass pass;                           // predicted, from a cold start; empty: no profile
     std::optional<LowerBound> bound;           // Overlap::Any
     std::optional<LowerBound> bound_in_order;  // Overlap::InOrder
@@ -60,15 +60,15 @@ struct ExplainedTier {
     [[nodiscard]] std::optional<double> reached(const std::optional<LowerBound>& of) const;
 };
 
-// Passes of a trace that ran by one tier, all over as many tokens: those that fill the tier, else
-// those of the commonest number.
+// The passes of a trace that ran in one tier over the same number of tokens: those that fill the
+// tier, else those of the commonest number.
 struct MeasuredTier {
     TierKey tier;
     std::uint32_t n_tokens = 0;  // of each pass
     std::size_t n_passes = 0;
     std::size_t n_others = 0;    // passes of the tier over other numbers of tokens
     Seconds median_seconds = 0;  // of a pass, from its begin to the end of its last step
-    ShownPass pass;              // the one with that time
+    ShownPass pass;              // a pass that took median_seconds
     bool same_schedule = false;  // each lane did what was predicted, step by step
     // nullopt: no such tier, no profile, or the passes do not fill the tier.
     std::optional<Seconds> predicted_seconds;
@@ -90,7 +90,8 @@ struct Measured {
 struct Explanation {
     const Planning& planning;
     std::vector<ExplainedTier> tiers;
-    std::vector<Scenario> changes;  // what more would bring, and what was asked for
+    std::vector<Scenario>
+        changes;  // what a better machine would bring, and what the user asked for
     std::vector<Scenario> budgets;  // ascending; empty: not asked for
     std::optional<Measured> measured;
 };
@@ -98,7 +99,7 @@ struct Explanation {
 // `planning` must outlive the explanation; `studies` are of its tiers (study_tiers()).
 Explanation explain_plan(const Planning& planning, std::vector<TierStudy> studies);
 
-// Passes that do not say which model's they are count as this one's.
+// Holds a trace against the plan. Passes that do not name their model count as this one's.
 Measured compare(const Trace& trace, const Explanation& explanation);
 
 }  // namespace pshard

@@ -1,5 +1,5 @@
-// The machine-readable form: told in docs/cli/llama-pshard-explain.md. kVersion is raised when a
-// field changes its meaning.
+// The machine-readable form. docs/cli/llama-pshard-explain.md describes it; kVersion is raised when
+// a field changes its meaning.
 #include <nlohmann/json.hpp>
 
 #include "explain/forms.h"

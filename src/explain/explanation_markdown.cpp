@@ -15,7 +15,7 @@ std::string milliseconds(Seconds seconds) {
     return fmt::format("{:.{}f}", 1e3 * seconds, seconds < 0.01 ? 3 : 1);
 }
 
-// The lane whose price is highest (Overlap::Any): where a second less of work is worth most.
+// The lane with the highest price (Overlap::Any): a second less of work is worth most there.
 std::string binding_lane(const Prices& prices) {
     if (prices.first >= std::max(prices.second, prices.link)) return "GPU";
     return prices.link >= prices.second ? "link" : "CPU";
@@ -84,7 +84,7 @@ std::string rate_cell(double rate, double before) {
     return fmt::format("{} ({:+.0f} %)", rate_text(rate), std::abs(gain) < 0.5 ? 0 : gain);
 }
 
-// What each tier reaches now; 0 without a plan or prediction.
+// The rate of each tier now; 0 without a plan or a prediction.
 std::vector<double> rates_now(const Explanation& explanation) {
     std::vector<double> rates;
     for (const ExplainedTier& tier : explanation.tiers) {
@@ -139,7 +139,7 @@ std::string budgets_section(const Explanation& explanation) {
            scenarios_table(explanation, "budget", explanation.budgets, {});
 }
 
-// What the trace holds besides.
+// Tells what else the trace holds.
 std::string left_out(const Measured& measured) {
     std::size_t n_others = 0;
     bool partial = false;

@@ -6,7 +6,7 @@
 namespace pshard {
 namespace {
 
-// No "<" of the data may end its script or begin a comment.
+// The data with "<" escaped, which might end its script or begin a comment.
 std::string escaped(const std::string& json) {
     std::string text;
     text.reserve(json.size());

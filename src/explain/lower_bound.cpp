@@ -1,4 +1,4 @@
-// How the bound of the header is searched for.
+// Searches for the prices that prove the best lower bound (lower_bound.h has the proof).
 //
 // In: a problem (inventory, profile, budget, depth) and the graph of one tier. Out: the prices that
 // prove the longest time, and that time.
@@ -11,16 +11,15 @@
 // 2. proven() adds up the cheapest way of each item at given prices. It is a sum of minima of
 // linear
 //    functions of the prices, and so concave: it has one top, and no other hill to be caught on.
-// 3. The maximum of a concave function over some of its variables is concave in the others. So
-// three
-//    golden sections, one within the other, find the top:
+// 3. The maximum of a concave function over some of its variables is concave in the others. So the
+//    top is found by three golden sections, one within the other:
 //
 //      price of the first sum  0 ........ 1
 //        share of the second   0 ....... 1 of the rest; the link has what remains
 //          price of a byte     0 .. the dearest upload that a byte can save
 //
-// The traps: what several nodes read is charged to each of them in equal parts, since it is
-// uploaded once; charged whole, the sum would not be a bound. The golden sections end 3e-8 of the
+// The traps: what several nodes read is uploaded once, so each of them is charged an equal part;
+// charged whole, the sum would not be a bound. The golden sections end 3e-8 of the
 // range from the top, which costs tightness and never truth: any prices prove a bound. A byte may
 // be worth nothing, and then the section stops short of 0, so 0 is tried by itself.
 #include "explain/lower_bound.h"
@@ -35,7 +34,7 @@
 namespace pshard {
 namespace {
 
-// What a node reads of the model: in VRAM, or over the link.
+// What a node reads of the model: its bytes if resident, its seconds if uploaded.
 struct Need {
     double bytes = 0;
     Seconds upload = 0;
@@ -48,7 +47,7 @@ struct Need {
 struct Item {
     Seconds gpu = 0;  // below 0: the GPU cannot
     Seconds cpu = 0;
-    Seconds held = 0;  // the part of `cpu` that the link loses: `h` of the header
+    Seconds held = 0;  // seconds that the link loses to `cpu`: `h` of the header
     std::vector<Need> needs;
 
     auto operator<=>(const Item&) const = default;
@@ -68,7 +67,7 @@ double link_pace(const LinkRates& link) {
     return link.h2d_under_cpu_load / link.h2d_bytes_per_second;
 }
 
-// `k` of the header.
+// The share of the uploads' seconds that the CPU loses: `k` of the header.
 double cpu_share_of_uploads(const Graph& graph, const GraphCost& cost, const LinkRates& link) {
     double pace = 0;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -165,7 +164,7 @@ private:
         return item;
     }
 
-    // What several nodes read is paid for in equal parts: together never more than once.
+    // Adds what several nodes read: each pays an equal part, all together never more than once.
     void add_need(Item& item, Bytes resident, Bytes moved, int readers, bool state) const {
         item.needs.push_back(
             {static_cast<double>(resident) / readers, upload(moved) / readers, state});
@@ -222,7 +221,8 @@ Rates rates_of(const Work& work, const Prices& prices) {
             prices.vram};
 }
 
-// A state that stays with the CPU can be read across, which holds the GPU up instead of the link.
+// The cheapest way to a need. A state that stays with the CPU may also be read across, which holds
+// up the GPU instead of the link.
 Seconds cheapest(const Need& need, const Rates& rates) {
     const double moved = need.state ? std::min(rates.upload, rates.gpu) : rates.upload;
     return std::min(rates.vram * need.bytes, moved * need.upload);
@@ -248,7 +248,7 @@ struct Best {
     double value = 0;
 };
 
-// The top of a concave function over [low, high], by golden sections: 36 leave 3e-8 of the range.
+// Finds the top of a concave function over [low, high]: 36 golden sections leave 3e-8 of the range.
 template <typename Function>
 Best maximum(double low, double high, const Function& f) {
     constexpr double kGolden = 0.6180339887498949;
@@ -272,7 +272,7 @@ Best maximum(double low, double high, const Function& f) {
     return at_a < at_b ? Best{b, at_b} : Best{a, at_a};
 }
 
-// No byte is worth more than the dearest upload that it can save.
+// The most that a byte can be worth: the dearest upload that it can save.
 double dearest_byte(const Work& work) {
     double most = 0;
     for (const auto& [item, count] : work.items) {
@@ -283,7 +283,7 @@ double dearest_byte(const Work& work) {
     return most;
 }
 
-// With the best price of a byte for these prices of work.
+// The bound at these prices of work, with the best price of a byte.
 LowerBound priced(const Work& work, Prices prices, double dearest) {
     const auto with = [&](double vram) {
         prices.vram = vram;
@@ -295,7 +295,7 @@ LowerBound priced(const Work& work, Prices prices, double dearest) {
     return {std::max(best.value, free), prices};
 }
 
-// The sum is concave in the prices, and so is its maximum over some of them.
+// The best bound: the sum is concave in the prices, and so is its maximum over some of them.
 LowerBound best_prices(const Work& work, double dearest) {
     const auto at = [&](double first, double share) {
         const double rest = 1 - first;

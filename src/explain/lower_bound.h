@@ -3,16 +3,17 @@
 // Each node runs on the GPU (g seconds) or on the CPU (c). What it reads, if it runs on the GPU, is
 // resident (b bytes of the budget B) or comes over the link in this pass (u seconds, at the link's
 // best rate). CPU and link share the host's memory: while both work, the CPU goes at a share `a` of
-// its pace and the link at a share `l`. Of sums G, C, U of such work a pass of T seconds has at
-// most
+// its pace and the link at a share `l`. G, C and U are the sums of g, c and u in a pass. The T
+// seconds of the pass bound them:
 //
 //   any order   G <= T        C + k U <= T                   U + sum of h <= T
 //   in order    G + C <= T    (1 - k) G + C + k U <= T       U + sum of h <= T
 //   k = min(1, (1 - a) / l) with the largest a of any node,  h = c min(1, (1 - l) / a) with its own
 //
 // In order: nodes are computed one after the other, as ours and llama.cpp's graphs are, so that GPU
-// and CPU take turns. (k and h: in x seconds of both, CPU and link do a x and l x of their work, in
-// the others one of them works at full pace; x is chosen so that T is least.)
+// and CPU take turns. (k and h come from this: in x seconds both work, and CPU and link do a x and
+// l x of their work; in the other seconds one of them works at full pace. x is chosen so that T is
+// least.)
 //
 // Give each of the three a price, adding up to 1, and each byte of VRAM a price m. Adding up what
 // was said, with P_gpu, P_cpu and P_link the prices of a second of each kind of work,
@@ -20,7 +21,7 @@
 //   T >= P_gpu G + P_cpu C + P_link U + m (bytes resident - B)
 //     >= sum over nodes of min(P_gpu g + sum of min(m b, P_link u), P_cpu c) - m B
 //
-// whatever was placed where: each node has paid its cheapest way. So any prices prove a bound;
+// wherever things lie: each node has paid for its cheapest way. So any prices prove a bound;
 // lower_bound() searches for those that prove the most. It is the optimum of the placement problem
 // with fractions of nodes allowed and without launches of stages, hand-overs, scratch and slots.
 #pragma once
@@ -57,7 +58,7 @@ struct LowerBound {
 // that depth. nullopt without a profile that prices both processors and the link.
 std::optional<LowerBound> lower_bound(const Problem& problem, const Graph& graph, Overlap overlap);
 
-// What the given prices prove: the sum above. For whoever doubts the search.
+// The seconds that the given prices prove: the sum above. For whoever doubts the search.
 std::optional<Seconds> proven_seconds(const Problem& problem,
                                       const Graph& graph,
                                       Overlap overlap,

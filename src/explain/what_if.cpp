@@ -1,3 +1,22 @@
+// Reads a change of the machine, and makes the profile of a machine with another link.
+//
+// In: "link=32GB/s,vram=16000", or a profile and a rate. Out: a WhatIf, or the changed profile.
+//
+// Nobody has measured the link that is asked about, so every rate of the profile is scaled by what
+// the link's own rate changes by (factor = new / old), as far as the host lets it:
+//
+//   rate                                      scaled by
+//   page-locked copies, both ways, slices     factor
+//   copies beside a busy GPU or each other    factor
+//   pageable copies                           min(1, factor): the host's memory copy bounds them
+//   copies beside a busy CPU                  factor, or min(1, factor) if they were held up
+//
+// Copies count as held up by the CPU where they reached less than 95 % of the rate alone: then the
+// host's memory was full, and a faster link would bring nothing.
+//
+// Traps: a profile without any rate of its link stays as it is. A key that comes twice is an error,
+// as each --what-if is one machine. Profiles of another GPU or CPU are only named here; whoever
+// asks reads the files (tools/explain/changes.cpp).
 #include "explain/what_if.h"
 
 #include <algorithm>
@@ -127,7 +146,7 @@ MachineProfile with_link(MachineProfile profile, double gb_per_s) {
     if (!before) return profile;
     LinkProfile& link = profile.link;
     const double factor = gb_per_s / *before;
-    // Slower than alone: what held it up is the host's memory, which stays.
+    // What is slower than alone was held up by the host's memory, which stays.
     const bool held_up = link.concurrent_gb_per_s && *link.concurrent_gb_per_s < 0.95 * *before;
     scale(link.concurrent_gb_per_s, held_up ? std::min(1.0, factor) : factor);
     scale(link.pageable_gb_per_s, std::min(1.0, factor));

@@ -9,7 +9,7 @@
 
 namespace pshard {
 
-// In the arena.
+// Bytes in the arena.
 struct DeviceUse {
     Bytes weights = 0;  // resident
     Bytes states = 0;   // resident KV cache and recurrent state
@@ -21,7 +21,7 @@ struct DeviceUse {
     bool operator==(const DeviceUse&) const = default;
 };
 
-// In host memory.
+// Bytes in host memory.
 struct HostUse {
     Bytes streamed = 0;  // weights uploaded in every pass: to be page-locked
     Bytes computed = 0;  // weights that the CPU computes with: page cache
@@ -40,10 +40,11 @@ struct MemoryUse {
     bool operator==(const MemoryUse&) const = default;
 };
 
-// In the arena of a GPU. `lowered`: to its scratch, or with peaks that are known from elsewhere.
+// What the arena of a GPU holds. `lowered`: with its scratch, or with peaks that are known from
+// elsewhere.
 DeviceUse device_use(const Inventory& inventory, const Lowered& lowered, int gpu = 0);
 
-// Of the first GPU and the host.
+// What the first GPU and the host hold.
 MemoryUse memory_use(const Inventory& inventory, const Lowered& lowered);
 
 // What the host offers.
@@ -58,7 +59,7 @@ struct HostLimits {
 // pageable memory. 1 where nothing is streamed.
 double page_locked_share(const HostUse& use, const HostLimits& limits);
 
-// Bytes by which the host memory is too small; 0 if it holds all, or is unknown.
+// The bytes that the host's memory is short of; 0 if it holds all, or its size is unknown.
 Bytes host_shortage(const HostUse& use, const HostLimits& limits);
 
 }  // namespace pshard

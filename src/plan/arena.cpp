@@ -58,7 +58,8 @@ void add_residents(const std::vector<Tensor>& tensors,
     }
 }
 
-// The most widely shared first; then those that the same tiers share; then in model order.
+// Orders residents: the most widely shared first, then those that the same tiers share, then as the
+// model has them.
 std::vector<Resident> residents_of(const Inventory& inventory,
                                    const std::vector<TierDemand>& tiers) {
     std::vector<Resident> residents;
@@ -85,9 +86,9 @@ public:
     }
 
 private:
-    // With `share`, a tensor takes the lowest address that is free in all tiers that keep it: gaps
-    // may open in some of them. Without, each tier packs its own without gaps; what all tiers keep
-    // comes first and so has one address still.
+    // With `share`, a tensor takes the lowest address that is free in all tiers that keep it, which
+    // may open gaps in some of them. Without `share`, each tier packs its own without gaps; what
+    // all tiers keep comes first, and so still has one address.
     void pack(bool share) {
         for (TierArena& tier : layout_.tiers) {
             tier = TierArena{};

@@ -1,8 +1,8 @@
 // One arena of exactly the budget in the memory of a GPU, for all tiers of a registry variant.
 //
-//   0 budget [ common weights and states | this tier's own | slots A..B | experts | kept | scratch
-//   | free ]
-//                               ^common_end
+//   0                                                                            budget
+//   [ common weights and states | tier's own | A..B | experts | kept | scratch | free ]
+//                               ^ common_end
 //
 // What all tiers keep resident has one address in all of them. Tensors that several tiers keep
 // share an address where that costs no memory, so that a plan switch moves only the difference.
@@ -35,14 +35,14 @@ struct TierArena {
     SlotSizes slots;
     Bytes scratch_begin = 0;
     Bytes scratch = 0;
-    Bytes end = 0;  // of all that the tier uses
+    Bytes end = 0;  // where all that the tier uses ends
 
     bool operator==(const TierArena&) const = default;
 };
 
 struct ArenaLayout {
     Bytes budget = 0;
-    Bytes common_end = 0;  // resident in all tiers: [0, common_end)
+    Bytes common_end = 0;  // [0, common_end): what is resident in all tiers
     std::vector<TierArena> tiers;
 
     bool operator==(const ArenaLayout&) const = default;
@@ -51,7 +51,7 @@ struct ArenaLayout {
 // Device memory that the driver takes besides all arenas.
 struct DriverMemory {
     Bytes bytes = 0;   // expected
-    Bytes unseen = 0;  // of these: taken before the device can first be asked what is free
+    Bytes unseen = 0;  // the part that is taken before the device can first be asked what is free
 
     auto operator<=>(const DriverMemory&) const = default;
 };
@@ -59,8 +59,8 @@ struct DriverMemory {
 // Bytes that a tier needs in the arena.
 Bytes arena_bytes(const Inventory& inventory, const TierDemand& demand);
 
-// `tiers`: of one GPU. Fails if a tier needs more than the budget; names the tier by its index and
-// the bytes missing.
+// Lays out the tiers of one GPU. Fails if a tier needs more than the budget; the Error names the
+// tier by its index and the bytes missing.
 Result<ArenaLayout> pack_arena(const Inventory& inventory,
                                const std::vector<TierDemand>& tiers,
                                Bytes budget);

@@ -19,8 +19,8 @@ namespace pshard {
 
 // What happens to a big batch over a weight in host memory.
 enum class OpOffload {
-    Never,  // computed on the CPU: our runtime
-    Stock,  // uploaded and computed on the GPU from 32 rows on: llama.cpp's default
+    Never,  // the CPU computes it: our runtime
+    Stock,  // from 32 rows on it is uploaded, and the GPU computes it: llama.cpp's default
 };
 
 // The device of each node, by Graph::nodes.

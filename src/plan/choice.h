@@ -8,8 +8,8 @@
 
 namespace pshard {
 
-// A strategy by its number in a registry. src/strategy/rules.h has a row for each; those have a
-// name here that the published planner knows, or knew, and that other modules speak of.
+// A strategy by its number in a registry. src/strategy/rules.h has a row for each; a strategy has a
+// name here if the published planner knows it, or knew it, and other modules speak of it.
 enum class Strategy : int {
     GpuOnlyLayerPinLayerStream = 0,
     GpuOnlyAttnPinFfnStream = 1,
@@ -22,9 +22,9 @@ enum class Strategy : int {
 // side, the rest of that layer goes where the strategy puts unpinned layers.
 enum class Overflow {
     None,
-    Attn,  // attention side on the GPU; up, gate and down are not
-    Up,    // and up
-    Gate,  // and up and gate; only down is not
+    Attn,  // the attention side is on the GPU; up, gate and down are not
+    Up,    // the attention side and up are
+    Gate,  // the attention side, up and gate are; only down is not
     Moe,   // everything but the routed experts
 };
 

@@ -18,7 +18,7 @@ namespace pshard {
 struct Device {
     static constexpr std::uint8_t kCpu = 0xff;
 
-    std::uint8_t number = 0;  // of a GPU; kCpu: the CPU
+    std::uint8_t number = 0;  // the number of a GPU; kCpu: the CPU
 
     static const Device Gpu;
     static const Device Cpu;
@@ -47,7 +47,7 @@ struct Lane {
     };
 
     Kind kind = Kind::Resident;
-    std::uint8_t gpu = 0;  // of all but Cpu
+    std::uint8_t gpu = 0;  // unused for Cpu
 
     static const Lane Gpu;
     static const Lane ShardA;
@@ -84,7 +84,7 @@ struct ScheduleLane {
     enum class Kind : std::uint8_t { Gpu, Upload, Download, Cpu };
 
     Kind kind = Kind::Gpu;
-    std::uint8_t gpu = 0;  // of all but Cpu: the GPU, or the one at the end of the link
+    std::uint8_t gpu = 0;  // the GPU that computes or is at the end of the link; unused for Cpu
 
     static const ScheduleLane Gpu;
     static const ScheduleLane Upload;
@@ -93,7 +93,7 @@ struct ScheduleLane {
 
     constexpr ScheduleLane on(int other) const { return {kind, static_cast<std::uint8_t>(other)}; }
 
-    // By GPU, the CPU last: [0, schedule_lanes(n_gpus)).
+    // Lanes are counted by GPU, the CPU last: [0, schedule_lanes(n_gpus)).
     constexpr std::size_t index(int n_gpus = 1) const {
         return kind == Kind::Cpu ? 3 * static_cast<std::size_t>(n_gpus)
                                  : 3 * std::size_t{gpu} + static_cast<std::size_t>(kind);

@@ -19,7 +19,7 @@ struct Step {
 
 struct Pattern {
     const char* name;
-    std::int64_t most_columns;  // of the first node; more are not fused
+    std::int64_t most_columns;  // that the first node may have; more are not fused
     std::vector<Step> steps;
 };
 
@@ -94,7 +94,8 @@ public:
         }
     }
 
-    // The run that begins at the nth node of the stage; no nodes: there is none.
+    // The run that begins at the stage's node `begin`, views not counted; without nodes: there is
+    // none.
     FusedRun match(const Pattern& pattern, std::size_t begin) {
         if (!pattern.steps.front().ops.contains(*rules_[begin])) return {};
         run_ = {pattern.name, {}};

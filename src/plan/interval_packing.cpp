@@ -75,7 +75,7 @@ private:
         }
     }
 
-    // Spans of the placed blocks that b meets in time, by address.
+    // Collects the spans of the placed blocks that b meets in time, by address.
     void collect_neighbours(int b) {
         spans_.clear();
         for (int t = block(b).birth; t <= block(b).death; ++t) {
@@ -105,7 +105,7 @@ private:
     std::vector<Block>& blocks_;
     std::vector<int> alive_;  // by tick: the first link of the list of placed blocks
     std::vector<Link> links_;
-    std::vector<int> stamp_;  // by block: for which one it was last collected as a neighbour
+    std::vector<int> stamp_;  // by block: the block that it was last collected for as a neighbour
     std::vector<Span> spans_;
 };
 

@@ -24,11 +24,11 @@ struct Lowered {
     StageCut cut;
     std::vector<SlotSizes> slots;  // by GPU
     Schedule schedule;             // no steps where it cannot be streamed
-    Status streamable = Done{};    // else why there is no schedule
+    Status streamable = Done{};    // an Error tells why there is no schedule
     ScratchLayout scratch;
 };
 
-// How far to go: sizes take no schedule, and the scratch takes most of the time.
+// How far to go: sizes need no schedule, and most of the time goes into the scratch.
 enum class LowerUntil { Slots, Schedule, Scratch };
 
 Lowered lower(const GraphView& view,

@@ -15,7 +15,7 @@ struct Placement {
     bool operator==(const Placement&) const = default;
 };
 
-// How many GPUs the placement is over: one more than the highest that it names, at least one.
+// How many GPUs the placement uses: one more than the highest that it names, at least one.
 int count_gpus(const Placement& placement);
 
 // Bytes of all that the placement keeps resident on a GPU.

@@ -26,7 +26,8 @@ void add(std::string& text, const Step& step, int n_gpus) {
                step.what);
 }
 
-// Of the first GPU and without a number a slot is written as it always was.
+// Appends a slot. A slot of the first GPU without a number is written as it always was, so that old
+// hashes stay.
 void add_slot(std::string& text, const Slot& slot) {
     add(text, static_cast<int>(slot.kind));
     if (slot.gpu != 0 || slot.number != 0) add(text, slot.gpu, slot.number);
@@ -41,7 +42,7 @@ Placement all_on_the_device(const Inventory& inventory) {
     return placement;
 }
 
-// Index of the first node of the part; -1: there is none.
+// The index of the first node of the part; -1: there is none.
 int part_begin(const Graph& graph, const std::vector<Device>& devices) {
     int begin = -1;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -53,7 +54,7 @@ int part_begin(const Graph& graph, const std::vector<Device>& devices) {
     return begin;
 }
 
-// Nodes of one part of a graph, their Refs led to where they stand there.
+// Collects the nodes of one part of a graph, and leads their Refs to where they stand in the part.
 class Part {
 public:
     Part(const Graph& whole, int begin)

@@ -1,6 +1,6 @@
 // The hashes by which a registry recognises a plan. The planner reads whole graphs and the backend
-// sees a device's part of them: the hashes are of what both know. Tensors go by name, since the two
-// list them in different orders.
+// sees a device's part of them, so the hashes cover what both know. Tensors go by name, since the
+// two list them in different orders.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@ namespace pshard {
 
 // The part of a graph that llama.cpp hands to a device which holds all weights and states: from the
 // first node that it computes there to the last of the graph. What comes before is an input.
-// nullopt: some node behind the first is the CPU's, or none is the device's, so that no one part
-// stands for the graph.
+// nullopt: no single part stands for the graph, since the CPU computes some node after the first,
+// or the device computes none.
 std::optional<Graph> device_part(const Inventory& inventory, const Graph& graph);
 
 // Hashes the ops of a device's part, their types, edges and streams: two hashes are equal where

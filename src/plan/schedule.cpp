@@ -20,8 +20,8 @@
 // their Waits are aimed then (close_pass). The first stage waits for the last one of the pass
 // before where they are on different devices.
 //
-// Experts on demand wait for the stage before theirs, which makes their ids. A group that is alone
-// in a kept slot waits for nobody: from the second pass on its Load does nothing.
+// Experts on demand wait for the stage before theirs, which makes their ids. A group that has a
+// kept slot to itself waits for nobody: from the second pass on its Load does nothing.
 //
 // Traps: a Wait on a step that comes later in the same lane would never end; each Wait here names a
 // step that is already there, or one of the pass before. A group that is needed again after its
@@ -107,14 +107,14 @@ private:
 
     ScheduleLane download(int g) const { return ScheduleLane::Download.on(group(g).slot.gpu); }
 
-    // The last group up to g, of the same GPU, that is written back.
+    // The last group up to g, on the same GPU, that is written back.
     int last_stored(int g) const {
         const std::uint8_t gpu = group(g).slot.gpu;
         while (g >= 0 && (group(g).states.empty() || group(g).slot.gpu != gpu)) --g;
         return g;
     }
 
-    // Its slot keeps it: nothing else is ever loaded there.
+    // Whether its slot keeps it for good: nothing else is ever loaded there.
     bool stays(int g) const {
         return group(g).slot.keeps() && previous_[static_cast<std::size_t>(g)] == kNone &&
                last_in_slot_[slots_.of(g)] == g;
@@ -131,7 +131,7 @@ private:
         if (step != kNone) add(lane, Wait{step, false});
     }
 
-    // All uploads whose slot is known to come free: the stages before s are in the schedule.
+    // Issues all uploads whose slot is known to come free: the stages before s are in the schedule.
     void issue_loads(int s, Queue& queue) {
         while (queue.next < queue.groups.size()) {
             const int g = queue.groups[queue.next];
@@ -181,9 +181,9 @@ private:
         store_step_[static_cast<std::size_t>(g)] = add(download(g), Store{g});
     }
 
-    // The first upload into each slot waits for the slot's last user in the pass before, and until
-    // all states up to that one were written back: those that go through this slot are among them.
-    // A pass begins to compute when the one before has ended.
+    // Aims the Waits on the pass before. The first upload into each slot waits for the slot's last
+    // user there, and for the last Store up to that user: the states that go through this slot are
+    // then written back. A pass begins to compute when the one before has ended.
     void close_pass() {
         for (const auto& [g, step] : first_in_slot_) {
             const int last = last_in_slot_[slots_.of(g)];

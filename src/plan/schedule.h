@@ -37,7 +37,7 @@ struct Store {
     bool operator==(const Store&) const = default;
 };
 
-// The lane goes on when the step is done; `of_last_pass`: the step of the pass before this one.
+// Holds the lane until the step is done; `of_last_pass`: the step of the pass before this one.
 struct Wait {
     int step = 0;
     bool of_last_pass = false;
@@ -71,7 +71,7 @@ struct Schedule {
     bool operator==(const Schedule&) const = default;
 };
 
-// How many GPUs its lanes are of: one more than the highest that they name.
+// How many GPUs the schedule uses: one more than the highest that its lanes name.
 int count_gpus(const Schedule& schedule);
 
 // The schedule of a cut graph: every upload starts as early as its slot is free, in this pass or

@@ -48,8 +48,8 @@ struct Value {
     Bytes bytes = 0;
     int birth = -1;  // -1: not needed
     int last_use = -1;
-    bool stays = false;  // to the end of the pass
-    int owner = -1;      // the value whose block this one takes over; -1: has its own
+    bool stays = false;  // lives to the end of the pass
+    int owner = -1;      // the value whose block this one takes over; -1: it has its own
     Bytes offset = kNoOffset;
 };
 
@@ -89,7 +89,7 @@ public:
     }
 
 private:
-    // On a device that is not its own.
+    // The copy of a node's value on a device that is not its own.
     int copy_of(int node, Device where) const {
         const auto other = static_cast<int>(where.index(n_gpus_));
         const auto own = static_cast<int>(device(node).index(n_gpus_));
@@ -114,7 +114,7 @@ private:
 
     const Value& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
 
-    // On the other device: a view takes none on its own.
+    // What node i takes on another device; on its own device a view takes nothing.
     Bytes copy_bytes(int i) const {
         return node(i).has_storage ? node(i).bytes : node(i).alloc_bytes;
     }
@@ -185,7 +185,7 @@ private:
         value(host_input(input)).stays = true;
     }
 
-    // A view of an input is on the CPU, where the host writes the input.
+    // Holds the input of a view: the view is on the CPU, where the host writes the input.
     void hold_input_of(int view, int reader) {
         const Ref& storage = node(view).storage;
         if (storage.kind == Ref::Kind::Input) hold_input(storage.index, reader);
@@ -222,7 +222,8 @@ private:
         }
     }
 
-    // The block behind `operand` if it dies at node i, is laid out like it and is read only once.
+    // The block behind `operand`, if the operand dies at node i, is laid out like node i, and node
+    // i reads it only once; else -1.
     int dying_operand(int operand, int i) const {
         const bool crossed = device(operand) != device(i);
         const int root = crossed ? operand : root_node(operand);
@@ -250,7 +251,7 @@ private:
         return reads == 1;
     }
 
-    // What a fused run reads lasts to its end, in the block where it lies by then.
+    // Lets what a fused run reads live to the run's end, in the block where it lies by then.
     void hold_for_fused_runs() {
         for (const Stage& stage : cut_.stages) {
             if (!stage.device.is_gpu()) continue;

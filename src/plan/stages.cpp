@@ -49,7 +49,7 @@ struct GroupKey {
     bool operator==(const GroupKey&) const = default;
 };
 
-// Marks and tells whether it was marked before.
+// Marks an index; tells whether it was marked before.
 bool seen(std::vector<bool>& marks, std::size_t index) {
     const bool before = marks[index];
     marks[index] = true;
@@ -105,7 +105,8 @@ private:
         return leaves_layer(node(i), current.layer);
     }
 
-    // A node that reads memory of another layer ends the streamed stage: its slot is free sooner.
+    // Whether the node reads memory of another layer. It then ends the streamed stage, whose slot
+    // comes free sooner.
     bool leaves_layer(const Node& reader, int layer) const {
         for (const Ref& source : reader.sources) {
             const int other = layer_of(source);
@@ -192,7 +193,7 @@ private:
         }
     }
 
-    // Each value crosses once to each device, when it is first read there.
+    // Bytes that cross for this node: a value crosses once to each device, when it is first read.
     Bytes crossing_bytes(const Node& reader, Device to) {
         Bytes bytes = 0;
         const std::size_t where = to.index(cut_.n_gpus);
@@ -211,7 +212,7 @@ private:
         return bytes;
     }
 
-    // Down to the stage that is open.
+    // Adds a hop from a GPU down to the stage that is open.
     void hop(Device from, Bytes bytes) {
         const int stage = static_cast<int>(cut_.stages.size()) - 1;
         for (auto other = cut_.hops.rbegin(); other != cut_.hops.rend(); ++other) {
@@ -223,7 +224,7 @@ private:
         cut_.hops.push_back({stage, from.number, bytes});
     }
 
-    // The groups of a GPU take A and B in turn.
+    // Gives the groups of each GPU the slots A and B in turn.
     void alternate_slots() {
         std::vector<Slot> next(static_cast<std::size_t>(cut_.n_gpus), Slot::A);
         for (StreamGroup& group : cut_.groups) {

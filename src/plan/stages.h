@@ -26,8 +26,8 @@ struct Slot {
     enum class Kind : std::uint8_t { A, B, Experts, Kept };
 
     Kind kind = Kind::A;
-    std::uint8_t gpu = 0;      // whose arena it lies in
-    std::uint16_t number = 0;  // of a kept slot, in its arena
+    std::uint8_t gpu = 0;      // the GPU whose arena it lies in
+    std::uint16_t number = 0;  // the number of a kept slot in its arena
 
     static const Slot A;
     static const Slot B;
@@ -55,8 +55,8 @@ struct StreamGroup {
     std::vector<int> states;   // Inventory::states
     int first_stage = 0;
     int last_stage = 0;  // inclusive
-    // Only the experts that the batch uses, once their ids are known: the upload starts after the
-    // stage before the first one. Else whole tensors, as early as the slot is free.
+    // True: only the experts that the batch uses are uploaded, once their ids are known, which is
+    // after the stage before first_stage. False: whole tensors, as early as the slot is free.
     bool on_demand = false;
 
     bool operator==(const StreamGroup&) const = default;
@@ -79,7 +79,7 @@ struct StageOptions {
     bool operator==(const StageOptions&) const = default;
 };
 
-// Values made on a GPU that a stage of another device reads: they come down that GPU's link.
+// What a stage of another device reads of values made on a GPU; it comes down that GPU's link.
 struct Hop {
     int stage = 0;
     int from_gpu = 0;

@@ -10,7 +10,7 @@ namespace pshard {
 
 struct StepLabel {
     std::string name;  // "layer 3 (attn_norm-3 to ffn_out-3)"; empty for Waits
-    Bytes bytes = 0;   // that a Load uploads; 0 where only the run knows: experts on demand, stores
+    Bytes bytes = 0;   // what a Load uploads; 0 where only the run knows: experts on demand, Stores
 
     bool operator==(const StepLabel&) const = default;
 };

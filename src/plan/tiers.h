@@ -15,14 +15,15 @@ struct TierRule {
     std::uint32_t n_ctx = 0;       // tokens, above 0: no tier is larger
     std::uint32_t n_batch = 2048;  // logical batch, tokens
     std::uint32_t n_parallel = 1;
-    std::optional<std::uint32_t> tier_max{};  // asked for by the user, above 0
+    std::optional<std::uint32_t> tier_max{};  // what the user asked for, above 0
 };
 
 // The largest tier: what was asked for, else the larger of n_batch and 16384; never above n_ctx.
 // It is the ubatch that the KV cache is sized for in all tiers of the variant.
 [[nodiscard]] std::uint32_t tier_cap(const TierRule& rule);
 
-// Ascending, each once, the last one tier_cap: small caps cut the generation tiers [A42].
+// The tiers, ascending, each once; the last is tier_cap. A small cap cuts the generation tiers
+// [A42].
 [[nodiscard]] std::vector<std::uint32_t> tiers_of(const TierRule& rule);
 
 }  // namespace pshard

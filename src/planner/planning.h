@@ -1,8 +1,8 @@
 // The planner as a whole, for people who plan before a run: from what is asked to a finished plan.
 //
 // In: an inventory, a machine's profile, a budget and a wish (depth, forced strategy, host memory).
-// Out: the plan of each tier, and every fact that reports print. Nothing is searched for elsewhere:
-// reports read what stands here.
+// Out: the plan of each tier, and every fact that reports print. Reports search for nothing: they
+// read what stands here.
 //
 //   asked                       found
 //   inventory  --+
@@ -34,13 +34,13 @@
 
 namespace pshard {
 
-// Who takes what of the budget. The plan has the rest.
+// What others take of the budget. The plan has the rest.
 struct BudgetUse {
     Bytes total = 0;
     Bytes draft = 0;     // a draft model: weights, KV and scratch; the MTP context: KV and scratch
     Bytes mmproj = 0;    // a projector: tensors and allowance
     Bytes reserve = 0;   // left to others, as the user asked
-    std::string origin;  // where `total` is from, in words
+    std::string origin;  // where `total` comes from, in words
 
     [[nodiscard]] Bytes taken() const { return draft + mmproj + reserve; }
 
@@ -57,7 +57,7 @@ struct StockRate {
 
 struct Planning {
     // What was asked.
-    std::string model_path;  // of the model, or of its saved inventory
+    std::string model_path;  // the model, or its saved inventory
     Inventory inventory;
     BudgetUse budget;
     const MachineProfile* profile = nullptr;  // nullptr: ranked by memory
@@ -69,15 +69,16 @@ struct Planning {
     // What make_plan() found.
     VariantPlan plan;
     std::vector<StockRate> stock_rates;  // by tier, where stock holds the whole model and it fits
-    std::vector<std::optional<Candidate>> stock_fits;  // by plan.tiers: llama.cpp's own fit
+    std::vector<std::optional<Candidate>>
+        stock_fits;  // by plan.tiers: the plan of llama.cpp's --fit
 
-    // What add_details() found: by plan.tiers, of the winners; empty where nobody asked.
+    // What add_details() found of each winner, by plan.tiers; empty if nobody asked.
     std::vector<TierDetail> details;
 
     // What became of it.
     std::optional<Hash64> fingerprint;      // of the registry's section
     std::string registry_path;              // empty: none was written
-    std::optional<Seconds> verify_seconds;  // that the check of the plan took; nullopt: unchecked
+    std::optional<Seconds> verify_seconds;  // what the check of the plan took; nullopt: unchecked
     std::vector<std::string> notes;         // what the user should know, one sentence each
 };
 
@@ -90,7 +91,7 @@ void make_plan(Planning& planning);
 // Finds what each winner does, step by step.
 void add_details(Planning& planning);
 
-// Whether a run has something to go by: a tier with a plan, or stock that holds everything.
+// Whether there is a plan to run: a tier has one, or stock holds everything.
 bool is_viable(const Planning& planning);
 
 }  // namespace pshard

@@ -10,7 +10,7 @@
 namespace pshard {
 namespace {
 
-// The graph of the tier, else one that is no smaller, else the largest.
+// The smallest graph that holds the tier's tokens, else the largest of all.
 const Graph* sizing_graph(const Inventory& inventory, std::uint32_t n_tokens) {
     for (const Graph& graph : inventory.graphs) {
         if (graph.n_tokens >= n_tokens) return &graph;
@@ -24,7 +24,7 @@ const PshardTier& pshard_of(const RegistryVariant& variant, const TierKey& key) 
     return tier->pshard;
 }
 
-// The rate of the plan that is taken, with an empty cache where the file tells it.
+// The rate of a tier's plan: with an empty cache if the file tells it, else at the plan's depth.
 double rate_of(const RegistryTier& tier) {
     return tier.pshard.tps_empty.value_or(chosen_tps(tier));
 }
@@ -47,7 +47,8 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
     return choices;
 }
 
-// A driver keeps in the next tier what it has taken for one: the most of all tiers.
+// The driver's memory is the most of all tiers: what a driver took for one tier, it keeps in the
+// next.
 std::optional<DriverMemory> driver_of(const RegistryVariant& variant) {
     std::optional<Bytes> most = variant.pshard.outside;
     for (const RegistryTier& tier : variant.tiers) most = std::max(most, tier.pshard.outside);
@@ -67,7 +68,8 @@ std::uint32_t rows_of_logits(const Inventory& inventory, const Graph& graph) {
     return 0;
 }
 
-// A program that sets no cap reserves a row for every token, whatever it asks for later.
+// Warns if the run reserves other rows of logits than were planned. A program that sets no cap
+// reserves a row for every token, whatever it asks for later.
 std::string other_rows(const PshardVariant& pshard,
                        const Inventory& inventory,
                        const Graph& graph) {
@@ -106,8 +108,9 @@ std::string other_graph(const PshardTier& pshard,
     return "";
 }
 
-// By the graph of the largest batch: llama.cpp has reserved it, all others may have come as they
-// are computed, of fewer sequences or in pieces.
+// How the run differs from what was planned, by the graph of the largest batch: llama.cpp has
+// reserved that one; all others may have come as they are computed, of fewer sequences or in
+// pieces.
 std::vector<std::string> differences(const RegistryVariant& variant,
                                      const Inventory& inventory,
                                      const std::vector<TierChoice>& choices) {
@@ -123,7 +126,7 @@ std::vector<std::string> differences(const RegistryVariant& variant,
     return found;
 }
 
-// As PSHARD_FINGERPRINT names it, with what a reader tells it from others by.
+// The plan as PSHARD_FINGERPRINT names it, and what a reader tells it from others by.
 std::string name_of(const FoundPlan& found) {
     std::string name =
         fmt::format("{}:{}", to_text(found.section->fingerprint), found.variant->cache_ubatch);
@@ -144,7 +147,7 @@ std::string several_match(const std::vector<FoundPlan>& best) {
         names);
 }
 
-// Why no plan is taken. `fault`: why not the last one that may be.
+// Why no plan is taken. `fault`: why the last one that was looked at is not.
 std::string no_match(const std::string& fault, const std::vector<PlanName>& names) {
     if (names.empty()) return fault.empty() ? "it holds no plan" : fault;
     if (fault.empty()) return "it holds no plan that PSHARD_FINGERPRINT names";

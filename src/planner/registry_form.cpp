@@ -9,7 +9,7 @@
 namespace pshard {
 namespace {
 
-// What stock's buffer type for host memory is called on the device; readers put in their own.
+// The name of stock's buffer type for host memory on the device; readers put in their own.
 std::string host_buffer_type(const DeviceModel& device) {
     if (device.name == "cuda" || device.name.starts_with("CUDA")) return "CUDA_Host";
     if (device.name == "vulkan" || device.name.starts_with("Vulkan")) return "Vulkan_Host";
@@ -35,7 +35,7 @@ std::string one_word(std::string_view text) {
     return word;
 }
 
-// The published line: the part of a registry that stock readers go by.
+// Sets the published line: the part of a registry that the published reader goes by.
 void set_published(const Inventory& inventory, const Candidate& plan, RegistryTier& tier) {
     tier.viable = true;
     tier.choice = plan.choice;
@@ -44,7 +44,7 @@ void set_published(const Inventory& inventory, const Candidate& plan, RegistryTi
     tier.ot = overrides_of(inventory, plan.choice);
 }
 
-// What the profile knows of memory that the driver takes.
+// Bytes that the driver takes, as the profile says; nullopt: it does not.
 std::optional<Bytes> bytes_of(const Planning& planning, std::optional<double> GpuProfile::*mib) {
     if (planning.profile == nullptr || !planning.profile->gpu) return std::nullopt;
     const std::optional<double> known = *planning.profile->gpu.*mib;

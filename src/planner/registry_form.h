@@ -10,9 +10,9 @@ namespace pshard {
 // a profile.
 Hash64 machine_hash(const MachineProfile* profile);
 
-// The one variant of the plan. Where the chosen plan has no published form, the published lines
-// hold the best that has one, and the pshard line the chosen; where none has one, the tier is
-// written as not viable with the chosen plan in the pshard line.
+// The plan as a variant. If the plan of a tier has no published form, the published lines hold the
+// best plan that has one, and the pshard line holds the chosen plan. If no plan has a published
+// form, the tier is written as not viable, with the chosen plan in the pshard line.
 RegistryVariant to_registry_variant(const Planning& planning);
 
 }  // namespace pshard

@@ -12,8 +12,8 @@ std::uint32_t largest_batch(const Inventory& inventory) {
     return inventory.graphs.empty() ? 0 : inventory.graphs.back().n_tokens;
 }
 
-// Without the states of the layers that draft: they are of a context of their own, which a plan
-// leaves room for and knows nothing else of.
+// The states without those of layers that draft, which belong to a context of their own: a plan
+// leaves room for it and knows nothing else of it.
 std::vector<State> main_states(const Inventory& inventory) {
     std::set<int> drafting;
     for (const Weight& weight : inventory.weights) {
@@ -55,8 +55,8 @@ bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
            made_for.n_ubatch && made_for.n_ubatch == n_ubatch;
 }
 
-// The rules, each where it can be asked. "" if the plan serves, else a sentence that goes on after
-// the registry's name.
+// Asks each rule that can be asked. "" if the plan serves, else why not: a sentence that goes on
+// after the registry's name.
 std::string mismatch(const RegistryVariant& plan, const KnownRun& run) {
     const bool says_its_model = plan.pshard.weights && plan.pshard.states;
     if (run.seen && !says_its_model) return "its plans do not say which model they are for";

@@ -11,13 +11,12 @@
 //   seen             the device        its pshard lines name these weights and these states, its
 //                                      ubatch holds the largest batch, its budget is there
 //   asked            the launcher      budget, cache and depth are as asked, its largest tier is
-//   the
-//                                      ubatch that was asked for, and it shares with nobody
+//                                      the ubatch that was asked for, and it shares with nobody
 //   always                             it is whole, and of the version that we write
 //
-// Of several, those with the largest budget win; they stand in the order of the file, so that the
-// newest is the last. More than one: they differ in what only their fingerprint tells, and whoever
-// cannot tell them apart takes the newest and warns.
+// If several plans serve, those with the largest budget win. They stand in the order of the file,
+// so that the newest is the last. If more than one is left, they differ in what only the
+// fingerprint tells; whoever cannot tell them apart takes the newest and warns.
 //
 // The traps: the states of layers that only draft belong to a context of their own, which a plan
 // knows nothing of, so states match with or without them. A budget that a plan shares with a draft
@@ -35,7 +34,7 @@
 
 namespace pshard {
 
-// Plans of a registry: of one section, and in it of one ubatch if that is given.
+// Names plans of a registry: those of one section, and of one ubatch in it if that is given.
 struct PlanName {
     Hash64 section;
     std::optional<std::uint32_t> cache_ubatch{};
@@ -60,7 +59,7 @@ struct AskedRun {
 };
 
 struct KnownRun {
-    std::vector<PlanName> named;  // no other plans are taken; empty: all may be
+    std::vector<PlanName> named;  // only these plans are looked at; empty: all
     std::optional<SeenRun> seen{};
     std::optional<AskedRun> asked{};
 };
@@ -71,8 +70,9 @@ struct FoundPlan {
 };
 
 struct FoundPlans {
-    std::vector<FoundPlan> best;     // with the largest budget, the newest last; empty: none serves
-    std::string reason;              // where none serves: why not the last one that was looked at
+    std::vector<FoundPlan>
+        best;            // those with the largest budget, the newest last; empty: none serves
+    std::string reason;  // if none serves: why the last one that was looked at does not
     std::vector<FoundPlan> damaged;  // passed over, though they may have been meant
 };
 

@@ -21,7 +21,7 @@ std::vector<std::uint32_t> ubatches(const StaticWish& wish) {
     return sizes;
 }
 
-// Those that a ubatch is priced in: one token of each sequence, and the ubatch itself.
+// The batches that a ubatch is priced by: one token of each sequence, and the ubatch itself.
 std::vector<std::uint32_t> graphs_for(const StaticWish& wish, std::uint32_t n_ubatch) {
     const auto tier = std::ranges::lower_bound(wish.tiers, wish.context.n_seq_max);
     const std::uint32_t one_each = std::min(tier == wish.tiers.end() ? n_ubatch : *tier, n_ubatch);
@@ -80,7 +80,8 @@ private:
     std::vector<StaticPlan> plans_;
 };
 
-// Faster for the prompt and the answer together; unpriced, by what is kept on the GPU.
+// Whether `a` is faster for prompt and answer together; without prices, whether it keeps more on
+// the GPU.
 bool is_better(const StaticPlan& a, const StaticPlan& b, const Workload& work) {
     const auto seconds_a = a.seconds(work);
     const auto seconds_b = b.seconds(work);
@@ -109,7 +110,8 @@ public:
         return Done{};
     }
 
-    // The best plan that llama.cpp keeps within the budget, its memory as llama.cpp tells it.
+    // Takes the best plan that llama.cpp keeps within the budget; its memory is as llama.cpp tells
+    // it.
     Result<std::optional<StaticFound>> take_best() {
         while (UbatchPlan* best = best_of_all()) {
             DeviceUse& use = best->best->prompt.memory.device;

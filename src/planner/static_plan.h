@@ -1,11 +1,11 @@
-// The best static plan: what today's stock llama.cpp can be told by flags.
+// Finds the best static plan: one that flags can tell today's stock llama.cpp.
 //
 // In: a context, the batch sizes that may be its ubatch, a budget, a machine and a workload. Out:
 // the ubatch, the placement as -ngl and -ot, and what they are expected to take.
 //
-// Stock has one placement for all batches and one ubatch, so prompts and answers share both. For
-// each ubatch the model is captured anew, as its size decides the KV cache of sliding windows. Then
-// every static plan that -ngl and -ot can say is priced, with and without op-offload:
+// Stock has one placement for all batches and one ubatch, so prompts and answers share both. The
+// model is captured anew for each ubatch, whose size decides the KV cache of sliding windows. Then
+// every static plan that has flags (-ngl and -ot) is priced, with and without op-offload:
 //
 //   seconds = prompt * sequences / ubatch passes of a ubatch + answer passes of one token
 //
@@ -56,7 +56,7 @@ struct StaticWish {
     Workload work;
 };
 
-// Who can ask llama.cpp about the model.
+// How llama.cpp is asked about the model.
 struct StockModel {
     // The graphs of those batches (ascending), in a context with that ubatch.
     std::function<Result<Inventory>(std::uint32_t n_ubatch,
@@ -64,11 +64,11 @@ struct StockModel {
         capture;
     // What stock llama.cpp takes of the device with that plan.
     std::function<Result<DeviceUse>(const Inventory& inventory, const StaticPlan& plan)> memory;
-    // Something that lives while a search goes on, and shows so; may be empty.
+    // Makes something that lives while a search goes on, and shows that it does; may be empty.
     std::function<std::shared_ptr<void>()> show_search{};
 };
 
-// With the memory that llama.cpp tells.
+// The plan with the memory that llama.cpp tells.
 struct StaticFound {
     Inventory inventory;
     StaticPlan plan;

@@ -23,14 +23,14 @@ struct TierStudy {
     std::vector<DepthRate> depths;  // of the winner, from an empty to a full cache
 };
 
-// By tier. Where stock llama.cpp holds everything, tiers are planned all the same, so that there is
-// something to explain.
+// Studies each tier. Where stock llama.cpp holds everything, tiers are planned all the same, so
+// that there is something to explain.
 std::vector<TierStudy> study_tiers(const Planning& planning);
 
 // The rates of one machine or budget, by tier as the studied plan has them.
 struct Scenario {
     std::string name;    // "1 GiB more VRAM"
-    std::string remark;  // why it is not there, if it is not; else what was changed
+    std::string remark;  // what was changed; if it was not planned, why not
     Bytes budget = 0;
     std::vector<double> rates;       // tokens per second; 0: no plan. Empty: not planned
     std::vector<std::string> plans;  // by tier: the strategy's name; empty without a plan
@@ -38,10 +38,10 @@ struct Scenario {
     bool operator==(const Scenario&) const = default;
 };
 
-// All tiers of the model with the machine or budget of `problem`.
+// Plans all tiers of the model again, with the machine or budget of `problem`.
 Scenario plan_again(std::string name, const Problem& problem);
 
-// `n` budgets in even steps up to what holds the whole model at every tier.
+// Plans with `n` budgets in even steps, up to the one that holds the whole model in every tier.
 std::vector<Scenario> sweep(const Planning& planning, int n);
 
 }  // namespace pshard

@@ -1,5 +1,5 @@
-// Plans of a model that is there already, for the device that runs it: choices tier by tier, with
-// the graphs that size them. The other half of the planner, make_plan() (planner/planning.h), plans
+// Plans a model that is there already, for the device that runs it: a choice for each tier, with
+// the graph that sizes it. The other half of the planner, make_plan() (planner/planning.h), plans
 // for people before a run.
 #pragma once
 
@@ -20,12 +20,12 @@ struct TierChoice {
     double tokens_per_second = 0;    // expected of such a batch with an empty cache; 0: unknown
 };
 
-// The same plan for each graph of the inventory; everything in VRAM.
+// The same choice for each graph of the inventory; all_resident_tiers(): everything in VRAM.
 std::vector<TierChoice> same_in_all_tiers(const Inventory& inventory, const PlanChoice& choice);
 std::vector<TierChoice> all_resident_tiers(const Inventory& inventory);
 
-// Searched: everything resident where that fits and no strategy is forced, else the winner of each
-// tier. Tiers without a winner are left out; empty: nothing fits. The choices refer into the
+// Searches a plan: everything resident if that fits and no strategy is forced, else the winner of
+// each tier. Tiers without a winner are left out; empty: nothing fits. The choices refer into the
 // problem's inventory.
 std::vector<TierChoice> plan_for_device(const Problem& problem);
 

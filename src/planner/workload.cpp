@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint32_t kShortestPrompt = 512;
 constexpr std::uint32_t kLongestPrompt = 4096;
 
-// A prompt that is shorter than the batch takes a batch all the same.
+// Seconds of a prompt in the tier; a prompt that is shorter than a batch takes a whole batch.
 Seconds prompt_seconds(const TierPass& tier, std::uint32_t prompt) {
     return std::max(1.0, double(prompt) / tier.n_tokens) * tier.seconds;
 }

@@ -1,4 +1,4 @@
-// A request as plans are weighed by it: tokens read, tokens written, sequences at once.
+// The request that plans are weighed by: tokens read, tokens written, sequences at once.
 //
 // A tier has a plan of its own, so prompts and answers weigh against each other only where one
 // placement serves both: in stock llama.cpp. Its static plans are ranked by a workload, and the
@@ -21,8 +21,8 @@ struct Workload {
     bool operator==(const Workload&) const = default;
 };
 
-// Where nobody says what a run is for: prompts of half a sequence, 512 to 4096 tokens, and no more
-// than `n_ctx` tokens, which a sequence holds (0: not known).
+// Tokens of a prompt where nobody says what a run is for: half a sequence, 512 to 4096 tokens, and
+// no more than `n_ctx`, the tokens that a sequence holds (0: not known).
 std::uint32_t usual_prompt(std::uint32_t n_ctx);
 
 // The time of a batch by the plan of its tier.
@@ -33,11 +33,11 @@ struct TierPass {
 
 std::vector<TierPass> passes_of(const Planning& planning);
 
-// The tokens of the tier that is through a prompt first: larger batches are not always faster. 0:
-// no tier has a time.
+// The tokens of the tier that finishes a prompt first: larger batches are not always faster. 0: no
+// tier has a time.
 std::uint32_t best_ubatch(const std::vector<TierPass>& tiers, std::uint32_t prompt);
 
-// The workload as the plans of the tiers serve it: each prompt in batches of `n_ubatch`, the
+// The seconds of the workload by the plans of the tiers: each prompt in batches of `n_ubatch`, the
 // answers token by token for all sequences at once. nullopt: not predicted.
 std::optional<Seconds> planned_seconds(const std::vector<TierPass>& tiers,
                                        const Workload& work,

@@ -31,7 +31,7 @@ Result<ggml_backend_dev_t> device_of(ggml_backend_reg_t registry,
         {}};
 }
 
-// A backend that llama.cpp never sees: it is in no registry.
+// Loads a backend that llama.cpp never sees: ggml's registry does not have it.
 Result<ggml_backend_dev_t> load_privately(const std::string& wanted) {
     const std::size_t slash = wanted.rfind('/');
     const std::size_t colon = wanted.find(':', slash);

@@ -1,3 +1,28 @@
+// Where the runtime's orders come from.
+//
+// In: an inventory of what llama.cpp has placed on PSHARD0, and the device bytes left for it. Out:
+// orders (an arena and each tier's placement), or an Error that tells the user what to do.
+//
+//   PSHARD_STRATEGY forces one?  --yes-->  that choice (tests)
+//        | no
+//   a projector (--mmproj)?      --yes-->  planned here: no registry has plans of it
+//        | no
+//   a registry's plan serves?    --yes-->  its choices, in the budget that they were made for
+//        | no
+//   PSHARD_PLAN=off?             --yes-->  Error
+//        | no
+//   planned here, by the profiles or, where they cannot price a plan, by memory alone
+//        v
+//   choices -> expand -> lower -> pack_arena -> Orders
+//
+// A plan of a registry that does not fit its own budget is tried in all that is left, and then, if
+// PSHARD_PLAN allows, the model is planned here.
+//
+// Traps:
+// * llama.cpp may compute a graph in pieces, and a piece may stream what the whole graph would not
+//   at that point. So slots are made large enough for any layer at once, where that fits.
+// * The same model may ask again (its contexts change): what was said once is not said again.
+// * Each call moves on to the next forced strategy.
 #include "plugin/order_source.h"
 
 #include <fmt/format.h>
@@ -40,7 +65,7 @@ StreamGroup group_of_layer(const Inventory& inventory,
     return group;
 }
 
-// As if each layer streamed all at once: what a graph in pieces may stream, too.
+// The groups if each layer were streamed all at once: a graph in pieces may need these too.
 std::vector<StreamGroup> groups_by_layer(const Inventory& inventory, const TierOrder& order) {
     std::vector<StreamGroup> groups;
     for (int layer = -1; layer < inventory.n_layers; ++layer) {
@@ -57,8 +82,8 @@ TierDemand demand_of(const Inventory& inventory,
                      const TierChoice& tier,
                      const TierOrder& order,
                      bool by_layers) {
-    // llama.cpp reserves a row of logits for every token, which few runs ever ask for: the planner
-    // knows better.
+    // The planner's figure is better, where it gave one: llama.cpp reserves a row of logits for
+    // every token, and few runs ever ask for them.
     const LowerUntil until = tier.scratch ? LowerUntil::Slots : LowerUntil::Scratch;
     const Lowered lowered = lower({inventory, *tier.graph}, order.placement, tier.options, until);
     TierDemand demand{
@@ -100,8 +125,8 @@ Result<Orders> packed_orders(const Inventory& inventory,
     return orders;
 }
 
-// What --mmproj names: towers for vision and sound, and what leads from them to the model. No
-// registry has plans of it, as llama-pshard-plan-params only leaves it room.
+// Whether the model is what --mmproj names: towers for vision and sound, and what leads from them
+// to the model. No registry has plans of it, as llama-pshard-plan-params only leaves it room.
 bool is_projector(const Inventory& inventory) {
     return std::ranges::any_of(inventory.weights, [](const Weight& weight) {
         const std::string& name = weight.name;
@@ -136,7 +161,7 @@ public:
     }
 
 private:
-    // --fit-target, 1024 MiB of the device: a plan that nobody gave a budget may leave so much.
+    // A plan that nobody gave a budget may leave so much of the device free (--fit-target).
     static constexpr Bytes kPlannersMargin = 1024 * kMiB;
     static constexpr const char* kMoreTiers = "llama-pshard-plan-params plans more tiers";
 
@@ -147,7 +172,7 @@ private:
         std::optional<DriverMemory> driver{};
     };
 
-    // In the plan's own budget, else in all that is left.
+    // Packs the choices into the plan's own budget or, if they do not fit, into all that is left.
     static Result<Orders> pack(const Chosen& chosen, const Inventory& inventory, Bytes budget) {
         if (chosen.choices.empty()) {
             return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
@@ -208,7 +233,7 @@ private:
         return planned_here(match.value().text, kMoreTiers, inventory, budget);
     }
 
-    // Once for each model. Not where others have some of the budget, or may come to have.
+    // Warns once for each model, unless other models have or may get some of the budget.
     void warn_of_unused_room(const RegistryMatch& match, const Inventory& inventory, Bytes budget) {
         if (budget < largest_ || names_several_models()) return;
         const bool given = budget < room_;
@@ -218,7 +243,7 @@ private:
         log_("warning: " + warning);
     }
 
-    // Once: a model whose graph was refused is planned again with the next one.
+    // Tells a reason once: a model whose graph was refused is planned again with its next graph.
     void tell_why(const std::string& why) {
         if (why != why_) log_(why);
         why_ = why;
@@ -246,7 +271,8 @@ private:
                       driver_of(read.value())};
     }
 
-    // The first registry with plans for this model; else why none has. Fails if one cannot be read.
+    // Takes the first registry with plans for this model; else tells why none has. Fails if one
+    // cannot be read.
     Result<RegistryMatch> from_registry(const Inventory& inventory, Bytes budget) const {
         RegistryMatch none;
         for (const std::string& path : find_registries(settings_.registry)) {
@@ -291,9 +317,9 @@ private:
     PluginSettings settings_;
     Bytes room_;
     Log log_;
-    Bytes largest_ = 0;        // budget that a model was left: all of it, if it came first
-    std::set<Hash64> warned_;  // weights of models
-    std::string why_;          // it was last planned here
+    Bytes largest_ = 0;  // the most that a model was left: all of the budget, if it came first
+    std::set<Hash64> warned_;  // models, by their weights
+    std::string why_;          // why it was last planned here
     std::size_t calls_ = 0;
 };
 

@@ -15,7 +15,7 @@ Result<Orders> orders_of(const Inventory& inventory,
                          Bytes budget);
 
 // The planner that the settings ask for. Each call moves on to the next forced strategy. `room`:
-// the device has so much for plans, whatever budget was given.
+// the bytes that the device has for plans, whatever budget was given.
 OrderGiver make_order_giver(PluginSettings settings, Bytes room, Log log);
 
 }  // namespace pshard

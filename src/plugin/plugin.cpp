@@ -18,7 +18,7 @@ namespace {
 
 void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line); }
 
-// What a budget nobody gave leaves to the driver and to others.
+// The bytes left to the driver and to others where nobody gave a budget.
 constexpr Bytes kMargin = 512 * kMiB;
 
 Bytes room_of(ggml_backend_dev_t gpu) {
@@ -28,10 +28,10 @@ Bytes room_of(ggml_backend_dev_t gpu) {
     return free > 2 * kMargin ? free - kMargin : free / 2;
 }
 
-// CUDA's backend page-locks memory in place only for those who ask for it.
+// Asks for page locks: CUDA's backend locks memory in place only for those who ask.
 void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*/0); }
 
-// In a room that ends where the arena does: how much of it the budget allows was seen before.
+// Verifies a pass. The arena's end is taken as the budget: the real one was held against it before.
 Status check_pass(const GraphView& view, const Lowered& lowered, const TierArena& arena) {
     return as_status(verify({view.inventory, view.graph, lowered, {{arena, arena.end}}}));
 }
@@ -65,10 +65,12 @@ Result<Engine*> open_engine() {
                          ggml_backend_dev_name(devices.value().gpu),
                          ggml_backend_dev_description(devices.value().gpu),
                          in_mib(engine.value()->setup().budget)));
-    return std::move(engine).value().release();  // as long as the process: ggml frees no backend
+    return std::move(engine)
+        .value()
+        .release();  // lives as long as the process: ggml frees no backend
 }
 
-// nullptr: refused, and said why.
+// nullptr: the engine could not be opened, and the log says why.
 Engine* opened_engine() {
     const Result<Engine*> engine = open_engine();
     if (engine) return engine.value();
@@ -76,7 +78,7 @@ Engine* opened_engine() {
     return nullptr;
 }
 
-// ggml asks more than once.
+// The one registry: ggml asks more than once.
 ggml_backend_reg_t registry() {
     static Engine* const engine = opened_engine();
     return engine == nullptr ? nullptr : pshard_registry(*engine);

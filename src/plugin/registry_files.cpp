@@ -9,7 +9,8 @@
 namespace pshard {
 namespace {
 
-// The path of a line of /proc/self/maps, which begins with its first slash; an argument as it is.
+// The file name in a line: of /proc/self/maps what begins with the first slash, an argument as it
+// is.
 std::string name_in(const std::string& line, bool is_mapping) {
     return is_mapping ? line.substr(std::min(line.find('/'), line.size())) : line;
 }
@@ -26,8 +27,8 @@ std::vector<std::string> model_files(const char* path, char separator) {
 
 std::vector<std::string> named_models() { return model_files("/proc/self/cmdline", '\0'); }
 
-// Model files that this process has mapped, and those that its command line names: llama.cpp may
-// have read and closed its file.
+// The model files that this process has mapped, and those that its command line names: llama.cpp
+// may have read and closed its file.
 std::vector<std::string> model_files() {
     std::vector<std::string> files = named_models();
     const std::vector<std::string> mapped = model_files("/proc/self/maps", '\n');

@@ -59,7 +59,7 @@ Status read_forced(PluginSettings& settings) {
     return Done{};
 }
 
-// 0 is as -mva 0: what the device has.
+// Reads the budget. 0 means what the device has, as -mva 0 does.
 Status read_budget(PluginSettings& settings) {
     const std::string text = variable("PSHARD_MAX_VRAM_ALLOC");
     if (text.empty()) return Done{};

@@ -4,19 +4,18 @@
 //                          that llama.cpp shall not see, as PATH or PATH:NAME; else the first GPU
 //   PSHARD_MAX_VRAM_ALLOC  budget, MiB; 0 or unset: what is free, less a margin
 //   PSHARD_REGISTRY        registry file; else the one beside the model file
-//   PSHARD_FINGERPRINT     of the registry, only the plans of these sections, FINGERPRINT or
+//   PSHARD_FINGERPRINT     only the plans of these sections of the registry, FINGERPRINT or
 //                          FINGERPRINT:CACHE_UBATCH, separated by ","; else all that match
 //   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
 //                          profiles to plan here with; else those in the working directory
 //   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
 //   PSHARD_CHECK           1: every graph's plan is verified before it is run, and refused if a
-//   fault
-//                          is found; 0 or unset: only where the planner wrote it
+//                          fault is found; 0 or unset: only the planner verifies what it writes
 //   PSHARD_STRATEGY        for tests: forces strategies, "NAME_OR_ID[:N_PINNED[+slices]]",
-//   separated
-//                          by ";"; "+slices": experts are uploaded once their ids are known
-//   PSHARD_ROTATE          for tests: after so many graphs, plan again with the next of them
+//                          separated by ";"; "+slices": experts are uploaded once their ids are
+//                          known
+//   PSHARD_ROTATE          for tests: after so many graphs, plan again with the next strategy
 //   PSHARD_CHAOS           for tests: "no-upload", "no-fence"
 #pragma once
 
@@ -45,7 +44,7 @@ struct PluginSettings {
     std::string device;
     std::optional<Bytes> budget{};
     std::string registry;
-    std::vector<PlanName> plans;  // none: any that matches
+    std::vector<PlanName> plans;  // empty: any that matches
     bool plan_here = true;
     ProfileNames profiles{};
     std::string trace;

@@ -45,7 +45,7 @@ public:
         if (lock_ >= 0) ::close(lock_);
     }
 
-    // Locked as long as this run writes: another run would mix its passes in.
+    // Locks the file as long as this run writes: another run would mix its passes in.
     Status begin(const Trace& header) {
         const std::string old = beginning_of(path_);
         if (!old.empty() && old.find("pshard-trace") == std::string::npos) {
@@ -61,7 +61,7 @@ public:
                                  std::strerror(errno)));
     }
 
-    // The process may end at any time: what is done is on its way to the disk.
+    // Flushes each pass, since the process may end at any time.
     void add(const PassRecord& record) {
         if (!file_.is_open()) return;
         if (write(trace_pass(traced(record), n_passes_++))) return;
@@ -75,7 +75,8 @@ private:
         return {fmt::format("PSHARD_TRACE: {} {}", path_, what), {}};
     }
 
-    // What is no file (/dev/null, a pipe) may have several writers.
+    // Whether another run writes the file. What is no file (/dev/null, a pipe) may have several
+    // writers.
     [[nodiscard]] bool is_taken() const {
         struct stat status = {};
         const bool is_file = lock_ >= 0 && ::fstat(lock_, &status) == 0 && S_ISREG(status.st_mode);

@@ -33,7 +33,7 @@ std::string plan_columns(const TierPlan& tier, const Candidate& plan) {
                        in_mib(plan.memory.host.total()));
 }
 
-// Where stock llama.cpp holds the whole model, its tiers.
+// The tiers of a plan; stock's tiers where stock llama.cpp holds the whole model.
 std::vector<TierPlan> tiers_of(const Planning& planning) {
     if (!planning.plan.baseline_vram) return planning.plan.tiers;
     std::vector<TierPlan> tiers;

@@ -20,7 +20,7 @@ std::string plan_title(const TierPlan& tier, const Candidate& plan) {
                        strategy_name(plan.choice.strategy));
 }
 
-// False where another is faster by so little that streaming less decided.
+// Whether no candidate is faster. One that is faster by very little loses to one that streams less.
 bool is_fastest(const TierPlan& tier, const Candidate& plan) {
     return std::none_of(tier.viable.begin(), tier.viable.end(), [&](const Candidate& other) {
         return other.prediction &&
@@ -83,7 +83,7 @@ std::string against(const Prediction& stock, const Prediction& plan) {
     return fmt::format("{:.1f} % {}", std::abs(percent), percent < 0 ? "slower" : "faster");
 }
 
-// No rival: PSHARD0 does no op-offload.
+// The line on stock's own fit. It is no rival, since PSHARD0 does no op-offload.
 std::string stock_text(const std::optional<Candidate>& stock, const Candidate& plan) {
     if (!stock || !stock->prediction || !plan.prediction) return "";
     return fmt::format(
@@ -140,7 +140,7 @@ std::string tier_text(const Planning& planning, std::size_t i) {
            (planning.details.empty() ? "" : lanes_text(planning.details[i])) + "\n";
 }
 
-// Milliseconds where the link is known, else MiB.
+// The cost of a plan switch: milliseconds if the link is known, else MiB.
 std::string switch_cost(const SwitchBytes& bytes, const std::optional<LinkRates>& link) {
     if (!link) return mib_text(bytes.total());
     const Seconds seconds = upload_seconds({.bytes = bytes.weights + bytes.states_up}, *link) +

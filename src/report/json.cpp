@@ -1,5 +1,5 @@
-// The machine-readable form. Its fields and their meaning are a promise: they are told in
-// docs/cli/llama-pshard-plan-params.md, and kVersion is raised when one changes.
+// The machine-readable form. Its fields and their meaning are a promise:
+// docs/cli/llama-pshard-plan-params.md describes them, and kVersion is raised when one changes.
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -60,7 +60,7 @@ Json json_of(const Candidate& candidate) {
     return json;
 }
 
-// The best of each strategy but the winner's, and those that could not run.
+// The best candidate of each strategy but the winner's, and those that could not run.
 Json rivals_of(const TierPlan& tier) {
     Json rivals = Json::array();
     for (const Candidate* candidate : best_rivals(tier)) rivals.push_back(json_of(*candidate));
@@ -167,7 +167,7 @@ Json json_of(const Planning& planning) {
             {"notes", planning.notes}};
 }
 
-// Names in a model file may be any bytes: what is no UTF-8 is replaced.
+// The document as text. Names in a model file may be any bytes: what is no UTF-8 is replaced.
 std::string dump(const Json& json, int indent) {
     return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
 }

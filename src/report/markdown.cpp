@@ -62,8 +62,8 @@ std::string head(const Planning& planning) {
     return text + "\n";
 }
 
-// With an empty cache, at the report's depth, with a full cache: columns of which one that would
-// repeat the one before it is left out.
+// The columns of rates: with an empty cache, at the report's depth, with a full cache. A column
+// that would repeat the one before it is left out.
 class RateColumns {
 public:
     explicit RateColumns(const Planning& planning) : depth_tokens_(planning.depth_tokens) {
@@ -135,7 +135,7 @@ std::string tiers_table(const Planning& planning) {
                                  {false, true, true}));
 }
 
-// What stock reaches where it holds everything.
+// The rates of stock llama.cpp where it holds everything.
 std::string stock_table(const Planning& planning) {
     const RateColumns columns(planning);
     const Row heads = columns.heads();
@@ -167,7 +167,8 @@ std::string refusals(const Planning& planning) {
     return text.empty() ? text : "\n" + text;
 }
 
-// Batches that leave no room for the depth beside them are priced at what remains.
+// Tells of batches that leave no room for the depth beside them: their rates are those of a full
+// cache.
 std::string depth_note(const Planning& planning, const std::vector<TierKey>& tiers) {
     if (planning.profile == nullptr) return "";
     std::vector<std::string> clamped;
@@ -200,7 +201,7 @@ double winner_rate(const TierPlan& tier) {
     return plan != nullptr && plan->prediction ? plan->prediction->tokens_per_second : 0;
 }
 
-// Larger batches are not always faster.
+// Tells the batch that prompts are fastest in: larger batches are not always faster.
 std::string best_batch(const Planning& planning) {
     const TierPlan* best = nullptr;
     for (const TierPlan& tier : planning.plan.tiers) {
@@ -214,7 +215,7 @@ std::string best_batch(const Planning& planning) {
                        best->key.n_tokens);
 }
 
-// Batches that llama.cpp's own fit, of such a batch alone, is faster with.
+// Tells the batches for which llama.cpp's own fit, made for such a batch alone, is faster.
 std::string better_in_stock(const Planning& planning) {
     std::vector<std::string> batches;
     for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
@@ -231,7 +232,7 @@ std::string better_in_stock(const Planning& planning) {
                        fmt::join(batches, ", "));
 }
 
-// Where stock llama.cpp holds the whole model.
+// The report where stock llama.cpp holds the whole model.
 std::string stock_text(const Planning& planning) {
     std::vector<TierKey> tiers;
     bool extrapolated = false;

@@ -16,7 +16,7 @@ namespace pshard {
 
 std::string to_markdown(const Planning& planning);
 
-// With the lanes of each tier where add_details() has been asked for them.
+// Explains the plan, with the lanes of each tier if add_details() has found them.
 std::string explain(const Planning& planning);
 
 std::string to_json(const std::vector<Planning>& plannings);        // one document

@@ -25,8 +25,8 @@ enum class BoundBy {
 std::string_view bound_name(BoundBy bound);  // "link", "GPU memory", "CPU compute", ...
 
 struct Prediction {
-    Seconds pass_seconds = 0;        // of one pass over the graph, in rhythm
-    double tokens_per_second = 0;    // tier tokens / pass_seconds
+    Seconds pass_seconds = 0;        // of one pass over the graph, in the rhythm of many
+    double tokens_per_second = 0;    // the tier's tokens / pass_seconds
     std::uint32_t depth_tokens = 0;  // in the KV cache before the pass
     BoundBy bound_by = BoundBy::Link;
     bool extrapolated = false;  // some op has no measured row near it
@@ -56,8 +56,9 @@ struct Candidate {
 // it leaves the link free and makes a plan switch cheaper.
 inline constexpr double kEqualShare = 0.001;
 
-// True if `a` is to be preferred: viable; faster; then more pinned layers, more pinned attention,
-// a larger part of one more layer; then fewer device bytes. Without predictions by the latter only.
+// Whether `a` is to be preferred. Asked in turn: is it viable, is it faster, has it more pinned
+// layers, more pinned attention, a larger part of one more layer, fewer device bytes. Without
+// predictions speed is not asked.
 bool better(const Candidate& a, const Candidate& b);
 
 }  // namespace pshard

@@ -1,4 +1,4 @@
-// What a choice comes to, in one tier: bytes and seconds.
+// Tells what a choice comes to in one tier: bytes and seconds.
 //
 // In:  a choice, and how the graph is cut (StageOptions).
 // Out: a Candidate: memory, a verdict with its reason, and a prediction where there is a profile.
@@ -36,7 +36,7 @@
 namespace pshard {
 namespace {
 
-// The lane with the most work bounds the pass; within it, what its ops are bound by.
+// What bounds the pass: the largest share of work, of the link or of a kind of work of a processor.
 BoundBy bound_of(const PassCosts& costs) {
     Seconds link = 0;
     for (const Duration& load : costs.loads) link += load.alone;
@@ -61,8 +61,8 @@ bool runs_on(const StageCut& cut, Device device) {
     });
 }
 
-// Choices of one kind cut the graph into the same kinds of stages: what matters to the scratch is
-// which roles layers have beside each other, not how many have them.
+// The kind of a choice. Choices of one kind cut the graph into the same kinds of stages: the
+// scratch depends on which roles layers have beside each other, not on how many have them.
 std::array<int, 8> kind_of(const PlanChoice& choice, const StageOptions& options, int n_layers) {
     const auto part_of = [&](int n, int whole) { return n == 0 ? 0 : n == whole ? 2 : 1; };
     return {strategy_id(choice.strategy),

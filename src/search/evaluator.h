@@ -32,7 +32,7 @@ struct TierDetail {
     std::optional<Timeline> timeline;  // nullopt: no profile
 };
 
-// Tokens of each sequence before the batch of a graph that fill the cache: its own are the last.
+// The depth at which the batch of a graph fills the cache: the tokens of each sequence before it.
 std::uint32_t full_depth(const Inventory& inventory, const Graph& graph);
 
 class Evaluator {
@@ -43,13 +43,14 @@ public:
     // corrected by every exact evaluation that finds more.
     Bytes device_bytes(const PlanChoice& choice, const StageOptions& options);
 
-    // Exact, at the problem's depth, or at a full cache where the batch does not fit behind it.
+    // Exact. Predicts at the problem's depth, or at a full cache where the batch does not fit
+    // behind that depth.
     Candidate evaluate(const PlanChoice& choice, const StageOptions& options);
 
-    // The same with the scratch of a choice of the same kind: a fraction of the time.
+    // The same with the scratch of a choice of the same kind, in a fraction of the time.
     Candidate estimate(const PlanChoice& choice, const StageOptions& options);
 
-    // At another depth, likewise.
+    // Predicts the candidate at another depth, or at a full cache likewise.
     std::optional<Prediction> predict_at(const Candidate& candidate, std::uint32_t depth_tokens);
 
     TierDetail detail(const Candidate& candidate);
@@ -80,11 +81,11 @@ private:
     std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
 };
 
-// Who runs a placement decides what becomes of large batches over weights in host memory [A29].
-// As PSHARD0 runs it, whatever the strategy: the CPU computes them. All plans are for PSHARD0.
+// What becomes of large batches over weights in host memory depends on who runs the placement
+// [A29]. PSHARD0 lets the CPU compute them, whatever the strategy. All plans are for PSHARD0.
 constexpr StageOptions as_planned(bool slice_experts) { return {OpOffload::Never, slice_experts}; }
 
-// As stock llama.cpp runs it: they are uploaded. What plans are held against.
+// Stock llama.cpp uploads them, and the GPU computes them. Plans are held against that.
 inline constexpr StageOptions kAsStock{OpOffload::Stock, false};
 
 }  // namespace pshard

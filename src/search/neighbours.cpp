@@ -5,7 +5,8 @@
 namespace pshard {
 namespace {
 
-// A part of one more layer needs that layer, and its attention on the GPU.
+// Whether the counts make sense: a part of one more layer needs that layer, and its attention on
+// the GPU.
 bool has_sense(const PlanChoice& choice, bool is_static, int n_layers) {
     const int needed = choice.n_pinned + (choice.overflow == Overflow::None ? 0 : 1);
     if (choice.n_pinned < 0 || needed > n_layers) return false;

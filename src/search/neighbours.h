@@ -7,9 +7,9 @@
 
 namespace pshard {
 
-// One or two layers more or less, another part of one more layer; with `is_static` one layer's
-// attention more or less too, alone or against a whole layer. All have sense for n_layers; none is
-// asked whether it fits.
+// Choices with one or two layers more or less, or with another part of one more layer; with
+// `is_static` also with one layer's attention more or less, alone or in exchange for a whole layer.
+// All make sense for n_layers; whether they fit is not asked.
 std::vector<PlanChoice> neighbours(const PlanChoice& from, bool is_static, int n_layers);
 
 }  // namespace pshard

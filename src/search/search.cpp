@@ -10,7 +10,7 @@
 namespace pshard {
 namespace {
 
-// Tiers from which a batch is a prompt: those that decide whether stock alone is as good.
+// The tier from which a batch counts as a prompt. Such tiers decide whether stock alone is as good.
 constexpr std::uint32_t kPromptTier = 512;
 
 // The arena of the tiers that have a winner.
@@ -54,8 +54,8 @@ void expect_right(const Problem& problem, const std::vector<TierPlan>& tiers) {
     if (!right) check_failed(right.error().message.c_str(), __FILE__, __LINE__);
 }
 
-// The largest prompt tier at which stock llama.cpp holds everything; nullptr if none does. Where
-// all tiers are short of a prompt's, the largest is the prompt's.
+// The graph of the largest prompt tier at which stock llama.cpp holds everything; nullptr if there
+// is none. If no tier is large enough for a prompt, the largest counts as one.
 const Graph* baseline_graph(const Problem& problem) {
     const std::vector<Graph>& graphs = problem.inventory.graphs;
     for (auto graph = graphs.rbegin(); graph != graphs.rend(); ++graph) {
@@ -95,13 +95,14 @@ std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
         if (choices.empty() || choices.front() == tried) return std::nullopt;
         Candidate fit = evaluator.evaluate(choices.front(), kAsStock);
         if (fit.verdict == Verdict::Viable) return fit;
-        // Its scratch was more than its kind's until now: the next is proposed by what is known.
+        // The choice needs more scratch than its kind was known to: the next proposal counts with
+        // that.
         if (fit.verdict != Verdict::OverBudget) return std::nullopt;
         tried = fit.choice;
     }
 }
 
-// Tiers are searched side by side; the result does not depend on how.
+// Searches the tiers side by side; the result does not depend on the order in which they end.
 std::vector<TierPlan> plan_tiers(const Problem& problem) {
     const std::vector<Graph>& graphs = problem.inventory.graphs;
     std::vector<TierPlan> tiers(graphs.size());

@@ -15,12 +15,12 @@ namespace pshard {
 struct VariantPlan {
     Bytes budget = 0;
     std::uint32_t cache_ubatch = 0;      // tokens
-    std::optional<Bytes> baseline_vram;  // set: stock llama.cpp holds everything; tiers are empty
+    std::optional<Bytes> baseline_vram;  // if set, stock llama.cpp holds everything; no tiers then
     std::vector<TierPlan> tiers;         // in the order of their keys
     ArenaLayout arena;                   // by the tiers that have a winner, in order
     std::vector<std::vector<SwitchBytes>> switches;  // [from][to], by the same
 
-    // Index into arena.tiers of tiers[i]; nullopt without a winner.
+    // The index into arena.tiers of tiers[i]; nullopt if that has no winner.
     std::optional<std::size_t> arena_index(std::size_t tier) const;
 };
 
@@ -30,11 +30,11 @@ VariantPlan plan_variant(const Problem& problem);
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph);
 Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
 
-// What llama.cpp's own --fit would place, sized and priced as stock runs it, with its op-offload.
-// nullopt: it does not fit.
+// The plan that llama.cpp's own --fit would make, sized and priced as stock runs it, with
+// op-offload. nullopt: none fits.
 std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph);
 
-// Of each tier, by the inventory's graphs.
+// Plans each tier, by the inventory's graphs.
 std::vector<TierPlan> plan_tiers(const Problem& problem);
 
 }  // namespace pshard

@@ -67,7 +67,7 @@ public:
             if (!problem_.forced || *problem_.forced == rule->id) try_strategy(*rule);
         }
         search();
-        // A forced strategy that cannot run at this tier gives way to the one that needs least.
+        // A forced strategy that cannot run in this tier gives way to the one that needs least.
         if (!any_viable() && problem_.forced && *problem_.forced != kNeedsLeast) {
             try_strategy(rule_of(kNeedsLeast));
             search();
@@ -80,7 +80,7 @@ private:
         const std::size_t before = tried_.size();
         try_proposals(rule, as_planned(false));
         if (rule.slices && problem_.inventory.n_experts > 0) try_proposals(rule, as_planned(true));
-        // Nothing fits: the least that the strategy needs, to say how much.
+        // Nothing fits: the choice that needs least is tried, so that the reason says how much.
         if (tried_.size() > before) return;
         const PlanChoice least{.strategy = rule.id};
         tried_.push_back({evaluator_.evaluate(least, as_planned(false)), true});
@@ -162,7 +162,8 @@ private:
         }
     }
 
-    // Best first; not viable last, in the order in which they were tried.
+    // Sorts what was tried: best first; what is not viable last, in the order in which it was
+    // tried.
     void rank() {
         std::stable_sort(tried_.begin(), tried_.end(), [](const Tried& a, const Tried& b) {
             if (!a.is_viable() || !b.is_viable()) return a.is_viable() && !b.is_viable();
@@ -183,7 +184,7 @@ private:
         std::rotate(tried_.begin(), least, least + 1);
     }
 
-    // The plan, or the best published one, if it was only estimated.
+    // The plan or, after it, the best published one, if it was only estimated; nullptr: neither.
     Tried* first_doubtful() {
         for (Tried& tried : tried_) {
             if (!tried.is_viable()) return nullptr;
@@ -214,7 +215,7 @@ private:
         return plan;
     }
 
-    // The first that was refused of a strategy that has nothing viable.
+    // The first candidate of a strategy, if none of its candidates is viable; else nullptr.
     const Candidate* refusal_of(Strategy strategy) const {
         if (best_of(strategy) != nullptr) return nullptr;
         for (const Tried& tried : tried_) {

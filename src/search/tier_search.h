@@ -29,7 +29,7 @@ struct TierPlan {
     std::optional<Prediction> full;
 };
 
-// All strategies of one tier, or the forced one.
+// Searches one tier over all strategies, or over the forced one.
 TierPlan plan_tier(const Problem& problem, const Graph& graph);
 
 }  // namespace pshard

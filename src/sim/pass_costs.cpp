@@ -6,8 +6,8 @@
 //
 //   stage   = what it reads from other devices, over their links and its own, each with a hand-over
 //           + the launch of a graph + its nodes; beside copies: each node at its loaded price
-//   Load    = its weights and states over the link of its GPU; of experts on demand the share that
-//             a batch of this size uses, after one hand-over for the ids
+//   Load    = its weights and states over the link of its GPU; if experts are on demand, the share
+//             of them that a batch of this size uses, after one hand-over for the ids
 //   Store   = the rows of the states that the pass wrote
 //
 // Where only a share of the host's memory can be page-locked, that share of each Load goes at the
@@ -74,7 +74,8 @@ private:
         return duration;
     }
 
-    // Down the links of the GPUs that made what the stage reads, then up its own.
+    // Seconds of what the stage reads from elsewhere: down the links of the GPUs that made it, then
+    // up the stage's own link.
     Seconds crossing_seconds(int s, const Stage& stage) {
         Seconds seconds = 0;
         for (; next_hop_ < cut_.hops.size() && cut_.hops[next_hop_].stage == s; ++next_hop_) {
@@ -134,8 +135,8 @@ private:
         bound.extrapolated = bound.extrapolated || cost.extrapolated[index] != 0;
     }
 
-    // Stock uploads a CPU weight serially, from the pageable mapping of the file [A29]; of
-    // routed experts only those that the batch uses.
+    // Seconds of stock's uploads for a node: each CPU weight serially, from the pageable mapping of
+    // the file [A29], and only those routed experts that the batch uses.
     Seconds offload_seconds(const Node& node) {
         if (context_.offload != OpOffload::Stock) return 0;
         Seconds seconds = 0;
@@ -183,7 +184,7 @@ private:
         duration.beside_copy += mixed_seconds(traffic, link, Beside::OtherWay);
     }
 
-    // Part of the host memory is page-locked, the rest is not.
+    // Seconds of an upload of which only a share comes from page-locked memory.
     Seconds mixed_seconds(const WeightTraffic& traffic,
                           const LinkRates& link,
                           Beside beside) const {
@@ -194,7 +195,7 @@ private:
         return share * upload_seconds(locked, link) + (1 - share) * upload_seconds(pageable, link);
     }
 
-    // Nobody has measured how much a computing processor slows a download down.
+    // A Store goes at its own pace: nobody has measured how much computing slows a download down.
     Duration store_duration(const StreamGroup& group) const {
         const LinkRates& link = this->link(group.slot.gpu);
         Duration duration;

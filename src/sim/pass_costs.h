@@ -35,14 +35,14 @@ struct PassCosts {
     std::vector<Duration> stages;  // by StageCut::stages
     std::vector<Duration> loads;   // by StageCut::groups
     std::vector<Duration> stores;  // by StageCut::groups
-    std::vector<Slot> slots{};     // by StageCut::groups; where it is empty, no slot keeps
+    std::vector<Slot> slots{};     // by StageCut::groups; empty: no slot keeps
     LaneBound gpu;                 // of all GPUs
     LaneBound cpu;
 
     bool operator==(const PassCosts&) const = default;
 };
 
-// What a GPU computes at, and what its link moves at.
+// The rates at which a GPU computes and its link moves bytes.
 struct GpuRates {
     const GraphCost& graph_cost;  // at the depth
     const LinkRates& link;
@@ -50,8 +50,8 @@ struct GpuRates {
 
 // What the costs of a pass depend on besides the cut graph.
 struct PassContext {
-    std::vector<GpuRates> gpus;    // of the cut; the CPU computes at the rates of the first
-    double page_locked_share = 1;  // of what is streamed
+    std::vector<GpuRates> gpus;    // by GPU; the first has the CPU's rates too
+    double page_locked_share = 1;  // the share of what is streamed, 0 to 1
     OpOffload offload = OpOffload::Never;
 };
 

@@ -40,7 +40,7 @@ namespace {
 
 constexpr int kPasses = 3;
 constexpr Seconds kNever = std::numeric_limits<double>::infinity();
-// Beside the first lane of a GPU, which computes.
+// The lanes of a GPU, counted from the first, which computes.
 constexpr std::size_t kUpload = 1;
 constexpr std::size_t kDownload = 2;
 
@@ -143,7 +143,8 @@ private:
         state.duration = duration_of(schedule_.steps[static_cast<std::size_t>(step)]);
     }
 
-    // A kept slot may hold the group from an earlier pass; else it holds it from now on.
+    // Whether a kept slot holds the group from an earlier pass; else it holds the group from now
+    // on.
     bool is_held(int group) {
         if (costs_.slots.empty()) return false;
         const Slot& slot = costs_.slots[static_cast<std::size_t>(group)];
@@ -187,7 +188,7 @@ private:
         return copy_pace(duration, gpu, which == gpu + kUpload ? gpu + kDownload : gpu + kUpload);
     }
 
-    // Over the link of the GPU whose lanes begin there.
+    // Whether a copy runs over the link of the GPU whose lanes begin at `gpu`.
     bool copies(std::size_t gpu) const {
         return lanes_[gpu + kUpload].running || lanes_[gpu + kDownload].running;
     }

@@ -1,9 +1,30 @@
-// STATIC_ATTNPRIO_ALLMODELS: nothing moves. Pinned layers are whole on the GPU; of more layers, up
-// to n_attn_pinned, the attention is there with its KV, and the CPU computes all the rest.
+// STATIC_ATTNPRIO_ALLMODELS: nothing moves while a graph runs. The first n_pinned layers are whole
+// on the GPU. The layers after them, up to n_attn_pinned, have their attention there with its KV.
+// The CPU computes all the rest.
 //
-// Its two counts make a plane of choices. For each number of whole layers the strategy proposes as
-// much attention as fits beside them, and none; and a part of one more layer where the attention of
-// as many layers as possible is on the GPU.
+// In:  the model, and how many device bytes a choice takes.
+// Out: some dozens of choices that fit the budget.
+//
+// The two counts make a plane of choices, above the diagonal:
+//
+//   n_attn_pinned
+//        |  x      x      b             x  as much attention as fits beside n_pinned whole layers
+//        |                       x      o  no attention beyond the whole layers
+//        |                o             b  the most whole layers beside the most attention: here
+//        |         o                       the parts of one more layer are tried, too
+//        |  o
+//        +-----------------------> n_pinned, in about eight steps
+//
+// Whole layers and attention compete for the memory. Which of them is worth more depends on the
+// machine and the depth, and is for the search to find out.
+//
+// Traps:
+// * A plan that leaves KV on the CPU is proposed from the back too: stock's -ngl keeps KV from the
+//   back alone.
+// * A part of one more layer needs that layer's attention on the GPU: add_parts() raises
+//   n_attn_pinned where it must.
+// * largest() bisects, and so takes bytes to grow with each count. Nothing is streamed, so only the
+//   scratch may differ from that; the search tries the neighbours of what wins.
 #include <algorithm>
 
 #include "strategy/counts.h"
@@ -46,7 +67,7 @@ private:
 
     bool fits(int n_full, int n_attn) const { return sizing_.fits(with(n_full, n_attn)); }
 
-    // Plans that leave KV on the CPU are proposed from the back too: so -ngl can run them.
+    // Whether some choice from `from` on leaves KV on the CPU.
     bool leaves_kv(std::size_t from) const {
         return std::any_of(choices_.begin() + static_cast<std::ptrdiff_t>(from),
                            choices_.end(),
@@ -64,7 +85,7 @@ private:
         add_parts(with(beside, attn_top));
     }
 
-    // Eight steps from `top` down to none, and `beside`.
+    // Counts of whole layers: some eight steps from `top` down to none, and `beside`.
     std::vector<int> ladder(int top, int beside) const {
         std::vector<int> counts;
         const int step = std::max(1, n_layers_ / 8);
@@ -76,7 +97,7 @@ private:
         return counts;
     }
 
-    // With n_full whole layers: as much attention as fits beside them, and none.
+    // Adds n_full whole layers with as much attention as fits beside them, and with none.
     void add_beside(int n_full) {
         const int n_attn = largest(n_full, n_layers_, [&](int n) { return fits(n_full, n); });
         choices_.push_back(with(n_full, n_attn));

@@ -1,4 +1,4 @@
-// How many layers fit, found with few questions: each costs the planner the bytes of a choice.
+// Finds how many layers fit, with few questions: each makes the planner size a choice.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ int largest(int low, int high, const Fits& fits) {
     return fits(high) ? high : largest_below(low, high, fits);
 }
 
-// The same from a guess that is likely near: the steps away from it double.
+// The same from a guess that is likely near: the search steps away from it, by 1, 2, 4, ...
 template <typename Fits>
 int largest_near(int guess, int low, int high, const Fits& fits) {
     guess = std::clamp(guess, low, high);

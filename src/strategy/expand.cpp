@@ -7,7 +7,8 @@
 namespace pshard {
 namespace {
 
-// The lanes of one layer after another: weights and states ask by layer, most in its order.
+// The lanes of a layer; those of the last layer are kept, since weights and states mostly ask layer
+// by layer.
 class SplitsOfLayers {
 public:
     SplitsOfLayers(const Inventory& inventory, const PlanChoice& choice)
@@ -28,8 +29,8 @@ private:
     LayerSplit lanes_;
 };
 
-// Tensors that belong to no layer and are not the head are tiny tables that llama.cpp keeps with
-// the layers (rope factors): on the GPU where any layer is.
+// The lane of a weight that belongs to no layer. What is neither the embeddings nor the head is a
+// tiny table that llama.cpp keeps with the layers (rope factors): on the GPU if any layer is.
 Lane global_weight_lane(const PlanChoice& choice, const Weight& weight) {
     if (weight.side == Side::Input) return Lane::Cpu;
     const bool head = weight.name.starts_with("output");

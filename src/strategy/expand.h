@@ -1,4 +1,4 @@
-// From the few words of a PlanChoice to a lane for every tensor.
+// Turns the few words of a PlanChoice into a lane for every tensor.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@ namespace pshard {
 
 Placement expand(const Inventory& inventory, const PlanChoice& choice);
 
-// The same plan as the ordered patterns of a registry's `ot=` line: the first that is found in a
-// weight's name decides. Both follow from the strategy's LayerSplit; a test shows that they agree
-// [A23].
+// The same plan as the ordered patterns of a registry's `ot=` line: the first pattern that is found
+// in a weight's name decides. Both follow from the strategy's LayerSplit; a test shows that they
+// agree [A23].
 struct LanePattern {
     std::string pattern;  // ECMAScript regex without commas and '='
     Lane lane = Lane::Gpu;

@@ -1,5 +1,5 @@
-// DYNAMIC_FFNCPU_ATTNSTREAM: pinned layers whole on the GPU; of the others the attention is
-// streamed with its KV, and the CPU computes the FFN from host memory.
+// DYNAMIC_FFNCPU_ATTNSTREAM: pinned layers are whole on the GPU. The attention of the others is
+// streamed with its KV, and the CPU computes their FFN from host memory.
 #include "strategy/pin_counts.h"
 #include "strategy/rules.h"
 

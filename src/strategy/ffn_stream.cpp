@@ -1,5 +1,5 @@
-// GPUONLY_ATTNPIN_FFNSTREAM: the attention of all layers on the GPU with its KV, and pinned layers
-// whole; the FFNs of the others are streamed.
+// GPUONLY_ATTNPIN_FFNSTREAM: the attention of all layers is on the GPU with its KV. Pinned layers
+// are whole there; the FFNs of the others are streamed.
 #include "strategy/pin_counts.h"
 #include "strategy/rules.h"
 

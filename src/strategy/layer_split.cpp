@@ -5,7 +5,7 @@
 namespace pshard {
 namespace {
 
-// The weight's name begins so behind "blk.N.ffn_".
+// Whether the weight's name goes on so after "blk.N.ffn_".
 bool is_ffn_named(const Weight& weight, std::string_view begin) {
     const std::string_view name = weight.name;
     const std::size_t at = name.find(".ffn_");
@@ -30,7 +30,7 @@ constexpr LayerPart kUpGateDown{is_up_gate_or_down, "ffn_(up|gate|down).*"};
 constexpr LayerPart kGateDown{is_gate_or_down, "ffn_(gate|down).*"};
 constexpr LayerPart kDown{is_down, "ffn_down.*"};
 
-// What each Overflow leaves out.
+// The part that each Overflow leaves out.
 constexpr std::array<const LayerPart*, 5> kLeftOut = {
     nullptr, &kUpGateDown, &kGateDown, &kDown, &kExpertsPart};
 

@@ -14,7 +14,7 @@
 
 namespace pshard {
 
-// A part of a layer, said twice: to us, and to the published planner.
+// A part of a layer, in two forms: for us, and for the published planner.
 struct LayerPart {
     bool (*holds)(const Weight&);  // asked of weights in layers only
     std::string_view pattern;      // the same as a regular expression, after "blk\.N\."
@@ -24,9 +24,9 @@ extern const LayerPart kFfnPart;      // the FFN, or the routed experts
 extern const LayerPart kExpertsPart;  // the routed experts alone
 
 struct LayerSplit {
-    Lane rest = Lane::Gpu;  // with the layer's states
+    Lane rest = Lane::Gpu;  // of all but `part`, and of the layer's states
     Lane apart = Lane::Gpu;
-    const LayerPart* part = nullptr;  // what `apart` is about; nullptr: nothing
+    const LayerPart* part = nullptr;  // what lies in `apart`; nullptr: nothing
 
     Lane lane_of(const Weight& weight) const {
         return part != nullptr && part->holds(weight) ? apart : rest;
@@ -35,7 +35,7 @@ struct LayerSplit {
 
 constexpr LayerSplit whole_layer(Lane lane) { return {lane, lane, nullptr}; }
 
-// A layer to a strategy: its number, and how many there are.
+// A layer as a strategy sees it: its number, and how many layers there are.
 struct LayerPlace {
     int layer = 0;
     int n_layers = 0;
@@ -44,8 +44,8 @@ struct LayerPlace {
 // How many layers are pinned before this one: from the front, or with pin_from_back from the back.
 int pin_rank(const PlanChoice& choice, const LayerPlace& at);
 
-// Of the layer with that rank if it is pinned, or the one more of which a part is on the GPU; what
-// the part leaves out goes to `left_out` [S12]. nullopt for all others.
+// The lanes of the layer with that rank, if it is pinned, or if it is the one more layer that has a
+// part on the GPU: what the part leaves out goes to `left_out` [S12]. nullopt for all other layers.
 std::optional<LayerSplit> pinned_lanes(const PlanChoice& choice, int rank, Lane left_out);
 
 // Streamed layers take the two slots in turn.

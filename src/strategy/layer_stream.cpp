@@ -1,4 +1,4 @@
-// GPUONLY_LAYERPIN_LAYERSTREAM: pinned layers whole on the GPU, all others streamed to it whole.
+// GPUONLY_LAYERPIN_LAYERSTREAM: pinned layers are whole on the GPU; all others are streamed whole.
 #include "strategy/pin_counts.h"
 #include "strategy/rules.h"
 

@@ -12,7 +12,7 @@
 
 namespace pshard {
 
-// Numbers from 0 up; the patterns do not anchor themselves.
+// `numbers`: from 0 up. The patterns do not anchor themselves.
 std::vector<std::string> number_patterns(const std::set<int>& numbers);
 
 }  // namespace pshard

@@ -3,7 +3,7 @@
 // In:  the strategy, the model, and how many device bytes a choice takes.
 // Out: a dozen or two choices that fit the budget.
 //
-// Without a part of one more layer all choices lie on four lines, each a way to pin:
+// Apart from the choices with a part of one more layer, all lie on four lines, each a way to pin:
 //
 //   front, head on the CPU    0 ............ half ............ top, top and a part of one more
 //   back,  head on the CPU    0 .............................. top, top and a part of one more

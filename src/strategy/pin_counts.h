@@ -5,8 +5,8 @@
 
 namespace pshard {
 
-// As many pinned layers as fit, from the front and from the back, and a part of one more; and half
-// and none of them.
+// Proposes as many pinned layers as fit, from the front and from the back, also with a part of one
+// more; and half of them, and none.
 std::vector<PlanChoice> propose_pin_counts(Strategy strategy,
                                            const Inventory& inventory,
                                            const Sizing& sizing);

@@ -3,8 +3,7 @@
 #include <array>
 #include <string>
 
-// The table: a row for each file that defines a StrategyRule of that name, in the order of their
-// ids.
+// The table has a row for each file that defines a StrategyRule of that name, by ascending id.
 #define PSHARD_STRATEGY_ROWS(ROW) \
     ROW(kLayerStream)             \
     ROW(kFfnStream)               \

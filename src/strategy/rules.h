@@ -1,6 +1,6 @@
 // The strategies: a row for each, and a file that says what it means.
 //
-// P: the pinned layers, the first n_pinned (the last ones with pin_from_back). [S11]
+// P is the set of pinned layers: the first n_pinned, or the last with pin_from_back. [S11]
 //
 //   file            layer in P   other layers                        their KV
 //   layer_stream    all GPU      all streamed                        streamed
@@ -50,7 +50,7 @@ struct StrategyRule {
     std::vector<PlanChoice> (*propose)(const Inventory& inventory, const Sizing& sizing) = nullptr;
 };
 
-// By ascending id, which is also their order here: strategy_rules()[id].
+// All strategies by id: strategy_rules()[id].
 std::span<const StrategyRule* const> strategy_rules();
 
 const StrategyRule& rule_of(Strategy strategy);
@@ -58,8 +58,7 @@ const StrategyRule& rule_of(Strategy strategy);
 std::string_view strategy_name(Strategy strategy);  // "GPUONLY_LAYERPIN_LAYERSTREAM", ...
 int strategy_id(Strategy strategy);
 
-// The whole model on the GPU. Stock llama.cpp has it by -ngl all, which STATIC_FITPARAMS stands
-// for.
+// The whole model on the GPU. STATIC_FITPARAMS stands for stock llama.cpp's -ngl all.
 PlanChoice everything_resident(int n_layers, Strategy strategy = Strategy::StaticFitParams);
 
 // By name or by id in decimal; nullopt for anything else.

@@ -26,7 +26,7 @@ std::string escaped(std::string_view name) {
     return pattern;
 }
 
-// The weights to move, as few anchored patterns: llama.cpp compiles each once per tensor.
+// Makes few anchored patterns of the weights to move: llama.cpp compiles each once per tensor.
 //     ^blk[.][3-5][.]ffn_down[.]weight$
 class PatternMaker {
 public:
@@ -53,7 +53,7 @@ private:
     std::map<std::string, std::set<int>> layers_;  // by the part of the name after the layer
 };
 
-// Where llama.cpp would have the weight by -ngl alone.
+// Whether llama.cpp would have the weight on the GPU by -ngl alone.
 bool on_gpu_by_ngl(const Inventory& inventory, const Weight& weight, int n_gpu_layers) {
     if (weight.side == Side::Input) return false;
     const int n_layers = inventory.n_layers + inventory.n_layers_unloaded;
@@ -74,7 +74,7 @@ std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice
         const Weight& weight = inventory.weights[i];
         const bool by_ngl = on_gpu_by_ngl(inventory, weight, args.n_gpu_layers);
         const bool wanted = placement.weights[i] == Lane::Gpu;
-        // To -ot a tied head is the token embeddings: it cannot be moved alone.
+        // -ot sees a tied head as the token embeddings, and so cannot move it alone.
         if (by_ngl && !wanted && weight.name == "output.weight" && inventory.head_is_tied) {
             return std::nullopt;
         }

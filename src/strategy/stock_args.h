@@ -1,7 +1,7 @@
 // A static plan as flags of stock llama.cpp: -ngl and -ot.
 //
 // -ot moves weights, not KV; -ngl N keeps the head and the last N-1 layers with their KV. So only
-// plans that keep all KV resident, or that pin from the back, can be said so.
+// plans that keep all KV resident, or that pin from the back, have such flags.
 #pragma once
 
 #include <optional>

@@ -1,12 +1,28 @@
 // STATIC_FITPARAMS_DENSEPRIO_MOEONLY: what llama.cpp's --fit comes to when `sizing` answers for
-// stock's memory (common/fit.cpp, v0.5.0). One choice, or none if nothing fits.
+// stock's memory (common/fit.cpp, v0.5.0).
 //
-//   dense models   whole layers from the back, as -ngl counts them
-//   MoE models     all dense parts first; then the routed experts of whole layers, from the front;
-//                  then a part of one more
+// In:  the model, and how many device bytes a choice takes.
+// Out: one choice, or none if nothing fits. It is all there is (is_fixed): the search changes no
+//      count of it.
 //
-// It pins as -ngl does: attention in the last n_attn_pinned layers, routed experts in the first
-// n_pinned of those. Dense FFNs and shared experts stay with the attention of their layer.
+//   dense models   the head, then whole layers from the back, as -ngl counts them
+//   MoE models     the same without routed experts; if all of that fits, the routed experts of
+//                  whole layers, from the front; then a part of one more layer
+//
+//   layers      0    1    2    3    4    5          n_attn_pinned = 4, n_pinned = 2
+//   on the GPU  -    -    all  all  all but the experts
+//                         [-------- n_attn_pinned ----]
+//
+// n_attn_pinned layers from the back have all but their routed experts on the GPU; the first
+// n_pinned of those have the experts too. Dense FFNs and shared experts stay with the attention of
+// their layer.
+//
+// Traps:
+// * `rank` counts from the first layer that is on the GPU, not from layer 0 as in other strategies.
+// * The head comes before any layer: -ngl 1 is the head alone.
+// * A part of one more layer must take less than the budget; whole layers may fill it.
+// * Without a part, a layer beyond n_pinned keeps all but its experts: Overflow::Moe would say the
+//   same, and is never tried.
 #include <algorithm>
 
 #include "strategy/counts.h"

@@ -1,3 +1,25 @@
+// Checks where things lie in the arena of a GPU.
+//
+// In: for each tier its placement, its part of the arena, and where its stream groups lie. Out: one
+// line for each thing that lies where it must not.
+//
+//   check_residents  A tensor has an address if and only if the placement keeps it on this GPU. It
+//                    is aligned, and ends within the arena. The same holds for the slots and the
+//                    scratch, each as one region. No two regions overlap.
+//   check_slots      A group lies within its kind of slots, aligned; two groups that take A and B
+//                    one after the other do not overlap.
+//   verify_arena     What all tiers keep has one address, in the common part.
+//
+//   offset 0                                 common_end                            end   budget
+//   [ weights and states that all tiers keep ][ own ][ A -> <- B | experts | kept ][scratch]
+//
+// Overlaps of residents are found in one walk over the regions, sorted by their begin: a region
+// overlaps an earlier one if and only if it begins before the furthest end so far.
+//
+// Traps: the last group of a pass and the first of the next are neighbours too. Two neighbours in
+// the same slot do overlap: the one takes over the slot when the other is used up, which
+// check_schedule() holds. A hostile size must not wrap around: extent_of() ends at the highest
+// address instead.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -102,7 +124,7 @@ private:
     std::vector<Region> regions_;
 };
 
-// The bytes that a kind of slots has, and what it is called.
+// The bytes of a kind of slots, and its name.
 std::pair<Extent, std::string_view> slot_region(const TierArena& arena, const Slot& slot) {
     const SlotSizes& slots = arena.slots;
     const Bytes experts = arena.slots_begin + slots.pair;
@@ -119,7 +141,7 @@ std::pair<Extent, std::string_view> slot_region(const TierArena& arena, const Sl
     return {extent_of(arena.slots_begin, slots.pair), "A/B"};
 }
 
-// Each group lies in its part of the slot region.
+// Checks that a group lies in its part of the slot region.
 void check_group_extent(const PlanUnderTest& plan, int index, Violations& violations) {
     const StreamGroup& group = plan.lowered.cut.groups[static_cast<std::size_t>(index)];
     const auto [part, slots] = slot_region(plan.arenas[group.slot.gpu].arena, group.slot);
@@ -141,7 +163,7 @@ void check_group_extent(const PlanUnderTest& plan, int index, Violations& violat
     }
 }
 
-// One tensor that all tiers keep must have one address, in the common part.
+// Checks that a tensor that all tiers keep has one address, in the common part.
 class CommonCheck {
 public:
     CommonCheck(const ArenaLayout& layout, Violations& violations)
@@ -219,7 +241,7 @@ void check_residents(const ResidentsUnderTest& residents, Violations& violations
 
 namespace {
 
-// Neighbours in the slots of a GPU that groups take in turn.
+// Checks neighbours in the slots that the groups of a GPU take in turn.
 void check_turns(const PlanUnderTest& plan, int gpu, Violations& violations) {
     std::vector<int> taking_turns;
     for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {

@@ -1,3 +1,21 @@
+// Checks that each stage can reach what its nodes read and write of the model.
+//
+// In: a graph, its placement, its cut into stages and groups, and which weights stock uploads for
+// one op. Out: one line for each node that would read or write where its device cannot, and for
+// each group whose stages are not those that it says.
+//
+//   a node on the GPU may read   weights and states that are resident there
+//                                streamed ones, if the group of its stage holds them
+//                                weights with an address in the scratch (stock's op-offload)
+//   a node on the CPU may read   what lies in host memory
+//                                weights of no layer (rope factors): each has a host master
+//                                streamed states that no group of this pass moves
+//
+//   stage    [0  GPU     ][1  GPU, group 0  ][2  CPU ]
+//   node                   5 reads w7          w7 must be in group 0, and group 0 say: stage 1 to 1
+//
+// Traps: a view computes nothing, so that any stage may hold it. A view that crosses to another
+// device is copied into the scratch; check_scratch() follows the copy, so it is no fault here.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +25,7 @@
 namespace pshard {
 namespace {
 
-// Is all that a node reads of the model within its reach?
+// Checks that all that a node reads of the model is within its reach.
 class ReachCheck {
 public:
     ReachCheck(const PlanUnderTest& plan, Violations& violations)
@@ -70,7 +88,7 @@ private:
         const auto i = static_cast<std::size_t>(index);
         const Weight& weight = plan_.inventory.weights[i];
         const Lane lane = plan_.lowered.placement.weights[i];
-        // Tables that layers on both sides read (rope factors) are read from the host master there.
+        // Layers on both sides read such tables (rope factors); the CPU reads the host master.
         const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
             if (is_resident(lane) && !shared && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
@@ -94,7 +112,7 @@ private:
         const auto i = static_cast<std::size_t>(index);
         const State& state = plan_.inventory.states[i];
         const Lane lane = plan_.lowered.placement.states[i];
-        // What nothing of this pass uploads or writes is as good in its host master.
+        // No step of this pass uploads or writes the state, so that its host master is as good.
         if (device == Device::Cpu && is_streamed(lane) && !is_moved(index)) return;
         if (device_of(lane) != device) {
             complain(
@@ -145,7 +163,7 @@ private:
     int stage_ = 0;
 };
 
-// A group is in its slot from its first stage to its last, and those are its own.
+// Checks that a group's first and last stage are what the group says.
 void check_span(const StageCut& cut, int index, Violations& violations) {
     const StreamGroup& group = cut.groups[static_cast<std::size_t>(index)];
     int first = -1;

@@ -1,3 +1,21 @@
+// Checks that a kernel of several nodes writes over nothing that it still reads.
+//
+// In: the runs of nodes that a GPU may compute by one kernel (plan/fused_runs.h), and the addresses
+// in the scratch. Out: one line for each node of a run whose result overlaps an operand of the run.
+//
+// One kernel may read the inputs of its first node while it writes the result of its last one. So
+// every operand from outside the run must be clear of every result of the run:
+//
+//   run      n4 = MUL(a, b)   n5 = ADD(n4, c)
+//   bytes    a [====]   b [====]   n4 [====]   n5 over b: fault, since b may be read late
+//                                              n5 over c: right, since n5 reads c in place
+//
+// A node may take the exact place of an operand that it reads itself, as it would without the
+// kernel; the nodes after it may go on in that place.
+//
+// Traps: addresses are compared per GPU, since a value of another device is read by a copy of its
+// own. A view has no bytes of its own: its storage is asked, unless the view was copied. Whether a
+// backend does fuse a run is not asked: it may, and so the plan must be right.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +27,7 @@
 namespace pshard {
 namespace {
 
-// What a value is called, and its bytes in the GPU's scratch.
+// A value's name, and its bytes in the GPU's scratch.
 struct Place {
     Ref root;
     std::string_view name;
@@ -41,8 +59,8 @@ private:
         }
     }
 
-    // No node of the run may write over it, but one that reads it, in place, and those that go on
-    // in that one's place.
+    // Reports each node of the run that writes over the operand. Allowed are a node that reads the
+    // operand and takes its exact place, and the nodes that go on in that place.
     void check_operand(const FusedRun& fused, const Place& operand) {
         bool taken_over = false;
         for (const int writer : fused.nodes) {
@@ -82,7 +100,7 @@ private:
                std::find(fused.nodes.begin(), fused.nodes.end(), root.index) != fused.nodes.end();
     }
 
-    // Nothing for what is not in the GPU's scratch.
+    // nullopt: it is not in the GPU's scratch.
     std::optional<Place> place_of(Ref of) const {
         const DeviceScratch& scratch = plan_.lowered.scratch.of(gpu_);
         if (of.kind == Ref::Kind::Node) of = root_on_gpu(of);
@@ -102,7 +120,7 @@ private:
         return place;
     }
 
-    // A value of another device is read by a copy of its own.
+    // What is read on the GPU: a view's storage, or the copy of a value that crosses.
     Ref root_on_gpu(Ref of) const {
         const bool crosses = plan_.lowered.cut.devices[static_cast<std::size_t>(of.index)] != gpu_;
         const Node& made = node(of.index);
@@ -111,7 +129,7 @@ private:
 
     const PlanUnderTest& plan_;
     Violations& violations_;
-    Device gpu_;  // whose run is looked at
+    Device gpu_;  // the GPU whose run is looked at
 };
 
 }  // namespace

@@ -33,7 +33,7 @@
 namespace pshard {
 namespace {
 
-constexpr int kPasses = 2;  // in a row: enough to see every wait for the last pass
+constexpr int kPasses = 2;  // two in a row show every Wait for the pass before
 
 // A step of a pass.
 struct Event {
@@ -117,7 +117,7 @@ private:
         }
     }
 
-    // How far the lane comes from `next` on.
+    // Runs the lane from `next` on; returns how far it comes.
     std::size_t run_lane(std::size_t l, std::size_t next) {
         while (next < lanes_[l].size() && run(lanes_[l][next])) next++;
         return next;
@@ -250,8 +250,8 @@ private:
         }
     }
 
-    // Its slot keeps it, and no other group is loaded there: from its second Load on, none does
-    // anything.
+    // Whether the slot keeps the group and no other group is loaded there. From the second pass on
+    // its Load does nothing.
     bool stays(int g) const {
         const Slot& slot = group(g).slot;
         const auto& groups = plan_.lowered.cut.groups;
@@ -260,8 +260,9 @@ private:
                                }) == 1;
     }
 
-    // Two uploads whose bytes overlap, of this pass or of this one and the last: one is used up
-    // before the other begins. What a slot keeps is used up by the groups of that slot alone.
+    // Checks two uploads whose bytes overlap, both in this pass or one in the pass before: one must
+    // be used up before the other begins. Only groups of the same slot may overwrite what a slot
+    // keeps.
     void check_slot(int g, int other, int pass) {
         const Slot& slot = group(g).slot;
         if (slot.gpu != group(other).slot.gpu) return;

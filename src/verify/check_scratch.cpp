@@ -3,7 +3,7 @@
 // In: a graph, its cut and the addresses of all values on all devices. Out: one line for each read
 // that would not find the value that was written.
 //
-// For each device a Memory knows who owns which bytes. The check walks the stages in order. At the
+// A Memory for each device knows who owns which bytes. The check walks the stages in order. At the
 // begin of a stage it brings over what the stage reads from other devices; then, node by node, it
 // reads the sources and writes the result. To write is to claim bytes: whoever had any of them has
 // lost its value, and the check notes to whom. To read is to ask whether the value still owns its
@@ -32,11 +32,11 @@
 namespace pshard {
 namespace {
 
-// What may lie in the scratch of a device: a node's value (or, on the other device, its copy), an
+// What may lie in the scratch of a device: a node's value (or its copy, on another device), an
 // input's copy, an uploaded weight.
 struct Value {
     Ref of;
-    int version = 0;  // how often its storage was written when this was made
+    int version = 0;  // how often its storage had been written when this was made
 
     bool operator==(const Value&) const = default;
 };
@@ -92,7 +92,7 @@ public:
         return plan_.inventory.states[i].name;
     }
 
-    // A view has memory only where it is copied to the other device.
+    // A view has memory only where it is copied to another device.
     static Bytes node_bytes(const Node& node) {
         return node.has_storage ? node.bytes : node.alloc_bytes;
     }
@@ -108,7 +108,7 @@ public:
         return found != owned_.end() && found->second.value == value;
     }
 
-    // Holds the value as it was before its storage was written again.
+    // Whether the bytes hold the value as it was before its storage was written again.
     bool holds_older(const Value& value) const {
         const auto found = owned_.find(offset(value.of));
         return found != owned_.end() && found->second.value.of == value.of && !holds(value);
@@ -128,10 +128,10 @@ public:
         lost_to_.erase(key(value.of));
     }
 
-    // The same bytes, written again in place.
+    // Notes that the same bytes were written again in place.
     void renew(const Value& value) { owned_[offset(value.of)].value = value; }
 
-    // Who took the value's bytes.
+    // Who took the value's bytes; nullopt: nobody.
     std::optional<Ref> thief(Ref of) const {
         const auto found = lost_to_.find(key(of));
         if (found == lost_to_.end()) return std::nullopt;
@@ -222,7 +222,7 @@ private:
 
     Memory& memory(Device device) { return memories_[device.index(n_gpus_)]; }
 
-    // Whose memory a source is in: a view's storage, else itself.
+    // The value whose memory a source is in: a view's storage, else the source itself.
     Ref root_of(Ref source) const {
         const bool stored = source.kind == Ref::Kind::Node && node_at(source.index).has_storage;
         return stored ? node_at(source.index).storage : source;
@@ -234,8 +234,8 @@ private:
         return root.kind == Ref::Kind::State ? state_versions_[i] : 0;
     }
 
-    // What the node finds in the scratch of its device when it reads the source; nothing if it
-    // reads elsewhere: a weight or state in its place, an input in the host's memory.
+    // What a node must find in the scratch of its device when it reads the source; nullopt if it
+    // reads elsewhere: a weight or a state in its place, an input in the host's memory.
     std::optional<Value> expected(Device device, Ref source) {
         const Ref root = root_of(source);
         const Memory& here = memory(device);
@@ -243,7 +243,7 @@ private:
             source.kind == Ref::Kind::Node && device_at(source.index) != device;
         switch (root.kind) {
             case Ref::Kind::Weight:
-                if (view_crosses) return Value{source, 0};  // of a view, the view is copied
+                if (view_crosses) return Value{source, 0};  // the view is copied, not its storage
                 if (device_of(
                         plan_.lowered.placement.weights[static_cast<std::size_t>(root.index)]) ==
                     device)
@@ -261,10 +261,10 @@ private:
                 break;
         }
         const bool own = device_at(root.index) == device;
-        return Value{own ? root : source, version_of(root)};  // of a view, the view is copied
+        return Value{own ? root : source, version_of(root)};  // a copy is of the view
     }
 
-    // At the start of a stage: copies of what it reads from the other side.
+    // Makes the copies, at the start of a stage, of what a node reads from other devices.
     void bring_over(int index) {
         const Node& node = node_at(index);
         if (node.is_view) return;
@@ -285,7 +285,7 @@ private:
                device_at(value.of.index) == device;
     }
 
-    // What is copied must be whole where it was made.
+    // Checks that what is copied is whole where it was made.
     void check_origin(const Node& reader, Ref source) {
         const Ref root = root_of(source);
         if (root.kind != Ref::Kind::Node) return;
@@ -303,7 +303,7 @@ private:
             const auto value = expected(device, source);
             if (!value) continue;
             const bool weight = value->of.kind == Ref::Kind::Weight;
-            if (weight && here.offset(value->of) == kNoOffset) continue;  // see the cut
+            if (weight && here.offset(value->of) == kNoOffset) continue;  // check_cut() tells
             if (weight && !here.holds(*value)) claim(here, *value);
         }
         for (const Ref& source : node.sources) read(node, device, source);
@@ -337,7 +337,8 @@ private:
                here.extent(value->of).overlaps(here.extent(made.of));
     }
 
-    // In place: element by element, so that the operand must lie as the result does.
+    // Whether the op may run in place: it goes by elements or rows, so that the operand must lie as
+    // the result does.
     bool may_write_over(const Node& node, const Value& made, std::size_t source, Memory& here) {
         const Ref ref = node.sources[source];
         const auto value = expected(here.device(), ref);

@@ -10,7 +10,7 @@ namespace pshard {
 
 using Violations = std::vector<std::string>;
 
-// Sizes and indices; the other checks may run only if nothing was added.
+// Checks sizes and indices; the other checks may run only if this one added nothing.
 void check_form(const PlanUnderTest& plan, Violations& violations);
 
 // What a placement keeps on a GPU, in that GPU's arena.

@@ -26,7 +26,7 @@ struct ArenaUnderTest {
     Bytes budget = 0;
 };
 
-// One tier's plan. The graph is taken as right: its references are in range.
+// One tier's plan. The graph is believed: its references are in range.
 struct PlanUnderTest {
     const Inventory& inventory;
     const Graph& graph;
@@ -37,8 +37,8 @@ struct PlanUnderTest {
 
 std::vector<std::string> verify(const PlanUnderTest& plan);
 
-// All tiers together in the arena of a GPU: each in itself, and what all keep resident at one
-// address, in the common part. `placements` by ArenaLayout::tiers.
+// Checks the arena of a GPU: each tier in itself, and that what all tiers keep has one address, in
+// the common part. `placements` by ArenaLayout::tiers.
 std::vector<std::string> verify_arena(const Inventory& inventory,
                                       const std::vector<Placement>& placements,
                                       const ArenaLayout& layout,
@@ -51,7 +51,7 @@ struct TierUnderTest {
     OpOffload offload = OpOffload::Never;
 };
 
-// Both of the above for the tiers of a variant, by ArenaLayout::tiers. Each line names its tier.
+// Runs both checks on the tiers of a variant, by ArenaLayout::tiers. Each line names its tier.
 // `layouts` by GPU.
 std::vector<std::string> verify_variant(const Inventory& inventory,
                                         const std::vector<TierUnderTest>& tiers,
