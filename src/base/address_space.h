@@ -1,4 +1,4 @@
-// A stretch of address space of our own.
+// A stretch of address space that belongs to its object, and is unmapped with it.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +10,14 @@
 namespace pshard {
 
 enum class PageUse {
-    None,       // addresses only: to touch them is a fault
-    OnDemand,   // zero pages, which take memory when they are written
-    AllAtOnce,  // each page takes its memory at once
+    None,       // the addresses have no memory: whoever touches them crashes
+    OnDemand,   // a page reads as zeros, and takes memory when it is first written
+    AllAtOnce,  // every page takes its memory in `reserve`
 };
 
 class AddressSpace {
 public:
-    // nullopt: the system has not so much.
+    // nullopt if the system refuses so many bytes.
     static std::optional<AddressSpace> reserve(Bytes bytes, PageUse use);
 
     AddressSpace(AddressSpace&& other) noexcept
@@ -28,7 +28,7 @@ public:
     AddressSpace& operator=(AddressSpace&&) = delete;
     ~AddressSpace();
 
-    // The caller unmaps it.
+    // The addresses, which the caller must unmap from now on.
     [[nodiscard]] std::byte* release() { return std::exchange(data_, nullptr); }
 
     [[nodiscard]] std::byte* data() const { return data_; }

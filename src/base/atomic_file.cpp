@@ -20,10 +20,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// No name that anybody else would give a file: one of that name is emptied and removed.
+// Nobody else gives a file this ending: FileUpdate empties and removes a file that has it.
 constexpr const char* kTempSuffix = ".pshard-tmp";
 
-// An open file, closed at the end of the scope unless released.
+// An open file, which the end of the scope closes unless it was released.
 class Descriptor {
 public:
     explicit Descriptor(int fd) : fd_(fd) {}
@@ -48,9 +48,10 @@ Error system_error(const std::string& what, const std::string& path) {
     return {fmt::format("cannot {}: {}", what, std::strerror(errno)), {path}};
 }
 
-// The path behind symbolic links; a dangling link leads to the file that it names.
+// The path that `path` leads to through symbolic links; a dangling link leads to the file that it
+// names.
 Result<std::string> target_of(const std::string& path) {
-    constexpr int kMaxLinks = 40;  // as Linux
+    constexpr int kMaxLinks = 40;  // Linux follows as many
     std::filesystem::path target = path;
     std::error_code error;
     for (int i = 0; i < kMaxLinks; ++i) {
@@ -63,7 +64,7 @@ Result<std::string> target_of(const std::string& path) {
     return Error{"these symbolic links lead in a circle", {path}};
 }
 
-// A file that is there must be a regular one that we may change.
+// Fails on a path that holds something else than a regular file, or a file that we may not write.
 Status check_replaceable(const std::string& path) {
     struct stat status = {};
     if (::stat(path.c_str(), &status) != 0) {
@@ -82,7 +83,7 @@ bool is_same_file(int fd, const std::string& path) {
            open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
 }
 
-// The open and locked temporary file; -1 while another writer has it.
+// Opens and locks the temporary file; -1 while another writer holds it.
 Result<int> try_lock(const std::string& temp) {
     const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     Descriptor file(::open(temp.c_str(), flags, 0666));
@@ -95,11 +96,11 @@ Result<int> try_lock(const std::string& temp) {
         if (errno == EWOULDBLOCK || errno == EINTR) return -1;
         return system_error("lock this temporary file", temp);
     }
-    // The one before us may have renamed or removed it between our open and our lock.
+    // The last writer may have renamed or removed the file between our open and our lock.
     return is_same_file(file.get(), temp) ? file.release() : -1;
 }
 
-// Owner as far as we are allowed, then permissions: those of the old file.
+// Gives the temporary file the owner of the old file, if we are allowed to, and its permissions.
 Status copy_permissions(const std::string& from, int fd, const std::string& temp) {
     struct stat old_file = {};
     if (::stat(from.c_str(), &old_file) != 0) return Done{};
@@ -121,8 +122,8 @@ Status write_all(int fd, std::string_view content, const std::string& temp) {
     return Done{};
 }
 
-// Makes a rename last over a power failure. The content is in place already, and not every file
-// system can do this for a directory: no error.
+// Makes a rename survive a power failure. A failure here is no error: the content is in place, and
+// not every file system can do this for a directory.
 void sync_directory_of(const std::string& path) {
     const std::filesystem::path parent = std::filesystem::path(path).parent_path();
     const std::string name = parent.empty() ? "." : parent.string();
@@ -198,7 +199,8 @@ FileUpdate::FileUpdate(FileUpdate&& other) noexcept
 
 FileUpdate::~FileUpdate() {
     if (fd_ < 0) return;
-    // Before the lock goes, and only our own: the next writer may have one of this name at once.
+    // The file is removed before its lock ends, and only if it is still ours: the next writer may
+    // create one of the same name at once.
     if (is_same_file(fd_, temp_)) ::unlink(temp_.c_str());
     ::close(fd_);
 }

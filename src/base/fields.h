@@ -1,6 +1,6 @@
-// A record as a table of its fields: one row for each says its key, its member, and the form in
-// which it stands in a text. All that reads, writes or compares records walks the table, so a new
-// field is a new row:
+// A record as a table of its fields. Each row names a field's key, its member, and the form in
+// which the field stands in a text. Everything that reads, writes or compares records walks the
+// table, so a new field is a new row:
 //
 //   constexpr std::array kFields = {field<&Copy::mb>("size"),             the form of the type
 //                                   field<Fixed<1>, &Copy::rate>("GB/s"), a form of its own
@@ -11,11 +11,11 @@
 //   using Value = ...;                          the type of the member
 //   std::string expected()                      what may stand there, for a message: "0 or 1"
 //   void write(std::string& out, const Value&)  appends the word
-//   bool read(std::string_view word, Value&)    false: not readable, and the value is unchanged
+//   bool read(std::string_view word, Value&)    false if the word is not readable: value unchanged
 //
-// A member that is a std::optional of the form's type is written as nothing where it is not set,
-// and may be missing at the end of a line of columns. Where a text has nothing else, an empty word
-// stands for "not set"; so no form but that of a text reads or writes an empty word.
+// A member may be a std::optional of the form's type. One that is not set is written as nothing,
+// and its column may be missing at the end of a line. An empty word therefore means "not set", and
+// no form but that of a text reads or writes an empty word.
 #pragma once
 
 #include <algorithm>
@@ -122,7 +122,8 @@ struct Word {
     }
 };
 
-// An enumerator, by its word; `Words` has one for each enumerator, in their order, from 0 on.
+// An enumerator, written as its word. `Words` holds the words in the order of the enumerators,
+// which count from 0.
 template <typename Enum, const auto& Words>
 struct OneOf {
     using Value = Enum;
@@ -273,7 +274,7 @@ void read_columns(Cursor& in, Record& record, Fields<Record> fields) {
     }
 }
 
-// "VALUE VALUE ...", with a space before each; nothing for a value that is not set.
+// Appends " VALUE VALUE ...", with a space before each value; a value that is not set adds nothing.
 template <typename Record>
 void write_columns(std::string& out, const Record& record, Fields<Record> fields) {
     for (const Field<Record>& field : fields) {

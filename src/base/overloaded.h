@@ -2,8 +2,8 @@
 //
 //   std::visit(Overloaded{[](const Load& load) { ... }, [](const Wait& wait) { ... }}, step.what);
 //
-// Name every alternative, and take none by `auto`: a new one then does not compile until each
-// visitor says what it means there.
+// A visitor should name every alternative and take none by `auto`. A new alternative then does not
+// compile until each visitor says what it means there.
 #pragma once
 
 namespace pshard {

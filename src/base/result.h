@@ -1,7 +1,7 @@
 // Errors as values. A function that can fail for a reason outside the program (a file, a flag, a
 // model) returns Result<T>; PSHARD_CHECK is for our own bugs only.
 //
-// An Error is one clear sentence: what went wrong, where, and what to do about it.
+// The message of an Error is one clear sentence: what went wrong, where, and what to do about it.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace pshard {
 
-// Where an error was found. `line` and `column` count from 1; 0 means "not in a text file".
+// The place of an error. `line` and `column` count from 1; 0 means "not in a text file".
 struct Place {
     std::string file;
     int line = 0;
@@ -40,14 +40,14 @@ public:
 
     explicit operator bool() const { return ok(); }
 
-    // The value; only after ok() was seen true.
+    // The value. To be called only after ok() was true.
     [[nodiscard]] T& value() & { return std::get<0>(state_); }
 
     [[nodiscard]] const T& value() const& { return std::get<0>(state_); }
 
     [[nodiscard]] T value() && { return std::get<0>(std::move(state_)); }
 
-    // The error; only after ok() was seen false.
+    // The error. To be called only after ok() was false.
     [[nodiscard]] const Error& error() const { return std::get<1>(state_); }
 
 private:
@@ -61,7 +61,8 @@ struct Done {
 
 using Status = Result<Done>;
 
-// Ends the program with a message that names the broken assumption: a bug of ours, never bad input.
+// Ends the program with a message that names the broken assumption, which is a bug of ours and
+// never bad input.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);
 
 }  // namespace pshard

@@ -1,16 +1,16 @@
-// Reading text that somebody else wrote: words, numbers, and the place of the first fault.
+// Reads text that somebody else wrote: words, numbers, and the place of the first fault.
 //
-// A Cursor walks through a text word by word. A word ends at a blank or at the end of its line; one
-// that begins with a quotation mark ends at the next one, so that it may hold blanks. The Cursor
-// keeps the first fault with its place and reads nothing but empty words after it, so a reader asks
-// for all that it needs and looks for a fault once, at the end:
+// A Cursor walks through a text word by word. A word ends at a blank or at the end of its line. A
+// word that begins with a quotation mark ends at the next quotation mark, so it may hold blanks.
+// The Cursor keeps the first fault with its place, and gives only empty words after it. A reader
+// can therefore ask for everything that it needs, and look for a fault once, at the end:
 //
 //   cpu_profile.txt:5:14: expected threads (a whole number from 0 to 1000000), found 'eight'
 //                | |               |         |                                      |
 //             line column        field     what may stand there         what does stand there
 //
-// Traps: a count that a text claims is not to be believed before as many records were read
-// (`bytes_left` bounds it); a word points into the text and lives as long as it does.
+// Traps: nobody may believe a count that a text claims before as many records were read
+// (`bytes_left` bounds the count). A word points into the text and lives as long as the text does.
 #pragma once
 
 #include <charconv>
@@ -29,17 +29,17 @@ namespace pshard {
 
 struct TextLine {
     std::string_view text;  // without LF or CR LF
-    std::string_view raw;   // with them
-    Place place;            // of text[0]
+    std::string_view raw;   // with LF or CR LF
+    Place place;            // where text[0] stands
 
-    // An error at a byte of the line; `at` counts from 0.
+    // An error at byte `at` of the line, counted from 0.
     [[nodiscard]] Error error(std::size_t at, std::string message) const;
 };
 
 [[nodiscard]] std::vector<TextLine> lines_of(std::string_view text, const std::string& file);
 
-// The number that fills the whole text, in the range of its type: decimal, and finite. A minus sign
-// may stand before it, no plus sign and no blank.
+// The decimal number that fills the whole text; nullopt if it is out of the range of its type or
+// not finite. A minus sign may stand before it, but no plus sign and no blank.
 template <typename Number>
 [[nodiscard]] std::optional<Number> number_of(std::string_view text) {
     Number value{};
@@ -54,11 +54,11 @@ template <typename Number>
 
 class Cursor {
 public:
-    // Over one line, from its byte `begin` on.
+    // Walks over one line, from its byte `begin` on.
     explicit Cursor(const TextLine& line, std::size_t begin = 0)
         : text_(line.text), begin_(line.place), at_(begin), word_(begin), is_line_(true) {}
 
-    // Over a whole file.
+    // Walks over a whole file.
     Cursor(std::string_view text, const std::string& file) : text_(text), begin_{file, 1, 1} {}
 
     [[nodiscard]] bool failed() const { return fault_.has_value(); }
@@ -67,27 +67,27 @@ public:
 
     [[nodiscard]] std::size_t bytes_left() const { return text_.size() - at_; }
 
-    // The next word of the line, quotation marks and all; empty at the end of the line.
+    // The next word of the line, with its quotation marks; empty at the end of the line.
     std::string_view word();
 
     // Whether the line has another word, and whether it begins with `c`.
     [[nodiscard]] bool has_word() const;
     [[nodiscard]] bool next_begins_with(char c) const;
 
-    // The rest of the line as it stands.
+    // The rest of the line, unchanged.
     std::string_view rest_of_line();
 
-    // The next word must be `wanted`.
+    // Reads the next word; any word but `wanted` is a fault.
     void expect_word(std::string_view wanted);
 
-    // No word may be left in the line, and in a file a line end; goes on to the next line. `what`
-    // should have ended.
+    // Goes on to the next line. A word that is left in the line is a fault, and so is a line of a
+    // file without a line end. `what` names what should have ended.
     void end_line(std::string_view what = "the line");
 
-    // Where the word stands that was read last.
+    // The place of the word that was read last.
     [[nodiscard]] Place place() const;
 
-    // A fault at the word that was read last. The first one stays.
+    // Keep a fault at the word that was read last, unless there is one already.
     void fail(std::string message);
     void expected(std::string_view what);  // "expected WHAT, found 'WORD'"
 
@@ -95,10 +95,10 @@ private:
     [[nodiscard]] std::size_t next() const;  // where the next word begins, or the line ends
 
     std::string_view text_;
-    Place begin_;           // of text_[0]
-    std::size_t at_ = 0;    // behind the word that was read last
-    std::size_t word_ = 0;  // where it begins
-    bool is_line_ = false;  // text_ is one line, not a file
+    Place begin_;           // where text_[0] stands
+    std::size_t at_ = 0;    // the end of the word that was read last
+    std::size_t word_ = 0;  // the beginning of that word
+    bool is_line_ = false;  // whether text_ is one line, not a file
     std::optional<Error> fault_;
 };
 

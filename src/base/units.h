@@ -1,5 +1,5 @@
-// The units of the project. A quantity carries its unit in its type or its name:
-// Bytes, Seconds, and rates as `..._per_second`. Intervals are half-open: [begin, end).
+// The units of the project. A quantity carries its unit in its type (Bytes, Seconds) or in its name
+// (`..._per_second`). Intervals are half-open: [begin, end).
 #pragma once
 
 #include <cstdint>

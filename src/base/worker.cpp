@@ -41,7 +41,7 @@ void Worker::run() {
         jobs_.pop_front();
         lock.unlock();
         job();
-        job = nullptr;  // what it holds goes before it counts as done
+        job = nullptr;  // frees what the job holds before the job counts as done
         lock.lock();
         ++done_;
         changed_.notify_all();

@@ -13,7 +13,7 @@ namespace pshard {
 class Worker {
 public:
     Worker();
-    ~Worker();  // after the last job
+    ~Worker();  // waits for the last job
 
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -21,8 +21,8 @@ public:
     using Ticket = std::uint64_t;
 
     Ticket post(std::function<void()> job);
-    void wait_for(Ticket ticket);  // until that job is done
-    void drain();                  // until all are that were posted before
+    void wait_for(Ticket ticket);  // returns when that job is done
+    void drain();                  // returns when all jobs that were posted before it are done
 
 private:
     void run();

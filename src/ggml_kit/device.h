@@ -1,4 +1,4 @@
-// What a ggml device gives besides its interface: backends, functions that only some libraries
+// What a ggml device offers besides its interface: backends, functions that only some libraries
 // have, pinned host memory, layouts for weights.
 #pragma once
 
@@ -10,26 +10,28 @@
 
 namespace pshard {
 
-// A function of the library that the device belongs to; nullptr: that library has it not.
+// A function of the library that the device belongs to; nullptr if the library does not have it.
 template <typename Function>
 Function find_function(ggml_backend_dev_t device, const char* name) {
     return reinterpret_cast<Function>(
         ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
 }
 
-// A backend instance: own stream, own threads. Fails if the device refuses another.
+// Opens a backend instance, with a stream and threads of its own. Fails if the device refuses
+// another one.
 [[nodiscard]] Result<BackendHandle> open_backend(ggml_backend_dev_t device);
 
-// Host memory of the device's driver, which its copies need not stage. nullptr: the device has
-// none, or none left.
+// Host memory from the device's driver, which the device copies from and to directly. nullptr: the
+// device has none, or none left.
 [[nodiscard]] BufferHandle pinned_memory(ggml_backend_dev_t device, Bytes bytes);
 
-// Buffer types in which a CPU device keeps weights in another layout (repacked, AMX); its best
+// The buffer types in which a CPU device keeps weights in another layout (repacked, AMX), the best
 // first.
 [[nodiscard]] std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t device);
 
-// Whether the device computes `op` with its first source in a buffer of that type: as llama.cpp
-// asks (llama-model-loader.cpp, weight_buft_supported). `op` is a matrix multiplication.
+// Whether the device computes `op`, a matrix multiplication, with its first source in a buffer of
+// that type. The question is put as llama.cpp puts it (llama-model-loader.cpp,
+// weight_buft_supported).
 [[nodiscard]] bool computes_from(ggml_backend_dev_t device,
                                  ggml_backend_buffer_type_t layout,
                                  const ggml_tensor& op);

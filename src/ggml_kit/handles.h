@@ -24,7 +24,7 @@ using EventHandle = std::unique_ptr<ggml_backend_event, FreeBy<ggml_backend_even
 // A ggml context of tensors without memory of their own.
 class GgmlContext {
 public:
-    // For `n_tensors` tensors, views counted, and one graph of as many nodes.
+    // Has room for `n_tensors` tensors, including views, and for one graph of as many nodes.
     explicit GgmlContext(std::size_t n_tensors)
         : context_(ggml_init({n_tensors * ggml_tensor_overhead() +
                                   ggml_graph_overhead_custom(n_tensors + 1, false),

@@ -7,7 +7,7 @@
 
 namespace pshard {
 
-// A backend's guid: 16 characters.
+// A backend's guid, made of 16 characters.
 class Guid {
 public:
     explicit Guid(std::string_view text);
@@ -18,7 +18,8 @@ private:
     ggml_guid bytes_{};
 };
 
-// Name, description, type and memory, as the device's own functions say them; no capability.
+// Properties with the name, description, type and memory that the device's own functions tell, and
+// without any capability.
 [[nodiscard]] ggml_backend_dev_props plain_props(ggml_backend_dev_t device);
 
 }  // namespace pshard

@@ -1,4 +1,4 @@
-// Keeps host memory page-locked, where it is, for the copies of a device.
+// Keeps host memory page-locked where it is, for the copies of a device.
 #pragma once
 
 #include <utility>
@@ -10,11 +10,11 @@
 
 namespace pshard {
 
-// The device may read the memory only: CUDA is told that it may not write there.
+// The device may only read the memory: CUDA is told that it must not write there.
 class PageLock {
 public:
-    // Whole pages. Fails where the backend cannot do it (CUDA's can, when GGML_CUDA_REGISTER_HOST
-    // is set), and where the system refuses to lock so much.
+    // `data` and `bytes` must be whole pages. Fails if the backend cannot lock (CUDA's can if
+    // GGML_CUDA_REGISTER_HOST is set), or if the system refuses to lock so much.
     static Result<PageLock> make(ggml_backend_dev_t device, const void* data, Bytes bytes);
 
     PageLock(PageLock&& other) noexcept

@@ -1,12 +1,12 @@
 // An in-order queue of a ggml device: one backend instance.
 //
-// What is issued runs later where the device is asynchronous; a Mark is a point in that order that
-// other queues and the host can wait for. Where the device has no events, issuing a mark waits for
-// the queue instead: slower, equally right.
+// If the device is asynchronous, work that is issued runs later. A Mark is a point in that order
+// that other queues and the host can wait for. If the device has no events, issuing a mark waits
+// for the queue instead, which is slower but equally right.
 //
-// A queue and the marks that were last issued to it are for one thread at a time: when the host
-// waits for a mark, ggml's Vulkan takes the queue's command buffer back. Other queues may wait for
-// it from any thread.
+// Only one thread at a time may use a queue and the marks that were last issued to it: when the
+// host waits for a mark, ggml's Vulkan backend takes the queue's command buffer back. Other queues
+// may wait for a mark from any thread.
 #pragma once
 
 #include <memory>
@@ -15,17 +15,17 @@
 
 namespace pshard {
 
-// A mark that was never issued holds nobody.
+// A point in the order of a queue. A mark that was never issued makes nobody wait.
 class Mark {
 public:
     explicit Mark(ggml_backend_dev_t device) : device_(device) {}
 
-    void host_wait() const;  // the caller goes on after the mark
+    void host_wait() const;  // returns when the device has passed the mark
 
 private:
     friend class Queue;
     ggml_backend_dev_t device_;
-    EventHandle event_;  // made by the first issue; nullptr after it: the device has none
+    EventHandle event_;  // made by the first issue; nullptr after that: the device has no events
     bool issued_ = false;
 };
 
@@ -34,16 +34,17 @@ public:
     // Fails if the device refuses another instance.
     static Result<std::unique_ptr<Queue>> open(ggml_backend_dev_t device);
 
-    // `tensor` lies in a buffer of the device. `host` must stay as it is until the queue has passed
-    // this point.
+    // `tensor` must lie in a buffer of the device. `host` must stay valid and unchanged until the
+    // queue has passed this point.
     void upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes);
     void download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes);
     ggml_status compute(ggml_cgraph& graph);
 
-    // Waits for the mark's last use: then the device can take back what it keeps for it.
+    // Puts the mark here. Waits until the mark's last issue was passed, so that the device can take
+    // back what it keeps for it.
     void issue(Mark& mark);
 
-    void wait(const Mark& mark);  // what is issued after this runs after the mark
+    void wait(const Mark& mark);  // work that is issued after this runs after the mark
     void synchronize();
 
     [[nodiscard]] ggml_backend_t backend() const { return backend_.get(); }

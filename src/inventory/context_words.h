@@ -1,5 +1,5 @@
-// The words of a context's settings, as llama.cpp's flags and our files spell them, in the order of
-// the enumerators.
+// The words for a context's settings, as llama.cpp's flags and our files spell them. They stand in
+// the order of the enumerators.
 #pragma once
 
 #include <array>

@@ -4,10 +4,10 @@
 // ever knows of the model: no llama.cpp, no GGUF and no GPU are needed after it. It has a text
 // form (inventory/inventory_text.h) and can be planned on another machine.
 //
-//   weights   tensors of the model file, as the device would allocate them
-//   states    KV cache and recurrent state, per layer
-//   graphs    the compute graph of each tier, as llama.cpp built it, with the scheduler's copies
-//             led back to their sources
+//   weights   the tensors of the model file, as the device would allocate them
+//   states    the KV cache and the recurrent state of each layer
+//   graphs    the compute graph of each tier, as llama.cpp built it: a reader of a copy that the
+//             scheduler made reads the copy's source again
 //
 // All sizes are in bytes, all shapes in ggml's order: shape[0] is the contiguous dimension.
 #pragma once
@@ -25,15 +25,15 @@ namespace pshard {
 
 using Shape = std::array<std::int64_t, 4>;
 
-// The side of a layer that a weight is on: strategies place the two sides apart.
-// By name, as published [S11]: the FFN side is `blk.N.ffn_{up,gate,down}.*` and
-// `blk.N.ffn_{up,down,gate,gate_up}_{ch,}exps.*`; the router, shared experts and norms are on the
-// attention side, which holds the rest of a layer.
+// The side of a layer that a weight is on; strategies place the two sides apart. The name of the
+// weight decides, as published [S11]: `blk.N.ffn_{up,gate,down}.*` and
+// `blk.N.ffn_{up,down,gate,gate_up}_{ch,}exps.*` are on the FFN side. The attention side holds the
+// rest of a layer: attention, norms, the router and shared experts.
 enum class Side {
     Input,      // token_embd: always in host memory, read by GET_ROWS on the CPU
     Attention,  // attention and dense parts of a layer
     Ffn,        // feed-forward or routed experts of a layer
-    Output,     // output norm and head, and what belongs to no layer
+    Output,     // output norm and head, and all else that belongs to no layer
 };
 
 struct Weight {
@@ -44,7 +44,7 @@ struct Weight {
     Bytes alloc_bytes = 0;  // on the device, padded and aligned
     int layer = -1;         // -1: belongs to no layer
     Side side = Side::Output;
-    bool routed = false;  // routed experts: shape[2] experts, few of them read per token
+    bool routed = false;  // holds shape[2] routed experts, of which each token reads a few
 
     bool operator==(const Weight&) const = default;
 };
@@ -59,7 +59,7 @@ struct State {
     Bytes alloc_bytes = 0;
     int layer = -1;
     StateKind kind = StateKind::Kv;
-    std::int64_t n_cells = 0;  // cells over all streams; 0 for recurrent state
+    std::int64_t n_cells = 0;  // cells of all streams together; 0 for recurrent state
 
     bool operator==(const State&) const = default;
 };
@@ -74,8 +74,8 @@ struct Ref {
     bool operator==(const Ref&) const = default;
 };
 
-// A tensor that the host writes before each step: tokens' embeddings excepted, these are positions,
-// masks, cache indices, output ids.
+// A tensor that the host writes before each pass: token ids or their embeddings, positions, masks,
+// cache indices, output ids.
 struct Input {
     std::string name;
     std::string type;
@@ -86,46 +86,47 @@ struct Input {
     bool operator==(const Input&) const = default;
 };
 
-// One operation. `is_view` nodes (VIEW, RESHAPE, PERMUTE, TRANSPOSE) compute nothing. A node with
-// a `storage` writes into another tensor's memory (a view, SET_ROWS into the cache) and needs none
-// of its own.
+// One operation. A node with `is_view` (VIEW, RESHAPE, PERMUTE, TRANSPOSE) computes nothing. A node
+// with a `storage` lives in another tensor's memory (a view, SET_ROWS into the cache) and needs no
+// memory of its own.
 struct Node {
     std::string op;    // ggml_op_name, or the unary/GLU name: "MUL_MAT", "SILU", "SWIGLU"
     std::string name;  // llama.cpp's name: "ffn_out-12"
     std::string type;
     Shape shape{1, 1, 1, 1};
     Bytes bytes = 0;
-    Bytes alloc_bytes = 0;  // on the device; what its memory costs when storage is absent
-    int layer = -1;         // from the name's suffix or the weights that it reads; -1 unknown
+    Bytes alloc_bytes = 0;  // on the device; counts only for a node without a storage
+    int layer = -1;         // from the name's suffix or the weights that it reads; -1: unknown
     bool is_view = false;
     bool has_storage = false;  // true: `storage` says whose memory it lives in
-    Ref storage;               // the root: never itself a view
-    bool is_output = false;    // stays alive to the end of the graph
+    Ref storage;               // the owner of the memory, never itself a view
+    bool is_output = false;    // its value must live to the end of the graph
     bool contiguous = true;
-    bool device_supports = true;  // the device's supports_op
-    std::vector<Ref> sources;     // in ggml's order, holes left out
+    bool device_supports = true;  // the answer of the device's supports_op
+    std::vector<Ref> sources;     // in ggml's order, without the empty ones
 
     bool operator==(const Node&) const = default;
 };
 
 struct Graph {
-    std::uint32_t n_tokens = 0;  // of the batch that it computes
+    std::uint32_t n_tokens = 0;  // tokens of the batch that it computes
     std::uint32_t n_depth = 0;   // TierKey::n_depth; a captured graph is for the whole context
     std::uint32_t n_seqs = 0;
     std::uint32_t n_outputs = 0;  // rows of logits
     std::vector<Input> inputs;
     std::vector<Node> nodes;  // in the order of execution
 
-    // The tier that it is the graph of.
+    // The tier that this is the graph of.
     [[nodiscard]] TierKey tier() const { return {n_tokens, n_depth}; }
 
     bool operator==(const Graph&) const = default;
 };
 
-// How the device allocates. Of a real device where there was one, else of a named model of it.
+// How a device allocates. The figures are those of a real device if there was one, else those of a
+// named model of one.
 struct DeviceModel {
     std::string name = "cuda";  // "cuda", "vulkan", or a real device's name
-    Bytes alignment = 128;      // of every tensor in a buffer
+    Bytes alignment = 128;      // every tensor in a buffer begins at a multiple of it
     Bytes max_buffer_bytes = ~Bytes{0};
 
     bool operator==(const DeviceModel&) const = default;
@@ -135,10 +136,10 @@ struct Inventory {
     // identity of the model
     std::string model_name;         // general.name
     std::string architecture;       // general.architecture
-    Bytes file_bytes = 0;           // first split only: the published fingerprint takes this
-    Bytes total_file_bytes = 0;     // all splits
-    std::uint64_t header_hash = 0;  // of names, types and shapes of all tensors
-    int n_layers = 0;               // with weights
+    Bytes file_bytes = 0;           // the first split alone, as the published fingerprint takes it
+    Bytes total_file_bytes = 0;     // all splits together
+    std::uint64_t header_hash = 0;  // hash of the names, types and shapes of all tensors
+    int n_layers = 0;               // layers that have weights
     int n_layers_unloaded = 0;      // MTP layers behind them that llama.cpp leaves in the file
     int n_experts = 0;              // 0: dense
     int n_experts_used = 0;
@@ -148,7 +149,7 @@ struct Inventory {
     bool head_is_tied = false;  // "output.weight" is llama.cpp's second copy of token_embd
 
     ContextSpec context;
-    bool flash_attention = true;  // as resolved: what -fa auto came to
+    bool flash_attention = true;  // what llama.cpp uses, which -fa auto leaves to it
     DeviceModel device;
 
     std::vector<Weight> weights;
@@ -158,8 +159,8 @@ struct Inventory {
     bool operator==(const Inventory&) const = default;
 };
 
-// Whether caches are as long as a window and the largest ubatch: of another one they are another
-// size.
+// Whether some caches are only as long as a window and one ubatch, so that their size changes with
+// n_ubatch.
 bool is_windowed(const Inventory& inventory);
 
 // The graph of the tier; nullptr if it was not captured.

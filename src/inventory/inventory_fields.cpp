@@ -6,7 +6,7 @@
 namespace pshard {
 namespace {
 
-// The letters of Ref::Kind, in its order.
+// One letter for each Ref::Kind, in the order of the enumerators.
 constexpr std::string_view kRefLetters = "nwsi";
 
 bool is_plain(std::string_view text) {
@@ -14,7 +14,7 @@ bool is_plain(std::string_view text) {
     return !text.empty() && text[0] != '=' && std::all_of(text.begin(), text.end(), plain);
 }
 
-// The byte behind "\x"; nothing if it is not well formed.
+// The byte that the two digits behind "\x" stand for; nullopt if they are no hex digits.
 std::optional<char> hex_byte(std::string_view digits) {
     unsigned char byte = 0;
     if (digits.size() < 2) return std::nullopt;
@@ -23,7 +23,7 @@ std::optional<char> hex_byte(std::string_view digits) {
     return static_cast<char>(byte);
 }
 
-// The text between quotes; nothing if it is not well formed.
+// The text between quotation marks; nullopt if the word is not well formed.
 std::optional<std::string> unquoted(std::string_view word) {
     if (word.size() < 2 || word.front() != '"' || word.back() != '"') return std::nullopt;
     word = word.substr(1, word.size() - 2);

@@ -16,7 +16,7 @@ namespace pshard {
 
 // ---- forms ----
 
-// Plain words stand as they are; all else in quotes, with \" \\ and \x0a.
+// A plain word stands as it is; any other text stands in quotation marks, with \" \\ and \x0a.
 struct Quotable {
     using Value = std::string;
 
@@ -26,7 +26,7 @@ struct Quotable {
     static bool read(std::string_view word, std::string& text);
 };
 
-// "4096x512": ones at the end are left out.
+// "4096x512": sizes of 1 at the end are left out.
 struct Sizes {
     using Value = Shape;
 
@@ -46,7 +46,7 @@ struct Refs {
     static bool read(std::string_view word, std::vector<Ref>& refs);
 };
 
-// The root whose memory the node lives in; "-": its own.
+// The tensor whose memory the node lives in; "-" if the node has memory of its own.
 struct Storage {
     using Value = std::optional<Ref>;
 

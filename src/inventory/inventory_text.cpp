@@ -3,14 +3,19 @@
 //   title NL { key value NL }          block: model, context, device, graph
 //   title COUNT NL { record NL }       table: weights, states, inputs, nodes
 //
-// A graph differs from that of the tier before in sizes and little else. So a run of k fields that
-// are as in the record of the same number there is written "=k"; the reader begins such a record as
-// a copy and passes over k fields.
+// The graphs of two tiers in a row differ in sizes and in little else. A record of a graph is
+// therefore compared with the record of the same number in the graph before: a run of k equal
+// fields is written as "=k". The reader begins each record as a copy of the earlier one, and skips
+// the k fields of a run:
+//
+//   graph of  1 token    MUL_MAT ffn_up-0 f32 14336    57344  57344  0 0 0 1 1 - w7,n5
+//   graph of 16 tokens   =3                   14336x16 917504 917504 =7
 //
 // Traps:
-// * A count is believed only as far as the text can hold so many records (`most_records`).
-// * What was read is sound, or refused: each ref points to something that stands before it.
-// * The checksum comes last, so that a damaged text is refused where it is damaged.
+// * The reader believes a count only as far as the text can hold so many records (`most_records`).
+// * The reader refuses an inventory that is not sound: each ref must point to something that stands
+//   before the node that has it.
+// * The checksum is checked last, so that a damaged text is refused where it is damaged.
 #include "inventory/inventory_text.h"
 
 #include <fmt/format.h>
@@ -28,7 +33,7 @@ constexpr std::string_view kMagic = "pshard-inventory";
 constexpr std::uint32_t kVersion = 4;
 constexpr std::string_view kWhatToDo = "; capture the model again, with -m and --save-inventory";
 
-// The record of the same number in the graph before; nullptr: there is none.
+// The record of the same number in the graph before; nullptr if there is none.
 template <typename Record>
 const Record* record_before(const std::vector<Record>* before, std::size_t i) {
     return before != nullptr && i < before->size() ? &(*before)[i] : nullptr;
@@ -106,7 +111,7 @@ void read_block(Cursor& in, std::string_view title, Record& record, Fields<Recor
     }
 }
 
-// The length of a run "=k" that may reach over `left` fields.
+// Reads a run "=k" and gives its length. At most `left` fields are left for it.
 std::size_t read_run(Cursor& in, bool has_before, std::size_t left) {
     const auto run = number_of<std::size_t>(in.word().substr(1));
     if (!has_before) {
@@ -117,7 +122,7 @@ std::size_t read_run(Cursor& in, bool has_before, std::size_t left) {
     return run.value_or(left);
 }
 
-// `record` begins as a copy of the one before, if there is one.
+// The caller has set `record` to a copy of the earlier record, if there is one.
 template <typename Record>
 void read_record(Cursor& in, Record& record, bool has_before, Fields<Record> fields) {
     for (std::size_t i = 0; i < fields.size() && !in.failed();) {
@@ -130,8 +135,8 @@ void read_record(Cursor& in, Record& record, bool has_before, Fields<Record> fie
     in.end_line();
 }
 
-// Those that are written as runs have a record before them; the others, a byte and a blank for each
-// field.
+// The most records that the rest of the text can hold. A record with an earlier one may be a single
+// run; any other record takes at least a byte and a blank for each field.
 template <typename Record>
 std::size_t most_records(const Cursor& in,
                          const std::vector<Record>* before,

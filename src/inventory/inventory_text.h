@@ -1,7 +1,7 @@
 // The text form of an inventory: captured once, planned anywhere.
 //
-// Lines of fields, versioned, strict, with a checksum; graphs of later tiers say only in what they
-// differ from the tier before. Grammar and example: docs/formats/inventory.md.
+// The text is made of lines of fields and has a version and a checksum. The graph of a later tier
+// says only how it differs from the graph before. Grammar and example: docs/formats/inventory.md.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@
 
 namespace pshard {
 
-// A node without storage is written as having none, whatever its `storage` says.
+// A node without has_storage is written as having no storage, whatever its `storage` holds.
 std::string to_text(const Inventory& inventory);
 
-// The inverse of to_text. Whatever it accepts is sound: every Ref points to something, a node reads
-// only what stands before it, tiers ascend, the alignment is a power of two.
+// The inverse of to_text. An inventory that it accepts is sound: every Ref points to something, a
+// node reads only what stands before it, tiers ascend, and the alignment is a power of two.
 //
-// `file_name` is what an Error's place names. Fails, with line and column and what was expected, on
-// anything else: another version, a missing or unknown field, a number out of range, a count of
-// more records than the text can hold, a wrong checksum, text after the end.
+// Fails on anything else: another version, a missing or unknown field, a number out of range, a
+// count of more records than the text can hold, a wrong checksum, text after the end. The Error
+// names line, column and what was expected there; its place names the file `file_name`.
 Result<Inventory> inventory_from_text(std::string_view text, std::string_view file_name);
 
 }  // namespace pshard

@@ -1,14 +1,14 @@
 // What a tier is known by: the batches and the part of the context that its plan is for.
 //
-// Nothing asks "which tier?" by a bare number of tokens. A field that is added here tells tiers
-// apart everywhere: the search plans each, the arena holds each, reports and traces name each.
+// Nothing asks for a tier by a bare number of tokens. A field that is added here therefore tells
+// tiers apart everywhere: the search plans each, the arena holds each, reports and traces name
+// each.
 //
 //   n_tokens   the largest batch that the plan is for
 //   n_depth    the most tokens in the KV cache that it is for; 0: the whole context
 //
 // Keys ascend by tokens, then by depth; the whole context is the deepest. The text of a key for the
-// whole context is the bare number of tokens, so files and messages read as before there were
-// depths.
+// whole context is the bare number of tokens, as files and messages without depths have it.
 #pragma once
 
 #include <compare>

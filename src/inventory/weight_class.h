@@ -1,4 +1,4 @@
-// The one rule that tells from a tensor's name where in the model it belongs.
+// The one rule that tells from a weight's name where in the model the weight belongs.
 #pragma once
 
 #include <string_view>
@@ -18,7 +18,7 @@ struct WeightClass {
 // Source: the published override patterns [S11] and llama.cpp's tensor names.
 WeightClass classify_weight(std::string_view name);
 
-// The number after "blk."; -1 if the name has none.
+// The number behind "blk." in the name; -1 if there is none.
 int layer_of_name(std::string_view name);
 
 }  // namespace pshard

@@ -8,7 +8,7 @@
 namespace pshard {
 namespace {
 
-// The number in a file of one; nullopt: no file, or "max".
+// The number that a file holds; nullopt if there is no file, or if it holds "max".
 std::optional<Bytes> number_in(const char* path) {
     std::ifstream file(path);
     Bytes number = 0;

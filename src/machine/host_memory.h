@@ -1,12 +1,12 @@
-// What the host's memory has to give now.
+// How much memory the host has left now.
 #pragma once
 
 #include "base/units.h"
 
 namespace pshard {
 
-// What the host can give without swapping or being stopped: MemAvailable, and what the control
-// group of the process has left. 0: the system does not say.
+// The bytes that a process can take before the host swaps or the process is killed: MemAvailable,
+// or what the process's control group has left if that is less. 0: the system does not say.
 [[nodiscard]] Bytes available_host_memory();
 
 }  // namespace pshard

@@ -1,3 +1,19 @@
+// How a machine is told by the files of its system, and compared with that of a profile.
+//
+// In:   /proc, /sys and /etc, below a root.
+// Out:  names and figures; or phrases about what differs.
+//
+//     /proc/cpuinfo                    "model name : ..."          CPU
+//     /etc/os-release                  PRETTY_NAME="..."           OS
+//     /proc/meminfo                    "MemTotal: ... kB"          RAM
+//     /proc/driver/nvidia/version      "NVRM version: ... 550.54"  GPU driver
+//     /sys/devices/system/cpu/cpuN     topology, caches            cores, last-level cache
+//     /sys/bus/pci/devices/ID          current_link_speed, _width  link
+//
+// Traps: each architecture has another key for the name of its CPU, and 64-bit ARM has numbers
+// only. The threads of one core list the same siblings, and the CPUs of one cache share one map:
+// both are counted once for each list. A CPU that is switched off has no topology. os-release is
+// written for a shell, with quotation marks. Whatever is unknown on either side is no difference.
 #include "machine/identity.h"
 
 #include <algorithm>
@@ -21,13 +37,13 @@ constexpr std::size_t kMaxBytes = std::size_t{16} << 20U;  // /proc/cpuinfo of 1
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kCpuFolder = "/sys/devices/system/cpu";
 
-// Empty if it cannot be read.
+// The content of a file; empty if the file cannot be read.
 std::string content_of(const std::string& path) {
     auto text = read_file(path, kMaxBytes);
     return text ? std::move(text).value().value_or("") : std::string();
 }
 
-// Without blanks at its ends, and with single ones between its words.
+// `text` with one blank between its words, and none at its ends.
 std::string one_line(std::string_view text) {
     std::string line;
     for (const char c : text) {
@@ -44,7 +60,7 @@ std::string lower_case(std::string text) {
     return text;
 }
 
-// The first value of a line "KEY : VALUE", whatever its case; empty if there is none.
+// The value of the first line "KEY : VALUE", whatever the case of KEY; empty if there is none.
 std::string value_of(std::string_view text, std::string_view key, char separator = ':') {
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));
@@ -65,7 +81,7 @@ std::optional<Number> leading_number(std::string_view text) {
 }
 
 std::string cpu_name_of(const std::string& root) {
-    // x86, LoongArch and 32-bit ARM; MIPS; RISC-V; POWER and SPARC.
+    // In this order: x86, LoongArch and 32-bit ARM; MIPS; RISC-V; POWER and SPARC.
     constexpr std::array<std::string_view, 4> kKeys = {"model name", "cpu model", "uarch", "cpu"};
     const std::string text = content_of(root + "/proc/cpuinfo");
     for (const std::string_view key : kKeys) {
@@ -79,7 +95,7 @@ std::string cpu_name_of(const std::string& root) {
     return fmt::format("ARM implementer {} part {}", maker, part);
 }
 
-// os-release is written for the shell: values may be quoted.
+// A value of os-release without its quotation marks, which a shell would take away.
 std::string unquoted(std::string_view value) {
     const bool is_quoted = value.size() > 1 && value.front() == value.back() &&
                            (value.front() == '"' || value.front() == '\'');
@@ -105,8 +121,8 @@ std::optional<double> host_memory_of(const std::string& root) {
     return in_mib(*kib * kKiB);
 }
 
-// "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 ...": the first word of
-// digits with a dot in it.
+// The driver's version is the first word of digits with a dot in it, in a line such as
+// "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 ...".
 std::string gpu_driver_of(const std::string& root) {
     std::string text = value_of(content_of(root + "/proc/driver/nvidia/version"), "nvrm version");
     while (!text.empty()) {
@@ -128,7 +144,7 @@ bool exists(const std::string& path) {
     return std::filesystem::exists(path, code);
 }
 
-// "32768K", "96M"
+// The bytes that a text such as "32768K" or "96M" tells.
 Bytes cache_size(std::string_view text) {
     const auto value = leading_number<Bytes>(text);
     if (!value) return 0;
@@ -137,7 +153,7 @@ Bytes cache_size(std::string_view text) {
     return *value;
 }
 
-// By level and the CPUs that share it.
+// The bytes of each cache, by its level and by the CPUs that share it.
 using Caches = std::map<int, std::map<std::string, Bytes>>;
 
 void add_caches(const std::string& cpu, Caches& caches) {
@@ -157,7 +173,7 @@ std::string without_blanks_and_case(const std::string& name) {
 
 constexpr std::string_view kKernelMark = ", Linux ";
 
-// Collects what differs. A profile's name is known if it is not empty, a number if it is there.
+// Collects what differs. A name is known if it is not empty, a number if it is there.
 class Comparison {
 public:
     void name(std::string_view what, const std::string& profile, const std::string& here) {
@@ -166,7 +182,7 @@ public:
         found.push_back(fmt::format("{}: profile '{}', here '{}'", what, profile, here));
     }
 
-    // `tolerance`: the share of the profile's number that does not matter.
+    // A difference of up to `tolerance`, a share of the profile's number, does not count.
     void number(std::string_view what,
                 std::optional<double> profile,
                 std::optional<double> here,
@@ -194,7 +210,7 @@ MachineIdentity this_machine(const std::string& root) {
 std::optional<int> physical_cores(const std::string& root) {
     std::set<std::string> cores;
     for (int cpu = 0; exists(cpu_folder(root, cpu)); cpu++) {
-        // A CPU that is switched off has none.
+        // A CPU that is switched off has no siblings.
         std::string siblings = content_of(cpu_folder(root, cpu) + "/topology/thread_siblings");
         if (!siblings.empty()) cores.insert(std::move(siblings));
     }
@@ -242,7 +258,7 @@ void set_identity(const MachineIdentity& machine, MachineProfile& profile) {
 }
 
 std::vector<std::string> differences(const MachineProfile& profile, const MachineIdentity& here) {
-    constexpr double kMemoryTolerance = 0.05;  // what kernel and firmware keep for themselves
+    constexpr double kMemoryTolerance = 0.05;  // kernel and firmware keep some RAM for themselves
     const std::string os = profile.os_name.substr(0, profile.os_name.rfind(kKernelMark));
     const auto cores =
         here.cpu_cores ? std::optional<double>(*here.cpu_cores) : std::optional<double>();

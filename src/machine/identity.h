@@ -1,8 +1,8 @@
-// WHO a machine is, as far as files of the system tell, and how it differs from the machine of a
-// profile. Read only where a machine is measured, or a profile is held against this one.
+// WHO a machine is, as far as the files of its system tell, and how it differs from the machine of
+// a profile. These files are read only when a machine is measured or a profile is compared with it.
 //
-// `root` stands before /proc, /sys and /etc: tests bring trees of their own. A file that is not
-// there, or that we cannot make sense of, leaves its field unknown; nothing fails.
+// `root` is put before /proc, /sys and /etc, so that tests can bring trees of their own. A file
+// that is missing or unreadable leaves its field unknown; nothing fails.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,9 @@ struct MachineIdentity {
     std::string os_name{};     // "Debian GNU/Linux 12 (bookworm)"
     std::string kernel{};      // "6.1.0-18-amd64"
     std::string gpu_driver{};  // "NVIDIA 550.54.14"
-    // Of the caller, who asks the device: no file names it.
+    // The caller sets it, by asking the device: no file names it.
     std::string gpu_name{};
-    std::string link_name{};                  // link_name() below, while the link is busy
+    std::string link_name{};                  // the caller asks link_name() while the link is busy
     std::optional<int> cpu_cores{};           // physical
     std::optional<double> host_memory_mib{};  // RAM in all
 
@@ -30,22 +30,22 @@ struct MachineIdentity {
 
 [[nodiscard]] MachineIdentity this_machine(const std::string& root = "");
 
-// Cores, not threads of one core.
+// The number of cores; two threads of one core count once.
 [[nodiscard]] std::optional<int> physical_cores(const std::string& root = "");
 
-// All caches of the highest level together; 0: unknown.
+// The bytes of all caches of the highest level together; 0: unknown.
 [[nodiscard]] Bytes last_level_cache_bytes(const std::string& root = "");
 
-// "PCIe 5.0 x16" of the device with that PCI bus id ("0000:01:00.0"): as the slot runs now. An idle
-// GPU slows its link down, so ask while it copies. Empty: unknown.
+// "PCIe 5.0 x16": how the slot of the device with that PCI bus id ("0000:01:00.0") runs now. An
+// idle GPU slows its link down, so callers should ask while it copies. Empty: unknown.
 [[nodiscard]] std::string link_name(const std::string& bus_id, const std::string& root = "");
 
-// What is known of the machine goes into the profile; the rest of the profile stays.
+// Puts what is known of the machine into the profile; the rest of the profile stays.
 void set_identity(const MachineIdentity& machine, MachineProfile& profile);
 
-// One phrase for each fact that is known of both and differs ("CPU: profile 'X', here 'Y'"); none
-// for the kernel, which changes with every update. Names are compared without blanks and case, RAM
-// within 5 %.
+// One phrase for each fact that is known of both machines and differs: "CPU: profile 'X', here
+// 'Y'". The kernel is not compared, since it changes with every update. Names are compared without
+// blanks and case, RAM within 5 %.
 [[nodiscard]] std::vector<std::string> differences(const MachineProfile& profile,
                                                    const MachineIdentity& here);
 

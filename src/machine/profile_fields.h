@@ -1,6 +1,6 @@
-// The fields of profile files, as tables (base/fields.h): reader, writer and the rounding of
-// profiles walk them, so a new key or column is one row here and one in docs/formats/profile.md.
-// Internal to machine/ and tools/profiler.
+// The fields of profile files, as tables (base/fields.h). The reader, the writer and the rounding
+// of profiles walk these tables, so a new key or column is one row here and one in
+// docs/formats/profile.md. Internal to machine/ and tools/profiler.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace pshard {
 
 // ---- forms ----
 
-// With the published number of decimals, and with more only where the value needs them.
+// Writes the published number of decimals, or more if the value needs them.
 void write_number(std::string& out, double value, int decimals);
 
 template <int Decimals>
@@ -36,7 +36,7 @@ struct AboveZero : Rate<Decimals> {
     }
 };
 
-// 0 is how the published profilers say that they do not know.
+// A figure for which the published profilers write 0 if they do not know it.
 template <int Decimals>
 struct ZeroIsUnknown {
     using Value = std::optional<double>;
@@ -55,7 +55,7 @@ struct ZeroIsUnknown {
     }
 };
 
-// Written only where it is true.
+// A flag that is written only if it is true.
 struct IfTrue : Flag {
     static void write(std::string& out, bool value) { out += value ? "1" : ""; }
 };
@@ -65,13 +65,14 @@ using Threads = Whole<int, 0, 1000000>;
 
 // ---- rows ----
 
-// A row of a CPU file also says for how many threads it was measured.
+// A row of a CPU file, which also says for how many threads it was measured.
 struct CpuRow {
     int n_threads = 0;
     OpRow row;
 };
 
-// A row is the columns of these tables, those of threads and copies in CPU files only.
+// A row has the columns of these tables in their order; only CPU files have those of threads and of
+// copies.
 inline constexpr std::array kOpColumns = {field<&OpRow::op>("op_name"),
                                           field<&OpRow::quant>("quant")};
 inline constexpr std::array kThreadsColumn = {field<Threads, &CpuRow::n_threads>("threads")};
@@ -93,7 +94,7 @@ inline constexpr std::array kShapeColumns = {field<Count, &OpRow::n>("N"),
 
 // ---- published headers: a number behind each key ----
 
-// What the lines of one thread count say.
+// What the header line of one thread count says.
 struct ThreadFacts {
     int n_threads = 0;
     std::optional<double> dram;
@@ -112,13 +113,13 @@ inline constexpr std::array kThreadsLineFields = {
 inline constexpr std::array kGpuHeadFields = {
     field<ZeroIsUnknown<1>, &GpuProfile::memory_gb_per_s>("GPU_Memory_BW="),
     field<ZeroIsUnknown<1>, &GpuProfile::peak_gflops>("GPU_Peak_Compute=")};
-// Of a later fork of the published profiler.
+// The line that a later fork of the published profiler writes.
 inline constexpr std::array kForkFields = {
     field<ZeroIsUnknown<1>, &LinkProfile::page_lock_ceiling_gb>("Host_Pin_Ceiling: ")};
 
 // ---- `# pshard KEY=VALUE`, in the order in which they are written ----
 
-// The value is the rest of the line.
+// Texts: the value is the rest of the line.
 inline constexpr std::array kMachineTexts = {
     field<&MachineProfile::cpu_name>("cpu_name"),
     field<&MachineProfile::gpu_name>("gpu_name"),
@@ -139,7 +140,7 @@ inline constexpr std::array kMachineNumbers = {
     field<AboveZero<1>, &MachineProfile::host_memory_mib>("machine.host_memory_mib"),
 };
 
-// The first row stands in the Threads line instead, where all of that line is known.
+// The first row stands in the Threads line instead, if all figures of that line are known.
 inline constexpr std::array kCpuFields = {
     field<AboveZero<1>, &CpuProfile::copy_efficiency_percent>("cpu.copy_efficiency_percent"),
     field<AboveZero<1>, &CpuProfile::vector_gflops>("cpu.vector_gflops"),
@@ -161,7 +162,7 @@ inline constexpr std::array kGpuFields = {
     field<Rate<1>, &GpuProfile::scan_step_us>("gpu.scan_step_us"),
 };
 
-// The first two stand in the Threads line instead, where all of that line is known.
+// The first two rows stand in the Threads line instead, if all figures of that line are known.
 inline constexpr std::array kLinkFields = {
     field<AboveZero<1>, &LinkProfile::standalone_gb_per_s>("link.standalone_gb_per_s"),
     field<AboveZero<1>, &LinkProfile::concurrent_gb_per_s>("link.concurrent_gb_per_s"),
@@ -178,7 +179,7 @@ inline constexpr std::array kLinkFields = {
 };
 inline constexpr std::size_t kLinkFieldsInHeader = 2;
 
-// One line for each point, its columns behind the key.
+// Points have one line each, with the columns behind the key.
 inline constexpr std::string_view kOverheadKey = "gpu.overhead";
 inline constexpr std::array kOverheadColumns = {field<Count, &OverheadPoint::n_ubatch>("n_ubatch"),
                                                 field<Rate<1>, &OverheadPoint::mib>("MiB")};
@@ -200,18 +201,18 @@ inline constexpr std::array kCopyColumns = {
     field<AboveZero<1>, &CopyPoint::h2d_gb_per_s>("GB/s to the device"),
     field<AboveZero<1>, &CopyPoint::d2h_gb_per_s>("GB/s to the host")};
 
-// Rows of the file that the line stands in; unlike its size, they tell whether it was cut off.
+// The number of rows in the file that the line stands in, which shows whether the file was cut off.
 struct FileFacts {
     std::int64_t n_rows = 0;
 };
 
 inline constexpr std::array kFileFields = {field<Count, &FileFacts::n_rows>("rows")};
 
-// Of the row below.
+// What a line tells of the row below it.
 inline constexpr std::array kNoiseFields = {
     field<AboveZero<1>, &OpRow::noisy_percent>("row.noisy_percent")};
 
-// Every key above.
+// Every key of the pshard lines above.
 [[nodiscard]] std::vector<std::string_view> profile_keys();
 
 }  // namespace pshard

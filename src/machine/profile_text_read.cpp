@@ -1,21 +1,21 @@
 // From the text of the two profile files to a MachineProfile.
 //
-// Each file is read line by line, once. A line is blank, a comment or a row:
+// Each file is read once, line by line. A line is blank, a comment or a row:
 //
-//   # GPU Profiling (backend=CUDA0, GPU_Memory_BW=800.0 GB/s)    published header: numbers behind
-//   keys # pshard gpu.launch_us=1.7                                   ours: KEY=VALUE, one field or
-//   point # op_name quant AI(FLOP/byte) ...                            any other comment: passed
-//   over MUL_MAT q4_0 3.55 700.00 2480.00 110.0 4096 4096 1 0 ...     row: 14 columns, 17 in a CPU
-//   file
+//   # GPU Profiling (backend=CUDA0, ...)     a published header: numbers behind keys
+//   # pshard gpu.launch_us=1.7               a pshard line: one field or one point
+//   # op_name quant AI(FLOP/byte) ...        any other comment, which is skipped
+//   MUL_MAT q4_0 3.55 700.00 2480.00 ...     a row: 14 columns, 17 in a CPU file
 //
-// What a line means is in the tables of profile_fields.h. A CPU file may hold rows and headers of
-// several thread counts, so both wait until the file was read; then one count is chosen.
+// The tables of profile_fields.h say what a line means. A CPU file may hold rows and headers of
+// several thread counts. The reader keeps all of them until the end of the file, and then chooses
+// one count.
 //
 // Traps:
-// * A pshard line counts more than the published header, wherever it stands: the header's figures
-//   are taken last, and only where there is none yet.
-// * Facts of the machine stand in both files; the CPU file is read first, and the first value
-// stays.
+// * In a CPU file, a pshard line counts more than the published header, wherever it stands: the
+//   header's figures are taken last, and only for fields that have no value yet.
+// * Facts of the machine stand in both files. The CPU file is read first, and the first value of a
+//   fact stays.
 // * The profilers write 0 for "not known", and rows of zeros for benchmarks that they skipped.
 #include <algorithm>
 #include <cmath>
@@ -38,7 +38,7 @@ constexpr std::string_view kOurs = "# pshard ";
 constexpr std::string_view kCpuHead = "# Concurrent Profiling";
 constexpr std::string_view kGpuHead = "# GPU Profiling";
 
-// Puts the number behind each key that the line has into its field.
+// Finds the keys of the table in the line, and puts the number behind each into its field.
 template <typename Record>
 Status read_header(const TextLine& line, Record& record, Fields<Record> fields) {
     for (const Field<Record>& field : fields) {
@@ -55,7 +55,7 @@ Status read_header(const TextLine& line, Record& record, Fields<Record> fields) 
     return Done{};
 }
 
-// Reads the value of `key` into its field; false: the table does not have it.
+// Reads the value of `key` into its field; false if the table does not have the key.
 template <typename Record>
 bool read_known(Cursor& in, std::string_view key, Record& record, Fields<Record> fields) {
     const Field<Record>* field = find_field<Record>(fields, key);
@@ -63,7 +63,8 @@ bool read_known(Cursor& in, std::string_view key, Record& record, Fields<Record>
     return field != nullptr;
 }
 
-// Keeps the points ascending; a second one of the same key replaces the first.
+// Reads a point into `points`, which stay ascending. A second point of the same key replaces the
+// first.
 template <typename Point, typename Key>
 void read_point(Cursor& in, std::vector<Point>& points, Fields<Point> columns, Key key) {
     Point point;
@@ -77,7 +78,7 @@ void read_point(Cursor& in, std::vector<Point>& points, Fields<Point> columns, K
     }
 }
 
-// One of the two files.
+// Reads one of the two files.
 class FileReader {
 public:
     FileReader(MachineProfile& profile, bool is_cpu) : profile_(profile), is_cpu_(is_cpu) {}
@@ -93,7 +94,7 @@ public:
                                      is_cpu_ ? "cpu_profile.txt" : "gpu_profile.txt"),
                          {name, 1, 1}};
         }
-        // A file that ends early has lost rows: rates of what is left may be far off.
+        // A file that ends early has lost rows, and the rates of the others may be far off.
         const auto n = static_cast<std::int64_t>(rows.size());
         if (n >= facts_.n_rows) return Done{};
         return Error{
@@ -101,9 +102,9 @@ public:
             {name}};
     }
 
-    std::vector<CpuRow> rows;             // of a GPU file: for 0 threads
-    std::vector<ThreadFacts> by_threads;  // in a CPU file
-    ThreadFacts head;                     // of its first line
+    std::vector<CpuRow> rows;             // rows of a GPU file have 0 threads
+    std::vector<ThreadFacts> by_threads;  // Threads lines of a CPU file
+    ThreadFacts head;                     // first line of a CPU file
 
 private:
     Status read_line(const TextLine& line) {
@@ -176,7 +177,7 @@ private:
         return Done{};
     }
 
-    // What only the other file's half of the profile has room for is checked and dropped.
+    // A fact of the other file's processor is checked, but not kept if that file was not read.
     bool read_fact(Cursor& in, std::string_view key) {
         CpuProfile no_cpu;
         GpuProfile no_gpu;
@@ -189,7 +190,7 @@ private:
                read_known(in, key, noisy_, kNoiseFields);
     }
 
-    // The first value stays; but of the provenance, the less trusted one.
+    // The first value of a fact stays. Of two provenances, the less trusted one counts.
     bool read_machine_fact(Cursor& in, std::string_view key) {
         MachineProfile told;
         if (read_known(in, key, told, kProvenanceFields)) {
@@ -233,11 +234,11 @@ private:
     const bool is_cpu_;
     bool recognised_ = false;
     FileFacts facts_;
-    OpRow noisy_;                 // the noise that waits for its row
-    std::optional<Error> noise_;  // what is wrong if no row comes; without: none waits
+    OpRow noisy_;                 // a noise that waits for its row
+    std::optional<Error> noise_;  // set while a noise waits: the fault if no row follows
 };
 
-// The thread count to take: the asked one, else the nearest, else the highest.
+// The thread count to take: the one nearest to `asked`, or the highest if none is asked for.
 int choose_threads(const FileReader& file, int asked, std::vector<std::string>& notes) {
     std::vector<int> counts;
     for (const CpuRow& row : file.rows) counts.push_back(row.n_threads);
@@ -260,7 +261,7 @@ int choose_threads(const FileReader& file, int asked, std::vector<std::string>& 
     return nearest;
 }
 
-// The profilers write rates of 0 for a benchmark that they skipped.
+// False for a benchmark that the profiler skipped: it writes rates of 0.
 bool is_measured(const OpRow& row) { return row.gflops > 0 && row.gb_per_s > 0; }
 
 void take_header(const FileReader& file, MachineProfile& profile) {
@@ -289,7 +290,7 @@ Status read_cpu(const std::string& text,
     for (CpuRow& entry : file.rows) {
         OpRow& row = entry.row;
         if (entry.n_threads != cpu.n_threads || !is_measured(row)) continue;
-        // Without a GPU the profiler writes the standalone rate twice: that measured nothing.
+        // Without a GPU the profiler writes the rate alone twice, so it measured no copies.
         if (!profile.link.standalone_gb_per_s && row.gflops_under_copies == row.gflops) {
             row.gflops_under_copies.reset();
         }
@@ -308,7 +309,7 @@ Status read_gpu(const std::string& text, const std::string& name, MachineProfile
     return Done{};
 }
 
-// A profile in memory may have no rows; the file of a profiler always has some.
+// Fails on a file without rows. A profile in memory may have none, but a profiler's file has some.
 Status check_rows(const MachineProfile& profile, const ProfileNames& names) {
     const auto no_row = [](const std::string& name) {
         return Error{"no row of an op is there, so it can price nothing; profile again", {name}};

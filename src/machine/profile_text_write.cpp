@@ -1,5 +1,17 @@
-// From a MachineProfile to the text of the two profile files. What the fields are, and with how
-// many digits they are written, is in the tables of profile_fields.h.
+// From a MachineProfile to the text of the two profile files. The tables of profile_fields.h say
+// which fields there are, and with how many digits they are written.
+//
+//     CPU file                              GPU file
+//       published header, Threads line        published header
+//       machine                               machine
+//       CPU fields, link, points              GPU fields, (link,) points
+//       number of rows                        number of rows
+//       names of the columns, rows            names of the columns, rows
+//
+// Traps: the Threads line has its long form only if all of its figures are known; the fields in it
+// are then not written again as pshard lines. The link stands in the CPU file, and in the GPU file
+// only if there is no CPU file. The number of rows comes before the rows, so that a file that was
+// cut off can tell.
 #include <algorithm>
 #include <set>
 
@@ -53,7 +65,7 @@ std::string point_lines(std::string_view key,
     return text;
 }
 
-// `cpu`: the row as it stands in a CPU file; nullptr: in a GPU file.
+// The lines of a row. `cpu` has the thread count of a CPU file; nullptr for a GPU file.
 std::string row_lines(const OpRow& row, const CpuRow* cpu) {
     std::string text;
     write_columns(text, row, kOpColumns);
@@ -69,7 +81,7 @@ bool header_has_link(const MachineProfile& profile) {
            profile.link.standalone_gb_per_s && profile.link.concurrent_gb_per_s;
 }
 
-// The line of the published template, in its short form where the link is not known in full.
+// The published line of a thread count, in its short form unless all figures of it are known.
 std::string threads_line(const MachineProfile& profile) {
     const CpuProfile& cpu = *profile.cpu;
     if (!cpu.dram_gb_per_s) return {};
@@ -95,7 +107,7 @@ std::string link_points(const LinkProfile& link) {
            point_lines(kCopyKey, link.copies, kCopyColumns);
 }
 
-// Comes before the rows, so that a file that was cut off tells of it.
+// Stands before the rows, so that a file that was cut off can tell.
 std::string rows_line(std::size_t n_rows) {
     return key_lines(FileFacts{static_cast<std::int64_t>(n_rows)}, kFileFields);
 }
@@ -123,7 +135,7 @@ std::string cpu_text(const MachineProfile& profile) {
     return text;
 }
 
-// Facts of the link stand in the CPU file, and in the GPU file only where there is no other.
+// The GPU file has the facts of the link only if there is no CPU file.
 std::string gpu_text(const MachineProfile& profile) {
     const GpuProfile& gpu = *profile.gpu;
     std::string text = fmt::format(

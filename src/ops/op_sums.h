@@ -1,6 +1,6 @@
-// The sums behind every figure of flops and bytes, written once: for a node of a graph
-// (cost/op_work.h), for a case that a profiler times (probe/op_case.h) and for a row of a profile
-// (cost/rate_table.h). What each of the three knows of a shape is another thing; the sum is not.
+// The sums behind every figure of flops and bytes, written once for three users: a node of a graph
+// (cost/op_work.h), a case that a profiler times (probe/op_case.h) and a row of a profile
+// (cost/rate_table.h). The three know different things of a shape, but they need the same sums.
 //
 // All arguments are counts of elements, so that the sums are exact up to 2^53.
 #pragma once
@@ -12,13 +12,14 @@ struct FlopsAndBytes {
     double bytes = 0;  // read and written, each once
 };
 
-// A product whose `n_results` values are sums over `k` factors: a multiplication and an addition.
+// The flops of a product with `n_results` values, each a sum over `k` factors: one multiplication
+// and one addition for each factor.
 [[nodiscard]] constexpr double product_flops(double k, double n_results) {
     return 2 * k * n_results;
 }
 
-// The same of `rows` rows, f32, by matrices [k, n] of which `weight_bytes` are read: of routed
-// experts, those that the rows touch.
+// Flops and bytes of the product of `rows` f32 rows with matrices [k, n], of which `weight_bytes`
+// are read. For routed experts, these are the bytes of the experts that the rows touch.
 [[nodiscard]] constexpr FlopsAndBytes product_sums(double n,
                                                    double k,
                                                    double rows,
@@ -26,15 +27,15 @@ struct FlopsAndBytes {
     return {product_flops(k, n * rows), weight_bytes + 4 * (n + k) * rows};
 }
 
-// `queries` vectors against `cells` keys, and the values weighted by what comes out. `dims`: of a
-// key and a value together.
+// The flops of attention: `queries` vectors are multiplied by `cells` keys, and the results weight
+// as many values. `dims` counts the elements of a key and of a value together.
 [[nodiscard]] constexpr double attention_flops(double dims, double queries, double cells) {
     return 2 * dims * queries * cells;
 }
 
-// Routed experts that M tokens with k of E experts each touch, if routes are uniform:
-// E*(1-(1-k/E)^M). Real routers repeat themselves: 365 tokens of 8/256 touch 152-156 of 256
-// measured [S22], this says 256.
+// How many of E routed experts M tokens touch, if each token takes k experts with equal chances:
+// E*(1-(1-k/E)^M). Real routers repeat themselves: 365 tokens with 8 of 256 experts each were
+// measured to touch 152 to 156 experts [S22], while this formula says 256.
 [[nodiscard]] double distinct_experts(double n_experts, double n_used, double n_tokens);
 
 }  // namespace pshard

@@ -11,8 +11,8 @@ namespace {
 using enum OpFamily;
 using enum CaseForm;
 
-// Flops: [S4]; what it leaves out (exponentials, norms in two passes) is counted by hand. These ops
-// wait for memory or for their launch on every machine that we know.
+// The source of the flops is [S4]. The ops that it leaves out (exponentials, norms in two passes)
+// were counted by hand; on every machine that we know they wait for memory or for their launch.
 constexpr auto kRules = std::to_array<OpRule>({
     {.name = "MUL_MAT", .family = MatMul, .n_sources = 2, .offload_rows = OffloadRows::Second},
     {.name = "MUL_MAT_ID", .family = MatMulId, .n_sources = 3, .offload_rows = OffloadRows::Third},
@@ -73,7 +73,7 @@ constexpr auto kRules = std::to_array<OpRule>({
     {.name = "GELU", .flops = 8, .in_place = true, .form = Rows, .standard = {4096}},
     {.name = "GEGLU", .flops = 2, .form = Rows, .standard = {8192}, .n_operands = 2},
 
-    // Not in a profiler's own list.
+    // Ops that are not in a profiler's own list.
     {.name = "NORM", .flops = 5, .form = Rows},
     {.name = "SOFTPLUS", .flops = 4, .in_place = true, .form = Rows},
     {.name = "GROUP_NORM", .flops = 5},
@@ -140,7 +140,8 @@ constexpr auto kRules = std::to_array<OpRule>({
 
 constexpr std::size_t kNamed = kRules.size() - 1;
 
-// Names hashed by their length and three letters into a table that is a quarter full.
+// A hash table finds the row of a name. The hash is made of the name's length and three letters;
+// a slot that is taken leads to the next one.
 constexpr std::size_t kSlots = 256;
 static_assert(kNamed < kSlots / 2);
 
@@ -153,7 +154,7 @@ constexpr std::size_t slot_of(std::string_view name) {
 }
 
 constexpr std::array<std::uint8_t, kSlots> make_slots() {
-    std::array<std::uint8_t, kSlots> slots{};  // index + 1; 0: free
+    std::array<std::uint8_t, kSlots> slots{};  // index of a row + 1; 0: free
     for (std::size_t i = 0; i < kNamed; i++) {
         std::size_t slot = slot_of(kRules[i].name);
         while (slots[slot] != 0) slot = (slot + 1) % kSlots;

@@ -1,5 +1,5 @@
-// `KEY=VALUE` pairs between blanks: what most lines of a registry are made of. The keys are those
-// of a table of fields (base/fields.h).
+// `KEY=VALUE` pairs with blanks between them, which most lines of a registry are made of. A table
+// of fields (base/fields.h) says which keys there are.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace pshard {
 
-// What became of the pairs of a line. A pair that was not read changed nothing.
+// What became of the pairs of a line. A pair that could not be read changed nothing.
 struct PairsReading {
     struct Unread {
         std::string_view pair;  // as it stands
@@ -19,17 +19,17 @@ struct PairsReading {
     };
 
     std::vector<std::string_view> seen;  // keys that were read
-    std::vector<Unread> faults;          // unreadable or repeated pairs
+    std::vector<Unread> faults;          // pairs that are unreadable or repeated
     std::vector<Unread> unknown;         // pairs with a key that is not in the table
 };
 
-// Why a pair is refused: what was expected there; "" if it was read.
+// Reads one pair. Gives what was expected in its place, or "" if the pair was read.
 template <typename Record>
 std::string read_pair(std::string_view pair,
                       const Field<Record>& field,
                       Record& record,
                       const std::vector<std::string_view>& seen) {
-    // Of a line that is continued, the keys of the earlier ones are set.
+    // A pshard line may go on in further lines: the record has the keys of the earlier ones.
     const bool is_set = field.may_miss && !text_of(field, record).empty();
     if (is_set || std::ranges::find(seen, field.key) != seen.end()) {
         return fmt::format("{} only once", field.key);
@@ -38,7 +38,7 @@ std::string read_pair(std::string_view pair,
     return field.read(value, record) ? "" : field.expected();
 }
 
-// Reads the rest of the line.
+// Reads the pairs in the rest of the line into `record`.
 template <typename Record>
 PairsReading read_pairs(Cursor& in, Record& record, Fields<Record> fields) {
     PairsReading reading;
@@ -64,7 +64,7 @@ PairsReading read_pairs(Cursor& in, Record& record, Fields<Record> fields) {
     return reading;
 }
 
-// The fields that are set, as `KEY=VALUE`.
+// The fields of `record` that are set, each as `KEY=VALUE`.
 template <typename Record>
 std::vector<std::string> pair_texts(const Record& record, Fields<Record> fields) {
     std::vector<std::string> pairs;

@@ -1,3 +1,21 @@
+// The lines that only we read: their pairs, both ways, and the key that a plan is matched by.
+//
+// In:   a struct of pshard_lines.h and its table of fields (registry_fields.h).
+// Out:  comment lines, and back.
+//
+//     PshardTier -> "depth=4096", "tps=41.25", ... -> # pshard tier depth=4096 tps=41.25 ...
+//                                                     # pshard tier arena=1048576 ...
+//
+// A struct takes as many lines as it needs to keep each within 100 columns; a reader puts the pairs
+// of all of them into one struct. A pair that this version does not know is kept as it stands and
+// written again, so that a file loses nothing when an older program saves it.
+//
+// A whole PlanChoice is one value of such a pair. Its own pairs have ':' and ',' in place of '='
+// and blanks: plan=strategy:NAME,n_pinned:2,... A choice counts only with all of its fields.
+//
+// Trap: the hashes of weights and states do not depend on an order, since a backend sees tensors in
+// another order than the file has them. Weights that no device holds (Side::Input) are left out:
+// a backend never sees them.
 #include "registry/pshard_lines.h"
 
 #include <algorithm>

@@ -1,13 +1,13 @@
-// What the published format has no place for. It is written in comments, which the published reader
-// passes over:
+// What the published format has no place for. The pshard lines are comments, which the published
+// reader skips:
 //
 //   # pshard section file_bytes=18631619200
 //   # pshard variant version=1 weights=0x... states=0x... n_ubatch=2048 ...
 //   # pshard tier depth=4096 tps_empty=41.25 ... bound_by=link
 //
 // Each struct has one table of fields in registry_fields.h, which reader and writer walk. A key
-// never changes its meaning. Keys that we do not know, and values that we cannot read, are kept in
-// `unknown` and written again.
+// never changes its meaning. Keys that we do not know, and values that we cannot read, stay in
+// `unknown` and are written again.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@
 
 namespace pshard {
 
-// Version of the pshard lines. Raised when older readers must no longer use the plans.
+// The version of the pshard lines. It rises when older readers must no longer use the plans.
 inline constexpr std::uint32_t kPshardVersion = 1;
 
 struct PshardSection {
@@ -35,67 +35,69 @@ struct PshardSection {
     bool operator==(const PshardSection&) const = default;
 };
 
-// What the plans of a variant were made for [A22]. They hold only where all of this is equal.
-// In the variant, not in the section: a section outlives a change of profile, its old plans must
-// not pass for new ones.
+// What the plans of a variant were made for [A22]. A run may use them only if all of this is equal.
+// These facts stand in the variant, not in the section: a section outlives a change of profile, and
+// its old plans must not pass for new ones.
 struct PshardVariant {
     std::optional<std::uint32_t> version;      // kPshardVersion
     std::optional<Hash64> weights;             // weights_hash
     std::optional<Hash64> states;              // states_hash
-    std::optional<std::uint32_t> n_ubatch;     // tokens: sizes KV and SWA cells
-    std::optional<std::uint32_t> output_rows;  // rows of logits in the graph of that ubatch
+    std::optional<std::uint32_t> n_ubatch;     // tokens; sizes KV and SWA cells
+    std::optional<std::uint32_t> output_rows;  // rows of logits in the graph of n_ubatch tokens
     std::optional<bool> kv_unified;
     std::optional<bool> swa_full;
-    std::optional<bool> windowed;      // caches are as long as a window and n_ubatch
-    std::optional<Bytes> shared;       // of the budget: left to a draft model and the like
-    std::optional<Bytes> outside;      // as of a tier, where the whole model fits: without tiers
-    std::optional<Bytes> unseen;       // of `outside`: taken before a process can ask what is free
-    std::optional<Hash64> machine;     // of the machine and its profile
+    std::optional<bool> windowed;      // is_windowed of the inventory
+    std::optional<Bytes> shared;       // part of the budget that a draft model and the like take
+    std::optional<Bytes> outside;      // as in PshardTier; for a variant that has no tiers
+    std::optional<Bytes> unseen;       // part of `outside`, taken before a process can ask
+    std::optional<Hash64> machine;     // hash of the machine and its profile
     std::vector<std::string> unknown;  // "key=value", as read
 
     bool operator==(const PshardVariant&) const = default;
 };
 
-// What is known of a tier's plan beyond the published lines. All rates at the tier's batch.
+// What is known of a tier's plan beyond the published lines. All rates are tokens per second at the
+// tier's batch.
 struct PshardTier {
-    std::optional<PlanChoice> plan;  // chosen, but without a published form: the published lines
-                                     // hold the best plan that the published reader can run
-    std::optional<std::uint32_t> depth;   // tokens in the KV cache that `tps` holds for
-    std::optional<double> tps;            // of `plan`; without `plan` the published line has it
-    std::optional<double> tps_empty;      // of the chosen plan, KV cache empty
-    std::optional<double> tps_full;       // of the chosen plan, KV cache of n_ctx tokens
-    std::optional<Hash64> ops;            // of the graph that was planned (plan/plan_hash.h)
-    std::optional<Hash64> steps;          // of what the plan makes of it
-    std::optional<Bytes> arena;           // the one allocation, and its parts:
+    std::optional<PlanChoice> plan;  // the chosen plan, if it has no published form: the published
+                                     // lines then hold the best plan that their reader can run
+    std::optional<std::uint32_t> depth;   // tokens in the KV cache at which `tps` holds
+    std::optional<double> tps;            // rate of `plan`; without it, the published line has one
+    std::optional<double> tps_empty;      // rate of the chosen plan with an empty KV cache
+    std::optional<double> tps_full;       // rate of the chosen plan with n_ctx tokens in it
+    std::optional<Hash64> ops;            // hash of the graph that was planned (plan/plan_hash.h)
+    std::optional<Hash64> steps;          // hash of what the plan makes of that graph
+    std::optional<Bytes> arena;           // the arena, and its parts:
     std::optional<Bytes> pinned;          //   weights that stay
     std::optional<Bytes> states_bytes;    //   KV cache and recurrent state that stay
     std::optional<Bytes> slots;           //   stream slots
-    std::optional<Bytes> scratch;         //   activations
+    std::optional<Bytes> scratch;         //   values between ops
     std::optional<Bytes> outside;         // what the driver takes besides the arena
-    std::optional<bool> slice_experts;    // routed experts on demand, only those that are used
+    std::optional<bool> slice_experts;    // uploads only the routed experts that a batch uses
     std::optional<std::string> bound_by;  // a word: "link", "gpu", "cpu", ...
     std::vector<std::string> unknown;     // "key=value", as read
 
     bool operator==(const PshardTier&) const = default;
 };
 
-// Hash of name, type and shape of each weight that a device can hold, in any order of `weights`: a
-// backend never sees the others (Side::Input).
+// The hash of name, type and shape of each weight that a device can hold; a backend never sees the
+// others (Side::Input). The order of `weights` does not matter.
 Hash64 weights_hash(const std::vector<Weight>& weights);
 
-// Hash of the bytes of KV cache and recurrent state of each layer, in any order of `states`.
+// The hash of the bytes of KV cache and recurrent state in each layer. The order of `states` does
+// not matter.
 Hash64 states_hash(const std::vector<State>& states);
 
-// What a plan of `inventory` on `machine` is matched by.
+// The facts that must match before a run may use a plan of `inventory` on `machine`.
 PshardVariant plan_key(const Inventory& inventory, Hash64 machine);
 
-// The pairs of a line, behind its level, into `pshard`; several lines add up. A fault is reported,
-// and the pair kept in `unknown`.
+// Read the pairs of a line, which stand behind its level, into `pshard`. Several lines add up. A
+// pair with a fault is reported and stays in `unknown`.
 std::vector<Error> read_pshard(Cursor& pairs, PshardSection& pshard);
 std::vector<Error> read_pshard(Cursor& pairs, PshardVariant& pshard);
 std::vector<Error> read_pshard(Cursor& pairs, PshardTier& pshard);
 
-// Lines of at most 100 columns where the values allow it; "" if no field is set.
+// Write lines of at most 100 columns, unless one value is longer; "" if no field is set.
 std::string pshard_text(const PshardSection& pshard);
 std::string pshard_text(const PshardVariant& pshard);
 std::string pshard_text(const PshardTier& pshard);

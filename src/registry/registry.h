@@ -27,10 +27,10 @@ namespace pshard {
 inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_registry";
 
 struct RegistryTier {
-    int index = 0;         // for the reader's eye only; tiers go by their keys
+    int index = 0;         // only for people who read the file; the key tells tiers apart
     TierKey key;           // one that has_registry_form; its n_tokens are the file's `bs`
-    bool viable = false;   // without: no plan, and the fields below are not written
-    bool damaged = false;  // not viable since its lines are
+    bool viable = false;   // false: there is no plan, and the fields below are not written
+    bool damaged = false;  // not viable because its lines are damaged
     PlanChoice choice;
     double tps = 0;       // tokens per second at n_tokens, written with 2 digits; 0: not predicted
     double vram_mib = 0;  // written with 1 digit
@@ -42,8 +42,8 @@ struct RegistryTier {
 
 struct RegistryVariant {
     std::uint32_t budget_mib = 0;
-    std::uint32_t cache_ubatch = 0;           // tokens; 0: for any (older files)
-    std::optional<double> baseline_vram_mib;  // set: pshard is off, the whole model fits; no tiers
+    std::uint32_t cache_ubatch = 0;           // tokens; 0: for any ubatch (older files)
+    std::optional<double> baseline_vram_mib;  // if set, the whole model fits: pshard off, no tiers
     std::vector<RegistryTier> tiers;          // in the order of their keys
     PshardVariant pshard;
 
@@ -52,7 +52,7 @@ struct RegistryVariant {
 
 struct RegistrySection {
     Hash64 fingerprint;
-    std::optional<SectionSettings> settings;  // from a comment: informative
+    std::optional<SectionSettings> settings;  // from a comment, for information only
     PshardSection pshard;
     std::vector<RegistryVariant> variants;  // the newest last
 
@@ -66,21 +66,25 @@ struct Registry {
 };
 
 // Whether the registry has a place for such a tier. The published header names a tier by its tokens
-// alone, and its reader takes the first that holds the batch: it gets the plan for the whole
-// context. Plans for less of it will need pshard lines, with a row for n_depth in
-// registry_fields.h.
+// alone, and the published reader takes the first tier that holds the batch, so that tier must be
+// for the whole context. Plans for a part of the context will need pshard lines, with a row for
+// n_depth in registry_fields.h.
 [[nodiscard]] inline bool has_registry_form(const TierKey& tier) { return tier.is_whole_context(); }
 
-// Whether a tier is damaged or missing at the end: the file was cut off. Not to be used.
+// Whether a tier is damaged, or the last tiers are missing because the file was cut off. Nobody may
+// use such a variant.
 bool is_damaged(const RegistryVariant& variant);
 
-// Of the plan that is chosen at the tier, at the depth that the file tells; 0: not predicted.
+// The rate of the plan that is chosen at the tier, at the depth that the file tells; 0: not
+// predicted.
 double chosen_tps(const RegistryTier& tier);
 
-// A section without variants for these settings. `file_bytes`: of the first split of the model.
+// A section without variants for these settings. `file_bytes` is the size of the model's first
+// split.
 RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes);
 
-// The first section with the fingerprint, as the published reader picks; nullptr if there is none.
+// The first section with the fingerprint, which is the one that the published reader picks; nullptr
+// if there is none.
 const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint);
 
 // The newest variant with exactly this budget and ubatch; nullptr if there is none.

@@ -1,3 +1,27 @@
+// How the lines of a file are laid into blocks.
+//
+// In:   the lines, each with its kind (registry_lines.h).
+// Out:  sections with variants; the blocks hold every line of the file exactly once.
+//
+//     # Generated file ...            lines of the file
+//
+//     [fingerprint=0x...]             section 0: the blank line above it belongs to it
+//     # n_ctx=... n_seq_max=...
+//                                     variant 0
+//     [variant budget=600 ...]
+//     [tier 0 bs=1]
+//     ...
+//     [tier 1 bs=16]
+//     ...
+//     [tier 0 bs=1]                   variant 1, damaged: its header is lost
+//
+// The builder looks at one line after the other. A header opens a block, and every other line goes
+// into the block that was opened last.
+//
+// Traps: a damaged header must open a block too, since its lines would otherwise count for the
+// block above. A header may also be missing, which shows in four ways: a variant or a tier without
+// a section above it; a tier without a variant above it; settings below a variant, though a section
+// has them once and above its variants; and tier numbers that start again.
 #include "registry/registry_blocks.h"
 
 #include <iterator>
@@ -47,13 +71,13 @@ private:
                      "expected [variant budget=MIB cache_ubatch=TOKENS]");
     }
 
-    // Each section has this comment once, above its variants.
+    // Each section has its settings once, above its variants.
     void add_settings(const RegistryLine& line) {
         if (blocks_.sections.empty() || blocks_.sections.back().variants.empty()) return;
         open_section(line, std::nullopt, "expected a [fingerprint=...] line above");
     }
 
-    // Tiers are numbered from 0: where the numbers start again, the header of a variant is lost.
+    // Tiers are numbered from 0. If the numbers start again, the header of a variant is lost.
     void add_tier_header(const RegistryLine& line) {
         if (blocks_.sections.empty()) {
             open_section(line, std::nullopt, "expected a [fingerprint=...] line above");
@@ -84,7 +108,7 @@ private:
         last_tier_ = -1;
     }
 
-    // Blank lines above a header belong to it.
+    // Takes the blank lines that stand above a header: they belong to the header's block.
     std::vector<RegistryLine> take_blank_lines() {
         std::vector<RegistryLine>& lines = current_lines();
         auto begin = lines.end();
@@ -106,7 +130,7 @@ private:
     }
 
     RegistryBlocks blocks_;
-    int last_tier_ = -1;  // its index, in the open variant
+    int last_tier_ = -1;  // index of the last tier in the open variant; -1: none yet
 };
 
 }  // namespace

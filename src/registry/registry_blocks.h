@@ -1,8 +1,8 @@
 // The structure of a registry file: which lines make up which section and variant. Every line is in
-// exactly one place, so that the lines, joined, are the file byte for byte, however damaged it is.
+// exactly one block, so that the joined lines are the file byte for byte, however damaged it is.
 //
-// A damaged header opens a block of its own that means nothing: what stands below it is kept, but
-// never counts for the block above.
+// A damaged header opens a block of its own that means nothing. The lines below it are kept, but
+// never count for the block above.
 #pragma once
 
 #include <optional>
@@ -23,17 +23,17 @@ struct VariantBlock {
 
 struct SectionBlock {
     std::optional<Hash64> fingerprint;  // nullopt: damaged
-    std::vector<RegistryLine> lines;    // as above, up to the first variant
+    std::vector<RegistryLine> lines;    // the same, up to the first variant
     std::vector<VariantBlock> variants;
 };
 
 struct RegistryBlocks {
     std::vector<RegistryLine> lines;  // up to the first section
     std::vector<SectionBlock> sections;
-    std::vector<Error> warnings;  // damaged or missing headers of sections and variants
+    std::vector<Error> warnings;  // one for each damaged or missing header
 };
 
-// The blocks point into `text`. `file` is for the messages.
+// The blocks point into `text`. The messages name `file`.
 RegistryBlocks registry_blocks(std::string_view text, const std::string& file);
 
 // The lines, joined: the bytes that they were read from.

@@ -1,7 +1,8 @@
 // The fields of each line of a registry, as tables (base/fields.h), in the order in which they are
-// written: the published lines as the published planner spells them [S13], and the pshard lines.
-// Reader, writer and the page's test walk them, so a new field of a pshard line is a member of its
-// struct (pshard_lines.h), one row here and one in docs/formats/registry.md. Internal to registry/.
+// written: the published lines, as the published planner spells them [S13], and the pshard lines.
+// Reader, writer and the test of the page walk these tables. A new field of a pshard line is a
+// member of its struct (pshard_lines.h), one row here and one in docs/formats/registry.md. Internal
+// to registry/.
 #pragma once
 
 #include <array>
@@ -18,7 +19,7 @@ namespace pshard {
 
 // ---- forms ----
 
-// By name only: the published files never hold ids.
+// A strategy stands as its name; the published files never hold ids.
 struct StrategyName {
     using Value = Strategy;
 
@@ -34,7 +35,7 @@ struct StrategyName {
     }
 };
 
-// "auto" where none is forced.
+// A strategy that the user forced; "auto" if there is none.
 struct ForcedStrategy {
     using Value = std::optional<Strategy>;
 
@@ -74,7 +75,7 @@ struct Rounded : NotNegative {
     }
 };
 
-// All of a choice in one value, as kChoiceFields says it: "strategy:NAME,n_pinned:2,...".
+// A whole choice in one value, with the keys of kChoiceFields: "strategy:NAME,n_pinned:2,...".
 struct ChoiceWord {
     using Value = PlanChoice;
 
@@ -85,7 +86,7 @@ struct ChoiceWord {
 
 // ---- published lines ----
 
-// Below a section's header, behind "# ".
+// The comment below a section's header, behind its "# ".
 inline constexpr std::array kSettingsFields = {
     field<&SectionSettings::n_ctx>("n_ctx"),
     field<&SectionSettings::n_seq_max>("n_seq_max"),
@@ -113,7 +114,7 @@ struct DisabledLine {
     double baseline_vram_mib = 0;
 };
 
-// Below the header of a variant without tiers.
+// The line below the header of a variant without tiers.
 inline constexpr std::array kDisabledFields = {
     field<&DisabledLine::disabled>("pshard_disabled"),
     field<Rounded<1>, &DisabledLine::baseline_vram_mib>("baseline_vram"),

@@ -1,3 +1,18 @@
+// How the registry is read from a file and saved to it.
+//
+// In:   a path, and for a save the section with the new plans.
+// Out:  the plans of the file; or the new file, and what is damaged in it.
+//
+//     update_registry:   check -> lock -> read -> is it a registry? -> merge -> replace -> warn
+//                                  `-------- base/atomic_file.h --------------------'
+//
+// A save works on the text (registry_merge.h), never on plans that were read and written again. So
+// it changes only its own variants, and damaged lines stay as they are.
+//
+// Traps: a file that is no registry is never touched. A file may have been cut off in the middle of
+// a line, and half a number still reads as a number: load_registry therefore does not use a last
+// line without an end. It may also have been cut off between two lines, and then nothing in it is
+// malformed; only the tiers that are missing up to the ubatch of their variant show it.
 #include "registry/registry_file.h"
 
 #include <algorithm>
@@ -18,7 +33,8 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 64 * kMiB;
 
-// A variant's last tier is its ubatch. Well-formed lines whose end was cut off have no other fault.
+// What a variant lacks, whose last tier must be that of its ubatch; nullopt if it is whole. A file
+// that was cut off between two lines has no other fault.
 std::optional<std::string> missing_tiers(const VariantBlock& block) {
     std::uint32_t last = 0;
     for (const RegistryLine& line : block.lines) {
@@ -46,7 +62,8 @@ std::vector<Error> incomplete_variants(const std::string& text, const std::strin
     return faults;
 }
 
-// What is malformed in the new text. Only the old text shows that its last line was cut off.
+// What is damaged in the new text, and whether the last line of the old text was cut off, which
+// only the old text shows.
 std::vector<Error> faults_of(const std::string& merged,
                              const std::string& old_text,
                              const std::string& path) {

@@ -1,4 +1,4 @@
-// The registry as a file that several planners may write at once.
+// The registry as a file, which several planners may write at once.
 #pragma once
 
 #include <string>
@@ -9,20 +9,20 @@
 
 namespace pshard {
 
-// Reads the file; an absent or empty one is an empty registry. Fails on what is not a registry: a
+// Reads the file; a missing or empty file is an empty registry. Fails on what is no registry: a
 // directory, more than 64 MiB, binary data, other text.
 Result<RegistryReading> load_registry(const std::string& path);
 
-// Puts the variants of `added` into the file: each replaces the variant with the same budget and
-// ubatch in the section with the same fingerprint. All else stays byte for byte, malformed lines
-// included; only of more than 8 variants or 10 sections the oldest go. The section becomes the
-// last.
+// Puts the variants of `added` into the file. Each replaces the variant with the same budget and
+// ubatch in the section with the same fingerprint. All other lines stay byte for byte, even damaged
+// ones; but a section keeps only its 8 newest variants, and the file its 10 newest sections. The
+// section of `added` becomes the last one.
 //
-// The file is replaced as a whole or not at all, also if the program is killed, and other planners
-// that do the same wait for each other. Fails without a change if the file is not a registry, or
+// The file is replaced as a whole or not at all, even if the program is killed, and planners that
+// save at the same time wait for each other. Fails without a change if the file is no registry, or
 // cannot be written.
 //
-// Returns what is malformed in the file that now stands there, and was kept as it was.
+// Returns what is damaged in the new file; the save kept it as it was.
 Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& added);
 
 }  // namespace pshard

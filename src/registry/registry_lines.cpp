@@ -13,8 +13,8 @@ struct KindStart {
     LineKind kind;
 };
 
-// The first that fits. Brackets are looked for behind leading blanks too: an indented header is a
-// damaged one, not a line to pass over.
+// How lines begin; the first row that fits gives the kind. A bracket counts behind leading blanks
+// too: an indented header is a damaged header, not a line to skip.
 constexpr std::array kHeaderStarts = {KindStart{"[fingerprint", LineKind::Section},
                                       KindStart{"[variant", LineKind::Variant},
                                       KindStart{"[tier", LineKind::Tier},
@@ -50,7 +50,8 @@ bool take(std::string_view& text, std::uint32_t& number) {
     return true;
 }
 
-// Whether the line is just these parts: texts, and numbers that are put into variables.
+// Whether the line consists of these parts and nothing else. A part is a text, or a variable that
+// receives a number.
 template <typename... Parts>
 bool is_form(std::string_view line, Parts&&... parts) {
     return (take(line, parts) && ...) && line.empty();

@@ -13,32 +13,32 @@
 
 namespace pshard {
 
-inline constexpr std::string_view kPshardStart = "# pshard ";  // of each pshard line
+inline constexpr std::string_view kPshardStart = "# pshard ";  // each pshard line begins so
 inline constexpr std::string_view kFirstLine = "# Generated file. Edit at your own risk.";
 
 enum class LineKind {
     Blank,
-    Section,    // "[fingerprint...", well-formed or not
-    Variant,    // "[variant...", well-formed or not
-    Tier,       // "[tier...", well-formed or not
-    Unknown,    // another line in brackets: a damaged header of a level that we cannot tell
+    Section,    // "[fingerprint...", damaged or not
+    Variant,    // "[variant...", damaged or not
+    Tier,       // "[tier...", damaged or not
+    Unknown,    // another line that begins with '[': a damaged header of an unknown level
     Settings,   // "# n_ctx=..."
     Pshard,     // "# pshard ..."
     Strategy,   // "strategy=..."
     Overrides,  // "ot=..."
     Disabled,   // "pshard_disabled=..."
-    Other,      // comments, and whatever else the published reader passes over
+    Other,      // comments, and whatever else the published reader skips
 };
 
 struct RegistryLine : TextLine {
     LineKind kind = LineKind::Other;
 };
 
-// `file` is for the messages.
+// The lines of `text`. Their places name `file`.
 std::vector<RegistryLine> registry_lines(std::string_view text, const std::string& file = "");
 
-// Why `text` is no registry and must not be changed; nullopt if it is one, or is empty. A damaged
-// registry is still one: it begins with kFirstLine, or has a section header.
+// Why `text` is no registry and must not be changed; nullopt if it is a registry or empty. A
+// damaged registry still is one: it begins with kFirstLine, or has a section header.
 std::optional<std::string> not_a_registry(std::string_view text);
 
 // "[fingerprint=0x0123456789abcdef]"

@@ -1,3 +1,23 @@
+// How new variants get into a registry's text.
+//
+// In:   the text of the file, and a section with the new variants.
+// Out:  the text of the new file.
+//
+//     old file           added              new file
+//     section A          section B          section A        byte for byte
+//     section B            variant 600      section C        byte for byte
+//       variant 400                         section B        its head as it was
+//       variant 600                           variant 400    byte for byte
+//     section C                               variant 600    the new one
+//
+// The old text is cut into blocks (registry_blocks.h). A variant with the budget and the ubatch of
+// a new one is dropped; all other blocks are copied. The section that changed becomes the last, so
+// the order of the file is the order of age, and beyond the limits the first ones are dropped.
+//
+// Traps: a file may hold the same fingerprint more than once; the variants of all its sections are
+// joined below the head of the first, with the comments of the others. The first line of a file
+// may be cut off, and the last line of a block may lack its end. A damaged variant is kept: it
+// counts for the limit, but for no budget.
 #include "registry/registry_merge.h"
 
 #include <algorithm>
@@ -9,19 +29,20 @@
 namespace pshard {
 namespace {
 
-// Joins texts of which only the last line of a file may lack its end.
+// Appends `more`, and before it the line end that the last line of a file may lack.
 void append(std::string& text, std::string_view more) {
     if (!text.empty() && !text.ends_with('\n')) text += '\n';
     text += more;
 }
 
-// The newest `limit` of `texts`, joined.
+// Appends the last `limit` of `texts`, which are the newest.
 void append_newest(std::string& text, const std::vector<std::string>& texts, std::size_t limit) {
     const std::size_t n_dropped = texts.size() - std::min(limit, texts.size());
     for (std::size_t i = n_dropped; i < texts.size(); ++i) append(text, texts[i]);
 }
 
-// The lines above the variants. The old ones stay: they follow from the fingerprint, as the new do.
+// The lines above the variants. The old lines stay, since both the old and the new ones follow from
+// the fingerprint.
 std::string merged_head(const std::vector<const SectionBlock*>& old, const RegistrySection& added) {
     if (old.empty()) return head_text(added);
     std::string text;
@@ -70,7 +91,7 @@ std::string merged_registry(std::string_view text, const RegistrySection& added)
             others.push_back(text_of(section));
         }
     }
-    // An empty file, or one that was cut off in its first line.
+    // A file that is empty, or was cut off in its first line, gets the whole first line.
     std::string merged(kFirstLine.starts_with(text) ? kFirstLine : text_of(blocks.lines));
     append_newest(merged, others, kMaxSections - 1);
     append(merged, merged_section(old_blocks, added));

@@ -1,4 +1,4 @@
-// What a save makes of the text that is in the file [S15].
+// The text that a save makes of the text in the file [S15].
 #pragma once
 
 #include <string>
@@ -8,12 +8,13 @@
 
 namespace pshard {
 
-inline constexpr std::size_t kMaxSections = 10;  // as published
+inline constexpr std::size_t kMaxSections = 10;  // both limits are the published ones
 inline constexpr std::size_t kMaxVariants = 8;
 
 // `text` with the variants of `added` in it. Sections with other fingerprints stay byte for byte,
-// and so do other variants of the same section, damaged ones included. The section of `added`
-// becomes the last, its new variants the last in it; beyond the limits the oldest are left out.
+// and so do the other variants of the same section, even damaged ones. The section of `added`
+// becomes the last one, and its new variants the last ones in it. Beyond the limits, the oldest
+// sections and variants are left out.
 std::string merged_registry(std::string_view text, const RegistrySection& added);
 
 }  // namespace pshard

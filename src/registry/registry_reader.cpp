@@ -1,9 +1,11 @@
 // read_registry: what the blocks mean.
 //
-// In: a text that may be damaged anywhere. Out: the plans that can be believed, and a warning for
-// each thing that is not used. The lines are first laid into blocks (registry_blocks.h): a block
-// ends at the next header of its level or a higher one, and a damaged header opens a block that
-// means nothing. Then each block is read by its lines' kinds:
+// In:   a text that may be damaged anywhere.
+// Out:  the plans that can be believed, and a warning for each line that is not used.
+//
+// The lines are first laid into blocks (registry_blocks.h). A block ends at the next header of its
+// level or a higher one, and a damaged header opens a block that means nothing. Then each variant
+// is read line by line; the kind of a line must fit the state:
 //
 //   [variant budget=600 cache_ubatch=512]      NoTier
 //   # pshard variant ...                         |
@@ -13,9 +15,9 @@
 //   # pshard tier ...                            |
 //   [tier 1 bs=16] not_viable                  TierDone        any line out of this order: Lost
 //
-// The trap [A44]: a line out of its order may be the body of a tier whose header was lost. So from
-// there on nothing is used up to the next tier, and a tier that was not done is damaged. The
-// published reader gives such lines to the header above.
+// The trap [A44]: a line out of order may be the body of a tier whose header was lost. From such a
+// line on, nothing is used up to the next tier, and a tier that was not done is damaged. (The
+// published reader lets such lines count for the header above.)
 #include "registry/pairs.h"
 #include "registry/registry_blocks.h"
 #include "registry/registry_fields.h"
@@ -35,7 +37,7 @@ void add(Warnings& warnings, const PairsReading& pairs) {
     for (const PairsReading::Unread& unknown : pairs.unknown) warnings.push_back(unknown.error);
 }
 
-// A line that the published reader passes over too, but that nobody wrote on purpose.
+// Warns of a line that the published reader skips too, but that nobody wrote on purpose.
 void warn_of_stray(const RegistryLine& line, Warnings& warnings) {
     if (line.text.starts_with('#')) return;
     warnings.push_back(line.error(0,
@@ -43,7 +45,7 @@ void warn_of_stray(const RegistryLine& line, Warnings& warnings) {
                                   "comment; the line is not used"));
 }
 
-// The pairs of a whole line.
+// Reads the pairs of a whole line.
 template <typename Record>
 PairsReading read_line(const RegistryLine& line,
                        Record& record,
@@ -55,7 +57,7 @@ PairsReading read_line(const RegistryLine& line,
     return pairs;
 }
 
-// A pshard line: its level, and where its pairs begin.
+// A pshard line: its level, and a cursor at its pairs.
 struct PshardLine {
     explicit PshardLine(const RegistryLine& line) : pairs(line, kPshardStart.size()) {
         level = pairs.word();
@@ -65,7 +67,7 @@ struct PshardLine {
     std::string_view level;
 };
 
-// The lines of one variant, from its header on.
+// Reads the lines of one variant, from its header on.
 class VariantReader {
 public:
     VariantReader(RegistryVariant& variant, Warnings& warnings)
@@ -196,7 +198,7 @@ private:
         lose();
     }
 
-    // A tier that was not done keeps nothing but its header.
+    // Uses nothing more up to the next tier. A tier that was not done keeps nothing but its header.
     void lose() {
         if (is_open()) {
             RegistryTier damaged;

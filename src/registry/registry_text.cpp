@@ -36,7 +36,7 @@ bool is_word(std::string_view text) {
 
 bool is_rate_or_size(double value) { return std::isfinite(value) && value >= 0; }
 
-// What the published reader would not read back of an item of the `ot` list; "" if all.
+// Why the published reader could not read an item of the `ot` list back; "" if it can.
 std::string item_fault(const OverrideItem& item) {
     if (!is_word(item.pattern) || item.pattern.find_first_of(",=") != std::string::npos) {
         return fmt::format("its pattern '{}' is empty or holds a comma, '=' or blank",

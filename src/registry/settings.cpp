@@ -27,7 +27,7 @@ constexpr std::array kKvTypes = {
     KvType{"q5_1", 7},
 };
 
-// llama.h, enum llama_flash_attn_type.
+// The number in enum llama_flash_attn_type (llama.h).
 int flash_attention_number(FlashAttention flash_attention) {
     if (flash_attention == FlashAttention::Auto) return -1;
     return flash_attention == FlashAttention::On ? 1 : 0;

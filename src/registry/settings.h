@@ -1,5 +1,5 @@
-// The settings that the published planner finds a section by: the same -c, -np, -t, -fa, -ctk, -ctv
-// and strategy when planning and when running, or the plan is not found [S14].
+// The settings that the published planner finds a section by [S14]. A run finds its plan only if
+// -c, -np, -t, -fa, -ctk, -ctv and the strategy are the same as when the plan was made.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +21,20 @@ struct SectionSettings {
     FlashAttention flash_attention = FlashAttention::Auto;
     int type_k = 1;  // ggml type number; 1 is f16
     int type_v = 1;
-    std::optional<Strategy> strategy;  // forced by the user; nullopt is auto
+    std::optional<Strategy> strategy;  // the one that the user forced; nullopt: auto
 
     bool operator==(const SectionSettings&) const = default;
 };
 
-// The number that ggml gives a type that llama.cpp accepts for -ctk and -ctv; nullopt for others.
+// ggml's number for a type that llama.cpp accepts as -ctk and -ctv; nullopt for any other type.
 std::optional<int> kv_type_number(std::string_view type_name);
 
-// Settings of a context. Fails on a cache type that llama.cpp would not accept.
+// The settings of a context. Fails on a cache type that llama.cpp would not accept.
 Result<SectionSettings> section_settings(const ContextSpec& context,
                                          int n_threads,
                                          std::optional<Strategy> forced_strategy);
 
-// The published fingerprint. `file_bytes`: of the first split of the model only.
+// The published fingerprint. `file_bytes` is the size of the model's first split alone.
 Hash64 published_fingerprint(const SectionSettings& settings, Bytes file_bytes);
 
 }  // namespace pshard

@@ -1,8 +1,8 @@
 // What a run did and when, as a file: the measured counterpart of a prediction.
 //
-// The runtime fills a TracedPass for each graph that it computes, the simulator can fill one for a
-// tier; both are a Timeline of a Schedule. The file is in Chrome's trace event format, which
-// Perfetto and chrome://tracing open: docs/formats/trace.md.
+// The runtime fills a TracedPass for each graph that it computes, and the simulator can fill one
+// for a tier; both hold a Timeline of a Schedule. The file has Chrome's trace event format, which
+// Perfetto and chrome://tracing open (docs/formats/trace.md).
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@
 
 namespace pshard {
 
-// One pass over one graph. Times are kept to the nanosecond.
+// One pass of one graph. The file keeps times to the nanosecond.
 struct TracedPass {
     std::uint32_t n_tokens = 0;  // tokens of the graph
     TierKey tier;                // the tier whose plan it ran by
     std::string plan;            // in words: "GPUONLY_LAYERPIN_LAYERSTREAM, 12 layers pinned"
-    std::string weights;         // which model: the registry's hash of its weights; or empty
-    Seconds begin = 0;           // the timeline's zero, from the start of the trace
+    std::string weights;         // which model: the registry's hash of its weights, or empty
+    Seconds begin = 0;           // where the timeline begins, from the start of the trace
     Schedule schedule;
-    std::vector<std::string> names;  // by schedule.steps: "layer 3 FFN"; empty for Waits
-    std::vector<Bytes> bytes;        // by schedule.steps: moved by a Load or Store; else 0
+    std::vector<std::string> names;  // of each of schedule.steps: "layer 3 FFN"; empty for Waits
+    std::vector<Bytes> bytes;        // that each of schedule.steps moves; 0 but for Load and Store
     Timeline timeline;
 
     bool operator==(const TracedPass&) const = default;
@@ -34,20 +34,21 @@ struct Trace {
     std::string device;   // the inner GPU, as ggml describes it
     std::string model;    // general.name or path; empty: unknown
     std::vector<TracedPass> passes;
-    bool cut_off = false;  // the text ends within a pass, which was left out
+    bool cut_off = false;  // whether the text ends within a pass, which was left out
 
     bool operator==(const Trace&) const = default;
 };
 
-// The file's whole text, or in parts, for a run that may end at any time: Chrome's readers accept
-// an array that was never closed, and so does ours. `names` and `bytes` of a pass are as long as
-// its schedule; bytes of a text that are no UTF-8 are replaced.
-std::string trace_begin(const Trace& header);  // its passes are not written
+// to_chrome_trace gives the whole text of a file. trace_begin and trace_pass give its parts, for a
+// run that may end at any time: Chrome's readers accept an array that was never closed, and so does
+// ours. `names` and `bytes` of a pass must be as long as its schedule. Bytes of a text that are no
+// UTF-8 are replaced.
+std::string trace_begin(const Trace& header);  // without its passes
 std::string trace_pass(const TracedPass& pass, int index);
 std::string to_chrome_trace(const Trace& trace);
 
-// Fails, naming the place in `file`, on text that is not such a trace. Events that are not ours are
-// passed over.
+// Fails on text that is no such trace; the Error names the place in `file`. Events that are not
+// ours are skipped.
 Result<Trace> from_chrome_trace(const std::string& text, const std::string& file = "trace");
 
 }  // namespace pshard

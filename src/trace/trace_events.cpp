@@ -5,7 +5,7 @@
 namespace pshard {
 namespace {
 
-// The index behind the brace that closes the object at text[0]; npos: the object is cut off.
+// The index behind the brace that closes the object at text[0]; npos if the object is cut off.
 std::size_t end_of_object(std::string_view text) {
     int depth = 0;
     bool quoted = false;
@@ -67,7 +67,7 @@ Result<std::optional<std::string_view>> TraceEvents::next() {
     const std::string_view rest = text_.substr(at_);
     const std::size_t end = end_of_object(rest);
     if (end == std::string_view::npos) {
-        // We write an event on one line, so that only the last line can be cut off.
+        // We write each event on one line, so only an event on the last line can be cut off.
         if (rest.find('\n') != std::string_view::npos) return error_here("this event has no end");
         at_ = text_.size();
         cut_off_ = true;

@@ -1,4 +1,4 @@
-// The array of a trace file, event by event. Internal to trace/.
+// Finds the events in the array of a trace file, one after the other. Internal to trace/.
 #pragma once
 
 #include <cstddef>
@@ -10,23 +10,24 @@
 
 namespace pshard {
 
-// What the file is called in its first event, and which form it has.
+// The name and version of the format, which stand in the first event, and the numbers by which
+// events name their process and thread.
 inline constexpr std::string_view kTraceFormat = "pshard-trace";
 inline constexpr int kTraceVersion = 1;
 inline constexpr int kTraceProcess = 1;
-inline constexpr int kPassThread = 0;  // the lanes follow in the order of ScheduleLane
+inline constexpr int kPassThread = 0;  // the lanes of a schedule follow, in their own order
 
-// Finds the events of `[{...},{...},` one after the other, whether the array was closed or not.
+// Walks through `[{...},{...},`, whether the array was closed or not.
 class TraceEvents {
 public:
-    // `text` must outlive the events.
+    // `text` must outlive this object and its events.
     TraceEvents(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
 
-    // The text of the next event, nullopt behind the last. Fails on what is no array of objects; an
-    // object that the end of the file cuts off counts as not there.
+    // The text of the next event; nullopt behind the last. Fails on what is no array of objects. An
+    // object that the end of the file cuts off counts as missing.
     Result<std::optional<std::string_view>> next();
 
-    // Whether the closing bracket was seen.
+    // Whether the closing bracket was read.
     [[nodiscard]] bool closed() const { return closed_; }
 
     // Whether the end of the text cut an object off.
@@ -34,7 +35,7 @@ public:
 
     [[nodiscard]] const std::string& file() const { return file_; }
 
-    // The place of a byte of the text that was given.
+    // The place of a byte of the text; `at` points into it.
     [[nodiscard]] Place place_of(const char* at) const;
 
 private:

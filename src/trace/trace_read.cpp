@@ -1,3 +1,22 @@
+// How a trace file is read back.
+//
+// In:   the text of a trace, which may end anywhere.
+// Out:  its passes, each with its schedule and its timeline; or the place of the first fault.
+//
+//     [ {process_name: format, version, device}     the first event tells what the file is
+//       {thread_name: ...} ...                      names of lanes, which are skipped
+//       {pass: tokens, tier, steps, events, rest}   opens a pass, and says how much belongs to it
+//       {load / compute / store: step, waits} ...   one for each step that ran
+//       {pass: ...} ...                             ends the pass before it
+//
+// A pass is put together from pieces: its own event brings its size and the steps that no event
+// shows (`rest`); the event of a step brings the step, its times, and the Waits before it on its
+// lane. The pass is whole when every step is known and every event came.
+//
+// Traps: a run may end at any time, so a pass that lacks events at the end of the text is left out
+// and `cut_off` is set; anywhere else it is a fault. Times are compared and subtracted in whole
+// nanoseconds, since microseconds as doubles would not give back what was written. A step may be
+// told twice, but then equally. Counts of a text are limited before memory is taken for them.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -19,7 +38,8 @@ constexpr double kLongest = 1e15;                // microseconds: 31 years
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::uint32_t>::max();
 
-// Takes the fields of one object; the first fault is kept and the rest read as nothing.
+// Takes the fields of one object. After the first fault, which is kept, every field reads as its
+// least value or as empty.
 class Fields {
 public:
     explicit Fields(const Json& object) : object_(object) {
@@ -51,7 +71,7 @@ public:
         return value != nullptr && value->get<bool>();
     }
 
-    // Microseconds in the file.
+    // A time that stands in microseconds in the file.
     std::int64_t nanoseconds(const char* key, double least) {
         const Json* value = find(key, "a time in microseconds", [&](const Json& j) {
             return j.is_number() && j.get<double>() >= least && j.get<double>() < kLongest;
@@ -93,7 +113,7 @@ private:
 
 double in_seconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
 
-// A pass that is being read: its own event came, those of its steps follow.
+// A pass whose own event was read; the events of its steps follow.
 class PassReader {
 public:
     explicit PassReader(Fields& event) {
@@ -135,10 +155,10 @@ public:
         event.refuse(args.fault());
     }
 
-    // Whether events are still to come.
+    // Whether events of its steps are missing.
     bool is_cut_off() const { return events_left_ > 0; }
 
-    // What the pass lacks; empty if it is whole.
+    // What the pass lacks, in words; empty if it is whole.
     std::string missing() const {
         if (is_cut_off()) return fmt::format("lacks the last {} of its events", events_left_);
         const auto gap = std::find(known_.begin(), known_.end(), false);
@@ -160,7 +180,7 @@ private:
         return ScheduleLane::at(static_cast<std::size_t>(thread - first));
     }
 
-    // A step of which nothing is known yet, or the same.
+    // Keeps a step. A step that is known already must be the same.
     void put(Fields& fields, int index, const Step& step) {
         if (n_steps() == 0) fields.refuse("belongs to a pass without steps");
         if (!fields.fault().empty()) return;
@@ -194,7 +214,7 @@ private:
         return Wait{step, fields.flag("of_last_pass")};
     }
 
-    // [its step, the step that it waits for, whether of the last pass]
+    // A Wait as [its step, the step that it waits for, whether that is of the pass before].
     void add_wait(Fields& args, ScheduleLane lane, const Json& wait) {
         const bool good = wait.is_array() && wait.size() == 3 && wait[0].is_number_integer() &&
                           wait[0] >= 0 && wait[0] < n_steps() && wait[1].is_number_integer() &&
@@ -286,7 +306,7 @@ private:
 
     [[nodiscard]] bool pass_is_cut_off() const { return pass_ && pass_->is_cut_off(); }
 
-    // Keeps the pass that was read, if it is whole; otherwise tells what it lacks.
+    // Keeps the pass that was read if it is whole; otherwise tells what it lacks.
     std::string end_pass() {
         if (!pass_) return "";
         const std::string missing = pass_->missing();

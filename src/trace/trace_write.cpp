@@ -1,3 +1,22 @@
+// How passes become the text of a trace file, in Chrome's trace event format.
+//
+// In:   a TracedPass: a schedule, and when each of its steps ran.
+// Out:  one line for the pass, and one for each interval of its timeline.
+//
+//     steps of a lane     Wait 3   Load 0   Wait 5   Load 1   Wait 7
+//                            |       |         |       |        |
+//     event of Load 0        `-> waits         |       |        |
+//     event of Load 1                          `-> waits        |
+//     event of the pass                                         `-> rest
+//
+// Only steps with an interval become events, so that a viewer shows work alone. The other steps
+// must not be lost, since a reader builds the schedule again. A Wait goes to the event of the next
+// step that ran on its lane. Steps that ran nowhere, and Waits behind the last event of a lane, go
+// to the event of the pass (`rest`).
+//
+// Traps: every line ends with a comma and the array may stay open, since a run may end at any time.
+// A viewer wants microseconds; they are made of whole nanoseconds, so that a reader gets those
+// back.
 #include <array>
 #include <cmath>
 
@@ -54,8 +73,7 @@ Json args_of(const Step& step) {
     return std::visit(args, step.what);
 }
 
-// One pass as lines: itself, then its steps. A step that ran carries the Waits before it on its
-// lane; the pass carries what no event of a step does.
+// Writes one pass as lines: its own event, then those of its steps.
 class PassWriter {
 public:
     PassWriter(const TracedPass& pass, int index)
@@ -93,8 +111,8 @@ private:
         }
     }
 
-    // The steps of a lane before `i` that did not run: Waits go to the event of `i`, others to the
-    // pass.
+    // Hands out the steps of a lane before `i` that did not run: a Wait goes to the event of `i`,
+    // any other step to the pass.
     void give(std::vector<std::size_t>& before, std::size_t i) {
         before.pop_back();
         for (const std::size_t b : before) {
@@ -108,7 +126,7 @@ private:
         before.clear();
     }
 
-    // A step that no event shows.
+    // All of a step that has no event of its own.
     Json whole(std::size_t i) const {
         Json json = {{"step", i},
                      {"tid", thread_of(step(i).lane)},
