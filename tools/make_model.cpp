@@ -64,7 +64,7 @@ CLI::Validator at_least_one() {
         "");
 }
 
-// Real models have sizes of their own.
+// Adds the flags for sizes, of random models alone: real models have their own.
 void add_sizes(CLI::App& app, CLI::Option* random, pshard::TinySizes& sizes) {
     const auto add = [&](const char* name, int& size, const char* what) {
         app.add_option(name, size, fmt::format("random models: {}", what))
@@ -126,7 +126,7 @@ void print_list() {
     fmt::print("\nquantizations: {}\n", fmt::join(pshard::quant_names(), " "));
 }
 
-// A name without ".gguf" is a folder; it is made if it is not there.
+// The file to write. A name without ".gguf" is a folder, which is made if it is not there.
 pshard::Result<fs::path> output_file(const Options& options,
                                      const ModelShape& shape,
                                      const std::string& quant) {

@@ -26,7 +26,7 @@ using pshard::Error;
 using pshard::Result;
 using pshard::Status;
 
-// The plan of the registry, else a new one.
+// Takes the plan of the registry, else makes a new one.
 Result<RunDecision> plan(const PlanRequest& request) {
     Result<std::optional<RunPlan>> found = plan_in_registry(request);
     if (!found) return found.error();
@@ -64,7 +64,7 @@ int run_program(const RunOptions& options, const Surroundings& here, const HostP
     return start(request, planned.value().plan);
 }
 
-// What is wrong is said before a minute of measuring.
+// Checks what can be checked before a minute of measuring.
 Status check(const RunOptions& options, const Surroundings& here, const HostProgram& program) {
     const std::vector<std::string> arguments(options.command.begin() + 1, options.command.end());
     if (Status fine = check_arguments(program, arguments); !fine) return fine;

@@ -90,8 +90,7 @@ struct Measured {
 struct Explanation {
     const Planning& planning;
     std::vector<ExplainedTier> tiers;
-    std::vector<Scenario>
-        changes;  // what a better machine would bring, and what the user asked for
+    std::vector<Scenario> changes;  // what more would bring, then what the user asked for
     std::vector<Scenario> budgets;  // ascending; empty: not asked for
     std::optional<Measured> measured;
 };

@@ -8,9 +8,8 @@
 // 1. Each node becomes an Item: its seconds on the GPU and on the CPU, and what it reads (Need), in
 //    bytes if that is resident and in seconds of upload if it is not. Nodes that cost the same are
 //    one item with a count, so that a model of 80 equal layers is as quick as one of 8.
-// 2. proven() adds up the cheapest way of each item at given prices. It is a sum of minima of
-// linear
-//    functions of the prices, and so concave: it has one top, and no other hill to be caught on.
+// 2. proven() adds up the cheapest way of each item at given prices. As a sum of minima of linear
+//    functions of the prices it is concave: it has one top, and no other hill to be caught on.
 // 3. The maximum of a concave function over some of its variables is concave in the others. So the
 //    top is found by three golden sections, one within the other:
 //

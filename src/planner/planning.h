@@ -69,8 +69,7 @@ struct Planning {
     // What make_plan() found.
     VariantPlan plan;
     std::vector<StockRate> stock_rates;  // by tier, where stock holds the whole model and it fits
-    std::vector<std::optional<Candidate>>
-        stock_fits;  // by plan.tiers: the plan of llama.cpp's --fit
+    std::vector<std::optional<Candidate>> stock_fits;  // by plan.tiers: llama.cpp's own fit
 
     // What add_details() found of each winner, by plan.tiers; empty if nobody asked.
     std::vector<TierDetail> details;

@@ -70,9 +70,8 @@ struct FoundPlan {
 };
 
 struct FoundPlans {
-    std::vector<FoundPlan>
-        best;            // those with the largest budget, the newest last; empty: none serves
-    std::string reason;  // if none serves: why the last one that was looked at does not
+    std::vector<FoundPlan> best;     // of the largest budget, the newest last; empty: none serves
+    std::string reason;              // if none serves: why the last one that was looked at does not
     std::vector<FoundPlan> damaged;  // passed over, though they may have been meant
 };
 

@@ -65,9 +65,7 @@ Result<Engine*> open_engine() {
                          ggml_backend_dev_name(devices.value().gpu),
                          ggml_backend_dev_description(devices.value().gpu),
                          in_mib(engine.value()->setup().budget)));
-    return std::move(engine)
-        .value()
-        .release();  // lives as long as the process: ggml frees no backend
+    return std::move(engine).value().release();  // never freed: ggml frees no backend
 }
 
 // nullptr: the engine could not be opened, and the log says why.

@@ -12,7 +12,7 @@
 namespace pshard {
 namespace {
 
-// ggml's hooks carry no context where a function pointer alone is asked for.
+// The engine of the hooks that are bare function pointers: ggml passes them no context.
 Engine* the_engine = nullptr;
 
 HostBuffer& memory(ggml_backend_buffer_t buffer) {
@@ -55,7 +55,7 @@ void buffer_get_tensor(ggml_backend_buffer_t,
     the_engine->read(*tensor, data, offset, size);
 }
 
-// Refused: ggml then reads to the host and writes from there.
+// Refuses to copy between buffers: ggml then reads to the host and writes from there.
 bool buffer_cpy_tensor(ggml_backend_buffer_t, const ggml_tensor*, ggml_tensor*) { return false; }
 
 void buffer_clear(ggml_backend_buffer_t buffer, std::uint8_t value) {
@@ -203,7 +203,7 @@ ggml_backend_buffer_t device_buffer_from_host_ptr(ggml_backend_dev_t device,
     return wrap(device_get_buffer_type(device), HostBuffer::adopt(base, size));
 }
 
-// What the inner GPU cannot compute, llama.cpp shall give to the CPU itself.
+// Whether the inner GPU can compute it; else llama.cpp shall give it to the CPU itself.
 bool device_supports_op(ggml_backend_dev_t, const ggml_tensor* op) {
     return the_engine->supports(*op);
 }

@@ -1,7 +1,7 @@
 // ggml's view of the runtime: the backend "PSHARD" with its one device, PSHARD0.
 //
-// One per process. Source: ggml/src/ggml-backend-impl.h of ggml v0.5.0 (GGML_BACKEND_API_VERSION
-// 2).
+// There is one per process. Source: ggml/src/ggml-backend-impl.h of ggml v0.5.0
+// (GGML_BACKEND_API_VERSION 2).
 #pragma once
 
 #include <ggml-backend.h>
@@ -10,10 +10,11 @@
 
 namespace pshard {
 
-// What the device claims, free and total: so much that llama.cpp's --fit keeps its hands off.
+// The memory that the device claims, free and total: so much that llama.cpp's --fit changes
+// nothing.
 inline constexpr Bytes kClaimedMemory = 1024 * kGiB;
 
-// The engine must outlive the process's use of ggml: it is never freed. Always the same registry.
+// Always the same registry. The engine must outlive the process's use of ggml: it is never freed.
 ggml_backend_reg_t pshard_registry(Engine& engine);
 
 }  // namespace pshard

@@ -9,7 +9,7 @@
 
 namespace pshard {
 
-// nullptr: the library has it not.
+// A hook is nullptr if the library does not have it.
 struct CpuHooks::Hooks {
     ggml_backend_set_n_threads_t set_n_threads = nullptr;
     ggml_backend_set_abort_callback_t set_abort = nullptr;
@@ -33,8 +33,9 @@ CpuHooks::~CpuHooks() {
     for (ggml_threadpool_t pool : pools_) hooks_->free_pool(pool);
 }
 
-// A graph may use fewer threads than its pool has. Those that are too small stay, paused: a backend
-// that was told of one looks at it once more when it is told of another.
+// A pool of at least so many threads: a graph may use fewer threads than its pool has. A pool that
+// is too small stays, paused, since a backend that was told of it looks at it once more when it is
+// told of another.
 ggml_threadpool_t CpuHooks::pool_of(int n_threads) {
     if (hooks_->new_pool == nullptr || hooks_->free_pool == nullptr) return nullptr;
     if (n_threads > n_pooled_) {

@@ -9,7 +9,7 @@
 namespace pshard {
 
 struct Caller {
-    int n_threads = 0;  // 0: it has not said
+    int n_threads = 0;  // 0: the caller has not said
     ggml_abort_callback abort = nullptr;
     void* abort_data = nullptr;
 
@@ -40,7 +40,7 @@ private:
 
     std::unique_ptr<Hooks> hooks_;
     std::vector<ggml_threadpool_t> pools_;  // the last is the largest, and the one in use
-    int n_pooled_ = 0;                      // its threads
+    int n_pooled_ = 0;                      // threads of the last pool
 };
 
 }  // namespace pshard

@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    // What plans may say already and no executor does yet.
+    // Refuses what plans may say already and no executor does yet.
     Status check_devices() const {
         const StageCut& cut = graph_.lowered.cut;
         if (cut.n_gpus > 1) {
@@ -94,7 +94,7 @@ private:
         StageWork work;
         work.device = stage.device;
         for (int i = stage.node_begin; i < stage.node_end; ++i) {
-            if (device(i) != stage.device) continue;  // a view of the other side
+            if (device(i) != stage.device) continue;  // a view on another device
             if (node(i).is_view) {
                 add_view(i, work);
                 continue;
@@ -108,10 +108,11 @@ private:
         return Done{};
     }
 
-    // Views compute nothing, but fused kernels are found by the run of nodes that they stand in.
+    // Adds a view. It computes nothing, but fused kernels are found by the run of nodes that it is
+    // in.
     void add_view(int i, StageWork& work) {
         const ggml_tensor* root = source_node(i)->view_src;
-        if (root == nullptr) return;  // a leaf among the nodes, as a graph of one may have
+        if (root == nullptr) return;  // a leaf, as a graph of one node may have
         const std::optional<Ref> ref = shadows_.ref_of(root);
         if (!ref || ref->kind != Ref::Kind::Node) return;
         Result<ggml_tensor*> shadow = shadows_.computed(source_node(i), work.device);
@@ -125,7 +126,8 @@ private:
         program_->use_counts[slot] = reads_of(source_node(i));
     }
 
-    // llama.cpp has counted the readers over the whole graph; where it has not, we say many.
+    // How often a tensor is read: llama.cpp has counted over the whole graph; if it has not, many
+    // times.
     std::int32_t reads_of(const ggml_tensor* tensor) const {
         constexpr std::int32_t kMany = 1000;
         const ggml_cgraph& source = graph_.source;
@@ -207,8 +209,8 @@ private:
         }
     }
 
-    // The ids that choose among the experts of a weight, if one node does so and they are made on
-    // the GPU; else all experts are uploaded.
+    // The ids that choose among the experts of a weight, if a single node reads the weight and the
+    // ids are made on the GPU; else nullptr, and all experts are uploaded.
     ggml_tensor* ids_of(const ggml_tensor* weight) {
         ggml_tensor* found = nullptr;
         for (int i = 0; i < graph_.source.n_nodes; ++i) {
@@ -292,8 +294,8 @@ private:
         program_->use_counts.assign(program_->visited->size, 0);
     }
 
-    // Each has a uid of its own: a device that captures graphs replays them by it, addresses and
-    // all.
+    // Finishes the stages' graphs. Each gets a uid of its own, by which a device that captures
+    // graphs replays them, addresses and all.
     void finish_graphs() {
         for (StageWork& work : program_->stages) {
             work.graph.n_nodes = static_cast<int>(work.nodes.size());

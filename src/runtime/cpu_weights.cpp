@@ -26,7 +26,7 @@ CpuWeights::Copy CpuWeights::make(const ggml_tensor* weight, const ggml_tensor& 
         const std::size_t bytes = ggml_backend_buft_get_alloc_size(layout, weight);
         Copy copy{BufferHandle(ggml_backend_buft_alloc_buffer(layout, bytes)),
                   std::make_unique<ggml_tensor>(*weight)};
-        if (copy.buffer == nullptr) break;  // no memory: the master does
+        if (copy.buffer == nullptr) break;  // no memory for a copy: the master serves
         ggml_backend_buffer_set_usage(copy.buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
         copy.tensor->buffer = copy.buffer.get();
         copy.tensor->data = ggml_backend_buffer_get_base(copy.buffer.get());

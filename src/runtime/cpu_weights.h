@@ -21,7 +21,7 @@ public:
     // The copy that was made, if any.
     [[nodiscard]] const ggml_tensor* find(const ggml_tensor* weight) const;
 
-    // The weight was written again, or is gone.
+    // Drops the copy: the weight was written again, or is gone.
     void forget(const ggml_tensor* weight) { copies_.erase(weight); }
 
     [[nodiscard]] Bytes bytes() const;

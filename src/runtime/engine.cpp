@@ -7,7 +7,7 @@
 namespace pshard {
 namespace {
 
-// None where the CPU stands in: what is free there says nothing of us.
+// How to ask for free memory; empty where the CPU stands in: what is free there tells nothing.
 std::function<Bytes()> free_memory(const EngineSetup& setup) {
     if (setup.gpu == setup.cpu) return {};
     return [device = setup.gpu] {
@@ -46,7 +46,7 @@ Engine::Engine(EngineSetup setup, Parts parts)
 Engine::~Engine() { runner_.idle(); }
 
 void Engine::watch_memory(const Pass& pass) {
-    if (!models_.has_plan(*pass.owner)) return;  // has no tiers
+    if (!models_.has_plan(*pass.owner)) return;  // there are no tiers
     const std::vector<TierOrder>& tiers = pass.owner->orders().tiers;
     const bool news =
         parts_.memory_watch.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key});
@@ -94,7 +94,7 @@ void Engine::note(const ggml_cgraph& graph, const Caller& caller) {
     owner.model.note(owner.model.read(graph).graph);
 }
 
-// Compiled before, or now. It becomes the first of the cache.
+// The pass of a graph, compiled before or now. It becomes the first of the cache.
 Result<Pass*> Engine::pass_of(const ggml_cgraph& graph, const Caller& caller) {
     std::optional<std::size_t> tier;
     Pass* pass = passes_.find(graph, tier);
@@ -124,7 +124,7 @@ ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
     return status;
 }
 
-// Contexts take turns, each with its own wishes.
+// Tells the CPU backends and the executor what this context wishes: contexts take turns.
 void Engine::listen_to(const Caller& caller) {
     Executor& executor = *parts_.executor;
     cpu_hooks_.tell(executor.cpu_backend(), caller);
@@ -134,13 +134,13 @@ void Engine::listen_to(const Caller& caller) {
     });
 }
 
-// Once: a host that takes no notice of a failed warm-up comes again with its prompt.
+// Tells a reason once: a host that ignores a failed warm-up comes again with its prompt.
 void Engine::refuse(const std::string& reason) {
     if (reason != refused_) setup_.log(reason);
     refused_ = reason;
 }
 
-// For tests: another plan every few graphs.
+// Plans anew every few graphs, for tests.
 void Engine::rotate_plans() {
     if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
     passes_.clear();

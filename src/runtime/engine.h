@@ -42,10 +42,10 @@ public:
     void clear(HostBuffer& buffer, std::uint8_t value);
 
     // ---- graphs: of a caller, whose address is its name ----
-    // A graph that is reserved: tells the planner what will come.
+    // Keeps a graph that llama.cpp reserves, so that the planner knows what will come.
     void note(const ggml_cgraph& graph, const Caller& caller);
-    // ABORTED if the caller wanted to stop; the next graph finds all as if this one had not run,
-    // but for the rows of states that it wrote. FAILED after a line in the log.
+    // Computes a graph. ABORTED if the caller wanted to stop: the next graph finds all as if this
+    // one had not run, but for the rows of states that it wrote. FAILED after a line in the log.
     ggml_status compute(const ggml_cgraph& graph, const Caller& caller);
     void synchronize();
     void forget(const Caller& caller);
@@ -82,7 +82,7 @@ private:
     PassBuilder builder_;
     ValueStore values_;
     int computed_ = 0;
-    std::string refused_;  // why the last graph was; empty: it was not
+    std::string refused_;  // why the last graph was refused; empty: it was not
     std::recursive_mutex mutex_;
 };
 

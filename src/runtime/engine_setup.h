@@ -27,14 +27,14 @@ struct EngineSetup {
     ggml_backend_dev_t gpu = nullptr;  // inner devices
     ggml_backend_dev_t cpu = nullptr;
     Bytes budget = 0;              // device bytes for all arenas
-    bool budget_is_given = false;  // by the user; else the budgets of the plans are what was agreed
+    bool budget_is_given = false;  // by the user; else the plans' budgets are what was agreed
     Bytes page_lock_limit = 0;     // host bytes that may be locked for uploads
     OrderGiver orders;
     Log log;
     Chaos chaos;
     int replan_every = 0;  // graphs; 0: never. For tests of plan switches.
     std::function<void(const PassRecord&)> on_pass{};  // none: passes are not timed
-    // Asked before a pass is run for the first time; an Error refuses it. None: plans are believed.
+    // Checks a pass before its first run; an Error refuses it. Empty: plans are believed.
     std::function<Status(const GraphView&, const Lowered&, const TierArena&)> check_pass{};
 };
 

@@ -1,4 +1,4 @@
-// How a Program runs. In: its schedule, and what ggml is called with in each step. Out: the same
+// Runs a Program. In: its schedule, and what ggml is called with in each step. Out: the same
 // effects as if all steps ran one after the other in the schedule's order, but with four lanes side
 // by side.
 //
@@ -55,7 +55,8 @@ bool same_span(const Span& a, const Span& b) {
            a.bytes == b.bytes;
 }
 
-// Whether both bring the same bytes to the same places; of a cache, a longer run reads more.
+// Whether both bring the same bytes to the same places. They may not: a longer context reads more
+// of a cache.
 bool uploads_as(const Program& program, const Program& other) {
     if (&program == &other) return true;
     const auto same = [](const GroupWork& a, const GroupWork& b) {
@@ -80,7 +81,7 @@ std::vector<int> steps_ahead(const std::vector<Step>& steps) {
         ahead.push_back(static_cast<int>(i));
         if (waits == nullptr) n_ready = ahead.size();
     }
-    ahead.resize(n_ready);  // no Wait without its Load: it might wait for a mark that is used anew
+    ahead.resize(n_ready);  // a Wait alone might wait for a mark that is used anew
     return ahead;
 }
 
@@ -132,7 +133,7 @@ Queue& Executor::queue(ScheduleLane lane) {
 
 void Executor::prepare(Pass& pass, std::size_t n_steps) {
     if (stopwatch_) {
-        stopwatch_->wait_for(pass.watched);  // they look at the marks that are used anew
+        stopwatch_->wait_for(pass.watched);  // its threads look at the marks until then
         pass.times.assign(n_steps, {});
     }
     while (pass.brought.size() < n_steps) {
@@ -146,11 +147,11 @@ Mark& Executor::mark_of(Pass& pass, ScheduleLane lane, int index) {
     return pass.marks.at(lane.index())[at(index)];
 }
 
-// The page of the next pass becomes this one's, with what was issued ahead for it.
+// Turns the page: the next pass's becomes this one's, with what was issued ahead for it.
 void Executor::turn_page(Program& program, bool follows) {
     const bool same_loads = n_ahead_ > 0 && follows && uploads_as(program, *program_);
     if (!same_loads && std::exchange(n_ahead_, 0) > 0) {
-        upload_worker_->drain();  // it would issue marks that are this pass's now
+        upload_worker_->drain();  // else it would issue marks that are this pass's now
     }
     if (!follows) before_.clear();
     program_ = &program;
@@ -176,14 +177,15 @@ ggml_status Executor::run(Program& program, bool follows) {
     return GGML_STATUS_SUCCESS;
 }
 
-// The uploads' queue is never waited for as a whole while passes follow each other, and ggml's
-// Vulkan keeps what it was told until it is: so that is done now and then, behind what was issued.
+// Waits for the uploads' queue as a whole, every few passes, behind what was issued. Nobody else
+// does while passes follow each other, and ggml's Vulkan keeps what it was told until somebody
+// does.
 void Executor::tidy() {
     constexpr int kEvery = 64;  // passes
     if (++n_passes_ % kEvery == 0) upload_worker_->post([this] { upload_->synchronize(); });
 }
 
-// Uploads that wait for nothing but this pass.
+// Issues the uploads of the next pass that wait for nothing but this pass.
 void Executor::run_ahead() {
     const std::vector<Step>& steps = program_->schedule.steps;
     std::swap(now_, last_);
@@ -225,13 +227,13 @@ void Executor::wait(ScheduleLane lane, const Wait& wait) {
     hold(lane, {mark_of(pass, of, wait.step), worker(of), pass.tickets[at(wait.step)]});
 }
 
-// A mark may be waited for only once it is issued: else the wait would hold nobody.
+// Waits until the mark is issued: a wait for a mark before that would hold nobody.
 void Executor::Point::wait_until_issued() const {
     if (worker != nullptr) worker->wait_for(ticket);
 }
 
-// The caller waits. A worker's mark is waited for by the worker, as one thread at a time may use a
-// mark.
+// Lets the caller wait. The worker itself waits for a mark of its own, as one thread at a time may
+// use a mark.
 void Executor::Point::wait_until_reached() const {
     if (worker == nullptr) return mark.host_wait();
     worker->wait_for(worker->post([&seen = mark] { seen.host_wait(); }));
@@ -251,7 +253,7 @@ void Executor::hold(ScheduleLane lane, const Point& point) {
     gpu_->wait(point.mark);
 }
 
-// The lane's worker issues the copies, then the step's mark.
+// Hands copies to the lane's worker, which issues them, then the step's mark.
 void Executor::hand_over(int index, ScheduleLane lane, std::function<void()> copies) {
     Queue& held = queue(lane);
     Mark& mark = mark_of(*now_, lane, index);
@@ -271,7 +273,8 @@ void Executor::load(int index, int group) {
         });
 }
 
-// The rows' indices are read now: they are inputs, which the host may overwrite.
+// Stores the rows that the pass wrote. Their indices are read now: the host may overwrite its
+// inputs.
 void Executor::store(int index, int group) {
     std::vector<Span> spans;
     for (const StateStore& state : program_->groups[at(group)].stores) {
@@ -298,7 +301,7 @@ ggml_status Executor::compute(int index, int stage) {
     StageWork& work = program_->stages[at(stage)];
     note_issued(index);
     const bool on_cpu = work.device == Device::Cpu;
-    if (on_cpu && brought_ != nullptr) brought_->host_wait();  // its scratch may be used anew
+    if (on_cpu && brought_ != nullptr) brought_->host_wait();  // the stage may use its scratch anew
     bring(index, work);
     Queue& lane = on_cpu ? *cpu_ : *gpu_;
     const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
@@ -311,7 +314,7 @@ ggml_status Executor::compute(int index, int stage) {
     return status;
 }
 
-// A CPU stage was held until the GPU had made what it reads.
+// Brings what a stage reads from the other side. A CPU stage was held until the GPU had made it.
 void Executor::bring(int index, const StageWork& work) {
     bool waits = false;
     for (const Bring& value : work.brings) {

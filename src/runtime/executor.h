@@ -42,21 +42,23 @@ public:
     static Result<std::unique_ptr<Executor>> open(const Devices& devices, Chaos chaos, bool timed);
     ~Executor();
 
-    // Before each stage of later passes; true ends run() with ABORTED. The caller then issues no
-    // more than one stage ahead of the GPU. Empty: nobody is asked.
+    // Sets what is asked before each stage of later passes; true ends run() with ABORTED. The
+    // caller then issues at most one stage ahead of the GPU. Empty: nobody is asked.
     void ask_before_stages(std::function<bool()> wants_to_stop) {
         asks_ = std::move(wants_to_stop);
     }
 
-    // `follows`: the pass before ran the same schedule on the same addresses, so that this one may
-    // begin while it ends; else all of it is waited for. `program` must live until synchronize().
-    // After any other status than SUCCESS synchronize() is next, and no pass follows this one.
+    // Runs a pass. `follows`: the pass before ran the same schedule on the same addresses, so that
+    // this one may begin while it ends; else all of it is waited for. `program` must live until
+    // synchronize(). After any other status than SUCCESS synchronize() is next, and no pass follows
+    // this one.
     ggml_status run(Program& program, bool follows);
 
-    // Until the pass is done; uploads for the next may still run.
+    // Waits until the pass is done; uploads for the next may still run.
     void finish();
 
-    // Until everything that was issued is done. The next pass uploads anew: host memory may change.
+    // Waits until everything that was issued is done. The next pass uploads anew: host memory may
+    // change.
     void synchronize();
 
     // The times of the pass that run() was last called for, which must be finished. nullopt unless
@@ -65,7 +67,7 @@ public:
 
     [[nodiscard]] Queue& gpu() { return *gpu_; }
 
-    // Copies while nothing runs go through it.
+    // What copies go through while nothing runs.
     [[nodiscard]] Staging& link() { return *uploads_; }
 
     [[nodiscard]] ggml_backend_t cpu_backend() const { return cpu_->backend(); }
@@ -85,7 +87,7 @@ private:
     void prepare(Pass& pass, std::size_t n_steps);
     static Mark& mark_of(Pass& pass, ScheduleLane lane, int index);
 
-    // A mark, and what issues it: a lane's worker, or nobody that must be waited for.
+    // A mark, and the worker that issues it; nullptr: it is issued already.
     struct Point {
         const Mark& mark;
         Worker* worker = nullptr;
@@ -127,7 +129,7 @@ private:
     Pass* last_ = &passes_[1];
     std::array<std::unique_ptr<Mark>, 2>
         ends_;                       // the last pass has ended: on the GPU, its downloads
-    const Mark* brought_ = nullptr;  // the last of such; nullptr: none yet
+    const Mark* brought_ = nullptr;  // the last of Pass::brought; nullptr: none yet
     Program* program_ = nullptr;
     bool follows_ = false;
     std::function<bool()> asks_;
@@ -142,7 +144,7 @@ private:
     std::unique_ptr<Stopwatch> stopwatch_;  // nullptr unless timed; goes before the workers
 };
 
-// Uploads the experts that the ids name. Waits for what the queue was told before.
+// Uploads the experts that the ids name, once the queue has done what it was told before.
 void upload_experts(Staging& link, const std::vector<ExpertLoad>& loads);
 
 }  // namespace pshard

@@ -7,7 +7,7 @@
 namespace pshard {
 namespace {
 
-// Which experts the ids name. An id out of range names none, as for the kernels.
+// Tells which experts the ids name. An id out of range names none, as for the kernels.
 std::vector<bool> named_experts(const ggml_tensor& ids, const std::byte* data, std::int64_t n) {
     std::vector<bool> named(static_cast<std::size_t>(n));
     for (std::int64_t row = 0; row < ids.ne[1]; ++row) {
@@ -23,8 +23,9 @@ std::vector<bool> named_experts(const ggml_tensor& ids, const std::byte* data, s
     return named;
 }
 
-// Matrix kernels of quantized tensors read past an expert's last row: what lies there must be
-// numbers, as in llama.cpp's scheduler. After the last expert are the tensor's own zeroes.
+// Bytes that are uploaded behind an expert, as llama.cpp's scheduler does: matrix kernels of
+// quantized tensors read past the last row, and what lies there must be numbers. The tensor's own
+// zeroes follow the last expert.
 constexpr Bytes kTail = 512;
 
 std::vector<bool> fetch_named(Queue& queue, const ExpertLoad& load) {

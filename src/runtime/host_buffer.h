@@ -22,7 +22,7 @@ class HostBuffer {
 public:
     // nullptr if there is no address space for it.
     static HostBuffer* reserve(Bytes bytes);
-    // Memory that the caller keeps alive.
+    // Takes memory that the caller keeps alive.
     static HostBuffer* adopt(void* base, Bytes bytes);
 
     HostBuffer(const HostBuffer&) = delete;
@@ -33,10 +33,10 @@ public:
 
     [[nodiscard]] Bytes bytes() const { return bytes_; }
 
-    // llama.cpp says late what a buffer is for, and does not tell that it says so [P1].
+    // What the buffer is for. llama.cpp sets that late, and does not tell when [P1].
     [[nodiscard]] BufferUse use() const;
 
-    // Zeroes, without touching pages where the memory is ours.
+    // Fills the buffer with zeroes, without touching pages if the memory is ours.
     void clear_to_zero();
 
     ggml_backend_buffer_t handle = nullptr;

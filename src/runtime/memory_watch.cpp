@@ -7,7 +7,7 @@
 namespace pshard {
 namespace {
 
-// A run may never have a batch for its largest tier.
+// The watch tells after so many passes: a run may never have a batch for its largest tier.
 constexpr int kPatience = 16;  // passes
 
 }  // namespace

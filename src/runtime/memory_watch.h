@@ -1,4 +1,4 @@
-// What the driver takes of the device's memory besides the arena, held against what was predicted.
+// Watches how much device memory the driver takes besides the arena, and how much was predicted.
 //
 // A driver loads kernels, and its pools grow, when a batch of a size is first computed. So the
 // device is asked after the first pass of each tier. The user is told once, when the smallest and
@@ -21,17 +21,16 @@ struct MemoryClaims {
     std::optional<DriverMemory> driver{};  // predicted; nullopt: nobody measured this machine
 };
 
-// What a prediction may be wrong by: what the profile's run had computed is not this model, and
-// drivers hand memory out in pieces of 2 MiB and more.
+// The bytes that a prediction may be wrong by: the profiler computed other graphs than this
+// model's, and drivers hand memory out in pieces of 2 MiB and more.
 inline constexpr Bytes kOutsideTolerance = 64 * kMiB;
 
-// How many bytes that were free before are neither free now nor in the arenas. nullopt: that cannot
-// be told, as others have given memory back, or the device counts none.
+// The bytes that were free before and now are neither free nor in the arenas. nullopt: this cannot
+// be told, as others have given memory back, or the device does not count.
 std::optional<Bytes> taken_outside(Bytes before, Bytes now, Bytes arenas);
 
-// Why it is too much: more than was predicted, and with it all that is taken is more than the
-// budget and the prediction allow. Empty: it is not.
-// `outside`: with what was unseen.
+// Why the driver takes too much: it takes more than was predicted, and all that is taken is more
+// than budget and prediction allow. Empty: it does not. `outside`: bytes, with what was unseen.
 std::string outside_excess(const MemoryClaims& claims, Bytes outside);
 
 // The tier that a pass ran in, among those of its plan.
@@ -43,11 +42,11 @@ struct TierOfPass {
 
 class MemoryWatch {
 public:
-    // `free_bytes` of the device is asked at once: nothing of ours may be there yet. Without it
-    // (a device that shares the host's memory) nothing is ever told.
+    // Asks `free_bytes` of the device at once: nothing of ours may be there yet. If it is empty (a
+    // device that shares the host's memory), nothing is ever told.
     MemoryWatch(std::function<Bytes()> free_bytes, Log log);
 
-    // After each pass; whether there is something to look at.
+    // Whether there is something to look at. Asked after each pass.
     bool is_news(const TierOfPass& tier);
 
     // Asks the device, and tells.

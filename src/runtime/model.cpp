@@ -57,7 +57,8 @@ bool Model::add_weights(HostBuffer& buffer) {
     buffers_.insert(&buffer);
     for (const ggml_tensor* tensor : buffer.tensors) {
         names_.insert(tensor->name);
-        // What llama.cpp embeds tokens with stays on the CPU: here it is the tied head.
+        // llama.cpp keeps the weight that it embeds tokens with on the CPU, so this one is the tied
+        // head.
         const bool tied_head = std::string_view(tensor->name) == "token_embd.weight";
         Weight weight = weight_facts(*tensor, tied_head ? "output.weight" : tensor->name, policy_);
         inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
@@ -172,8 +173,8 @@ void Model::note(Graph graph) {
     }
 }
 
-// Matrices decide: a head's norm is applied to every head of a token. A matrix for each head, or
-// one that only some rows go through, is outvoted by those of the layers.
+// Lets the matrices vote, since a norm of heads is applied to every head of a token. A matrix for
+// each head, or one that only some rows go through, is outvoted by those of the layers.
 std::uint32_t tokens_of(const Graph& graph, const Inventory& inventory) {
     std::map<std::int64_t, int> votes;
     std::int64_t most = 0;

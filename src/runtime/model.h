@@ -2,8 +2,8 @@
 //
 // llama.cpp does not say which tensors are one model's. Buffers of weights that one graph reads, or
 // that graphs of one context read, belong together (a split model has one for each file), unless a
-// name comes twice (a draft model has its own blk.0). States are tensors
-// outside weight buffers that are named like a cache or that a graph writes into.
+// name comes twice (a draft model has its own blk.0). States are tensors outside weight buffers
+// that are named like a cache or that a graph writes into.
 //
 // Indices do not change while a context lives: one that is freed leaves its states without a
 // tensor, and the next context with equal states takes their place.
@@ -25,11 +25,11 @@ class Model {
 public:
     explicit Model(const DevicePolicy& policy);
 
-    // Whether no name of the buffer is known already: else it is another model's.
+    // Whether the model knows no name of the buffer yet; else the buffer is another model's.
     [[nodiscard]] bool has_room_for(const HostBuffer& buffer) const;
-    // False, and nothing is added, if there is no room for it.
+    // Adds the buffer's weights. False, and nothing is added, if there is no room for it.
     bool add_weights(HostBuffer& buffer);
-    // Returns the indices of states that are new to the inventory.
+    // Adds the buffer's states; returns the indices of those that are new to the inventory.
     std::vector<int> add_states(HostBuffer& buffer);
 
     // Whether all states of the buffers can take the places of states whose context is gone.
@@ -39,7 +39,8 @@ public:
     [[nodiscard]] bool is_without_contexts() const;
     void drop_contexts();
 
-    // `buffer` goes: its states lose their tensors. True if it held weights: the model is gone.
+    // Forgets a buffer that goes: its states lose their tensors. True if it held weights: the model
+    // is gone.
     bool forget(const HostBuffer& buffer);
 
     [[nodiscard]] bool owns(const HostBuffer& buffer) const { return buffers_.contains(&buffer); }
@@ -58,8 +59,9 @@ public:
     // The graph that arrived, and the tensors of its inputs in their order.
     ReadGraph read(const ggml_cgraph& graph) const;
 
-    // Keeps a graph for the planner: of each number of tokens the one that reads the most weights
-    // (a context of the MTP layers reads few), and of those the one with the most inputs' bytes.
+    // Keeps a graph for the planner. For each number of tokens the graph that reads most weights
+    // stays (a context of the MTP layers reads few), and of those the one whose inputs have most
+    // bytes.
     void note(Graph graph);
 
 private:
@@ -83,7 +85,7 @@ private:
 // it has none, the most rows of any weight. 0: it reads no weights.
 std::uint32_t tokens_of(const Graph& graph, const Inventory& inventory);
 
-// Named like a cache or a recurrent state of llama.cpp's.
+// Whether a tensor is named like a cache or a recurrent state of llama.cpp's.
 bool is_state_name(std::string_view name);
 
 }  // namespace pshard

@@ -73,7 +73,7 @@ PlannedModel* ModelTable::of_buffer(const HostBuffer& buffer) {
     return found == models_.end() ? nullptr : found->get();
 }
 
-// The model that the caller's last graph was of, if the weights can be others of its.
+// The model of the caller's last graph, if the weights can be more of its own.
 PlannedModel* ModelTable::model_of(const Caller& caller, const std::vector<HostBuffer*>& weights) {
     const auto known = called_.find(&caller);
     if (known == called_.end()) return nullptr;
@@ -108,7 +108,8 @@ PlannedModel& ModelTable::of_graph(const ggml_cgraph& graph, const Caller& calle
     return *owner;
 }
 
-// Files of a split model may come to light one by one, where other weights are the host's CPU's.
+// Gives a model the buffers that nobody owns. The files of a split model may show one by one, if
+// the host's CPU has other weights.
 void ModelTable::attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers) {
     bool added = false;
     for (HostBuffer* buffer : buffers) {
@@ -129,8 +130,8 @@ void ModelTable::attach_states(PlannedModel& owner, const std::vector<HostBuffer
     }
     std::size_t n_added = 0;
     for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
-    owner.mark_stale();  // a new context's states are not there yet
-    // A context of another shape: planned anew, with the contexts that live now.
+    owner.mark_stale();  // a new context's states are not in the arena yet
+    // A context of another shape came: the model is planned anew, with the contexts that live now.
     if (n_added > 0) owner.release(shared_.link);
 }
 
@@ -195,7 +196,7 @@ Status ModelTable::fit_scratch(PlannedModel& owner,
                                std::uint32_t n_tokens) {
     if (!has_plan(owner)) {
         const Bytes left = budget_left() + owner.arena_bytes();
-        if (bytes > owner.arena_bytes()) shared_.passes.clear();  // their addresses go
+        if (bytes > owner.arena_bytes()) shared_.passes.clear();  // their addresses end
         if (Status grown = owner.grow_scratch(bytes, left); !grown) return grown;
     }
     const Bytes room = owner.scratch_room(arena);

@@ -1,11 +1,11 @@
 // The models of a process, and which of them a graph or a buffer belongs to.
 //
-// llama.cpp tells no backend which model a graph is of. A graph's model is the one that owns a
-// buffer which the graph touches: of weights first, else of states. Weights that nobody owns yet
-// are of the model that the same caller's last graph was of, if that has room for their names (a
-// model in several files), and else of a new one. A graph that touches no model's buffer (a test's,
-// an adapter's) belongs to the model of no weights, which keeps nothing resident and has to give
-// way when another wants to be planned.
+// llama.cpp tells no backend which model a graph belongs to. A graph's model is the one that owns a
+// buffer which the graph touches: a buffer of weights first, else one of states. Weights that
+// nobody owns yet go to the model of the same caller's last graph, if that has room for their names
+// (a model in several files), and else to a new model. A graph that touches no model's buffer (a
+// test's, an adapter's) belongs to the model of no weights, which keeps nothing resident and has to
+// give way when another wants to be planned.
 //
 // Whatever changes a model's places ends all passes first: they hold addresses of its arena.
 #pragma once
@@ -43,7 +43,7 @@ public:
     // Asks for orders where the model has none. Fails with the reason that there are none.
     Status ensure_planned(PlannedModel& owner);
 
-    // Device memory for a pass's values: what the plan left or, where there is no plan, some more.
+    // Makes room for a pass's values: what the plan left or, if there is no plan, some more.
     Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
 
     void forget(const Caller& caller) { called_.erase(&caller); }

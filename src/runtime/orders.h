@@ -1,4 +1,4 @@
-// What the runtime is told to do. It obeys, or refuses with a reason; it never plans.
+// What the runtime is told to do. The runtime obeys, or refuses with a reason; it never plans.
 //
 // The plugin makes orders out of a registry or by a search (src/plugin/), from the inventory that
 // the runtime hands it: the tensors that llama.cpp placed on PSHARD0 and the graphs that it
@@ -30,7 +30,8 @@ struct TierOrder {
 struct Orders {
     ArenaLayout arena;             // tiers as below
     std::vector<TierOrder> tiers;  // in the order of their keys, at least one
-    // What the plan was made for: its arena grows no further, so that other models keep the rest.
+    // Bytes that the plan was made for. Its arena grows no further, so that other models keep the
+    // rest.
     Bytes budget = std::numeric_limits<Bytes>::max();
     std::optional<DriverMemory> driver{};  // nullopt: unknown
     std::string weights{};  // which model, for a trace: the registry's hash of its weights
@@ -38,9 +39,9 @@ struct Orders {
     bool operator==(const Orders&) const = default;
 };
 
-// Asked once for each model, before its first graph is computed, and again when its contexts
-// change. `budget`: device bytes that are left for this model's arena. An Error is what the user
-// reads: why there is no plan, and what to do.
+// Gives orders. Asked once for each model, before its first graph is computed, and again when its
+// contexts change. `budget`: device bytes that are left for this model's arena. An Error is what
+// the user reads: why there is no plan, and what to do.
 using OrderGiver = std::function<Result<Orders>(const Inventory& inventory, Bytes budget)>;
 
 // One line for the user, without a line feed.

@@ -1,5 +1,5 @@
-// Which pages are locked. In: ranges of host memory that are uploaded again and again, most of them
-// weights in a mapped file. Out: locks on runs of whole pages, within a limit.
+// Decides which pages are locked. In: ranges of host memory that are uploaded again and again, most
+// of them weights in a mapped file. Out: locks on runs of whole pages, within a limit.
 //
 //   ranges   [   w0   ][w1 ]      [     w2     ]
 //   pages    |....|....|....|....|....|....|....|
@@ -24,7 +24,7 @@
 namespace pshard {
 namespace {
 
-// Less is not worth a lock of its own.
+// A run of fewer bytes is not worth a lock of its own.
 constexpr Bytes kLeastLock = 64 * kKiB;
 
 HostRange whole_pages(const HostRange& range, Bytes page) {

@@ -17,8 +17,8 @@ struct HostRange {
     bool operator==(const HostRange&) const = default;
 };
 
-// Whole pages of `page` bytes that hold the ranges, ascending. What touches or overlaps is one: a
-// copy across the border of two locks is none of a locked page.
+// The runs of whole pages, of `page` bytes each, that hold the ranges; ascending. Runs that touch
+// or overlap are one: a copy across the border of two locks is no copy of locked memory.
 std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page);
 
 // All locks of a process. They change only while nothing is copied.
@@ -47,16 +47,15 @@ public:
         std::vector<HostRange> ranges_;
     };
 
-    // Locks the pages that the ranges lie in, as far as the limit and the device allow: nothing
-    // where the device cannot. What is one run of pages is locked whole or not at all: a driver may
-    // refuse a copy that only begins in a locked page. Reads the pages from the disk, as a lock
-    // must.
+    // Locks the pages that the ranges lie in, as far as the limit and the device allow; none if the
+    // device cannot. A run of pages is locked whole or not at all: a driver may refuse a copy that
+    // only begins in a locked page. A lock reads its pages from the disk.
     [[nodiscard]] Lock lock(std::vector<HostRange> ranges);
 
     // Whether all of the bytes lie in one lock.
     [[nodiscard]] bool hold(const void* data, Bytes bytes) const;
 
-    // Whether a page of them is locked.
+    // Whether any page of the bytes is locked.
     [[nodiscard]] bool touch(const void* data, Bytes bytes) const;
 
 private:

@@ -12,7 +12,7 @@
 namespace pshard {
 
 struct Pass {
-    // How the graph is known when it comes again.
+    // What the graph is known by when it comes again.
     std::uint64_t uid = 0;
     const ggml_tensor* first = nullptr;
     int n_nodes = 0;
@@ -24,7 +24,7 @@ struct Pass {
     std::vector<int> written_states;
     std::vector<StepLabel> labels;  // if passes are timed
     std::unique_ptr<Program> program;
-    Status checked = Done{};  // what EngineSetup::check_pass says
+    Status checked = Done{};  // what EngineSetup::check_pass said
 };
 
 }  // namespace pshard

@@ -12,7 +12,7 @@
 namespace pshard {
 namespace {
 
-// Values outside compute buffers are the caller's to read at any time.
+// Makes values outside compute buffers outputs: the caller may read them at any time.
 void keep_lasting(ReadGraph& read, const ggml_cgraph& graph) {
     for (int i = 0; i < graph.n_nodes; ++i) {
         const HostBuffer* buffer = host_buffer_of(*graph.nodes[i]);
@@ -35,8 +35,8 @@ bool looks_into_state(const ReadGraph& read, const Model& model) {
     });
 }
 
-// The same graph, whose views of states are the states themselves: readers then find them where
-// they are.
+// The same graph with the states themselves in place of their views: readers find them where they
+// are.
 ReadGraph with_states(ReadGraph read, const Model& model) {
     for (Node& node : read.graph.nodes) {
         for (Ref& source : node.sources) {
@@ -117,7 +117,7 @@ Result<std::unique_ptr<Pass>> PassBuilder::build_as(const Arrival& arrival, Fall
     pass->places = owner.places(tier, fallback);
     const TierArena& arena = pass->places.arena;
     StageOptions options = pass->places.options;
-    options.offload = OpOffload::Never;  // whatever the orders say, the CPU computes its weights
+    options.offload = OpOffload::Never;  // whatever the orders say
     const Lowered lowered = lower({inventory, graph}, pass->places.placement, options);
     if (Status fits = fit_slots(lowered.slots[0], arena.slots, graph.n_tokens); !fits) {
         return fits.error();
@@ -145,7 +145,7 @@ Result<std::unique_ptr<Pass>> PassBuilder::build_as(const Arrival& arrival, Fall
     return pass;
 }
 
-// Builds the pass as ordered or, where that cannot be, in the fastest way that can, and tells it.
+// Builds the pass as ordered or, if that fails, in the fastest way that works, and tells so.
 Result<std::unique_ptr<Pass>> PassBuilder::build_somehow(const Arrival& arrival) {
     const bool piecewise = looks_into_state(arrival.read, arrival.owner.model);
     const ReadGraph resolved =

@@ -7,9 +7,9 @@
 //   cut, lay out       (plan/)            the functions with which the planner has made the plan
 //   compile            (compiler.cpp)     to ggml calls
 //
-// Where a graph is not what was planned (another part of it looks into a state, it needs more
-// scratch or larger slots than the plan has), the pass is built in the fastest way that can be, and
-// the user is told once: see Fallback.
+// A graph may not be what was planned: another part of it looks into a state, or it needs more
+// scratch or larger slots than the plan has. The pass is then built in the fastest way that works,
+// and the user is told once: see Fallback.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,8 @@ public:
     PassBuilder(const EngineSetup& setup, ModelTable& models, CpuWeights& cpu_weights)
         : setup_(setup), models_(models), cpu_weights_(cpu_weights) {}
 
-    // `tier`: of a graph that is known; else it is chosen once the graph is read. Fails with the
-    // planner's reason, or with what stands in the way of every fallback.
+    // Builds the pass of a graph. `tier`: the tier if it is known; else it is chosen once the graph
+    // is read. Fails with the planner's reason, or with what stands in the way of every fallback.
     Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph,
                                         const Caller& caller,
                                         std::optional<std::size_t> tier);

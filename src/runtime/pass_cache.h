@@ -26,7 +26,7 @@ public:
     // Forgets the passes that were not used for long.
     void trim();
 
-    // Forgets all, once everything is done: what they point at is about to change.
+    // Forgets all passes, once everything is done: what they point at is about to change.
     void clear();
 
 private:

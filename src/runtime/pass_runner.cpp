@@ -11,7 +11,7 @@
 namespace pshard {
 namespace {
 
-// Whether one may begin while the other ends: the same steps with the same places.
+// Whether one may begin while the other ends: both have the same steps with the same places.
 bool are_alike(const Pass& a, const Pass& b) {
     return a.owner == b.owner && a.places == b.places &&
            a.program->schedule == b.program->schedule &&
@@ -38,7 +38,7 @@ ggml_status PassRunner::run(Pass& pass) {
     const ggml_status status = executor_.run(*pass.program, follows);
     computing_ = status == GGML_STATUS_SUCCESS;
     last_ = computing_ ? &pass : nullptr;
-    if (!computing_) {  // steps that were not issued have the marks of older passes
+    if (!computing_) {  // steps that were not issued keep marks of older passes
         executor_.synchronize();
         return status;
     }
@@ -48,7 +48,7 @@ ggml_status PassRunner::run(Pass& pass) {
     return status;
 }
 
-// Who traces a run wants to know what its plan switches take.
+// Switches plans; the log tells what that took if passes are traced.
 void PassRunner::switch_plan(const Pass& pass) {
     idle();
     const auto begin = std::chrono::steady_clock::now();

@@ -31,19 +31,20 @@ public:
     // had not run, but for the rows of states that it wrote.
     ggml_status run(Pass& pass);
 
-    // Until the last pass is done; uploads for the next may still run.
+    // Waits until the last pass is done; uploads for the next may still run.
     void finish();
 
-    // Until everything that was issued is done.
+    // Waits until everything that was issued is done.
     void idle();
 
-    // Until then, too; and values come home, and no later pass follows the last one: it may go.
+    // Waits as idle() does and brings values home. No later pass follows the last one, so that it
+    // may go.
     void let_go();
 
     // The value of the last pass that nobody has fetched yet; nullptr: there is none.
     [[nodiscard]] const Outlet* unfetched(const ggml_tensor& tensor) const;
 
-    // The memory of these addresses is used anew: nobody will ask for the values there.
+    // Drops the values at these addresses: their memory is used anew, and nobody will ask for them.
     void drop_values(const std::byte* begin, Bytes bytes);
 
 private:

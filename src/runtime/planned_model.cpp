@@ -7,11 +7,12 @@
 namespace pshard {
 namespace {
 
-// Graphs that are computed in pieces keep more values alive than the whole that was planned.
+// Scratch beyond the plan: a graph in pieces keeps more values alive than the whole that was
+// planned.
 constexpr Bytes kSpareScratch = 8 * kMiB;
 
-// The arena's size: as much as the largest tier uses, and spare scratch where the plan's budget has
-// it.
+// The arena's size: as much as the largest tier uses, and spare scratch if the plan's budget has
+// room.
 Bytes size_of(const ArenaLayout& layout, Bytes budget) {
     Bytes end = 0;
     Bytes scratch = 0;
@@ -23,7 +24,7 @@ Bytes size_of(const ArenaLayout& layout, Bytes budget) {
     return scratch == 0 ? end : std::max(end, std::min(budget, end + spare));
 }
 
-// A context that came after the plan: its states are the CPU's.
+// Gives the CPU what the plan does not know: the states of a context that came after it.
 void pad(Places& places, const Inventory& inventory) {
     places.placement.weights.resize(inventory.weights.size(), Lane::Cpu);
     places.placement.states.resize(inventory.states.size(), Lane::Cpu);
@@ -79,7 +80,7 @@ struct Kind {
 constexpr Kind kWeights{&Placement::weights, &TierArena::weights, &Model::weight};
 constexpr Kind kStates{&Placement::states, &TierArena::states, &Model::state};
 
-// Whether it crosses the link more than once: it is streamed, or plan switches move it.
+// Whether a tensor crosses the link more than once: it is streamed, or plan switches move it.
 bool is_uploaded_again(const Orders& orders, const Kind& kind, std::size_t index) {
     const Bytes first = (orders.arena.tiers.front().*kind.offsets)[index];
     for (std::size_t tier = 0; tier < orders.tiers.size(); ++tier) {
@@ -89,7 +90,7 @@ bool is_uploaded_again(const Orders& orders, const Kind& kind, std::size_t index
     return false;
 }
 
-// The masters of those that are. A state whose context is gone has none.
+// The masters of the tensors that do. A state whose context is gone has none.
 std::vector<HostRange> uploaded_again(const Orders& orders, const Model& model, const Kind& kind) {
     std::vector<HostRange> masters;
     for (std::size_t i = 0; i < (orders.arena.tiers.front().*kind.offsets).size(); ++i) {
@@ -157,7 +158,7 @@ Status PlannedModel::allocate(Bytes bytes) {
                                  in_mib(bytes)),
                      {}};
     }
-    ggml_backend_buffer_clear(arena_.get(), 0);  // no padding is ever garbage
+    ggml_backend_buffer_clear(arena_.get(), 0);  // kernels may read padding
     return Done{};
 }
 

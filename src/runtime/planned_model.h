@@ -13,11 +13,12 @@
 
 namespace pshard {
 
-// How far a graph is from what was planned. Each is right; each later one is slower.
+// How far a pass is from what was planned. All compute the same; each is slower than the one
+// before.
 enum class Fallback {
     None,       // as ordered
-    HostState,  // states at home in host memory: parts of a graph look into one from both sides
-    NoStreams,  // what would be streamed is computed on the CPU: a graph that cannot be streamed
+    HostState,  // states stay in host memory: parts of a graph look into one from both sides
+    NoStreams,  // the CPU computes what would be streamed: the graph cannot be streamed
     Host,       // the CPU does it all
 };
 
@@ -50,11 +51,11 @@ public:
 
     LockedPages lock_pages();
 
-    // Brings all states home and gives the arena back: to be planned anew.
+    // Brings all states home and gives the arena back: the model is to be planned anew.
     void release(Staging& link);
 
-    // The tier that the next pass runs in, of a batch of `n_tokens`. A graph without weights (0
-    // tokens) stays where things are.
+    // The tier that the next pass, of a batch of `n_tokens`, runs in. A graph without weights (0
+    // tokens) takes the tier that is in the arena.
     std::size_t next_tier(std::uint32_t n_tokens);
 
     [[nodiscard]] Places places(std::size_t tier, Fallback fallback) const;
@@ -77,7 +78,7 @@ public:
     // Device bytes that a pass may use for its values.
     [[nodiscard]] Bytes scratch_room(const TierArena& arena) const;
 
-    // Graphs without a plan keep nothing resident: the arena is made at least so large for them.
+    // Makes the arena at least so large, for graphs without a plan: they keep nothing resident.
     Status grow_scratch(Bytes bytes, Bytes budget);
 
 private:

@@ -1,4 +1,4 @@
-// A graph made ready to run by a plan: for each step of the schedule, what ggml is called with.
+// A graph made ready to run by a plan: what ggml is called with in each step of the schedule.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace pshard {
 
 // Bytes that lie at one place on the device and at one in host memory.
 struct Span {
-    ggml_tensor* device = nullptr;  // plain bytes
+    ggml_tensor* device = nullptr;  // as plain bytes
     std::byte* host = nullptr;
     Bytes offset = 0;  // where the moved bytes begin, on both sides
     Bytes bytes = 0;
@@ -46,7 +46,7 @@ struct WrittenRows {
 };
 
 struct StateStore {
-    Span state;  // whole
+    Span state;  // all of it
     WrittenRows rows;
 };
 
@@ -59,7 +59,7 @@ struct ExpertLoad {
 
 struct GroupWork {
     std::vector<Span> loads;
-    std::vector<Span> zeros;  // padding that kernels may read; host: zeroes
+    std::vector<Span> zeros;  // padding that kernels may read; `host` has zeroes
     std::vector<ExpertLoad> expert_loads;
     std::vector<StateStore> stores;
 };
@@ -67,9 +67,9 @@ struct GroupWork {
 // A value that outlives the pass, and llama.cpp's address for it.
 struct Outlet {
     const ggml_tensor* root = nullptr;
-    Span span;  // on the device; device == nullptr: `host_value` has it
+    Span span;  // on the device; if `device` is nullptr, `host_value` has it
     std::byte* host_value = nullptr;
-    bool at_once = false;  // else when it is asked for
+    bool at_once = false;  // fetched at once; else when it is asked for
 };
 
 struct HashSetDeleter {
@@ -86,14 +86,14 @@ struct Program {
     std::vector<GroupWork> groups;  // by cut.groups
     std::vector<Outlet> outlets;
 
-    // What the above points into.
+    // What the fields above point into.
     std::deque<ggml_tensor> tensors;
     std::vector<std::int32_t> use_counts;
     std::unique_ptr<ggml_hash_set, HashSetDeleter> visited;
     std::shared_ptr<HostBuffer> cpu_scratch;
 };
 
-// Fails if the plan leaves something out that the graph needs: names it.
+// Fails if the plan leaves out something that the graph needs; the Error names it.
 Result<std::unique_ptr<Program>> compile(const PlacedGraph& graph, const Memories& memories);
 
 }  // namespace pshard

@@ -1,4 +1,4 @@
-// How a plan switch moves weights and states. In: where each has to lie (TierArena), where it lies
+// Moves weights and states at a plan switch. In: where each has to lie (TierArena), where it lies
 // now, and the masters in host memory. Out: all of it moved, and how many bytes crossed the link.
 //
 //   1. states that leave their places    arena -> master      all of them, before anything arrives
@@ -101,7 +101,7 @@ Bytes Residency::go_to(const TierArena& to,
     states_ = to.states;
     for (std::size_t i = 0; i < states_.size(); ++i) {
         const bool gone = model.state(static_cast<int>(i)) == nullptr;
-        if (gone) states_[i] = kNoOffset;  // the next context's must be brought
+        if (gone) states_[i] = kNoOffset;  // the next context's state must be brought
     }
     return moved;
 }

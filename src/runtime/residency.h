@@ -28,13 +28,14 @@ public:
     // Offset of a weight's copy; kNoOffset: there is none.
     [[nodiscard]] Bytes copy(int weight) const;
 
-    // The weight's master was written: its copy is stale.
+    // Forgets a weight whose master was written: its copy is stale.
     void forget_weight(int weight);
 
-    // The state's context is gone, or its master was written while it is its home.
+    // Drops a state whose context is gone, or whose master was written while it is the state's
+    // home.
     void drop_state(int state);
 
-    // All of the state is zero: it need not be read to be moved.
+    // Notes that all of a state is zero: it need not be read to be moved.
     void mark_zero(int state) { zero_.insert(state); }
 
     void mark_written(int state) { zero_.erase(state); }

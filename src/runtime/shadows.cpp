@@ -1,4 +1,4 @@
-// How shadows find their places. In: a tensor of llama.cpp's and a device. Out: a copy of the
+// Finds the places of shadows. In: a tensor of llama.cpp's and a device. Out: a copy of the
 // tensor whose address, buffer and sources are the plan's.
 //
 //   what the tensor is       on the GPU                            on the CPU
@@ -79,14 +79,14 @@ std::optional<Ref> Shadows::ref_of(const ggml_tensor* tensor) const {
     if (const Ref* known = graph_.model.find(tensor)) return *known;
     const auto found = refs_.find(tensor);
     if (found != refs_.end()) return found->second;
-    // A view that another part of the graph has made is read where its state is.
+    // Another part of the graph may have made the view: it is read where its state is.
     const Ref* root = graph_.model.find(&root_of(*tensor));
     if (root == nullptr || root->kind != Ref::Kind::State) return std::nullopt;
     return *root;
 }
 
-// Bytes of their own: a node of the other device is read by a copy, and so is an input, which may
-// be a view of what an earlier graph made.
+// Whether a shadow has bytes of its own: the copy of a node of the other device has, and so has an
+// input, which may be a view of what an earlier graph made.
 bool Shadows::stands_alone(const ggml_tensor* tensor, Device device) const {
     const std::optional<Ref> ref = ref_of(tensor);
     if (!ref) return false;

@@ -69,7 +69,7 @@ public:
 
     [[nodiscard]] Bytes slot_of_state(int state) const { return at(state_slots_, state); }
 
-    // They own the tensors; addresses are stable.
+    // Hands over the tensors; their addresses stay.
     std::deque<ggml_tensor> take_tensors() { return std::move(tensors_); }
 
 private:

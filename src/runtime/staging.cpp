@@ -29,7 +29,7 @@ Staging::Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks
     for (std::size_t i = 0; i < kParts; ++i) parts_.emplace_back(device);
 }
 
-// Room in the part whose turn it is or, if that is full, in the next one.
+// Finds room in the part whose turn it is or, if that is full, in the next one.
 Staging::Room Staging::room_for(Bytes bytes) {
     if (parts_[now_].used == kPart) turn();
     Part& part = parts_[now_];

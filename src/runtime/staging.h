@@ -28,14 +28,14 @@ public:
     // `queue` does the copies.
     Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks);
 
-    // In the queue's order. Locked memory must stay as it is until the queue has passed this point;
-    // other memory is read before this returns.
+    // Uploads in the queue's order. Locked memory must stay as it is until the queue has passed
+    // this point; other memory is read before this returns.
     void upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes);
 
-    // In the queue's order; the host's bytes are there after finish().
+    // Downloads in the queue's order; the host's bytes are there after finish().
     void download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes);
 
-    // Until the queue is done and what was downloaded is in its place.
+    // Waits until the queue is done and what was downloaded is in its place.
     void finish();
 
     [[nodiscard]] Queue& queue() { return queue_; }

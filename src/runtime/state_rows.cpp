@@ -8,7 +8,7 @@
 namespace pshard {
 namespace {
 
-// Rows shorter than this are not worth a copy each: the range that spans them is.
+// Shorter rows are not worth a copy each: the range that spans them is copied as one.
 constexpr Bytes kShortRow = 64;
 
 Bytes begin_in_state(const ggml_tensor* tensor) {
@@ -37,7 +37,8 @@ WrittenRows rows_of(const ggml_tensor* node) {
     return rows;
 }
 
-// Bytes between those that the node writes are stored with them, and so must be there before.
+// Whether bytes between those that the node writes are stored with them. They must then be uploaded
+// before.
 bool stores_gaps(const ggml_tensor* node, const WrittenRows& rows) {
     if (rows.indices != nullptr) return rows.row_bytes < kShortRow;
     return node->op == GGML_OP_SET_ROWS || !ggml_is_contiguous(node);

@@ -1,4 +1,4 @@
-// Which bytes of a state a graph reads and writes. Of a streamed state, only these cross the link.
+// Which bytes of a state a graph reads and writes: only these cross the link if it is streamed.
 #pragma once
 
 #include <utility>

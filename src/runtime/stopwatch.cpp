@@ -22,7 +22,7 @@ Seconds end_of(const Wait& wait, const StepTimes& times, const StepTimes& before
 
 using LaneTimes = std::array<Seconds, kScheduleLanes>;
 
-// When each lane was done with the pass.
+// When each lane ended the pass.
 LaneTimes ends_of(const Schedule& schedule, const StepTimes& times) {
     LaneTimes ends{};
     for (std::size_t i = 0; i < times.size() && i < schedule.steps.size(); ++i) {

@@ -39,7 +39,8 @@ public:
 
     using Tickets = std::array<Worker::Ticket, kScheduleLanes>;
 
-    // Calls `wait`, then notes the time in `ended`. In turn within a lane. Returns at once.
+    // Lets the lane's thread call `wait`, then note the time in `ended`; one after the other within
+    // a lane. Returns at once.
     void watch(ScheduleLane lane, std::function<void()> wait, Seconds& ended, Tickets& tickets);
 
     void wait_for(const Tickets& tickets);

@@ -1,4 +1,4 @@
-// The choice of a tier is a rent-or-buy problem. In: the tokens of the next batch, and the tier
+// Chooses a tier: a rent-or-buy problem. In: the tokens of the next batch, and the tier
 // whose plan lies in the arena. Out: the tier to run in.
 //
 // A batch belongs to the first tier that covers it. If the arena holds a larger tier's plan, that

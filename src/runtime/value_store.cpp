@@ -35,7 +35,7 @@ std::optional<ggml_tensor> ValueStore::in_arena(const ggml_tensor& tensor) {
     return placed_at(tensor, owner->arena(), home);
 }
 
-// The host writes a weight or a state: what was made of its old value is stale.
+// Notes that the host writes a weight or a state: what was made of the old value is stale.
 void ValueStore::touch(const ggml_tensor& tensor) {
     const HostBuffer* buffer = host_buffer_of(tensor);
     PlannedModel* owner = buffer != nullptr ? at_.models.of_buffer(*buffer) : nullptr;
@@ -45,7 +45,7 @@ void ValueStore::touch(const ggml_tensor& tensor) {
     at_.runner.idle();
     if (ref->kind == Ref::Kind::State) owner->residency.mark_written(ref->index);
     if (ref->kind != Ref::Kind::Weight) return;
-    at_.passes.clear();                   // what they have computed lies in the arena
+    at_.passes.clear();                   // what they have computed is in the arena
     owner->release(at_.executor.link());  // all of it: nobody does this while a model runs
     at_.cpu_weights.forget(&root_of(tensor));
 }

@@ -31,7 +31,7 @@ public:
     void fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes);
     void read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes);
 
-    // All of the buffer. `pages`: a locked page must not be given back to the system.
+    // Fills all of the buffer. `pages`: a locked page must not be given back to the system.
     void clear(HostBuffer& buffer, std::uint8_t value, const PageLocks& pages);
 
 private:

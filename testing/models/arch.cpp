@@ -33,7 +33,7 @@ void add_rope_keys(Header& header, const ModelShape& model) {
     }
 }
 
-// Keys that every architecture reads; an architecture's own function may write one again.
+// Adds the keys that every architecture reads; its own function may write one again.
 void common_keys(Header& header, const ModelShape& model) {
     header.text("general.architecture", model.arch);
     header.text("general.type", "model");

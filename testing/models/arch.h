@@ -34,7 +34,7 @@ Result<TensorList> list_tensors(const ModelShape& model);
 int head_dim(const ModelShape& model);
 int rope_dim(const ModelShape& model);
 
-// The sign of a layer in layer_pattern; '*' where there is no pattern.
+// The sign of a layer in layer_pattern; '*' if there is no pattern.
 char layer_kind(const ModelShape& model, int layer);
 
 // ---- Parts that several architectures share (arch_parts.cpp)
@@ -48,7 +48,7 @@ void add_mamba2(Layer& layer);          // ssm_in, _conv1d, _dt, _a, _d, _out
 void add_moe_keys(Header& header, const ModelShape& model);
 void add_ssm_keys(Header& header, const ModelShape& model);
 
-// Per layer: `value` where layer_kind is `kind`, else 0.
+// A number for each layer: `value` if its layer_kind is `kind`, else 0.
 std::vector<std::int32_t> per_layer(const ModelShape& model, char kind, int value);
 
 // ---- The architectures, one row each in all_archs()

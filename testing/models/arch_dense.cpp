@@ -23,7 +23,7 @@ void qwen3_layer(Layer& layer) {
     add_dense_ffn(layer);
 }
 
-// Sliding window on 5 of 6 layers (llama.cpp's default pattern for gemma3).
+// 5 of 6 layers have a sliding window (llama.cpp's default pattern for gemma3).
 void gemma3_keys(Header& header, const ModelShape& model) {
     header.u32("%.attention.sliding_window", model.n_swa);
 }

@@ -4,7 +4,7 @@
 namespace pshard::shapes {
 namespace {
 
-// The appended layer that predicts the token after the next one.
+// Adds the layer at the end that predicts the token after the next one.
 void add_nextn(Layer& layer) {
     const ModelShape& m = layer.model;
     layer.weight("nextn.eh_proj", {std::int64_t{2} * m.n_embd, m.n_embd});
@@ -15,7 +15,7 @@ void add_nextn(Layer& layer) {
     layer.weight("nextn.shared_head_norm", {m.n_embd});
 }
 
-// Leading layers dense, the rest routed and shared experts.
+// Adds a dense FFN in the leading layers, routed and shared experts in the rest.
 void add_dense_or_experts(Layer& layer) {
     if (layer.index < layer.model.moe.n_dense_lead) {
         add_dense_ffn(layer);
@@ -53,7 +53,7 @@ void qwen3moe_layer(Layer& layer) {
     add_routed_experts(layer);
 }
 
-// Sliding window on every other layer (llama.cpp's default pattern for gpt-oss).
+// Every other layer has a sliding window (llama.cpp's default pattern for gpt-oss).
 void gpt_oss_keys(Header& header, const ModelShape& model) {
     add_moe_keys(header, model);
     header.u32("%.attention.sliding_window", model.n_swa);

@@ -4,8 +4,8 @@
 namespace pshard::shapes {
 namespace {
 
-// Gated delta net: d_state is the dimension of a key head and of a value head. `rates`: the weights
-// of its decay and of its step, in one or two.
+// Adds a gated delta net: d_state is the dimension of a key head and of a value head. `rates`: the
+// weights of its decay and of its step, in one tensor or two.
 void add_delta_net(Layer& layer, const std::vector<std::string>& rates) {
     const ModelShape& m = layer.model;
     const SsmShape& ssm = m.ssm;
@@ -24,7 +24,7 @@ void add_delta_net(Layer& layer, const std::vector<std::string>& rates) {
     layer.weight("ssm_out", {n_value, m.n_embd});
 }
 
-// Attention whose query projection also makes the gate of its output.
+// Adds attention whose query projection also makes the gate of its output.
 void add_gated_attention(Layer& layer) {
     const ModelShape& m = layer.model;
     const std::int64_t n_q = std::int64_t{head_dim(m)} * m.n_head;
@@ -65,7 +65,7 @@ void qwen3next_keys(Header& header, const ModelShape& model) {
 
 void qwen3next_layer(Layer& layer) { add_qwen_hybrid(layer, {"ssm_ba"}); }
 
-// As qwen3next, with positions of time, height and width.
+// The keys are qwen3next's, with positions of time, height and width.
 void qwen35moe_keys(Header& header, const ModelShape& model) {
     qwen3next_keys(header, model);
     const int n_pairs = rope_dim(model) / 2;

@@ -149,7 +149,7 @@ std::vector<ModelShape> other_routed_models() {
     };
 }
 
-// Some or all layers carry a recurrent state.
+// Models in which some or all layers carry a recurrent state.
 std::vector<ModelShape> recurrent_models() {
     return {
         {.name = "Qwen3-Next-80B-A3B", .arch = "qwen3next",
@@ -194,7 +194,7 @@ std::vector<ModelShape> all_in_order() {
     return shapes;
 }
 
-// The shape whose `field` is `value`. `what` says in the error what was looked for.
+// The shape whose `field` is `value`. `what` tells in the Error what was looked for.
 Result<ModelShape> find(const std::vector<ModelShape>& shapes,
                         const std::string& what,
                         std::string ModelShape::*field,

@@ -36,7 +36,7 @@ bool is_quantized(const TensorSpec& tensor) {
 
 bool use_more_bits(int i, int n) { return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2; }
 
-// How the rows of a matrix are kept when they do not divide into blocks of `type`.
+// The type for a row that does not divide into blocks of `type`.
 ggml_type fitting_type(ggml_type type, std::int64_t row) {
     if (row % ggml_blck_size(type) == 0) {
         return type;
@@ -178,12 +178,14 @@ private:
         }
     }
 
-    // Models with experts go by the layer in the name "blk.N.", the others count ffn_down tensors.
+    // The layer of an FFN tensor: models with experts go by the name "blk.N.", the others count
+    // ffn_down tensors.
     int ffn_layer(const std::string& name) {
         return model_.moe.n_expert > 1 ? std::stoi(name.substr(4)) : i_ffn_down_++;
     }
 
-    // Of layer 0: 0 where that layer has no KV heads. DeepSeek's cache has one head.
+    // Query heads for each KV head of layer 0; 0: it has no KV heads. DeepSeek's cache has one
+    // head.
     [[nodiscard]] int n_gqa() const {
         const bool by_layer = model_.arch == "granitehybrid" || model_.arch == "nemotron_h";
         if (by_layer && model_.layer_pattern.front() != '*') {
@@ -194,7 +196,7 @@ private:
 
     [[nodiscard]] bool is_8_experts() const { return model_.moe.n_expert == 8; }
 
-    // llama.cpp's LLM_TYPE_70B.
+    // Whether llama.cpp calls the model LLM_TYPE_70B.
     [[nodiscard]] bool is_70b() const {
         return model_.n_layer == 80 && (model_.arch == "llama" || model_.arch == "qwen2");
     }

@@ -13,7 +13,7 @@ class Random {
 public:
     explicit Random(std::uint64_t seed) : state_(seed) {}
 
-    // In [-1, 1).
+    // The next number in [-1, 1).
     float next() {
         state_ += 0x9E3779B97F4A7C15;
         std::uint64_t x = state_;

@@ -10,7 +10,7 @@
 // architecture needs (keys, tensors) is one pair of functions in arch_dense.cpp, arch_moe.cpp or
 // arch_recurrent.cpp, listed in arch.cpp. Sources: llama.cpp v0.5.0, src/models/*.cpp.
 //
-// Not real: the strings of the tokenizers. Their numbers (tokens, merges, pre-tokenizer) are.
+// The strings of the tokenizers are not real. Their numbers (tokens, merges, pre-tokenizer) are.
 #pragma once
 
 #include <cstdint>
@@ -109,7 +109,7 @@ const std::vector<ModelShape>& tiny_shapes();
 Result<ModelShape> find_shape(const std::string& name);
 Result<ModelShape> find_tiny_shape(const std::string& arch);
 
-// Other sizes for a small model, above 0; 0: leave it.
+// Other sizes for a small model; 0 leaves a size as it is.
 struct TinySizes {
     int n_layer = 0;  // layer_pattern is repeated or cut
     int n_embd = 0;   // heads and recurrent mixers grow with it
@@ -128,7 +128,7 @@ Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes)
 // The quantizations that are known, by llama.cpp's names: "Q4_K_M", "Q8_0", "MXFP4", ...
 std::vector<std::string> quant_names();
 
-// What the writers below write: `path`, or "X-00001-of-0000N.gguf" and so on.
+// The files that the writers below make: `path`, or "X-00001-of-0000N.gguf" and so on.
 std::vector<std::filesystem::path> model_paths(const std::filesystem::path& path, int n_split);
 
 struct WrittenModel {

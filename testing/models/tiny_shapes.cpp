@@ -12,7 +12,7 @@
 namespace pshard {
 namespace {
 
-// What the rows below share; each sets what its architecture has besides.
+// The shape that the rows below share; each adds what its architecture has besides.
 ModelShape tiny(const std::string& arch) {
     return {.name = "tiny-" + arch,
             .arch = arch,
@@ -145,7 +145,7 @@ ModelShape tiny_nemotron_h() {
 
 void set_if_given(int& field, int value) { field = value > 0 ? value : field; }
 
-// A longer pattern of layers repeats the small model's.
+// Sets the number of layers; a longer pattern of layers repeats the small model's.
 void resize_layers(ModelShape& model, int n_layer) {
     const std::string pattern = model.layer_pattern;
     set_if_given(model.n_layer, n_layer);
@@ -155,8 +155,8 @@ void resize_layers(ModelShape& model, int n_layer) {
     }
 }
 
-// Heads, of attention and of recurrent mixers, grow with the width, unless they are given: as whole
-// ones. Fails with the number that the width must be a multiple of.
+// Sets the width. The number of heads, of attention and of recurrent mixers, grows with it unless
+// it is given. Fails with the number that the width must be a multiple of.
 Status resize_width(ModelShape& model, const TinySizes& sizes) {
     const int old_width = model.n_embd;
     set_if_given(model.n_embd, sizes.n_embd);

@@ -55,7 +55,7 @@ struct Vocabulary {
         types.push_back(type);
     }
 
-    // The token `left` + `right` and the merge that makes it.
+    // Adds the token `left` + `right` and the merge that makes it.
     void add_merged(const std::string& left, const std::string& right) {
         add(left + right, kTypeNormal);
         merges.push_back(left + " " + right);
@@ -83,7 +83,7 @@ std::vector<std::string> byte_spellings() {
     return spellings;
 }
 
-// Two letters, by a number below kPairs.
+// Two letters, chosen by a number below kPairs.
 std::string pair(int number) {
     return {static_cast<char>('a' + number / kLetters), static_cast<char>('a' + number % kLetters)};
 }
@@ -95,8 +95,8 @@ std::string stem(std::int64_t i) {
     return pair(static_cast<int>(number / kPairs)) + pair(static_cast<int>(number % kPairs));
 }
 
-// Words until the vocabulary has `n_words`: " x", then pairs of letters, then stems that grow to
-// words of 4, 6 and 8 letters: about 6 bytes on average, as in real vocabularies.
+// Adds words until the vocabulary has `n_words`: " x", then pairs of letters, then stems that grow
+// to words of 4, 6 and 8 letters: about 6 bytes on average, as in real vocabularies.
 void add_words(Vocabulary& vocabulary, const std::string& space, size_t n_words) {
     for (int i = 0; i < kLetters && vocabulary.tokens.size() < n_words; ++i) {
         vocabulary.add_merged(space, std::string(1, static_cast<char>('a' + i)));
@@ -115,7 +115,7 @@ void add_words(Vocabulary& vocabulary, const std::string& space, size_t n_words)
     }
 }
 
-// Other splits of the words, after `cut` bytes, until there are `n_merges`.
+// Adds other splits of the words, after `cut` bytes, until there are `n_merges`.
 void add_splits(Vocabulary& vocabulary, size_t cut, size_t n_merges) {
     for (const std::string& token : vocabulary.tokens) {
         if (vocabulary.merges.size() == n_merges) {
@@ -127,7 +127,7 @@ void add_splits(Vocabulary& vocabulary, size_t cut, size_t n_merges) {
     }
 }
 
-// Real merge lists have several ways to one token, or miss some.
+// Makes the number of merges right: real lists have several ways to one token, or miss some.
 void fit_merges(Vocabulary& vocabulary, size_t n_merges) {
     for (size_t cut = 1; vocabulary.merges.size() < n_merges && cut < 8; ++cut) {
         add_splits(vocabulary, cut, n_merges);

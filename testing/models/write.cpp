@@ -56,7 +56,7 @@ Status add_all_keys(Header& header, const ModelShape& shape, const Quant& quant)
     return add_tokenizer(header, shape.tokenizer, shape.n_vocab);
 }
 
-// How many of the tensors go into each of `n_split` files: about equal bytes, at least one each.
+// How many tensors go into each of `n_split` files: about equal bytes, at least one tensor each.
 std::vector<size_t> split_counts(const TypedTensors& tensors, int n_split) {
     const size_t n_tensors = tensors.specs.size();
     const auto n_files = static_cast<size_t>(n_split);
@@ -97,13 +97,13 @@ Error write_error(const fs::path& path, const std::error_code& code) {
     return {fmt::format("cannot write model file '{}': {}", path.string(), code.message()), {}};
 }
 
-// A stream tells only that it failed; `errno` is what the system said last, if anything.
+// The Error of a stream, which tells only that it failed; `errno` is what the system said last.
 Error stream_error(const fs::path& path) {
     return write_error(path, {errno != 0 ? errno : EIO, std::generic_category()});
 }
 
-// The header in a new file, which is then made longer by the data without storing any.
-// The size of the file.
+// Writes the header to a new file, then makes the file longer by the data without storing any.
+// Returns the size of the file.
 Result<Bytes> write_header_and_hole(const Header& header, const fs::path& path) {
     const std::vector<std::byte> bytes = header.bytes();
     errno = 0;
@@ -123,7 +123,7 @@ Result<Bytes> write_header_and_hole(const Header& header, const fs::path& path) 
     return size;
 }
 
-// Everything that can be wrong with the arguments, before a file is touched.
+// What is written, checked before a file is touched.
 struct Job {
     Quant quant;
     TypedTensors tensors;
@@ -188,7 +188,8 @@ Status write_random_data(const Header& header,
     return Done{};
 }
 
-// Header and data, without a seed a hole. The size of the file; half of one is removed.
+// Writes header and data, or without a seed a hole. Returns the size of the file; removes a file
+// that was half written.
 Result<Bytes> write_file(const Header& header,
                          const TypedTensors& tensors,
                          const Share& share,

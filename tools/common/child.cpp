@@ -40,7 +40,7 @@ std::string message_of(const Result<std::string>& result) {
                        error.message);
 }
 
-// The next line of `text`, which is cut off it.
+// Cuts the next line off `text`.
 std::string take_line(std::string& text) {
     const std::size_t end = text.find('\n');
     std::string line = text.substr(0, end);
@@ -70,7 +70,7 @@ bool write_all(int fd, const std::string& text) {
     return true;
 }
 
-// What is thrown must not reach the parent's code in this process.
+// Does the work. What it throws must not reach the parent's code in this process.
 Result<std::string> guarded(const ChildWork& child) {
     try {
         return child.work();

@@ -14,9 +14,9 @@ struct ChildWork {
     int limit_seconds = 120;
 };
 
-// The text that the work makes. A crash, an exit, an exception and a hang of the child become one
-// Error each. The child's own output goes nowhere; it ends when this process does. After a second a
-// line on stderr says what is being waited for.
+// Returns the text that the work makes. A crash, an exit, an exception and a hang of the child
+// become one Error each. The child's own output goes nowhere; it ends when this process does. After
+// a second a line on stderr says what is being waited for.
 //
 // Call it while this process has one thread.
 Result<std::string> run_in_child(const ChildWork& child);

@@ -15,7 +15,7 @@ std::string visible(const std::string& text);
 // "PROGRAM: TEXT", visible.
 void log_line(const std::string& text);
 
-// Says what is going on if it is still going on after a second.
+// Says what is going on, if it still is after a second.
 class SlowNotice {
 public:
     explicit SlowNotice(std::string what);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kWidth = 79;
 constexpr std::size_t kIndent = 4;
 
-// Words in lines of at most 79 columns.
+// Wraps words into lines of at most 79 columns.
 std::string wrapped(const std::string& text, std::size_t indent) {
     std::istringstream words(text);
     const std::string margin(indent, ' ');

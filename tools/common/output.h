@@ -7,11 +7,11 @@ namespace pshard::tool {
 
 inline constexpr int kFailed = 1;  // exit code: bad input
 
-// One sentence on stderr; returns kFailed.
+// Prints one sentence on stderr; returns kFailed.
 int fail(const std::string& reason);
 
-// `text` to stdout; returns `exit_code`, or kFailed where it could not be written. `done`: what
-// holds all the same.
+// Prints `text` on stdout; returns `exit_code`, or kFailed if it could not be written. `done`: what
+// was done all the same.
 int print(const std::string& text, int exit_code, const std::string& done = "");
 
 }  // namespace pshard::tool

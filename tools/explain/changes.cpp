@@ -31,7 +31,7 @@ Scenario faster_link(const Planning& planning) {
     return scenario;
 }
 
-// The machine as the options would load it with this change. `storage` keeps what is loaded.
+// Loads the machine as the options would with this change. `storage` keeps what is loaded.
 Result<const MachineProfile*> changed_profile(const Options& options,
                                               const WhatIf& change,
                                               const Planning& planning,
@@ -59,7 +59,7 @@ Result<const MachineProfile*> changed_profile(const Options& options,
     return &*storage.profile;
 }
 
-// What is to be known of the changed machine and was not told of this one.
+// The notes on the changed machine that this one does not have.
 std::string new_notes(const Machine& changed, const Machine& machine) {
     std::string text;
     for (const std::string& note : changed.notes) {
@@ -93,7 +93,7 @@ Result<Scenario> planned_change(const ExplainOptions& options,
     return scenario;
 }
 
-// With the most threads that the CPU profile was measured with.
+// Plans with the most threads that the CPU profile was measured with.
 Result<Scenario> more_threads(const ExplainOptions& options,
                               const Machine& machine,
                               const Planning& planning) {

@@ -10,8 +10,9 @@
 
 namespace pshard::tool {
 
-// What everybody asks (1 GiB more VRAM, a link twice as fast, more threads), then what the options
-// ask. Fails on a profile that cannot be read. Empty without a profile that prices plans.
+// Plans what everybody asks for (1 GiB more VRAM, a link twice as fast, more threads), then what
+// the options ask for. Fails on a profile that cannot be read. Empty without a profile that prices
+// plans.
 Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
                                               const Machine& machine,
                                               const Planning& planning);

@@ -15,7 +15,7 @@ namespace {
 constexpr int kBudgets = 12;
 constexpr std::size_t kMaxTraceBytes = 1024 * kMiB;
 
-// nullopt: none is named.
+// nullopt: no trace is named.
 Result<std::optional<Trace>> read_trace(const std::string& path) {
     if (path.empty()) return std::optional<Trace>();
     Result<std::optional<std::string>> text = read_file(path, kMaxTraceBytes);
@@ -80,7 +80,7 @@ Result<Outcome> explained(const ExplainOptions& options,
     return outcome;
 }
 
-// What can be told of --html before anything is planned.
+// Checks what can be checked of --html before anything is planned.
 Status check_page(const ExplainOptions& options) {
     if (options.html.empty()) return Done{};
     if (chart_library().empty()) {

@@ -8,8 +8,8 @@
 namespace pshard::tool {
 namespace {
 
-// Names that llama.cpp has and the planner has not: so that they are told as unknown, and not read
-// as -m with a value.
+// Names that llama.cpp has and the planner has not. They are listed, so that they are unknown flags
+// and not -m with a value.
 constexpr std::array kForeignShortNames = {"mg", "fit"};
 
 std::vector<std::string> collect_short_names() {
@@ -45,7 +45,7 @@ bool takes_value(const Flag& flag) {
            !std::holds_alternative<std::optional<bool>*>(target);
 }
 
-// "LLAMA_ARG_NO_KV_UNIFIED": set, it means "no", whatever its value.
+// The variable that means "no" once it is set, whatever its value: "LLAMA_ARG_NO_KV_UNIFIED".
 std::string negative_variable(const Flag& flag) {
     return "LLAMA_ARG_NO_" + std::string(flag.variable).substr(std::string("LLAMA_ARG_").size());
 }

@@ -1,4 +1,4 @@
-// The arguments as CLI11 reads them: environment first, multi-letter names with two dashes.
+// Makes the arguments that CLI11 reads: environment first, long names with two dashes.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,8 @@ const std::vector<std::string>& short_names();
 // "-mva" -> "--mva", "--fit_target" -> "--fit-target"; values and everything else as it is.
 std::string normal_name(std::string_view argument);
 
-// As llama.cpp has them: "on", "enabled", "true", "1"; "off", "disabled", "false", "0".
+// Whether a text means yes, or no, in llama.cpp: "on", "enabled", "true", "1"; "off", "disabled",
+// "false", "0".
 bool is_truthy(std::string_view text);
 bool is_falsey(std::string_view text);
 

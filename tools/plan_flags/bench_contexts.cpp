@@ -15,7 +15,7 @@ constexpr std::uint32_t kSmallestCap = 16;
 constexpr std::uint64_t kMaxTokens = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t kMaxValues = 1000;
 
-// Reads the number at the head of `text` and cuts it off.
+// Reads the number at the front of `text` and cuts it off.
 std::optional<std::uint64_t> take_number(std::string_view& text) {
     std::uint32_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -53,7 +53,7 @@ std::optional<Range> take_range(std::string_view& text) {
     return range;
 }
 
-// Fails if the range is empty, never ends, or holds more than anyone measures.
+// Adds the values of a range. Fails if it is empty, never ends, or holds more than anyone measures.
 Status add_values(const Range& range, std::vector<std::uint32_t>& values) {
     if (range.first > range.last) {
         return Error{fmt::format("its range {}-{} ends before it begins", range.first, range.last),

@@ -21,7 +21,7 @@
 namespace pshard::tool {
 namespace {
 
-// One clear sentence instead of CLI11's own.
+// Checks a whole number, with one clear sentence instead of CLI11's own.
 CLI::Validator whole_number(std::int64_t least, std::uint64_t most) {
     return CLI::Validator(
         [=](std::string& text) {
@@ -70,7 +70,7 @@ std::string cli_names(const Flag& flag) {
     return fmt::format("{}", fmt::join(names, ","));
 }
 
-// By FlagGroup.
+// Titles by FlagGroup.
 constexpr std::array kTitles = {"Model",
                                 "Context",
                                 "Budget",
@@ -79,7 +79,7 @@ constexpr std::array kTitles = {"Model",
                                 "Output",
                                 "Refused: pshard places the tensors itself"};
 
-// One row, added to a command line by the kind of its target.
+// Adds one row to a command line, by the kind of its target.
 struct FlagAdder {
     CLI::App& app;
     const Flag& flag;
@@ -101,7 +101,8 @@ struct FlagAdder {
         if (*flag.words != '\0') option.check(one_of(split(flag.words, '|')));
     }
 
-    // The checks are asked in order, and the last of several values comes last.
+    // Adds a value with checks of its own. CLI11 asks them in order; the last of several values
+    // comes last.
     CLI::Option* add_taken() {
         CLI::Option* option = app.add_option_function<std::string>(
             cli_names(flag), [](const std::string&) {}, flag.help);
@@ -110,7 +111,7 @@ struct FlagAdder {
             [to = &options, take = flag.take](std::string& text) { return take(*to, text); }, ""));
     }
 
-    // Texts and numbers; those have a range.
+    // Adds a text or a number; a number has a range.
     template <typename Value>
     CLI::Option* add_to(Value* value) {
         CLI::Option* option = app.add_option(cli_names(flag), *value, flag.help);
@@ -127,7 +128,7 @@ struct FlagAdder {
 
     CLI::Option* add_to(bool* set) { return app.add_flag(cli_names(flag), *set, flag.help); }
 
-    // The last of the positive and the negative names decides.
+    // Adds a switch: the last of its positive and negative names decides.
     CLI::Option* add_to(std::optional<bool>* set) {
         return app
             .add_flag_function(
@@ -199,8 +200,8 @@ private:
         return app_.get_option_no_throw(name) != nullptr;
     }
 
-    // One dash is for llama.cpp's short names only, which stand alone: CLI11 would read "-ctx-size"
-    // as "-c tx-size". "" if there is nothing wrong.
+    // Tells what is wrong with a name after one dash, "" if nothing is. Only llama.cpp's short
+    // names have one dash: CLI11 would read "-ctx-size" as "-c tx-size".
     [[nodiscard]] std::string spelling_fault(const std::string& argument) const {
         const bool has_rest = argument.size() > 2 && argument[0] == '-';
         if (!has_rest || std::isalpha(static_cast<unsigned char>(argument[1])) == 0) return "";

@@ -1,6 +1,6 @@
 // The planner's flags: what they set, and one row for each.
 //
-// A new flag is a field of Options and a row of kFlags, both here; whoever obeys it reads the
+// A new flag is a field of Options and a row of kFlags, both here; the code that obeys it reads the
 // field. The command line, the environment, the help, the man page, the completion, the page in
 // docs/cli and the launcher are made from the rows.
 //
@@ -33,7 +33,7 @@ struct BenchOptions {
     bool operator==(const BenchOptions&) const = default;
 };
 
-// Absent where the user gave nothing: the defaults are llama.cpp's, or those of a saved inventory.
+// A field is absent if the user gave nothing: the defaults are llama.cpp's, or a saved inventory's.
 struct ContextOptions {
     std::optional<std::uint32_t> n_ctx;  // 0: as the model was trained
     std::optional<int> n_parallel;       // -1: as llama-server decides
@@ -51,8 +51,8 @@ struct ContextOptions {
     bool operator==(const ContextOptions&) const = default;
 };
 
-// Flags of llama.cpp's that would place tensors against the plan: accepted, so that the refusal can
-// name its reason.
+// Flags of llama.cpp's that would place tensors against the plan. They are read, so that the
+// refusal can name its reason.
 struct RefusedOptions {
     std::string split_mode;
     std::string n_gpu_layers;
@@ -97,11 +97,11 @@ struct Options {
     bool check = false;  // PSHARD_CHECK=1: rivals are verified too, not only the plan
 
     RefusedOptions refused;
-    std::vector<std::string> refusals;  // of flags that leave nothing to plan, one sentence each
-    std::vector<std::string> given;  // the flags that were given, by the first name of their rows
+    std::vector<std::string> refusals;  // flags that leave nothing to plan, one sentence each
+    std::vector<std::string> given;     // the flags that were given, by their rows' first names
 };
 
-// Where a value goes, which also says how it is read: a text, a number, a flag without a value.
+// Where a value goes. Its type says how it is read: a text, a number, a flag without a value.
 using FlagTarget = std::variant<std::string*,
                                 std::optional<std::string>*,
                                 std::vector<std::string>*,
@@ -131,17 +131,17 @@ enum class InRun { Taken, Hidden, Refused };
 
 enum class FlagGroup { Model, Context, Budget, Machine, Bench, Output, Refused };
 
-// Takes a value that is no plain text or number; returns what is wrong with it, "" if nothing is.
+// Takes a value that is no plain text or number; returns what is wrong with it, "" if it is right.
 using TakeFlag = std::string (*)(Options&, const std::string& text);
 
 struct Flag {
     FlagGroup group = FlagGroup::Model;
-    const char* names = "";  // as they are written, the negative ones behind a "!"
-    const char* value = "";  // what stands for the value in the help
+    const char* names = "";                    // as they are written, negative ones behind a "!"
+    const char* value = "";                    // what stands for the value in the help
     FlagTarget (*target)(Options&) = nullptr;  // or `take`
     TakeFlag take = nullptr;
     FlagRange range{};               // of numbers
-    const char* words = "";          // the only values that there are, by "|"; "": any
+    const char* words = "";          // the only values allowed, separated by "|"; "": any
     const char* variable = nullptr;  // of the environment
     InRun in_run = InRun::Taken;
     const char* help = "";

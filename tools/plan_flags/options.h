@@ -20,7 +20,8 @@ struct EarlyExit {
     std::string text;  // help for stdout (code 0), or one sentence for stderr (code 1)
 };
 
-// Another program that plans: its own flags instead of those that write, print and list plans.
+// Another program that plans. It has its own flags instead of those that write, print and list
+// plans.
 struct PlanningProgram {
     Manual page;  // what --help prints, without the flags
     std::function<void(CLI::App&)> add_flags;

@@ -1,4 +1,4 @@
-// How a program that plans begins and ends: its command line, what it says, its exit code.
+// Begins and ends a program that plans: its command line, what it says, its exit code.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ struct Outcome {
     int exit_code = kPlanned;
     std::string text;                  // for stdout
     std::string refusal{};             // for stderr; empty: none
-    std::string written{};             // what holds though stdout fails; empty: nothing
+    std::string written{};             // what was written though stdout failed; empty: nothing
     std::vector<std::string> notes{};  // for stderr: those that `text` does not show
 };
 
@@ -28,7 +28,7 @@ inline Outcome declined(const std::string& reason, const std::vector<std::string
 }
 
 struct Task {
-    std::vector<std::string> refusals;  // of flags that leave nothing to do
+    std::vector<std::string> refusals;  // flags that leave nothing to do
     std::function<Result<Outcome>()> work;
 };
 

@@ -1,4 +1,4 @@
-// The variables of pshard's own that steer planning and are no flags.
+// Reads pshard's own variables that steer planning and are no flags.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,8 @@
 
 namespace pshard::tool {
 
-// PSHARD_STRATEGY and PSHARD_CHECK. The sentence that ends the program where one means nothing.
+// Reads PSHARD_STRATEGY and PSHARD_CHECK. If one means nothing, returns the sentence that ends the
+// program.
 std::optional<EarlyExit> read_variables(Options& options);
 
 }  // namespace pshard::tool

@@ -67,7 +67,7 @@ std::string args_text(const StaticFlags& flags, const Options& options, int n_th
     return text + "\n";
 }
 
-// The same and what it comes to, for programs: docs/cli/llama-pshard-plan-params.md.
+// The flags and what they come to, for programs: docs/cli/llama-pshard-plan-params.md.
 std::string json_text(const StaticFlags& flags, const Workload& work) {
     using Json = nlohmann::ordered_json;
     const auto rate = [](const std::optional<Prediction>& prediction) {

@@ -8,9 +8,9 @@
 
 namespace pshard::tool {
 
-// "-ngl 43 -ot ^blk[.]37[.]ffn_up[.]weight$=CPU -c 8192 ..." on one line; nothing in it needs
-// quotes. With -o json what is behind them (docs/cli/llama-pshard-plan-params.md). Declines where
-// no static plan fits.
+// Prints "-ngl 43 -ot ^blk[.]37[.]ffn_up[.]weight$=CPU -c 8192 ..." on one line; nothing in it
+// needs quotes. -o json adds what the flags come to (docs/cli/llama-pshard-plan-params.md).
+// Declines if no static plan fits.
 Result<Outcome> emit_args(const Options& options, const Machine& machine, const Job& job);
 
 }  // namespace pshard::tool

@@ -1,3 +1,26 @@
+// Finds how many bytes of the device the plan may take.
+//
+// In: the flags, the machine's profile, and the context. Out: a BudgetUse (the total, and what
+// others take of it), or a Refusal where no budget is known or nothing is left.
+//
+//   -mva MiB given   ------------------------------------------->  total
+//   else             device memory - driver's overhead - --fit-target
+//
+//     device memory                      overhead that is subtracted
+//     --device-memory                    all of it
+//     the GPU profile, where the device  all of it
+//       is only a model of one
+//     what the device calls free         the part that a process takes after it has asked
+//
+//   total   [ draft model, MTP context | projector | reserve | plan              ]
+//
+// The draft model and the MTP context are captured and sized with their whole models resident, as
+// stock runs them. A projector's graph is not captured: it gets an allowance.
+//
+// Traps: a driver takes part of its memory before the device can first be asked, so "free" lacks it
+// already. The weights of the MTP context are the model's own, which the plan counts. Sizes are
+// rounded against us: memory down, overhead up. A -mva beyond what the GPU holds is obeyed;
+// budget_note() warns of it.
 #include "planning/budget.h"
 
 #include <algorithm>
@@ -11,13 +34,13 @@
 namespace pshard::tool {
 namespace {
 
-// What a projector's graph takes besides its tensors: an allowance, stated in the documentation.
+// The bytes allowed for a projector's graph besides its tensors; the documentation states them.
 constexpr Bytes kProjectorAllowance = 512 * kMiB;
 
 // The draft model runs in stock llama.cpp, with its default ubatch.
 constexpr std::uint32_t kDraftUbatch = 512;
 
-// Device memory as the user says, or as the GPU profile says where the device cannot be asked.
+// MiB of device memory, as the user says or, where the device cannot be asked, the GPU profile.
 std::optional<std::uint64_t> told_memory(const Options& options, const Machine& machine) {
     if (options.device_memory_mib) return options.device_memory_mib;
     if (!is_model_of_a_device(options.device)) return std::nullopt;
@@ -32,8 +55,7 @@ std::uint64_t overhead_mib(const Machine& machine) {
     return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
 }
 
-// The part of that overhead that a process takes after it has learned how much is free; 0: not
-// known.
+// MiB of the overhead that a process takes after it has asked how much is free; 0: not known.
 std::uint64_t overhead_to_come_mib(const Machine& machine) {
     if (!machine.profile || !machine.profile->gpu) return 0;
     const GpuProfile& gpu = *machine.profile->gpu;
@@ -42,14 +64,14 @@ std::uint64_t overhead_to_come_mib(const Machine& machine) {
     return static_cast<std::uint64_t>(std::ceil(std::max(to_come, 0.0)));
 }
 
-// Device memory, and what of it is not ours to plan with.
+// Device memory, and the part that cannot be planned with.
 struct DeviceMemory {
     std::uint64_t mib = 0;
     std::uint64_t overhead_mib = 0;
     std::string origin;
 };
 
-// nullopt: nobody says.
+// nullopt: nobody tells how much there is.
 Result<std::optional<DeviceMemory>> device_memory(const Options& options, const Machine& machine) {
     const std::optional<std::uint64_t> told = told_memory(options, machine);
     if (told) {
@@ -101,8 +123,8 @@ Result<Bytes> draft_bytes(const Options& options, ContextSpec context) {
     return all_resident_bytes(draft.value(), draft.value().graphs.front());
 }
 
-// The context that drafts with the model's own MTP layers: its KV cache and scratch. Its weights
-// are the model's.
+// Bytes of the context that drafts with the model's own MTP layers: KV cache and scratch. Its
+// weights are the model's.
 Result<Bytes> mtp_bytes(const Options& options, ContextSpec context) {
     if (!options.mtp) return Bytes{0};
     context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);

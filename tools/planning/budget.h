@@ -17,13 +17,13 @@ struct Refusal {
     std::string reason;
 };
 
-// Where -mva is more than the GPU is known to hold. `taken`: by the plan and by what shares its
-// budget.
+// Tells if -mva is more than the GPU is known to hold. `taken`: bytes of the plan and of what
+// shares its budget.
 std::optional<std::string> budget_note(const Options& options, const Machine& machine, Bytes taken);
 
-// -mva, else device memory - driver's overhead - fit target; less draft model, projector and
-// reserve. `context`: of the target model; the draft model gets the same.
-// Declines where no budget is known, or nothing is left of it.
+// Finds the total (-mva, else device memory - driver's overhead - fit target) and what the draft
+// model, the projector and the reserve take of it. `context`: of the target model; the draft model
+// gets the same. Declines where no budget is known, or nothing is left of it.
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
                                                     const Machine& machine,
                                                     const ContextSpec& context);

@@ -1,3 +1,20 @@
+// Finds which contexts to plan, and for which batch sizes.
+//
+// In: the flags, and the context that the model was trained with. Out: jobs, each a context and its
+// tiers.
+//
+//   -c N, or 0 for the model's own      ->  one job
+//   --bench-plan -p -n -pg -d           ->  one job for each context that llama-bench would make
+//
+//   tiers of a job (plan/tiers.h): 1, 16, ..., the largest        n_ubatch = n_batch = the largest
+//
+// The ubatch is the largest tier, since the KV cache of sliding windows is sized by it and all
+// tiers share one cache.
+//
+// Traps: the published fingerprint has the -c that was given, 0 where the model decides, so a job
+// keeps both. -np -1 is llama-server's own choice: 4 sequences in one unified cache. llama-bench
+// keeps one row of logits, whatever the batch. context_of() changes only what the flags say: a
+// saved inventory brings its own context as `base`.
 #include "planning/jobs.h"
 
 #include <algorithm>
@@ -35,7 +52,7 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
         Job job =
             make_job(options, context.n_ctx, options.context.tier_max.value_or(context.tier_cap));
         job.n_ctx_given = context.n_ctx;
-        // llama-bench keeps one row.
+        // llama-bench keeps one row of logits.
         if (!options.context.output_use) job.context.output_use = OutputUse::Bench;
         jobs.push_back(std::move(job));
     }

@@ -1,4 +1,4 @@
-// Which contexts to plan: one, or with --bench-plan all that llama-bench would use.
+// Finds which contexts to plan: one, or with --bench-plan all that llama-bench would use.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ namespace pshard::tool {
 
 struct Job {
     ContextSpec context;            // n_ctx known, n_ubatch = n_batch = the largest tier
-    std::uint32_t n_ctx_given = 0;  // as the published fingerprint has it: 0 if left to the model
+    std::uint32_t n_ctx_given = 0;  // as in the published fingerprint: 0 if left to the model
     std::vector<std::uint32_t> tiers;
 };
 
-// Where a sequence may become longer than those that the model was trained with.
+// Tells if a sequence may become longer than those that the model was trained with.
 std::optional<std::string> context_note(const Inventory& inventory);
 
 // `n_ctx_train`: what -c 0 comes to; 0 if the model does not say.
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train);
 
-// The context that the options ask for where they say anything, else `base`.
+// `base`, changed where the options say anything.
 ContextSpec context_of(const ContextOptions& options, ContextSpec base);
 
 }  // namespace pshard::tool

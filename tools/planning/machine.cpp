@@ -36,7 +36,8 @@ Status check_named(const std::string& path) {
 
 constexpr Seconds kStandInSeconds = 2;
 
-// Runs in a process of its own, since ggml's threads must not be there when models are captured.
+// Measures this CPU, as a profile's text. Runs in a process of its own, since ggml's threads must
+// not be there when models are captured.
 Result<std::string> stand_in_text(int n_threads) {
     load_ggml_backends(ggml_folder());
     Result<CpuProfile> cpu = measure_stand_in_cpu(n_threads, kStandInSeconds);
@@ -46,7 +47,7 @@ Result<std::string> stand_in_text(int n_threads) {
     return *to_text(profile).cpu;
 }
 
-// A short measurement of this CPU where the GPU and the link are known and the CPU is not.
+// Measures this CPU for a moment if the GPU and the link are known and the CPU is not.
 Status add_stand_in_cpu(const std::optional<int>& n_threads, Machine& machine) {
     MachineProfile& profile = *machine.profile;
     if (profile.cpu || !profile.gpu || !link_rates(profile)) return Done{};
@@ -64,7 +65,8 @@ Status add_stand_in_cpu(const std::optional<int>& n_threads, Machine& machine) {
     return Done{};
 }
 
-// The planner does not ask the GPU, so the GPU of the profile is taken as it is.
+// Notes where the profile is of another machine. The planner does not ask the GPU, so the profile's
+// GPU is taken as it is.
 void note_other_machine(Machine& machine) {
     const std::vector<std::string> found = differences(*machine.profile, this_machine());
     if (found.empty()) return;

@@ -12,7 +12,7 @@
 
 namespace pshard::tool {
 
-// What the header of a model file says before llama.cpp sees it.
+// What the header of a model file tells without llama.cpp.
 struct ModelFacts {
     std::uint32_t n_ctx_train = 0;
     Bytes tensor_bytes = 0;  // of all splits
@@ -42,7 +42,7 @@ struct CaptureWish {
 // Fails also where llama.cpp crashes, or takes longer than two minutes.
 Result<Inventory> capture_in_child(const CaptureWish& wish);
 
-// The same of what stock llama.cpp would take; `run.backend_dir` is filled in.
+// What stock llama.cpp would take, asked in the same way; `run.backend_dir` is filled in.
 Result<StockMemory> stock_memory_in_child(StockRun run);
 
 Result<Inventory> read_inventory(const std::string& path);

@@ -13,7 +13,7 @@
 namespace pshard::tool {
 namespace {
 
-// A saved inventory holds a context: what the flags say must be the same.
+// The job of a saved inventory, which holds a context: what the flags say must be the same.
 Result<Job> job_of_inventory(const Options& options, const Inventory& inventory) {
     Job job{inventory.context, options.context.n_ctx.value_or(inventory.context.n_ctx), {}};
     ContextSpec asked = context_of(options.context, inventory.context);
@@ -27,8 +27,8 @@ Result<Job> job_of_inventory(const Options& options, const Inventory& inventory)
     return job;
 }
 
-// A model that lies beside its saved inventory must be the one that the inventory is of. One that
-// is not on this machine gives the registry its name only.
+// Checks that the model beside a saved inventory is the one that the inventory is of. If no model
+// is there, the registry only has its name from it.
 Status check_same_model(const Options& options, const Inventory& inventory) {
     std::error_code absent;
     const std::uintmax_t bytes = std::filesystem::file_size(options.model, absent);
@@ -40,7 +40,7 @@ Status check_same_model(const Options& options, const Inventory& inventory) {
                  {options.model}};
 }
 
-// Where --save-inventory asks for it.
+// Saves the inventory if --save-inventory asks for it.
 Status save_inventory(const Options& options, const Inventory& inventory) {
     if (options.save_inventory.empty()) return Done{};
     return write_inventory(options.save_inventory, inventory);
@@ -60,7 +60,7 @@ public:
     JobPlanner(const Options& options, const Machine& machine)
         : options_(options), machine_(machine) {}
 
-    // One sentence if nothing can be planned; else the job is added to those planned.
+    // Plans a job. A Refusal tells why nothing can be planned.
     Result<std::optional<Refusal>> add(Inventory inventory, const Job& job) {
         if (const Status saved = save_inventory(options_, inventory); !saved) return saved.error();
         Result<std::variant<BudgetUse, Refusal>> budget =
@@ -92,7 +92,7 @@ public:
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
 private:
-    // No plan leaves the planner that src/verify finds a fault in.
+    // Fails if src/verify finds a fault: no such plan leaves the planner.
     Status check(Planning& planning) const {
         const Problem problem = problem_of(planning);
         const auto begin = std::chrono::steady_clock::now();

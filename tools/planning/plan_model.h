@@ -13,7 +13,8 @@
 
 namespace pshard::tool {
 
-// A context and its plan, which refers to the machine that it was made for and names no registry.
+// A context and its plan. The plan refers to the machine that it was made for, and names no
+// registry.
 struct PlannedJob {
     Job job;
     Planning planning;
@@ -28,11 +29,11 @@ using Planned = std::variant<std::vector<PlannedJob>, Refusal>;
 // The contexts that the options ask for. Fails on what is no model file.
 Result<std::vector<Job>> jobs_of_model(const Options& options);
 
-// All that the options ask for, in their order; writes what --save-inventory names. `machine` must
-// outlive the plans. Declines where there is no budget to plan with.
+// Plans all that the options ask for, in their order; writes what --save-inventory names. `machine`
+// must outlive the plans. Declines where there is no budget to plan with.
 Result<Planned> plan_jobs(const Options& options, const Machine& machine);
 
-// Leaves each note to the first plan that has it. Returns all of them.
+// Leaves each note to the first plan that has it; returns all notes.
 std::vector<std::string> take_repeated_notes(std::vector<Planning>& plannings);
 
 }  // namespace pshard::tool

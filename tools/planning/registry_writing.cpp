@@ -24,7 +24,7 @@ Result<RegistrySection> section_of(const PlannedJob& planned) {
 
 constexpr std::size_t kMostWarnings = 8;
 
-// What is malformed in a registry, and was kept.
+// Tells what is malformed in a registry, and was kept.
 void log_warnings(const std::vector<Error>& faults) {
     const std::size_t n_shown = std::min(faults.size(), kMostWarnings);
     for (std::size_t i = 0; i < n_shown; ++i) {

@@ -1,4 +1,4 @@
-// The finished plan in the registry of its model.
+// Writes the finished plan into the registry of its model.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ namespace pshard::tool {
 // Notes the fingerprint of the section that the plan belongs to.
 Status note_section(PlannedJob& planned);
 
-// The same, and puts the plan into that registry, unless it has nothing to go by (is_viable()).
-// Waits for other programs that write the file, and says so on stderr.
+// Does the same, and puts the plan into the registry if there is one to run (is_viable()). Waits
+// for other programs that write the file, and says so on stderr.
 Status write_plan(const std::string& path, PlannedJob& planned);
 
 // The registry that lies beside a model.

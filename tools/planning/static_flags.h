@@ -18,7 +18,7 @@ struct StaticFlags {
     std::vector<std::string> notes;  // what the user should know, one sentence each
 };
 
-// Declines where no static plan fits, or nothing is known of a budget.
+// Declines if no static plan fits, or no budget is known.
 Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& options,
                                                              const Machine& machine,
                                                              const Job& job,

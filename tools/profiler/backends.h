@@ -1,4 +1,4 @@
-// ggml's devices, from where llama.cpp would load them.
+// Loads ggml's backends from where llama.cpp would.
 #pragma once
 
 #include <string>
@@ -7,10 +7,11 @@
 
 namespace pshard::tool {
 
-// From llama.cpp's build, else where ggml looks itself; and the one that GGML_BACKEND_PATH names.
+// Loads those of llama.cpp's build, else those that ggml finds itself; and the one that
+// GGML_BACKEND_PATH names.
 void load_backends();
 
-// A table for the user, or a JSON array.
+// The devices as a table for the user, or as a JSON array.
 std::string device_list(bool json);
 
 }  // namespace pshard::tool

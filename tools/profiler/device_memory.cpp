@@ -26,7 +26,8 @@ bool captures_graphs(ggml_backend_dev_t device) {
     return name == "CUDA" || name == "ROCm" || name == "MUSA";
 }
 
-// `taken`: bytes that a run was seen to take from outside. `seen`: the helper's own count of them.
+// Keeps a figure. `taken`: bytes that a run took, as seen from outside. `seen`: the helper's own
+// count of them.
 void keep_point(GpuProfile& gpu, std::int64_t n_ubatch, Bytes taken, std::int64_t seen) {
     gpu.overhead.push_back({n_ubatch, in_mib(taken)});
     gpu.overhead_mib = std::max(gpu.overhead_mib.value_or(0), gpu.overhead.back().mib);

@@ -11,21 +11,21 @@
 namespace pshard::tool {
 
 struct HelperOptions {
-    std::function<bool()> ends;  // asked before each step; then the rest is absent
+    std::function<bool()> ends;  // asked before each step; once true, the rest is absent
     std::function<void(const std::string&)> note;  // why something is absent
 };
 
-// As the device says.
+// Free bytes, as the device says.
 Bytes free_memory(ggml_backend_dev_t device);
 
-// gpu.overhead by ubatch, and gpu.overhead_mib: by how much the device's free memory shrinks while
-// a helper has computed a run and freed all of its own. Of it gpu.overhead_unseen_mib is what the
-// helper itself does not miss. Other processes should be quiet on the device. Absent where the
-// device does not tell what is in use.
+// Measures gpu.overhead by ubatch, and gpu.overhead_mib: how much the device's free memory shrinks
+// once a helper has computed a run and freed all of its own. gpu.overhead_unseen_mib is the part
+// that the helper itself cannot see. Other processes should be quiet on the device. The figures are
+// absent where the device does not tell what is in use.
 void measure_overhead(ggml_backend_dev_t device, const HelperOptions& options, GpuProfile& gpu);
 
-// gpu.launch_uncaptured_us, gpu.subgraph_uncaptured_us: on CUDA and what is built from it (HIP,
-// MUSA); absent elsewhere.
+// Measures gpu.launch_uncaptured_us and gpu.subgraph_uncaptured_us on CUDA and what is built from
+// it (HIP, MUSA); they are absent elsewhere.
 void measure_uncaptured(ggml_backend_dev_t device, const HelperOptions& options, GpuProfile& gpu);
 
 }  // namespace pshard::tool

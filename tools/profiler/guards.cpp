@@ -67,14 +67,16 @@ std::int64_t now_ms() {
     return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
-// For the signal handler, which may touch nothing that could be half changed.
+// The file that the signal handler removes. The handler may touch nothing that could be half
+// changed.
 std::array<char, PATH_MAX> temporary_path{};
 
 void keep_temporary_path(const std::string& path) {
     if (path.size() < temporary_path.size()) path.copy(temporary_path.data(), path.size());
 }
 
-// The first is noted. Some senders (timeout, a shell) send it twice at once: that counts as one.
+// Notes the first signal, ends the process at the second. Some senders (timeout, a shell) send one
+// twice at once: that counts as one.
 void on_signal(int /*signal*/) {
     if (!stop_noted.exchange(true)) {
         noted_at_ms = now_ms();
@@ -109,7 +111,7 @@ void on_abort(const char* message) {
                                    : fmt::format("ggml gave up: {}: {}", message, complaint));
 }
 
-// What a driver throws in a thread of ours: Vulkan does when the device is lost.
+// Ends by what a driver throws in a thread of ours, as Vulkan does when the device is lost.
 void on_terminate() {
     std::string reason = "an exception of no known kind";
     try {

@@ -11,16 +11,15 @@ namespace pshard::tool {
 void watch_for_stop();
 bool stop_wanted();
 
-// The file to write, from before the measuring to its end, so that any way out leaves none half
-// written. Fails, before anything was measured, when it cannot be written, or holds what is no
-// profile.
+// Opens the file to write before anything is measured, so that no way out leaves it half written.
+// Fails if it cannot be written, or holds what is no profile.
 Status begin_output(const std::string& path);
 Status commit_output(const std::string& text);
 void discard_output();
 
-// ggml's log is kept to itself, CUDA is allowed to page-lock our mappings, and where ggml or a
-// driver would abort, one sentence goes to stderr and the process ends with 1. Before any backend
-// is loaded.
+// Keeps ggml's log off stderr, allows CUDA to page-lock our mappings, and turns an abort of ggml or
+// of a driver into one sentence on stderr and the exit code 1. Call it before any backend is
+// loaded.
 void prepare_ggml();
 
 }  // namespace pshard::tool

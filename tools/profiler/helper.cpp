@@ -30,7 +30,7 @@ constexpr int kPatienceMs = 120'000;
 constexpr const char* kOk = "ok ";
 constexpr const char* kError = "error ";
 
-// Ours, then those, which come first where a name stands twice.
+// This process's environment and `more`, which wins where both have a name.
 std::vector<std::string> merged_environment(const std::map<std::string, std::string>& more) {
     std::vector<std::string> merged;
     for (const auto& [name, value] : more) merged.push_back(fmt::format("{}={}", name, value));
@@ -39,7 +39,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
     return merged;
 }
 
-// As exec wants them.
+// The texts as exec wants them.
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     std::vector<char*> pointers;
     for (std::string& text : texts) pointers.push_back(text.data());
@@ -47,7 +47,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
-// Between fork and exec: only calls that are safe while other threads hold locks.
+// Becomes the helper. Runs between fork and exec, so that it makes only calls that are safe while
+// other threads hold locks.
 [[noreturn]] void be_the_helper(int in, int out, const std::vector<char*>& environment) {
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);

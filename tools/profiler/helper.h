@@ -1,5 +1,5 @@
-// This program a second time, as a helper: with an environment that a backend reads only when it is
-// loaded, and with a device context of its own, whose memory can be seen from outside.
+// Runs this program a second time, as a helper: with an environment that a backend reads only when
+// it is loaded, and with a device context of its own, whose memory can be seen from outside.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace pshard::tool {
 // The first argument of a helper.
 inline constexpr const char kHelperFlag[] = "--helper";
 
-// The main function of a helper: obeys requests on stdin until it ends, answers on stdout.
+// The main function of a helper: obeys requests on stdin until its end, answers on stdout.
 int run_helper();
 
 class Helper {
@@ -31,10 +31,9 @@ public:
 
     // One line each way:
     //   "launch DEVICE"     -> "NODE_SECONDS GRAPH_SECONDS", the second -1 where it is not known
-    //   "run DEVICE TOKENS" -> "BYTES" that are no longer free, of those that were when it was
-    //   first
-    //                          asked; below 0: others gave some back. (probe/sample_run.h; the
-    //                          device stays open)
+    //   "run DEVICE TOKENS" -> "BYTES": how much less is free than when the helper was first asked;
+    //                          below 0: others gave some back. (probe/sample_run.h; the device
+    //                          stays open)
     // Fails when the helper says why it could not, ends, or does not answer for two minutes.
     Result<std::string> ask(const std::string& request);
 

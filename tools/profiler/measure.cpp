@@ -23,9 +23,9 @@ namespace {
 constexpr SamplePolicy kFullLinkPolicy{7, 60, 0.4, 0.10};
 constexpr double kLinkTimeShare = 0.3;  // of the time limit, at most
 constexpr double kHelpersTimeShare = 0.25;
-constexpr double kLeastOpsShare = 0.3;  // is left for the ops, however long the rest took
+constexpr double kLeastOpsShare = 0.3;  // left for the ops, however long the rest took
 constexpr Seconds kLeastOpsSeconds = 1;
-constexpr Seconds kEndSeconds = 0.8;  // what a CPU's memory and graphs take to be probed again
+constexpr Seconds kEndSeconds = 0.8;          // the second probe of a CPU's memory and graphs
 constexpr Bytes kGpuCacheBytes = 128 * kMiB;  // the largest last level of today's GPUs
 
 // One run of a profiler: what both sides share.
@@ -39,7 +39,7 @@ public:
                (options_.time_limit && progress_.elapsed() > share * *options_.time_limit);
     }
 
-    // The link as it runs while it copies: an idle GPU slows it down.
+    // Identifies the link while it copies: an idle GPU slows it down.
     void identify(ggml_backend_dev_t gpu) {
         MachineIdentity machine = this_machine();
         if (gpu != nullptr) {
@@ -126,8 +126,8 @@ Status measure_link(Run& run,
     return Done{};
 }
 
-// Memory bandwidth and what a graph takes, the better of now and of the last time: called at both
-// ends of a run, since whatever else runs can only slow them down.
+// Measures memory bandwidth and the time of a graph, and keeps the better of now and before. Called
+// at both ends of a run, since whatever else runs can only slow them down.
 Status probe_basics(ggml_backend_dev_t device, CpuProfile& cpu) {
     const double dram =
         measure_dram_gb_per_s({.n_threads = cpu.n_threads, .bytes = kGiB / 2, .seconds = 0.4});
@@ -140,7 +140,7 @@ Status probe_basics(ggml_backend_dev_t device, CpuProfile& cpu) {
     return Done{};
 }
 
-// What the copies did while ops ran.
+// Sets the figures of copies that ran while ops did.
 void set_loaded(const MeasuredOps& ops, CpuProfile& cpu, LinkProfile& link) {
     if (ops.share_under_copies) cpu.copy_efficiency_percent = 100 * *ops.share_under_copies;
     if (!ops.copies_bytes_per_second) return;
@@ -148,7 +148,7 @@ void set_loaded(const MeasuredOps& ops, CpuProfile& cpu, LinkProfile& link) {
     link.concurrent_measured = true;
 }
 
-// Absent where the device does not say.
+// MiB of the device; nullopt: it does not say.
 std::optional<double> total_mib(ggml_backend_dev_t device) {
     std::size_t free = 0;
     std::size_t total = 0;

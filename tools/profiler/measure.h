@@ -1,4 +1,4 @@
-// What a profiler measures, in the order in which it does.
+// What a profiler measures, in its order.
 #pragma once
 
 #include <string>
@@ -18,10 +18,10 @@ Result<std::vector<OpCase>> cases_of(const ProfilerOptions& options);
 
 struct Measured {
     MachineProfile profile{};
-    std::vector<std::string> notes{};      // what is not as it might be, a sentence each
+    std::vector<std::string> notes{};      // what fell short, a sentence each
     std::vector<std::string> left_out{};   // ops that have no row, and why
     std::vector<std::string> unreached{};  // ops that the time limit left no time for
-    bool stopped = false;                  // by the user: the rest is worth nothing
+    bool stopped = false;                  // the user did: the figures are worth nothing
 };
 
 // Fails when a device does not open or gives up, or there was time for no op at all.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kFastSeconds = 60;
 
-// CLI11's own names the largest double as the end of the range.
+// Checks seconds: CLI11's own message would name the largest double as the end of the range.
 CLI::Validator seconds_above_zero() {
     return CLI::Validator(
         [](std::string& text) {

@@ -18,7 +18,7 @@ const char* program_of(ProfileKind kind);  // "llama-profiler-cpu", "llama-profi
 struct ProfilerOptions {
     ProfileKind kind = ProfileKind::Cpu;
     bool full = false;
-    std::string model{};  // measure what this model's graphs hold; the same of a saved inventory
+    std::string model{};      // measure what this model's graphs hold, or a saved inventory's
     std::string inventory{};  // at most one of the two
     std::string output{};
     int n_threads = 0;                    // of the CPU's ops

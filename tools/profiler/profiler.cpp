@@ -53,8 +53,8 @@ int write_profile(const ProfilerOptions& options, Measured measured, Seconds too
     return print(profiler_report(options, measured, took));
 }
 
-// The output is opened first: what cannot be written is not worth measuring. The model is captured
-// before backends are loaded, in a child of a process with one thread.
+// Runs a profiler. It opens the output first: what cannot be written is not worth measuring. It
+// captures the model before it loads backends, in a child of a process with one thread.
 int run(const ProfilerOptions& options) {
     if (options.list_devices) {
         load_backends();

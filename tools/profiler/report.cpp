@@ -64,7 +64,7 @@ const std::vector<OpRow>& rows_of(const MachineProfile& profile) {
     return profile.cpu ? profile.cpu->rows : profile.gpu->rows;
 }
 
-// A line for each of the first few, and one for the rest.
+// A line for each of the first few sentences, and one for the rest.
 std::string listed(const char* word, const std::vector<std::string>& sentences) {
     std::string text;
     const std::size_t shown = std::min(kMostLeftOut, sentences.size());

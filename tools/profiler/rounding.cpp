@@ -5,7 +5,7 @@
 namespace pshard::tool {
 namespace {
 
-// Four digits of each number; words and what is not set stay.
+// Rounds each number to four digits; words, and what is not set, stay.
 template <typename Record>
 void round_fields(Record& record, Fields<Record> fields) {
     for (const Field<Record>& field : fields) {

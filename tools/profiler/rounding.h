@@ -5,7 +5,7 @@
 
 namespace pshard::tool {
 
-// To four significant digits: all measured rates and times.
+// Rounds all measured rates and times to four significant digits.
 void round_figures(MachineProfile& profile);
 
 }  // namespace pshard::tool

@@ -1,4 +1,4 @@
-// A program with its arguments and environment: run and waited for, or become.
+// A program with its arguments and environment, which this process waits for or becomes.
 #pragma once
 
 #include <map>
@@ -28,13 +28,14 @@ struct Finished {
     std::string out;
 };
 
-// What goes to `Finished::out`. stderr goes where ours does (Out), there too, or nowhere.
+// What goes to `Finished::out`: stdout, or stderr too. In Out stderr goes where ours does, in
+// OutAlone nowhere.
 enum class Catch { Out, OutAndErr, OutAlone };
 
-// stdin is empty. Fails if the program cannot be started.
+// Runs the program, with an empty stdin. Fails if it cannot be started.
 Result<Finished> run_command(const Command& command, Catch caught);
 
-// This process goes on as that program. Returns only if it cannot.
+// Replaces this process by the program. Returns only if that fails.
 Error become(const Command& command);
 
 // "NAME=VALUE ... PROGRAM ARGUMENT ..." as sh reads it. `shown`: the variables to tell.

@@ -13,7 +13,7 @@ struct GoalRow {
     std::string_view name;
     std::uint32_t n_parallel;
     std::uint32_t tier_max;     // tokens
-    std::uint32_t depth_parts;  // of four, of what a sequence holds
+    std::uint32_t depth_parts;  // quarters of what a sequence holds
     Workload workload;
 };
 

@@ -1,4 +1,4 @@
-// What a run is for, and what that sets where the user says nothing himself.
+// What a run is for, and what that sets where the user says nothing.
 //
 //   goal    slots  largest tier  depth of a sequence  prompt, answer
 //   chat    1      2048          a quarter            512, 256

@@ -1,3 +1,23 @@
+// Builds the command that starts the program of llama.cpp's with all that the plan assumes.
+//
+// In: the request (flags, program, profiles, environment) and the plan. Out: the words of the
+// command, its environment, and the names of the variables that were set.
+//
+//   PROGRAM  -m MODEL --device PSHARD0          the device of the plan; stock: the user's, if any
+//            -ngl all [-ot ...]                 where weights lie; PSHARD0 takes everything
+//            -b -ub -c -np -kvu --swa-full      the context that the plan is for
+//            -t -fa -ctk -ctv -fit off
+//            -md DRAFT -ngld all -devd PSHARD0  the draft model, if there is one
+//            -tb N                              if the user has given it
+//            the user's own words behind `--`
+//
+// Flags are given even where the plan has their defaults: a configuration file or a variable of the
+// user's must not change what the plan assumes. For the same reason check_arguments() refuses what
+// the plan decides behind `--`, and the variables of such flags are taken out of the environment.
+//
+// Traps: each program has its own spelling. llama-bench has no -c, -np and -fit, since each test
+// makes its own context, and writes -ngl all as -1. llama-perplexity makes several sequences of a
+// batch that is larger than the context, so its -b is cut. llama.cpp takes --a_b for --a-b.
 #include "run/launch.h"
 
 #include <algorithm>
@@ -13,12 +33,12 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// A flag of llama.cpp's, by both names (common/arg.cpp and tools/llama-bench, v0.5.0), that the
-// plan decides.
+// A flag of llama.cpp's that the plan decides, by both names (common/arg.cpp and tools/llama-bench,
+// v0.5.0).
 struct DecidedFlag {
     std::string_view letter;
     std::string_view name;
-    std::string_view variable{};  // of the environment; llama-bench reads none
+    std::string_view variable{};  // in the environment; llama-bench reads none
 };
 
 constexpr std::array kDecided = {
@@ -99,7 +119,7 @@ private:
         words_.insert(words_.end(), {flag, value});
     }
 
-    // All that is not placed elsewhere is the GPU's, or PSHARD0's, whatever a configuration file
+    // Gives the GPU, or PSHARD0, all that is not placed elsewhere, whatever a configuration file
     // says. llama-bench has no word for all.
     void add_placement(const RunPlan& plan) {
         if (!plan.placement) {
@@ -124,7 +144,8 @@ private:
         if (plan.swa_full) words_.emplace_back("--swa-full");
     }
 
-    // llama-perplexity makes several sequences of a batch that is larger than the context.
+    // The -b of the plan. llama-perplexity makes several sequences of a batch that is larger than
+    // the context.
     [[nodiscard]] std::uint32_t batch(const RunPlan& plan) const {
         if (kind_ != ProgramKind::Perplexity) return plan.n_batch;
         return std::min(plan.n_batch, plan.n_ctx);
@@ -135,7 +156,8 @@ private:
     Words words_;
 };
 
-// All of the draft model lies on the model's GPU, in what the plan leaves of the budget.
+// The flags of a draft model. All of it lies on the model's GPU, in what the plan leaves of the
+// budget.
 Words draft_words(const RunOptions& options, bool stock) {
     const std::string& draft = options.plan.draft_model;
     if (draft.empty()) return {};
@@ -152,12 +174,12 @@ class Environment {
 public:
     explicit Environment(const Surroundings& here) : here_(here), variables_(here.environment) {}
 
-    // The flags say all of it; llama.cpp would warn of each variable that a flag overwrites.
+    // Drops the variables of decided flags: llama.cpp would warn of each that a flag overwrites.
     void forget_decided() {
         for (const DecidedFlag& flag : kDecided) variables_.erase(std::string(flag.variable));
     }
 
-    // The profiles are for what the backend plans itself, where no plan matches.
+    // Sets the backend's variables. It plans with the profiles where no plan matches.
     void set_plan(const RunPlan& plan, const Profiles& profiles) {
         set("GGML_BACKEND_PATH", here_.plugin);
         set("PSHARD_MAX_VRAM_ALLOC", std::to_string(plan.budget_mib));
@@ -169,7 +191,7 @@ public:
         if (!profiles.gpu.empty()) set("PSHARD_GPU_PROFILE", profiles.gpu);
     }
 
-    // The device of PSHARD0's, for stock to see.
+    // Lets stock see the device that PSHARD0 would compute on.
     void set_stock() {
         const std::string library = inner_device(here_).library;
         variables_.erase("GGML_BACKEND_PATH");
@@ -191,7 +213,7 @@ private:
     Words names_;
 };
 
-// The device of stock's, where the user has named one; llama.cpp takes all GPUs otherwise.
+// The device that stock computes on, if the user has named one; else llama.cpp takes all GPUs.
 Words stock_device(const Surroundings& here) {
     const InnerDevice device = inner_device(here);
     if (device.is_cpu()) return {"--device", "none"};

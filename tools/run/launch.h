@@ -12,15 +12,15 @@ namespace pshard::tool {
 
 struct Launch {
     Command command;
-    std::vector<std::string> set;  // names of the variables that we set
+    std::vector<std::string> set;  // names of the variables that make_launch() set
 };
 
-// Fails on arguments behind `--` that the plan decides ("-c", "-ngl"): they stand before it.
+// Fails on arguments behind `--` that the plan decides ("-c", "-ngl"): they belong before it.
 Status check_arguments(const HostProgram& program, const std::vector<std::string>& arguments);
 
 Launch make_launch(const PlanRequest& request, const RunPlan& plan);
 
-// One line for sh, or JSON (docs/cli/llama-pshard-run.md).
+// What a dry run prints: lines for sh, or JSON (docs/cli/llama-pshard-run.md).
 std::string dry_run_text(const PlanRequest& request, const RunPlan& plan, const Launch& launch);
 
 }  // namespace pshard::tool

@@ -15,7 +15,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// The words before `--`, one by one; a value is the rest of its word, or the next one.
+// Reads the words before `--` one by one; a value is the rest of its word, or the next word.
 class Reader {
 public:
     explicit Reader(Words words) : words_(std::move(words)) {}
@@ -24,7 +24,7 @@ public:
 
     std::string word() { return words_[next_++]; }
 
-    // nullopt: there is none.
+    // nullopt: the flag has no value.
     std::optional<std::string> value_of(const std::string& word) {
         const std::size_t equals = word.find('=');
         if (equals != std::string::npos) return word.substr(equals + 1);
@@ -59,7 +59,8 @@ std::string set_time_limit(RunOptions& options, const std::string& value) {
     return fmt::format("--time-limit {}: give whole seconds", value);
 }
 
-// Takes an own flag; nullopt: it is none. Else the fault, "" if there is none.
+// Takes a flag of this program's own. nullopt: it is another's; "": it is right; else what is
+// wrong.
 std::optional<std::string> take_own(const std::string& word, Reader& reader, RunOptions& options) {
     const std::string name = name_of(word);
     if (name == "--dry-run") options.dry_run = true;
@@ -74,7 +75,7 @@ std::optional<std::string> take_own(const std::string& word, Reader& reader, Run
     return value ? set(options, *value) : fmt::format("{} wants a value", name);
 }
 
-// The planner's flags that leave no run.
+// Tells of a flag of the planner's that leaves nothing to run, "" if none was given.
 std::string foreign_flag(const Options& plan) {
     for (const Flag& flag : kFlags) {
         const std::string_view names = flag.names;
@@ -93,7 +94,7 @@ std::variant<Options, EarlyExit> read_plan(const Words& arguments) {
     return read_command_line(static_cast<int>(argv.size()), argv.data());
 }
 
-// The planner reads its flags twice: what the user has given decides what a goal adds.
+// Lets the planner read its flags twice: what the user has given decides what a goal adds.
 std::optional<EarlyExit> read_planning(RunOptions& options) {
     std::variant<Options, EarlyExit> given = read_plan(options.plan_arguments);
     if (const auto* early = std::get_if<EarlyExit>(&given)) return *early;

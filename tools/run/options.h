@@ -23,8 +23,8 @@ struct RunOptions {
     std::vector<std::string> command;  // the program and its arguments
 };
 
-// `FLAGS... -- PROGRAM ARGUMENTS...`; the flags of before `--` that are not this program's own are
-// the planner's. Fails, as a sentence, on what neither knows.
+// Reads `FLAGS... -- PROGRAM ARGUMENTS...`. A flag before `--` that is not this program's own is
+// the planner's. What neither knows ends the program with a sentence.
 std::variant<RunOptions, EarlyExit> read_run_options(int argc, const char* const* argv);
 
 }  // namespace pshard::tool

@@ -23,7 +23,7 @@ Result<std::vector<std::string>> planner_command(const PlanRequest& request) {
     return words;
 }
 
-// The options of that command, as the planner itself reads them.
+// The options of the planner's command, as the planner itself reads them.
 Result<Options> planner_options(const PlanRequest& request) {
     const Result<std::vector<std::string>> words = planner_command(request);
     if (!words) return words.error();
@@ -34,7 +34,7 @@ Result<Options> planner_options(const PlanRequest& request) {
     return std::get<Options>(std::move(read));
 }
 
-// What PSHARD_FINGERPRINT names the plans by. llama-bench has one for each context.
+// The names of the plans for PSHARD_FINGERPRINT. llama-bench has a plan for each context.
 std::string fingerprint_of(const std::vector<PlannedJob>& jobs) {
     std::string names;
     for (const auto& [job, planning] : jobs) {
@@ -87,8 +87,8 @@ struct Compared {
     Workload work;
 };
 
-// Unless the user has named one: the ubatch that the goal's prompts are fastest in, where the plan
-// holds for it.
+// Chooses the ubatch that the goal's prompts are fastest in, unless the user has named one or the
+// plan holds for its own ubatch alone.
 void choose_ubatch(const Compared& compared, RunPlan& plan) {
     const Planning& planning = compared.planned.planning;
     if (compared.request.options.plan.context.n_ubatch || is_windowed(planning.inventory)) return;
@@ -96,8 +96,8 @@ void choose_ubatch(const Compared& compared, RunPlan& plan) {
     if (best > 0) plan.n_ubatch = best;
 }
 
-// The best that stock llama.cpp can do alone takes the plan's place where it takes no more than 2 %
-// longer. Where stock cannot run the model at all, or its time is not known, the plan stays.
+// Puts the best that stock llama.cpp can do alone in the plan's place if that takes at most 2 %
+// longer. If stock cannot run the model at all, or its time is not known, the plan stays.
 void compare_with_stock(const Compared& compared, RunPlan& plan) {
     const Workload& work = compared.work;
     const auto ours = planned_seconds(passes_of(compared.planned.planning), work, plan.n_ubatch);
@@ -124,8 +124,8 @@ void compare_with_stock(const Compared& compared, RunPlan& plan) {
         StockPlacement{args.n_gpu_layers, args.cpu_patterns, stock.found.plan.op_offload};
 }
 
-// Writes the plans into the registry where they will be read. A dry run keeps the command that
-// would.
+// Writes the plans into the registry that they will be read from. A dry run keeps the command that
+// would write them.
 Status keep(const PlanRequest& request, std::vector<PlannedJob>& jobs, RunPlan& plan) {
     if (request.options.dry_run) {
         Result<std::vector<std::string>> command = planner_command(request);

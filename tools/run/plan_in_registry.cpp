@@ -1,4 +1,5 @@
-// A plan that an earlier run, or the user, has left in the registry.
+// Finds the plan that an earlier run, or the user, has left in the registry. Which plan serves a
+// run is told by planner/registry_match.h; here it becomes what the program is started with.
 #include <algorithm>
 #include <filesystem>
 
@@ -17,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the planner would make of the flags.
+// The context that the planner would make of the flags.
 ContextSpec asked_context(const Options& options) {
     ContextSpec context = context_of(options.context, {});
     context.n_ctx = options.context.n_ctx.value_or(0);
@@ -41,8 +42,8 @@ std::string flash_attention_word(FlashAttention flash_attention) {
     return flash_attention == FlashAttention::On ? "on" : "off";
 }
 
-// The ubatch that prompts are fastest in, as where the plan is made anew, unless the user has named
-// one. 0: the registry has no times, or its plan holds for its own ubatch alone.
+// The ubatch that prompts are fastest in, chosen as for a new plan. 0: the user has named one, the
+// registry has no times, or the plan holds for its own ubatch alone.
 std::uint32_t fastest_ubatch(const RegistryVariant& variant,
                              const ContextSpec& context,
                              const PlanRequest& request) {
@@ -89,8 +90,8 @@ RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRe
     return plan;
 }
 
-// Every run that is matched has a machine with a profile, or none has: a plan by memory alone is
-// made anew when there is a profile.
+// Whether a plan is for this machine. A plan that was made by memory alone is made anew once there
+// is a profile. Fails if the plan was made for another machine.
 Result<bool> is_for(const RegistryVariant& variant,
                     const std::optional<MachineProfile>& machine,
                     const std::string& registry) {
@@ -105,9 +106,9 @@ Result<bool> is_for(const RegistryVariant& variant,
         {registry}};
 }
 
-// The fingerprint of the sections that such a run would write and read. nullopt: no section can be
-// asked for, since the plan is to be made anew or the registry does not say what its budget was
-// shared with.
+// The fingerprint of the section that such a run would write and read. nullopt: no section can
+// serve, since the plan is to be made anew, or the registry does not say what a budget was shared
+// with.
 Result<std::optional<Hash64>> section_of(const PlanRequest& request, const ContextSpec& context) {
     const Options& plan = request.options.plan;
     std::error_code code;

@@ -1,4 +1,4 @@
-// The planner's command line of a run: the user's flags, and what the program and the machine add.
+// Makes the planner's command line of a run: the user's flags, and what program and machine add.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -34,7 +34,7 @@ std::string output_use(ProgramKind kind) {
     return "cli";
 }
 
-// What llama-bench will run, as its own flags behind `--` say.
+// A flag of llama-bench's behind `--` that says what it will run.
 struct BenchFlag {
     std::string_view letter;
     std::string_view name;
@@ -45,7 +45,8 @@ constexpr std::array kBenchFlags = {BenchFlag{"-p", "--n-prompt"},
                                     BenchFlag{"-d", "--n-depth"},
                                     BenchFlag{"-pg", "-pg"}};
 
-// llama-bench adds up the values of a flag that comes twice; the planner wants them in one.
+// What llama-bench will run. It adds up the values of a flag that comes twice; the planner wants
+// them in one.
 BenchOptions bench_options(const Words& command) {
     BenchOptions bench;
     const auto add = [](std::string& list, const std::string& values) {
@@ -63,7 +64,8 @@ BenchOptions bench_options(const Words& command) {
     return bench;
 }
 
-// One ubatch for all tests: llama-bench has one -ub, and every context must hold what it reserves.
+// The planner's arguments for llama-bench. All tests get one ubatch: llama-bench has one -ub, and
+// every context must hold what it reserves.
 Result<Words> bench_arguments(const PlanRequest& request) {
     const BenchOptions bench = bench_options(request.options.command);
     Words arguments = {"--bench-plan"};
@@ -86,7 +88,7 @@ Result<Words> bench_arguments(const PlanRequest& request) {
     return arguments;
 }
 
-// Which model of a device the plan is for, by the backend that the profile was measured on.
+// The model of a device that the plan is for, by the backend that the profile was measured on.
 Result<std::string> device_model(const PlanRequest& request) {
     if (request.profiles.gpu.empty()) return std::string("cuda");
     const Result<MachineProfile> profile =
@@ -101,7 +103,7 @@ void add_profiles(const Profiles& profiles, Words& arguments) {
     if (!profiles.gpu.empty()) arguments.push_back("--gpu-profile=" + profiles.gpu);
 }
 
-// So that what is printed runs in any folder.
+// Makes a path absolute, so that a printed command runs in any folder.
 void make_absolute(std::string& path) {
     if (!path.empty()) path = std::filesystem::absolute(path);
 }
@@ -112,7 +114,7 @@ void add_files(const Options& plan, Words& arguments) {
     if (!plan.registry.empty()) arguments.push_back("--registry=" + plan.registry);
 }
 
-// The backend's variables, as defaults of the flags.
+// Takes the backend's variables as defaults of the flags.
 Status take_variables(const Variables& environment, RunOptions& options) {
     const std::string budget = value_of(environment, "PSHARD_MAX_VRAM_ALLOC");
     const std::string registry = value_of(environment, "PSHARD_REGISTRY");

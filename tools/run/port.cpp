@@ -1,4 +1,4 @@
-// Whether llama-server can listen where it was told to: asked before a minute of measuring.
+// Finds out, before a minute of measuring, whether llama-server can listen where it was told to.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -62,7 +62,7 @@ Status check_port(const HostProgram& program,
         setting(arguments, "--port", value_of(environment, "LLAMA_ARG_PORT"), kDefaultPort);
     const std::optional<std::uint16_t> port = number_of<std::uint16_t>(text);
     in_addr address{};
-    // Names, sockets of files, IPv6 and lists are llama-server's to judge.
+    // llama-server judges names, sockets of files, IPv6 and lists itself.
     const bool plain = inet_pton(AF_INET, host.c_str(), &address) == 1;
     if (!port || *port == 0 || !plain || !is_taken(address, *port)) return Done{};
     return Error{fmt::format("port {} of {} is in use: end the program that has it, or give "

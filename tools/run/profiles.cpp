@@ -1,3 +1,24 @@
+// Finds the profiles of this machine, or measures them once.
+//
+// In: what the user named, this folder, the cache, and the program that will run. Out: the names of
+// a CPU profile and a GPU profile, and notes for the user. Each name may be empty.
+//
+//   for each of CPU and GPU:  named by the user?     -> taken as it is
+//                             cpu_profile.txt here?  -> taken if it is of this machine
+//                             in the cache?          -> taken if it is of this machine
+//   both found                -> done
+//   no GPU, and no profile    -> done: plans are ranked by memory
+//   a dry run                 -> done, with a note: a dry run measures nothing
+//   else                      -> what is missing is measured into the cache, the GPU first
+//
+// Traps:
+// * A profile that the user names is never compared with this machine: the user may plan for
+//   another. One that was only found is compared, and passed over with a note if it differs.
+// * A profile is a pair of files, and each is read alone here: the other is a name that does not
+//   exist.
+// * GGML_BACKEND_PATH may name libggml-pshard.so. The profiler must measure the device behind that
+//   library, so the variable is replaced or dropped.
+// * The CPU that stands in for a GPU (PSHARD_DEVICE=CPU) is not worth measuring as one.
 #include "run/profiles.h"
 
 #include <algorithm>
@@ -27,7 +48,7 @@ ProfileNames only(Side side, const std::string& path) {
     return side == Side::Cpu ? ProfileNames{path, none} : ProfileNames{none, path};
 }
 
-// Whether the file is there and of this machine; if it is of another, a note says so.
+// Whether the file is there and of this machine. A note tells if it is of another.
 bool is_of_this_machine(Side side, const std::string& path, std::vector<std::string>& notes) {
     std::error_code code;
     if (!fs::exists(path, code)) return false;
@@ -99,7 +120,7 @@ private:
         return command;
     }
 
-    // A GPU that PSHARD0 would compute on. The CPU that stands in for one is not worth measuring.
+    // Whether there is a GPU that PSHARD0 would compute on.
     [[nodiscard]] bool has_gpu() const {
         if (inner_.is_cpu()) return false;
         const Result<Finished> asked =
@@ -113,7 +134,7 @@ private:
         });
     }
 
-    // Measures into the cache, unless there is a profile already.
+    // Measures one side into the cache, unless it has a profile already.
     Status measure(Side side) {
         if (!file(side).empty()) return Done{};
         std::error_code code;

@@ -1,4 +1,4 @@
-// The profile of this machine: found, or measured once.
+// Finds the profiles of this machine, or measures them once.
 #pragma once
 
 #include <optional>
@@ -19,18 +19,19 @@ struct Profiles {
     std::vector<std::string> notes;  // what the user should know, one sentence each
 };
 
-// The profiles that the user names; else those of this folder, else of the cache, that are of this
-// machine; else they are measured into the cache, with a progress bar: one minute for each. A dry
-// run measures nothing. Without a GPU there is nothing to measure. Fails when a profiler does.
+// Finds the profiles that the user names; else those in this folder, else in the cache, if they are
+// of this machine. What is not found is measured into the cache, with a progress bar: one minute
+// for each. A dry run measures nothing. Without a GPU there is nothing to measure. Fails when a
+// profiler does.
 Result<Profiles> find_profiles(const RunOptions& options,
                                const Surroundings& here,
                                const HostProgram& program);
 
-// The profiles as the planner reads them. nullopt: it would rank plans by memory.
+// Reads the profiles as the planner does. nullopt: it would rank plans by memory.
 Result<std::optional<MachineProfile>> read_profiles(const Profiles& profiles, int n_threads);
 
-// The threads that the planner would take: as the user says, else those of the CPU profile, else
-// the cores.
+// The number of threads that the planner would take: the user's, else that of the CPU profile, else
+// the number of cores.
 Result<int> threads_of(const RunOptions& options, const Profiles& profiles);
 
 }  // namespace pshard::tool

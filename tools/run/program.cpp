@@ -77,7 +77,7 @@ Status check_release(const HostProgram& program, const Variables& environment) {
     const Result<Finished> asked =
         run_command({{program.path, "--version"}, environment}, Catch::OutAndErr);
     if (!asked) return asked.error();
-    // Who builds the release's tree himself gets "0.5.0-dev".
+    // A build of one's own from the release's tree says "0.5.0-dev".
     const std::string release = word_after(asked.value().out, "version: ");
     if (release.substr(0, release.find('-')) == PSHARD_LLAMA_VERSION) return Done{};
     const std::string found =

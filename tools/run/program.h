@@ -25,8 +25,8 @@ struct HostProgram {
 // one whose flags we do not know.
 Result<HostProgram> find_program(const std::string& word, const Variables& environment);
 
-// The names of the devices that the program has once it has loaded `plugin`, PSHARD0 among them. It
-// is asked itself, by --version and --list-devices. Fails if it is of another release than
+// Asks the program, by --version and --list-devices, for the names of the devices that it has once
+// it has loaded `plugin`, PSHARD0 among them. Fails if it is of another release than
 // PSHARD_LLAMA_VERSION, or loads no backends.
 Result<std::vector<std::string>> devices_of(const HostProgram& program,
                                             const Variables& environment,
@@ -38,8 +38,8 @@ bool takes_kv_unified(ProgramKind kind);
 // Whether the program takes -md (common/arg.cpp, v0.5.0).
 bool takes_draft_model(ProgramKind kind);
 
-// Where llama-server would listen, taken already: "port 8080 of 127.0.0.1 is in use ...". Other
-// programs listen nowhere. `arguments`: the program's own.
+// Fails if llama-server could not listen: "port 8080 of 127.0.0.1 is in use ...". Other programs do
+// not listen. `arguments`: the program's own.
 Status check_port(const HostProgram& program,
                   const std::vector<std::string>& arguments,
                   const Variables& environment);

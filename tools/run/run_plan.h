@@ -1,4 +1,4 @@
-// How the program is to be started: what the plan assumes, or that stock alone is as good.
+// How to start the program: with what the plan assumes, or without PSHARD0 if stock is as good.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct StockPlacement {
 
 struct RunPlan {
     bool stock = false;                       // start the program without PSHARD0
-    std::optional<StockPlacement> placement;  // in stock; nullopt: all of the model on the GPU
-    std::string why;                          // where the plan is from, or why stock
+    std::optional<StockPlacement> placement;  // stock's; nullopt: all of the model on the GPU
+    std::string why;                          // where the plan comes from, or why stock runs
     std::uint32_t n_ctx = 0;                  // tokens; 0: as the model was trained, bench: its own
     std::uint32_t n_batch = 0;                // tokens; 0: the program's own default
     std::uint32_t n_ubatch = 0;
@@ -62,11 +62,11 @@ Status complete_options(const HostProgram& program,
 // The planner's arguments for this run, with files by absolute paths.
 Result<std::vector<std::string>> planner_arguments(const PlanRequest& request);
 
-// The plan in the registry that was made for these settings on this machine. nullopt: there is
-// none. Fails on one that was made for another machine: it is not overwritten without --replan.
+// Finds the plan in the registry that was made for these settings on this machine. nullopt: there
+// is none. Fails if it was made for another machine: only --replan overwrites such a plan.
 Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request);
 
-// The plan, or the exit code where there is none: then stderr has been told why.
+// The plan, or the exit code where there is none: then stderr has the reason.
 struct RunDecision {
     int exit_code = 0;
     RunPlan plan;

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPlugin = "libggml-pshard.so";
 
-// Kinds of GPUs, the better supported first.
+// Backends of GPUs, the better supported first.
 constexpr std::array kGpuBackends = {"cuda", "hip", "musa", "sycl", "cann", "vulkan"};
 
 bool is_file(const fs::path& path) {
@@ -23,7 +23,7 @@ bool is_file(const fs::path& path) {
     return fs::is_regular_file(path, code);
 }
 
-// Beside this program in a build, among the libraries where it is installed.
+// Finds the plugin: beside this program in a build, among the libraries where it is installed.
 std::string find_plugin(const fs::path& folder) {
     for (const fs::path& place : {folder / kPlugin, library_folder() / kPlugin}) {
         if (is_file(place)) return place;

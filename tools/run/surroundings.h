@@ -20,7 +20,7 @@ struct Surroundings {
 // Fails where the plugin lies neither beside this program nor where it is installed.
 Result<Surroundings> look_around(const char* const* environment);
 
-// What PSHARD0 shall compute on, as PSHARD_DEVICE and GGML_BACKEND_PATH of the user's say it.
+// What PSHARD0 shall compute on, as the user's PSHARD_DEVICE and GGML_BACKEND_PATH say.
 struct InnerDevice {
     std::string name;     // of ggml's; empty: the first GPU
     std::string library;  // of a backend that llama.cpp does not find by itself; empty: none
@@ -29,11 +29,11 @@ struct InnerDevice {
     [[nodiscard]] bool is_cpu() const { return name == "CPU" && library.empty(); }
 };
 
-// A GGML_BACKEND_PATH that is set names the GPU's backend, unless PSHARD_DEVICE names another: the
-// run needs the variable for libggml-pshard.so.
+// Reads it. GGML_BACKEND_PATH, if set, names the GPU's backend, unless PSHARD_DEVICE names another:
+// the run itself needs the variable for libggml-pshard.so.
 InnerDevice inner_device(const Surroundings& here);
 
-// As PSHARD_DEVICE: "CUDA1", "PATH:NAME"; empty: nothing to say.
+// The device as PSHARD_DEVICE names it: "CUDA1", "PATH:NAME"; empty: none is named.
 std::string device_text(const InnerDevice& device);
 
 // The GPU backend beside the program ("libggml-cuda.so"), for the profilers, which bring only the
