@@ -1,7 +1,7 @@
 # One library per module of src/LAYERS and testing/LAYERS, linked to what those files let it include:
 #
 #   pshard_<module>    static, or INTERFACE for a folder of headers alone
-#   pshard_modules     INTERFACE: every module of src/ that exists
+#   pshard_modules     INTERFACE: every module of src/ that exists, but the door
 #
 # The property PSHARD_MODULES of a library has the modules that it is linked with.
 #
@@ -83,7 +83,8 @@ pshard_read_layers(src _pshard_layers)
 foreach(layer IN LISTS _pshard_layers)
     pshard_add_module(src "${layer}")
     string(REGEX REPLACE "[|].*" "" module "${layer}")
-    if(TARGET pshard_${module})
+    # The door defines what each backend library defines for ggml, so it goes into its own alone.
+    if(TARGET pshard_${module} AND NOT module STREQUAL "door")
         target_link_libraries(pshard_modules INTERFACE pshard_${module})
     endif()
 endforeach()
