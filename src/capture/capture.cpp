@@ -1,3 +1,26 @@
+// How a model file becomes an inventory.
+//
+// In:   a request: a model file, a context, the tiers, a device.
+// Out:  weights, states and the graph of each tier; or the reason why llama.cpp refused.
+//
+//     files -> headers -> identity: names, counts of layers and experts
+//                 `-> slim copy -> llama.cpp, no_alloc, on the virtual device
+//                                    |
+//                     weights <------+   the model's tensors, in the order of the files
+//                     states  <------+   what the context places on the device besides
+//                     graphs  <------'   llama_graph_reserve for each tier -> graph_reader
+//
+// llama.cpp is asked for everything, so nothing here knows an architecture. Weights and states are
+// put into a TensorIndex by pointer, and the graph reader finds them there when a node reads them.
+//
+// Traps:
+// * No graph need read a state. llama_get_memory_breakdown shows them all: it makes llama.cpp
+//   measure every tensor of the context.
+// * A context reserves no graph for fewer sequences than its cache has streams. A tier with fewer
+//   gets a narrow context of its own; the states of that one are other tensors in the same order,
+//   and stand for the same states.
+// * A tied head is a second tensor named "token_embd.weight", which lies on the device.
+// * llama.cpp may throw, and a failed assertion of it is thrown too (log_capture.h).
 #include "capture/capture.h"
 
 #include <fmt/format.h>
@@ -21,11 +44,13 @@
 namespace pshard {
 namespace {
 
-// Sequences in the graph of a tier: as many as divide its tokens, else llama.cpp rounds these up.
+// The sequences in the graph of a tier: the most that divide its tokens, which llama.cpp would
+// round up otherwise.
 //
-// The scratch of that graph holds any batch of the tier. Attention's values grow with the tokens,
-// and masks and scores with tokens * cells of one stream, however many streams share the tokens.
-// Recurrent layers alone gather a state for each sequence, so that their graph keeps all of them.
+// The scratch of that graph holds any batch of the tier. The values of attention grow with the
+// tokens; masks and scores grow with tokens * cells of one stream, however many streams share the
+// tokens. Only recurrent layers gather a state for each sequence, so a graph that has them keeps
+// all sequences.
 std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier, bool recurrent) {
     std::uint32_t n_seqs = std::min(std::max(context.n_seq_max, 1U), tier);
     while (!recurrent && tier % n_seqs != 0) --n_seqs;
@@ -45,7 +70,7 @@ public:
         inventory_.device = policy_->model();
     }
 
-    // Throws what llama.cpp throws.
+    // Asks llama.cpp for the whole inventory. Throws what llama.cpp throws.
     Status run(const std::vector<GgufHeader>& files,
                const std::vector<std::string>& paths,
                const llama_context_params& params) {
@@ -68,7 +93,8 @@ public:
     Inventory take() { return std::move(inventory_); }
 
 private:
-    // nullptr where llama.cpp refuses. Measures, and so shows, every tensor of the context.
+    // Makes a context, and has llama.cpp measure its tensors, so that the device sees every one of
+    // them. nullptr if llama.cpp refuses.
     ContextPtr make_context(const llama_context_params& params) {
         ContextPtr context(llama_init_from_model(model_.get(), params));
         if (context) llama_get_memory_breakdown(context.get());
@@ -79,8 +105,9 @@ private:
         return ggml_backend_buffer_get_type(tensor->buffer) == device_.buffer_type();
     }
 
-    // The model's tensors as they stand in its files; a tied head after what it is tied to.
-    // (llama.cpp groups them by buffer, so that its order depends on what the device supports.)
+    // The model's tensors in the order of its files; a tied head follows the tensor that it is tied
+    // to. (llama.cpp groups tensors by buffer, so its own order depends on what the device
+    // supports.)
     NamedTensors tensors_in_file_order(const std::vector<GgufHeader>& files) {
         std::unordered_map<std::string_view, std::size_t> positions;
         for (const GgufHeader& file : files) {
@@ -109,7 +136,7 @@ private:
         count_layers();
     }
 
-    // A backend that runs the plan knows no other layers than those that have weights.
+    // Counts the layers that have weights: a backend that runs the plan knows no others.
     void count_layers() {
         const int in_file = inventory_.n_layers;
         inventory_.n_layers = 0;
@@ -131,8 +158,9 @@ private:
             });
     }
 
-    // The context whose full memory has `n_seqs` streams: llama.cpp reserves no graph of fewer.
-    // Each stream has as many cells as the run's own; the states are the same, in the same order.
+    // The context whose cache has `n_seqs` streams: llama.cpp reserves no graph for fewer sequences
+    // than that. Each stream has as many cells as one of the run's own context; the states are the
+    // same, in the same order.
     Result<llama_context*> context_of(std::uint32_t n_seqs, llama_context_params params) {
         if (params.kv_unified || n_seqs == params.n_seq_max) return context_.get();
         ContextPtr& narrow = narrow_[n_seqs];
@@ -176,7 +204,7 @@ private:
         return Done{};
     }
 
-    // What only the whole capture shows.
+    // Sets what only the whole capture shows: whether -fa auto came to flash attention.
     void resolve() {
         const auto has_flash_attention = [](const Graph& graph) {
             return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
@@ -192,10 +220,10 @@ private:
 
     const CaptureRequest& request_;
     std::shared_ptr<const DevicePolicy> policy_;
-    VirtualDevice device_;  // outlives model and context
+    VirtualDevice device_;  // must outlive model and contexts
     ModelPtr model_;
     ContextPtr context_;
-    std::map<std::uint32_t, ContextPtr> narrow_;  // by sequences, where a tier has fewer
+    std::map<std::uint32_t, ContextPtr> narrow_;  // by sequences, for tiers that have fewer
     TensorIndex known_;                           // weights and states
     Inventory inventory_;
 };
@@ -222,7 +250,8 @@ Status check_tiers(const CaptureRequest& request) {
     return Done{};
 }
 
-// The error with llama.cpp's own last word, which speaks of the slim copy, in the file's name.
+// The error with llama.cpp's complaint behind it. The complaint names the slim copies that were
+// loaded; `path` takes their place.
 Error explained(const Error& error,
                 std::string complaint,
                 const std::string& path,
@@ -240,7 +269,7 @@ Error explained(const Error& error,
     return Error{error.message + reason, {path}};
 }
 
-// llama.cpp's exceptions and failed assertions, as Errors.
+// Runs the capture, and turns llama.cpp's exceptions and failed assertions into Errors.
 Status run_guarded(Capture& capture,
                    const std::vector<GgufHeader>& files,
                    const std::vector<std::string>& paths,

@@ -1,4 +1,18 @@
-// The rules of ggml-cuda; for each function the file of ggml v0.5.0 that it restates.
+// The rules of ggml-cuda, for a machine that has no CUDA device. A comment at each group of rules
+// names the file of ggml v0.5.0 that it restates.
+//
+// In:   an op or a tensor, as llama.cpp's graph has it.
+// Out:  whether the device computes the op, and how many bytes the tensor takes in its buffers.
+//
+//     supports       products, attention and scans have rules of their own; any other op must pass
+//                    the rules for moves (rows, copies) and those for arithmetic
+//     tensor_bytes   the tensor
+//                    + attention: f16 copies of K and V, which its kernel keeps behind the result
+//                    + quantized: padding of a row to 512 elements
+//
+// Traps: an op that no rule names is supported. Which copies attention needs depends on the kernel
+// that ggml chooses, and so on the batch: the vector kernel, for one token, reads some quantized
+// caches as they are. device_model.h says which devices these rules hold for.
 #include <ggml.h>
 
 #include <algorithm>
@@ -95,7 +109,8 @@ AttentionKernel attention_kernel(const AttentionShape& shape) {
                                                             : AttentionKernel::Mma;
 }
 
-// GGML_CUDA_FA_QUANTS as it is by default: pairs of cache types that the vector kernel reads as is.
+// Whether the vector kernel reads these cache types without a copy, in a build with the default
+// GGML_CUDA_FA_QUANTS.
 bool vector_kernel_compiled(const AttentionShape& shape) {
     const auto read_as = [](ggml_type type) {
         return type == GGML_TYPE_F32 ? GGML_TYPE_F16 : type;
@@ -118,7 +133,8 @@ bool needs_half_copy(const AttentionShape& shape, const ggml_tensor* cache) {
     return false;
 }
 
-// ggml_cuda_flash_attn_ext_get_alloc_size: the f16 copies of K and V live behind the result.
+// Restates ggml_cuda_flash_attn_ext_get_alloc_size: the f16 copies of K and V lie behind the
+// result.
 Bytes attention_bytes(const ggml_tensor& op) {
     const AttentionShape shape(op);
     const ggml_tensor* k = shape.k;
@@ -232,7 +248,7 @@ bool supports_ssm_scan(const ggml_tensor& op) {
            state->ne[2] % 128 == 0 && op.src[4]->ne[1] == 1;
 }
 
-// lightning-indexer.cu
+// Restates lightning-indexer.cu.
 bool supports_lightning_indexer(const ggml_tensor& op) {
     const ggml_tensor* q = op.src[0];
     const ggml_tensor* k = op.src[1];
@@ -331,7 +347,7 @@ bool supports(const ggml_tensor& op) {
     }
 }
 
-// ggml_backend_cuda_buffer_type_get_alloc_size
+// Restates ggml_backend_cuda_buffer_type_get_alloc_size.
 Bytes tensor_bytes(const ggml_tensor& tensor) {
     Bytes bytes =
         tensor.op == GGML_OP_FLASH_ATTN_EXT ? attention_bytes(tensor) : ggml_nbytes(&tensor);

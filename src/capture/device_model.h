@@ -1,4 +1,5 @@
-// Models of devices that are not there: the rules by which ggml v0.5.0's own backends answer.
+// Models of devices that a machine does not have: the rules by which ggml v0.5.0's own backends
+// answer.
 //
 //   "cuda"    NVIDIA, compute capability 8.0 or 8.6 (Ampere), built with CUB, no sparse attention.
 //             Source: ggml/src/ggml-cuda/ggml-cuda.cu (buffer type, supports_op, offload_op),
@@ -7,9 +8,9 @@
 //             32 KiB of shared memory, 64-byte storage offsets, no 64-bit shader indexing.
 //             Source: ggml/src/ggml-vulkan/ggml-vulkan.cpp.
 //
-// Doubt: for a device that is at hand, ask the device itself (capture/device_policy.h). Newer CUDA
-// devices differ in one thing only: with a quantized KV cache, Ada and later spare the f16 copy of
-// the cache in graphs of two tokens, too.
+// Doubt: a device that is there answers better than its model (capture/device_policy.h). Newer CUDA
+// devices differ in one thing: with a quantized KV cache, Ada and later need no f16 copy of the
+// cache in graphs of two tokens either.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ namespace pshard {
 // nullptr if no model has that name.
 std::unique_ptr<DevicePolicy> make_device_model(std::string_view name);
 
-// The rules of one model each.
+// Each makes one model.
 std::unique_ptr<DevicePolicy> make_cuda_model();
 std::unique_ptr<DevicePolicy> make_vulkan_model();
 

@@ -25,8 +25,8 @@ public:
         return ggml_backend_buft_get_alloc_size(buffer_type_, &tensor);
     }
 
-    // Asks for tensors without a buffer: a device may refuse what lies elsewhere now, and the plan
-    // moves it.
+    // Asks with tensors that have no buffer. A device may refuse a tensor that lies elsewhere now,
+    // though the plan will move it.
     bool supports(const ggml_tensor& op) const override {
         ggml_tensor asked = op;
         std::array<ggml_tensor, GGML_MAX_SRC> sources;

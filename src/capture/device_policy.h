@@ -1,7 +1,7 @@
-// How a device answers llama.cpp: what it can compute and how many bytes a tensor takes on it.
+// How a device answers llama.cpp: what it can compute, and how many bytes a tensor takes on it.
 //
-// There are two kinds of answer: a real ggml device that is asked each time, and a named model of
-// one (capture/device_model.h), so that a machine that is not there can be planned for.
+// Two kinds of policy answer: one asks a real ggml device each time, the other follows a named
+// model of a device (capture/device_model.h), so that a plan can be made for a machine elsewhere.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ public:
 
     [[nodiscard]] virtual DeviceModel model() const = 0;
 
-    // ggml's get_alloc_size: bytes of `tensor` in a buffer of the device, not yet aligned. For the
-    // result of an operation this includes what its kernel keeps next to it.
+    // ggml's get_alloc_size: the bytes of `tensor` in a buffer of the device, not yet aligned. The
+    // result of an operation includes what its kernel keeps next to it.
     [[nodiscard]] virtual Bytes tensor_bytes(const ggml_tensor& tensor) const = 0;
 
     // ggml's supports_op.
@@ -33,17 +33,17 @@ public:
     [[nodiscard]] virtual bool offloads(const ggml_tensor& op) const = 0;
 };
 
-// "cuda" and "vulkan" are models; any other name is that of a device registered with ggml
-// ("CUDA0", "CPU"). Fails if there is no such device, naming those that there are.
+// "cuda" and "vulkan" name models; any other name is that of a device that is registered with ggml
+// ("CUDA0", "CPU"). Fails if there is no such device; the Error names the devices that there are.
 Result<std::unique_ptr<DevicePolicy>> make_device_policy(const std::string& name);
 
-// "CPU, CUDA0": the devices registered with ggml, for messages; "none".
+// The devices that are registered with ggml, for messages: "CPU, CUDA0", or "none".
 std::string registered_devices();
 
-// Asks `device`, which must outlive the policy.
+// A policy that asks `device`, which must outlive the policy.
 std::unique_ptr<DevicePolicy> make_inner_device_policy(ggml_backend_device* device);
 
-// Bytes that `tensor` takes in a buffer of the device, aligned. `alignment` is the device's.
+// The bytes that `tensor` takes in a buffer of the device, rounded up to the device's `alignment`.
 Bytes aligned_tensor_bytes(const DevicePolicy& policy, Bytes alignment, const ggml_tensor& tensor);
 
 }  // namespace pshard

@@ -21,7 +21,7 @@ inline bool is_f32_or_f16(const ggml_tensor* tensor) {
     return is_one_of(tensor->type, {GGML_TYPE_F32, GGML_TYPE_F16});
 }
 
-// Result and sources.
+// Whether the result and all sources are f32.
 inline bool all_f32(const ggml_tensor& op) {
     const auto fits = [](const ggml_tensor* source) {
         return source == nullptr || source->type == GGML_TYPE_F32;
@@ -35,7 +35,7 @@ struct DeviceRules {
     bool (*supports)(const ggml_tensor& op);
 };
 
-// A device that is not there, by its rules.
+// A policy that answers for a device by its rules alone.
 class ModelledDevice final : public DevicePolicy {
 public:
     explicit ModelledDevice(DeviceRules rules) : rules_(std::move(rules)) {}

@@ -1,3 +1,21 @@
+// How the header of a GGUF file is walked.
+//
+// In:   a mapped file, which may hold anything.
+// Out:  where its keys and tensors lie; or the first fault, in one sentence.
+//
+//     "GGUF"  version  number of tensors  number of keys
+//     keys      key  type  value                      an array: type of elements, count, elements
+//     tensors   name  number of sizes  sizes  type  offset
+//     (padding to general.alignment)
+//     data                                            never read
+//
+// One position moves through the file, and only take() moves it: never past the end. After the
+// first fault take() refuses everything and every read gives zeros, so a step need not ask after
+// each read whether it went well.
+//
+// Traps: every number comes from the file. A count is compared with the bytes that are left before
+// anything is multiplied by it, and the product of a tensor's sizes may overflow. A name may hold
+// any byte, so messages show it by shown(). Values are not aligned, so load() copies them.
 #include "capture/gguf_header.h"
 
 #include <fmt/format.h>
@@ -20,13 +38,13 @@ constexpr std::uint32_t kOldestVersion = 2;
 constexpr std::uint32_t kNewestVersion = 3;
 constexpr std::uint64_t kMaxAlignment = std::uint64_t{1} << 30;
 
-// Bytes of a value of the type; 0 for strings and arrays, whose size is their own.
+// The bytes of a value of the type; 0 for strings and arrays, which have no fixed size.
 std::uint64_t fixed_size(GgufType type) {
     static constexpr std::array<std::uint8_t, 13> kSizes = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     return kSizes[static_cast<std::size_t>(type)];
 }
 
-// A name as it may stand in a message: at most 80 characters, all printable.
+// The form that a name has in messages: at most 80 characters, all printable.
 std::string shown(std::string_view name) {
     std::string text(name.substr(0, 80));
     std::replace_if(
@@ -72,7 +90,7 @@ std::optional<std::uint64_t> load_integer(std::string_view bytes, GgufType type,
     }
 }
 
-// a * b, or nothing if that is not an int64.
+// a * b; nullopt if an int64 cannot hold it.
 std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
     std::int64_t result = 0;
     if (__builtin_mul_overflow(a, b, &result)) return std::nullopt;
@@ -81,7 +99,7 @@ std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
 
 }  // namespace
 
-// Walks a mapped file once. The first fault sets `fault_`, and every later step does nothing.
+// Walks through a mapped file once. The first fault sets `fault_`, and all later steps do nothing.
 class GgufScan {
 public:
     explicit GgufScan(GgufHeader& header) : header_(header), bytes_(header.bytes_) {}
@@ -312,7 +330,7 @@ private:
 
     GgufHeader& header_;
     std::string_view bytes_;
-    std::uint64_t at_ = 0;  // never past the end
+    std::uint64_t at_ = 0;  // the position, never past the end
     std::uint64_t n_tensors_ = 0;
     std::uint64_t n_pairs_ = 0;
     std::optional<std::string> fault_;

@@ -1,12 +1,12 @@
 // The header of a GGUF file: its keys and its table of tensors, checked, without reading a weight.
 //
-// The file is mapped and walked once; arrays (a vocabulary holds a million strings) are stepped
-// over and never copied. Whatever the file holds, the scan ends, stays inside the mapping, and says
-// in one sentence what is wrong.
+// The file is mapped and walked through once. Arrays (a vocabulary holds a million strings) are
+// skipped and never copied. Whatever the file holds, the scan ends, stays inside the mapping, and
+// says in one sentence what is wrong.
 //
 // Format: GGUF versions 2 and 3, little endian.
-// Source: ggml/src/gguf.cpp of ggml v0.5.0, and its limits: at most 4 dimensions, names of 63
-// characters, no array of arrays.
+// Source: ggml/src/gguf.cpp of ggml v0.5.0. Its limits hold here too: at most 4 dimensions, names
+// of at most 63 characters, no array of arrays.
 #pragma once
 
 #include <cstdint>
@@ -41,11 +41,11 @@ enum class GgufType : std::uint32_t {
 // Where one key-value pair lies in the file.
 struct GgufPair {
     std::string_view key;
-    GgufType type = GgufType::U8;  // Array: `element` says of what
-    GgufType element = GgufType::U8;
-    std::uint64_t count = 1;  // elements of an array
-    std::uint64_t begin = 0;  // of the whole pair, key included: [begin, end) in the file
-    std::uint64_t value = 0;  // of the value, or of the first element of an array
+    GgufType type = GgufType::U8;     // for an array, `element` has the type of its elements
+    GgufType element = GgufType::U8;  // else the same as `type`
+    std::uint64_t count = 1;          // elements of an array
+    std::uint64_t begin = 0;          // the pair lies at [begin, end) in the file, with its key
+    std::uint64_t value = 0;          // where the value begins, or the first element of an array
     std::uint64_t end = 0;
 };
 
@@ -89,15 +89,15 @@ public:
 
     [[nodiscard]] const GgufSplit& split() const { return split_; }
 
-    // nullptr if the key is absent.
+    // nullptr if the key is missing.
     [[nodiscard]] const GgufPair* find(std::string_view key) const;
 
-    // The value of a key that holds an integer of any width or a bool, not negative. Of an array of
-    // such: its greatest element (llama.cpp keeps some per-layer figures so). Nothing if the key is
-    // absent or holds something else.
+    // The value of a key that holds an integer of any width, not negative, or a bool. For an array
+    // of them, the greatest element (llama.cpp keeps some figures of layers so). nullopt if the key
+    // is missing or holds something else.
     [[nodiscard]] std::optional<std::uint64_t> integer(std::string_view key) const;
 
-    // Nothing if the key is absent or holds no string.
+    // nullopt if the key is missing or holds no string.
     [[nodiscard]] std::optional<std::string_view> string(std::string_view key) const;
 
     // The bytes [begin, end) of the file, which must lie in the header.
@@ -120,8 +120,9 @@ private:
 };
 
 // The headers of all files of a model, in order. `path` is the file, or the first of its splits
-// ("name-00001-of-00003.gguf"). Fails as GgufHeader::open does, and if `path` is a later split, if
-// a split is missing (all that are missing are named), or if the splits do not belong together.
+// ("name-00001-of-00003.gguf"). Fails as GgufHeader::open does, and also if `path` is a later
+// split, if splits are missing (the Error names all of them), or if the splits do not belong
+// together.
 Result<std::vector<GgufHeader>> open_model_files(const std::string& path);
 
 }  // namespace pshard

@@ -1,4 +1,15 @@
-// open_model_files of capture/gguf_header.h: the files of a model that was split.
+// How the files of a model that was split are found: open_model_files of capture/gguf_header.h.
+//
+// In:   the path of the first split.
+// Out:  the headers of all splits, in order; or what is wrong with them together.
+//
+//     model-00001-of-00003.gguf    split.no = 0, split.count = 3    the header tells the count,
+//     model-00002-of-00003.gguf                                     the name those of the others
+//     model-00003-of-00003.gguf
+//
+// Traps: a renamed file no longer leads to the others. Splits may be missing, or come from another
+// model: each must have its own number and the same count, no tensor may stand in two of them, and
+// together they must hold as many tensors as the first one says.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -9,7 +20,7 @@
 namespace pshard {
 namespace {
 
-// "-00002-of-00003.gguf"; llama.cpp: llama_split_path, "%s-%05d-of-%05d.gguf".
+// "-00002-of-00003.gguf", the ending that llama.cpp's llama_split_path gives.
 std::string split_suffix(std::uint32_t index, std::uint32_t count) {
     return fmt::format("-{:05}-of-{:05}.gguf", index + 1, count);
 }

@@ -3,8 +3,8 @@
 // In:   a graph as ggml's scheduler leaves it, and the weights and states by pointer.
 // Out:  inputs, nodes and their Refs: the graph as the model's code built it.
 //
-// Where a tensor is read on another device than it lives on, the scheduler makes a copy in a
-// context of its own and rewrites the reader's source to it:
+// If a node reads a tensor on another device than the tensor lives on, the scheduler makes a copy
+// of the tensor, in a context of its own, and makes the copy the node's source:
 //
 //     built:      value ------> add              left:   value      add
 //                   `---------> square (CPU)               `--> ... "CPU#value#0" <- square
@@ -12,24 +12,24 @@
 //
 // The copy has no link to its source, and names repeat. What the scheduler cannot hide:
 //
-//   1. A copy was never visited when the graph was built: it is not in the graph's hash set.
-//   2. Its source has lost readers: the use count that was taken when the graph was built exceeds
-//      the readers that it has left. No other tensor of the graph lacks any.
-//   3. The source has the NAME in the copy's "DEVICE#NAME#0" (the part of it that 63 characters
-//      hold), its type, shape and strides, and lost as many readers as the copy has; more, if it
-//      was copied to several devices.
-//   4. Where that leaves several (the views of the experts' outputs have one name), copies and
-//      sources pair in order: the scheduler makes copies in the order of their first readers.
+//   1. A copy is not in the graph's hash set, which was filled when the graph was built.
+//   2. The source of a copy has lost readers: its use count, taken when the graph was built, is
+//      above the readers that are left. No other tensor of the graph has lost any.
+//   3. The source has the NAME in the copy's "DEVICE#NAME#0" (of which 63 characters are kept), and
+//      the copy's type, shape and strides. It has lost as many readers as the copy has, or more if
+//      it was copied to several devices.
+//   4. If several tensors fit (the views of the experts' outputs have one name), copies and sources
+//      pair in order: the scheduler makes copies in the order of their first readers.
 //
-// In a split, which is a part of such a graph, the source of a copy lies outside: it becomes an
-// Input of that NAME. And what the rest of the graph reads must outlive the split: a node that has
-// fewer readers in it than were counted when the graph was built is an output.
+// A split is a part of such a graph. The source of a copy lies outside the split, so the copy
+// becomes an Input of that NAME. A node that the rest of the graph reads must outlive the split: it
+// is an output if it has fewer readers in the split than were counted when the graph was built.
 //
-// Layer of a node: the number that ends its name ("ffn_out-12"), else the layer of the first weight
-// or state that it reads, else that of the next node that has one, else of the last before it.
+// The layer of a node is the number that ends its name ("ffn_out-12"), else the layer of the first
+// weight or state that it reads, else that of the next node that has one, else of the last before.
 //
-// Trap: a tensor without an op may stand among the nodes (the host writes it); it is an Input, and
-// the node a view of it.
+// Trap: a tensor without an op may stand among the nodes. The host writes it, so it is an Input,
+// and the node is a view of that Input.
 #include "capture/graph_reader.h"
 
 #include <ggml-backend-impl.h>
@@ -50,7 +50,7 @@
 namespace pshard {
 namespace {
 
-constexpr std::size_t kLongestName = GGML_MAX_NAME - 1;  // longer names are cut
+constexpr std::size_t kLongestName = GGML_MAX_NAME - 1;  // ggml cuts longer names
 
 bool is_view_op(ggml_op op) {
     return op == GGML_OP_VIEW || op == GGML_OP_RESHAPE || op == GGML_OP_PERMUTE ||
@@ -65,7 +65,7 @@ bool visited_at_build(const ggml_cgraph& graph, const ggml_tensor* tensor) {
     return slot != GGML_HASHSET_FULL && ggml_bitset_get(graph.visited_hash_set.used, slot);
 }
 
-// NAME of a copy's name, "DEVICE#NAME#0". A name of 63 characters has lost its end.
+// The NAME in a copy's name, "DEVICE#NAME#0". A name of 63 characters may have lost its end.
 struct CopyName {
     std::string_view source;
     bool cut = false;
@@ -113,8 +113,8 @@ public:
         std::for_each(graph.nodes, graph.nodes + graph.n_nodes, consider);
     }
 
-    // The source of `copy`; nullptr if the graph holds none. To be asked once for each copy, in the
-    // order of their first readers.
+    // The source of `copy`; nullptr if the graph holds none. To be called once for each copy, in
+    // the order of their first readers.
     const ggml_tensor* take(const ggml_tensor* copy) {
         const CopyName name = *copy_name(copy);
         const int reads = reads_of_copies_[copy];
@@ -155,7 +155,7 @@ private:
         }
     }
 
-    std::vector<Source> sources_;  // leafs, then nodes in order
+    std::vector<Source> sources_;  // leafs, then nodes, in the order of the graph
     std::unordered_map<const ggml_tensor*, int> reads_of_copies_;
 };
 
@@ -183,7 +183,8 @@ public:
         return std::move(result_);
     }
 
-    // A part of a graph: what the rest of it reads must outlive the part.
+    // Reads a split: nodes that the rest of the graph reads become outputs, so that they outlive
+    // it.
     ReadGraph read_part() {
         ReadGraph part = read();
         const std::vector<int> reads = reads_in_part();
@@ -197,7 +198,7 @@ public:
     }
 
 private:
-    // How often nodes of this part read each node.
+    // How often the nodes of this split read each of its nodes.
     [[nodiscard]] std::vector<int> reads_in_part() const {
         std::vector<int> reads(static_cast<std::size_t>(graph_.n_nodes));
         const auto count = [&](const ggml_tensor* tensor) {
@@ -213,8 +214,8 @@ private:
         return reads;
     }
 
-    // As the whole graph counted them when it was built; -1: it did not see the node, or nobody
-    // there reads it.
+    // The readers of a node that were counted when the whole graph was built; -1 if the node was
+    // not there, or nobody reads it.
     [[nodiscard]] int known_reads(const ggml_tensor* tensor) const {
         if (!visited_at_build(graph_, tensor)) return -1;
         const int reads = graph_.use_counts[ggml_hash_find(&graph_.visited_hash_set, tensor)];
@@ -237,7 +238,7 @@ private:
             if (reads) node.sources.push_back(ref_of(source));
         }
         if (tensor->op == GGML_OP_NONE && tensor->view_src == nullptr) {
-            // Written by the host, though it stands among the nodes.
+            // The host writes this tensor, though it stands among the nodes.
             node.is_view = node.has_storage = true;
             node.storage = ref_of(tensor);
         } else if (tensor->view_src != nullptr) {

@@ -1,11 +1,11 @@
 // The one function from a ggml graph to the inventory's Graph.
 //
-// The planner's capture reads whole graphs with it, as llama_graph_reserve leaves them; the backend
-// reads the split of a graph that the scheduler hands to a device.
+// The planner's capture reads whole graphs with it, as llama_graph_reserve leaves them. The backend
+// reads splits: the parts of a graph that the scheduler hands to a device.
 //
-// Copies that ggml's scheduler inserted are led back to what they are copies of: the graph comes
-// out as if it ran on one device. In a split the source is on another device by construction, and
-// so outside the split: the copy becomes an Input under the source's name.
+// A node that reads a copy, which ggml's scheduler inserted, reads the copy's source in the result:
+// the graph comes out as if it ran on one device. In a split, the source lies on another device and
+// so outside the split; the copy becomes an Input with the name of its source.
 #pragma once
 
 #include <vector>
@@ -22,24 +22,25 @@ enum class GraphScope { Whole, Split };
 
 struct GraphSurroundings {
     const TensorIndex& tensors;  // weights and states, by pointer
-    const Inventory& inventory;  // what those Refs mean: the layers of weights and states
+    const Inventory& inventory;  // the weights and states that those Refs point to
     const DevicePolicy& device;
 };
 
-// Inputs, nodes and their Refs; n_tokens, n_seqs and n_outputs are the caller's to know.
-// Never fails: what is not known by pointer and is no node of the graph is an Input.
+// Reads inputs, nodes and their Refs; the caller sets n_tokens, n_seqs and n_outputs. Never fails:
+// a tensor that is not known by pointer and is no node of the graph becomes an Input.
 Graph read_graph(const ggml_cgraph& graph, GraphScope scope, const GraphSurroundings& around);
 
 struct ReadGraph {
     Graph graph;
-    std::vector<const ggml_tensor*> inputs;  // by Graph::inputs
+    std::vector<const ggml_tensor*> inputs;  // the tensor of each of Graph::inputs
 };
 
-// A split, with what its nodes and inputs are: nodes stand where they stand in `graph`. Nodes that
-// later splits read are outputs, and so are those that nobody in the graph reads.
+// Reads a split. Its nodes stand where they stand in `graph`. Nodes that later splits read are
+// outputs, and so are nodes that nobody in the graph reads.
 ReadGraph read_split(const ggml_cgraph& graph, const GraphSurroundings& around);
 
-// The number after the last '-' of a name that llama.cpp gave ("Qcur-3 (reshaped)": 3); -1 if none.
+// The number behind the last '-' of a name that llama.cpp gave ("Qcur-3 (reshaped)": 3); -1 if
+// there is none.
 int layer_of_node_name(std::string_view name);
 
 }  // namespace pshard

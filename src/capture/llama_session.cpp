@@ -1,3 +1,19 @@
+// How llama.cpp is made to load a model without its weights.
+//
+// In:   the paths of a model's files, the virtual device, the spec of a context.
+// Out:  a model whose tensors have sizes and places but no content; a context's parameters.
+//
+//     ensure_cpu_backend -> load_without_weights -> tensors_of
+//     context_params -> llama_init_from_model, which the caller calls
+//
+// llama.cpp is told of one GPU, the virtual device, and of no_alloc: it lays out its buffers and
+// takes no memory for them. Each parameter that decides a size follows from the spec, since the
+// defaults of the library differ from those of its programs.
+//
+// Traps: llama.cpp reads the lists of devices and overrides up to an empty entry, and keeps
+// pointers to the patterns while it loads. A context's n_batch is the spec's n_ubatch, since graphs
+// are reserved for ubatches only. libllama exports the list of a model's tensors, but its public
+// headers do not declare it.
 #include "capture/llama_session.h"
 
 #include <fmt/format.h>
@@ -7,7 +23,8 @@
 #include <filesystem>
 #include <optional>
 
-// Exported by libllama, declared in its internal llama-model.h: "for internal test use".
+// libllama exports this function and declares it in its internal llama-model.h, "for internal test
+// use".
 const pshard::NamedTensors& llama_internal_get_tensor_map(const llama_model* model);
 
 namespace pshard {
@@ -93,7 +110,8 @@ Result<llama_context_params> context_params(const ContextSpec& spec) {
     params.n_batch = spec.n_ubatch;
     params.n_ubatch = spec.n_ubatch;
     params.n_seq_max = spec.n_seq_max;
-    params.n_outputs_max = std::max(output_rows(spec, spec.n_ubatch), spec.n_seq_max);  // at least
+    // Every sequence has at least one row.
+    params.n_outputs_max = std::max(output_rows(spec, spec.n_ubatch), spec.n_seq_max);
     params.n_outputs_max_per_seq = 0;
     params.n_threads = 1;
     params.n_threads_batch = 1;

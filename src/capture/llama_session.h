@@ -1,6 +1,6 @@
-// A model and a context of llama.cpp on a virtual device, nothing allocated.
+// A model and a context of llama.cpp on a virtual device, for which nothing is allocated.
 //
-// For the capture only: every call must be made under a LogCapture, and llama.cpp may throw.
+// Only the capture uses this. Every call must be made under a LogCapture, and llama.cpp may throw.
 #pragma once
 
 #include <llama-ext.h>
@@ -33,22 +33,23 @@ Status ensure_cpu_backend(const std::string& directory);
 
 struct LoadOptions {
     int n_gpu_layers = -1;                    // -ngl; below 0: all
-    std::vector<std::string> cpu_patterns{};  // of -ot, without "=CPU"
+    std::vector<std::string> cpu_patterns{};  // patterns of -ot, without their "=CPU"
     bool load_mtp = false;
 };
 
-// nullptr where llama.cpp refuses: its log says why. `paths`: all splits, in order.
+// Loads the model from `paths`, all splits in order. nullptr if llama.cpp refuses; its log says
+// why.
 ModelPtr load_without_weights(const std::vector<std::string>& paths,
                               VirtualDevice& device,
                               const LoadOptions& options);
 
-// The parameters that llama.cpp gets for `spec`, each set on purpose.
-// Fails on a cache type that ggml does not know.
+// The parameters that llama.cpp gets for `spec`. Fails on a cache type that ggml does not know.
 Result<llama_context_params> context_params(const ContextSpec& spec);
 
 using NamedTensors = std::vector<std::pair<std::string, ggml_tensor*>>;
 
-// Every tensor of the model as llama.cpp loaded it, MTP layers and unread ones too.
+// Every tensor of the model that llama.cpp loaded, even those of MTP layers and those that no graph
+// reads.
 const NamedTensors& tensors_of(const llama_model* model);
 
 }  // namespace pshard

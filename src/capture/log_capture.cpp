@@ -40,7 +40,7 @@ struct LogCapture::State {
         if (level == GGML_LOG_LEVEL_WARN) state->warning = without_prefix(text);
     }
 
-    std::mutex mutex;  // llama.cpp may log from its own threads
+    std::mutex mutex;  // needed since llama.cpp may log from its own threads
     std::string error;
     std::string warning;
     ggml_log_callback llama_callback = nullptr;

@@ -1,9 +1,9 @@
-// Silence while llama.cpp works, and what it complained about.
+// Keeps llama.cpp silent while it works, and keeps what it complains about.
 //
-// While one lives, nothing that llama.cpp or ggml log reaches the terminal, a failed assertion of
-// theirs is thrown as a LlamaAbort (its frames are unwound, what they held in C is leaked), and
-// what it complained about is kept. The previous callbacks are back when it ends. The callbacks are
-// process-wide, so only one can live at a time: others wait.
+// While a LogCapture lives, nothing that llama.cpp or ggml log reaches the terminal. A failed
+// assertion of theirs is thrown as a LlamaAbort: the stack is unwound, and what their C code held
+// is leaked. The end of the LogCapture puts the previous callbacks back. The callbacks are
+// process-wide, so only one LogCapture can live at a time, and others wait for it.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,9 @@ public:
     LogCapture(const LogCapture&) = delete;
     LogCapture& operator=(const LogCapture&) = delete;
 
-    // The first error, which names the cause (those after it say that something failed), else the
-    // last warning; on one line, without its function prefix. Empty if there was none.
+    // The first error, since it names the cause and later ones only say that something failed; else
+    // the last warning. On one line, without the name of the function before it. Empty if nothing
+    // was logged.
     [[nodiscard]] std::string complaint() const;
 
 private:

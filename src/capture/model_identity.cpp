@@ -27,7 +27,7 @@ std::uint64_t hash_of_tensors(const std::vector<GgufHeader>& files) {
     return text_hash(text).value;
 }
 
-// A figure of the architecture, "ARCH.name"; 0 if it is absent or no sane count.
+// A figure of the architecture, "ARCH.name"; 0 if it is missing or too large to be a count.
 std::uint64_t figure(const GgufHeader& file, std::string_view name) {
     const auto architecture = file.string("general.architecture").value_or("");
     const auto value = file.integer(fmt::format("{}.{}", architecture, name)).value_or(0);

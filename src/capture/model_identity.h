@@ -1,4 +1,4 @@
-// What the header of a model says of the model as a whole.
+// What the headers of a model's files say of the model as a whole.
 #pragma once
 
 #include <vector>

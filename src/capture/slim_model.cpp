@@ -1,3 +1,19 @@
+// How the slim copy of a header is written.
+//
+// In:   the header of each file of a model.
+// Out:  a file in memory for each, which llama.cpp takes for the model.
+//
+//     file                                    slim copy
+//     "GGUF", version, tensors, keys          the same, with the new number of keys
+//     keys                                    without the vocabulary; two keys stand for it
+//     table of tensors                        the same bytes
+//     data                                    a hole of the same size
+//
+// Only the split that has the vocabulary loses keys; the others keep all of theirs.
+//
+// Traps: the table can stay as it is, since its offsets count from the beginning of the data, which
+// must be aligned behind the shorter header too. The files have no name but /proc/self/fd/N, so
+// their descriptors must stay open while llama.cpp loads them.
 #include "capture/slim_model.h"
 
 #include <fmt/format.h>
@@ -39,14 +55,14 @@ std::string vocabulary_size_key(const GgufHeader& file) {
     return std::string(file.string("general.architecture").value_or("")) + ".vocab_size";
 }
 
-// Whether the pair is part of the vocabulary, or is written anew.
+// Whether the pair is left out: it is part of the vocabulary, or gets another value.
 bool is_dropped(const GgufPair& pair, std::string_view size_key) {
     if (pair.key == size_key || pair.key == "tokenizer.ggml.model") return true;
     return pair.key.starts_with("tokenizer.") &&
            (pair.type == GgufType::Array || pair.type == GgufType::String);
 }
 
-// Keys of a file that has a vocabulary; `n_pairs` counts them.
+// The keys that are left of a file with a vocabulary; `n_pairs` becomes their number.
 std::string slim_pairs(const GgufHeader& file, const GgufPair& tokens, std::uint64_t& n_pairs) {
     const std::string size_key = vocabulary_size_key(file);
     std::string out;

@@ -1,4 +1,4 @@
-// What stock llama.cpp would take of a device: its own pass that allocates nothing.
+// How much of a device's memory stock llama.cpp would take, by its own count without allocations.
 #pragma once
 
 #include <string>
@@ -11,17 +11,17 @@
 namespace pshard {
 
 struct StockRun {
-    std::string model_path;  // first split, if split
+    std::string model_path;  // the file, or the first split
     ContextSpec context;
     int n_gpu_layers = 0;                   // -ngl
-    std::vector<std::string> cpu_patterns;  // of -ot, without "=CPU"
+    std::vector<std::string> cpu_patterns;  // patterns of -ot, without their "=CPU"
     bool op_offload = true;
     bool load_mtp = false;
     std::string device = "cuda";  // as in CaptureRequest
     std::string backend_dir{};
 };
 
-// Bytes of the device, as llama_get_memory_breakdown tells them.
+// The bytes on the device, as llama_get_memory_breakdown tells them.
 struct StockMemory {
     Bytes model = 0;
     Bytes context = 0;
@@ -32,9 +32,9 @@ struct StockMemory {
     bool operator==(const StockMemory&) const = default;
 };
 
-// Fails on what is no good model file, and on what llama.cpp refuses. What CUDA's graph_optimize
-// asks the allocator to keep for fused kernels of models with experts is not in `compute`: the
-// virtual device asks for nothing.
+// Fails on a file that is no good model, and on what llama.cpp refuses. `compute` lacks the memory
+// that CUDA's graph_optimize asks for, to keep values for the fused kernels of models with experts:
+// the virtual device asks for none.
 Result<StockMemory> stock_memory(const StockRun& run);
 
 }  // namespace pshard

@@ -19,8 +19,9 @@ int layer_of_state(std::string_view name) {
     return layer;
 }
 
-// llama-memory-recurrent.cpp: cache_r_lN (convolution), cache_s_lN (state), cache_ple_r_lN;
-// llama-kv-cache-dsv4.cpp: dsv4_*_state_*_lN. All else holds cells.
+// Whether a state is recurrent, by the names that llama.cpp gives: cache_r_lN (convolution),
+// cache_s_lN (state) and cache_ple_r_lN in llama-memory-recurrent.cpp, dsv4_*_state_*_lN in
+// llama-kv-cache-dsv4.cpp. All other states hold cells.
 bool is_recurrent(std::string_view name) {
     return name.starts_with("cache_r_") || name.starts_with("cache_s_") ||
            name.starts_with("cache_ple_r_") || name.starts_with("dsv4_");

@@ -1,4 +1,4 @@
-// What the inventory keeps of a tensor of llama.cpp's: the same for the capture and the backend.
+// What the inventory keeps of one of llama.cpp's tensors. The capture and the backend both use it.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace pshard {
 
 Shape shape_of(const ggml_tensor& tensor);
 
-// `name`: of the weight, which for a tied head is not the tensor's own.
+// `name` is the name of the weight; the tensor of a tied head has another one.
 Weight weight_facts(const ggml_tensor& tensor, const std::string& name, const DevicePolicy& device);
 
 State state_facts(const ggml_tensor& tensor, const DevicePolicy& device);

@@ -1,4 +1,5 @@
-// From a ggml tensor to the Ref that names it in the inventory: a flat hash of pointers.
+// Leads from a ggml tensor to the Ref that names it in the inventory: a flat hash table of
+// pointers.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,10 @@ class TensorIndex {
 public:
     explicit TensorIndex(std::size_t expected = 64);
 
-    // The first Ref given for a tensor stays.
+    // Adds a tensor. A tensor that is known keeps its first Ref.
     void add(const ggml_tensor* tensor, Ref ref);
 
-    // nullptr if the tensor is not known; valid until the next add.
+    // The Ref of a tensor, valid until the next add; nullptr if the tensor is not known.
     [[nodiscard]] const Ref* find(const ggml_tensor* tensor) const;
 
 private:
@@ -29,7 +30,7 @@ private:
     [[nodiscard]] std::size_t slot_of(const ggml_tensor* tensor) const;
     void grow();
 
-    std::vector<Slot> slots_;  // a power of two, at most half full
+    std::vector<Slot> slots_;  // as many as a power of two, at most half of them used
     std::size_t used_ = 0;
 };
 

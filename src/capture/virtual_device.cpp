@@ -1,3 +1,19 @@
+// A ggml device made of tables of functions, as ggml-backend-impl.h asks for them.
+//
+// In:   what llama.cpp asks of a backend's device.
+// Out:  the answers of a GPU of any size, and a list of the tensors that were placed on it.
+//
+//     device ---- buffer type ------- buffer: addresses without memory (PageUse::None)
+//        |  `---- host buffer type -- buffer: zero pages, which take memory when they are written
+//        `------- backend: refuses to compute
+//
+// llama.cpp shows its weights and states twice: when it sizes them for a buffer (get_alloc_size),
+// and when it puts them into one (init_tensor). The device remembers a tensor at whichever comes
+// first.
+//
+// Traps: llama.cpp also sizes the values of graphs this way; views, results of ops and tensors of
+// compute buffers are not remembered. Nobody may touch an address of the device's buffers, so
+// writes are dropped, reads give zeros, and copies claim to be done.
 #include "capture/virtual_device.h"
 
 #include <ggml-backend-impl.h>
@@ -57,7 +73,7 @@ ggml_status buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor* tensor
     return GGML_STATUS_SUCCESS;
 }
 
-// There is no memory behind the addresses: what is written is dropped, what is read is zero.
+// The addresses have no memory: these functions drop what is written, and give zeros.
 void buffer_memset_tensor(
     ggml_backend_buffer_t, ggml_tensor*, std::uint8_t, std::size_t, std::size_t) {}
 
@@ -110,8 +126,8 @@ std::size_t type_get_max_size(ggml_backend_buffer_type_t type) {
     return owner_of(type)->model.max_buffer_bytes;
 }
 
-// Asked with a real tensor when its buffer is laid out, and with nodes of graphs, which are no
-// weights or states and are not remembered.
+// llama.cpp asks with weights and states when it lays out their buffer, and with nodes of graphs.
+// Only tensors with a buffer of this type are remembered.
 std::size_t type_get_alloc_size(ggml_backend_buffer_type_t type, const ggml_tensor* tensor) {
     Impl* owner = owner_of(type);
     const bool placed_here = tensor->buffer != nullptr && tensor->buffer->buft == type;
@@ -127,7 +143,8 @@ void host_buffer_free_buffer(ggml_backend_buffer_t buffer) {
     munmap(ggml_backend_buffer_get_base(buffer), buffer->size);
 }
 
-// Zero pages until written: graphs' inputs can be gigabytes of masks that nobody fills.
+// Host memory takes pages only when they are written: the inputs of graphs can be gigabytes of
+// masks that nobody fills.
 ggml_backend_buffer_t host_type_alloc_buffer(ggml_backend_buffer_type_t type, std::size_t size) {
     std::optional<AddressSpace> space = AddressSpace::reserve(size, PageUse::OnDemand);
     if (!space) return nullptr;

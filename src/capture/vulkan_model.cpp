@@ -1,5 +1,14 @@
-// The rules of ggml-vulkan (ggml v0.5.0, ggml/src/ggml-vulkan/ggml-vulkan.cpp), for the device that
-// capture/device_model.h describes.
+// The rules of ggml-vulkan (ggml v0.5.0, ggml/src/ggml-vulkan/ggml-vulkan.cpp), for a machine that
+// has no Vulkan device. capture/device_model.h describes the device that they hold for.
+//
+// In:   an op or a tensor, as llama.cpp's graph has it.
+// Out:  whether the device computes the op, and how many bytes the tensor takes in its buffers.
+//
+// The device computes an op that has a shader (`exists`), whose tensors each fit a storage buffer,
+// and that passes the rules for kernels (products, attention, scans), for moves (rows, copies) and
+// for arithmetic. A tensor takes its own bytes and no more.
+//
+// Trap: an op that no rule names is supported.
 #include <ggml.h>
 
 #include <algorithm>
@@ -48,7 +57,7 @@ bool fits_storage_range(const ggml_tensor& op) {
     return fits(&op) && std::all_of(op.src, op.src + GGML_MAX_SRC, fits);
 }
 
-// ggml_vk_dim01_contiguous
+// Restates ggml_vk_dim01_contiguous.
 bool rows_are_dense(const ggml_tensor* tensor) {
     const std::size_t row = tensor->nb[0] * static_cast<std::size_t>(tensor->ne[0]) /
                             static_cast<std::size_t>(ggml_blck_size(tensor->type));
@@ -96,7 +105,7 @@ bool supports_set_rows(const ggml_tensor& op) {
            (is_f32_or_f16(&op) || op.type == GGML_TYPE_BF16 || is_copyable_quant(op.type));
 }
 
-// CONT, CPY, DUP
+// For CONT, CPY and DUP.
 bool supports_copy(const ggml_tensor& op) {
     const ggml_type from = op.src[0]->type;
     const ggml_type to = op.src[1] != nullptr ? op.src[1]->type : from;
