@@ -13,10 +13,10 @@
 // nodes cost as many hashes and a few dozen prices.
 //
 // Traps: the signature must hold everything that op_work reads. Whoever lets op_work read something
-// more adds it here; PriceGraph.AgreesWithPricingEachNodeAlone fails otherwise. Sources that span
-// the cache are told apart by their cells, not by their depth: the depth is one for the graph.
-// A price is never 0 but for views: a processor that the profile does not know gets no prices at
-// all, lest it look like the fastest one.
+// more adds it here; PriceGraph.AgreesWithPricingEachNodeAlone fails otherwise. The signature holds
+// the cells that a source spans, but not the depth, which is the same for the whole graph. Only the
+// price of a view is 0. A processor that the profile does not know gets no prices at all, since
+// prices of 0 would make it look like the fastest one.
 #include "cost/graph_cost.h"
 
 #include <array>
@@ -31,8 +31,8 @@ namespace pshard {
 
 namespace {
 
-// Collects what an op's work depends on into 64 bits. Two different ops of one graph meet with a
-// chance of about 1e-15; equal ops always do.
+// Collects what an op's work depends on into 64 bits. Equal ops get equal signatures. The chance
+// that two different ops of one graph get the same one is about 1e-15.
 class Signature {
 public:
     void add(std::uint64_t value) {
@@ -107,7 +107,7 @@ private:
                 break;
         }
         signature.add_tensor(graph_.nodes[i]);
-        // With the shape, which holds the streams, the cells tell the fraction in use.
+        // The cells, together with the streams in the shape, decide the fraction in use.
         signature.add(static_cast<std::uint64_t>(reach_.cells[i]));
     }
 

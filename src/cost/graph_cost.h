@@ -1,6 +1,6 @@
-// Seconds of every node of a graph on every processor: what a simulator adds up.
+// The seconds of every node of a graph on every processor, which a simulator adds up.
 //
-// Called once for each tier and depth. A graph of 6000 nodes takes under a millisecond with a
+// A graph is priced once for each depth. A graph of 6000 nodes takes under a millisecond with a
 // prepared Roofline.
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace pshard {
 
-// One processor's prices, indexed as Graph::nodes. All empty when the profile knows nothing of
-// that processor: rank by memory then, never take it for 0 seconds.
+// The prices of one processor, indexed as Graph::nodes. All lists are empty if the profile knows
+// nothing of the processor; the caller must then rank by memory, and not take the price for 0.
 struct ProcessorCost {
     std::vector<Seconds> seconds;
     std::vector<Bound> bound_by;
     std::vector<std::uint8_t> extrapolated;  // 0 or 1
-    Seconds graph_seconds = 0;               // of each stage: a graph that is computed by itself
+    Seconds graph_seconds = 0;               // for each stage, as a graph computed by itself
 
     [[nodiscard]] bool known() const { return !seconds.empty(); }
 
@@ -31,20 +31,20 @@ struct GraphCost {
     ProcessorCost gpu;
     ProcessorCost cpu;
     ProcessorCost cpu_under_copies;
-    ProcessorCost gpu_under_copies;  // not known() where the profile does not tell
+    ProcessorCost gpu_under_copies;  // not known() if the profile has no GPU rates under copies
 
     [[nodiscard]] const ProcessorCost& on(Processor processor) const;
 
     bool operator==(const GraphCost&) const = default;
 };
 
-// `depth_tokens`: tokens of each sequence in the cache before the batch.
+// `depth_tokens` counts the tokens of each sequence in the cache before the batch.
 [[nodiscard]] GraphCost price_graph(const Graph& graph,
                                     const Inventory& inventory,
                                     const Roofline& roofline,
                                     std::uint32_t depth_tokens);
 
-// The same of a profile, whose Roofline it prepares first.
+// The same by a profile, for which it prepares a Roofline first.
 [[nodiscard]] GraphCost price_graph(const Graph& graph,
                                     const Inventory& inventory,
                                     const MachineProfile& profile,

@@ -9,14 +9,14 @@
 //        SOFT_MAX        [4096, tokens, heads]               4096: passed on
 //        MUL_MAT with V  [d, tokens, heads]                  none: summed over
 //
-// One pass over the nodes in order. A view of a cache begins with the cells of that cache. Any
-// other node takes over the cells of the first source that spans some, if its own tensor has a
-// dimension of that length. Attention ends it, and so do writes into the cache and reads of rows:
-// their results are not as long as the cache.
+// The finder looks at the nodes once, in order. A view of a cache spans the cells of that cache.
+// Any other node takes over the cells of the first source that spans some, if its own tensor has a
+// dimension of that length. The results of attention, of writes into the cache and of reads of rows
+// span no cells, since they are not as long as the cache.
 //
-// Traps: a unified cache is one stream for all sequences, other caches have a stream for each, and
-// what is in use is counted for a stream. llama.cpp computes with cells padded to 256, which costs
-// memory traffic (`fraction`); the mask hides the padding, which costs no flops (`visible`).
+// Traps: a unified cache has one stream for all sequences, other caches have a stream for each, and
+// the cells in use are counted for one stream. llama.cpp computes with cells padded to 256. The
+// padding costs memory traffic (`fraction`), but no flops, since the mask hides it (`visible`).
 #include "cost/kv_reach.h"
 
 #include <algorithm>
@@ -28,14 +28,14 @@ namespace {
 
 constexpr std::int64_t kCellPadding = 256;  // llama_kv_cache::get_n_kv of llama.cpp v0.5.0
 
-// How far the cells of a cache reach in one tensor. Zero cells: not at all.
+// The cells of a cache that one tensor spans. 0 cells: it spans none.
 struct Reach {
     std::int64_t cells = 0;  // of one stream
     std::int64_t streams = 1;
 };
 
-// A view that llama.cpp takes of a cache: [d, heads, cells, streams], or [cells, heads, d, streams]
-// of a transposed V.
+// What llama.cpp's view of a cache spans: [d, heads, cells, streams], or [cells, heads, d, streams]
+// if V is transposed.
 Reach reach_of_view(const State& state, const Shape& view) {
     if (state.kind != StateKind::Kv || state.n_cells <= 0) return {};
     const std::int64_t n_state = elements(state.shape);
@@ -44,7 +44,7 @@ Reach reach_of_view(const State& state, const Shape& view) {
     return {rows / view[3], view[3]};
 }
 
-// Ops whose result spans no cells, whatever they read: sums over the cells, and rows of a table.
+// Whether the result spans no cells, whatever the op reads: a sum over cells, or rows of a table.
 bool ends_reach(const OpRule& rule) {
     return rule.family == OpFamily::Attention || rule.traffic == OpTraffic::RowsRead ||
            rule.traffic == OpTraffic::RowsWritten;
@@ -70,7 +70,7 @@ private:
         return tensor_of(node.sources[i], graph_, inventory_).shape;
     }
 
-    // The product spans the cells when they are rows of a factor, not when it sums over them.
+    // A product spans the cells if they are rows of a factor, but not if it sums over them.
     Reach of_matmul(const Node& node) const {
         const Reach left = of_source(node, 0);
         const Reach right = of_source(node, 1);
@@ -109,7 +109,7 @@ private:
     std::vector<Reach> reaches_;
 };
 
-// Cells that a stream has in use after the batch.
+// The cells that a stream has in use after the batch.
 std::int64_t cells_in_use(const Graph& graph, std::int64_t streams, std::uint32_t depth_tokens) {
     const auto per_stream = [&](std::int64_t n) { return (n + streams - 1) / streams; };
     const std::int64_t n_seqs = std::max<std::int64_t>(1, graph.n_seqs);

@@ -1,3 +1,24 @@
+// How much work a node is.
+//
+// In:   a node, its sources, and the share of the KV cache that is in use (kv_reach.h).
+// Out:  flops and bytes, and the batch and size by which a profile is searched for rates.
+//
+//     family      flops                           bytes
+//     MatMul      2 K for each value              both factors, result
+//     MatMulId    2 K for each value              touched experts, rows, routes, result
+//     Attention   2 (dk + dv) queries * cells     Q, K, V, mask, result
+//     Scan        per element and row of state    sources, result
+//     other       per element of the result       what OpTraffic says
+//
+// Each node is taken as if it were alone: no fused kernels, and each tensor is read or written
+// once.
+//
+// Traps: ggml's size of a strided view counts the gaps, so bytes come from elements and type.
+// Graphs are captured at full context: a tensor that spans the cells, even a mask, counts only for
+// the share in use. Kernels of attention skip what the mask hides, so its flops count visible cells
+// and half of the batch's own, while its bytes count the padding. The result of SET_ROWS is the
+// whole cache, of which it writes a few rows. A node with fewer sources than its row of the op
+// table demands is taken for an op without a row.
 #include "cost/op_work.h"
 
 #include <algorithm>
@@ -16,20 +37,20 @@ double type_bytes(std::string_view type, double n_elements, double otherwise) {
     return bits ? n_elements * *bits / 8 : otherwise;
 }
 
-// Bytes of the elements themselves: ggml's size of a strided view counts the gaps.
+// The bytes of the elements alone; ggml's size of a strided view counts the gaps too.
 double data_bytes(const TensorView& tensor) {
     return type_bytes(tensor.type, double(elements(tensor.shape)), double(tensor.bytes));
 }
 
-// The ops' view of a node: its sources, and how much of each is really read at this depth.
+// A node with its sources, and how much of each source is read at this depth.
 struct Sources {
     const Graph& graph;
     const Node& node;
     const Inventory& inventory;
     const KvReach& reach;
-    std::int64_t cells = 0;  // of the cache that the node reads; 0: of none
-    double fraction = 1;     // of those cells that are in use, padded
-    double visible = 1;      // and not padded
+    std::int64_t cells = 0;  // cells of the cache that the node reads; 0: it reads none
+    double fraction = 1;     // share of those cells that is in use, with the padding
+    double visible = 1;      // the same without the padding
 
     Sources(const Graph& g, const Node& n, const Inventory& inv, const KvReach& r)
         : graph(g), node(n), inventory(inv), reach(r) {
@@ -49,7 +70,7 @@ struct Sources {
         return tensor_of(node.sources[i], graph, inventory);
     }
 
-    // Bytes read of a tensor: masks span the cells too, though they are inputs.
+    // The bytes of a tensor that are in use. An input may span the cells too, as a mask does.
     [[nodiscard]] double bytes_of(const TensorView& tensor) const {
         const bool scales = cells > 0 && has_extent(tensor.shape, cells);
         return data_bytes(tensor) * (scales ? fraction : 1.0);
@@ -68,7 +89,8 @@ struct Sources {
     }
 };
 
-// src0 [K, N, ...] times src1 [K, M, ...] = [N, M, ...]; src0 is broadcast over src1's matrices.
+// The product src0 [K, N, ...] times src1 [K, M, ...] = [N, M, ...]. src0 is broadcast over the
+// matrices of src1.
 OpWork matmul_work(const Sources& in) {
     const TensorView weight = in.at(0);
     const double n_result = double(elements(in.node.shape));
@@ -82,7 +104,7 @@ OpWork matmul_work(const Sources& in) {
     return work;
 }
 
-// src0 [K, N, E], src1 [K, 1 or k, M], ids [k, M]: result [N, k, M].
+// The product of routed experts: src0 [K, N, E], src1 [K, 1 or k, M], ids [k, M], result [N, k, M].
 OpWork matmul_id_work(const Sources& in) {
     const TensorView weight = in.at(0);
     const Shape ids = in.at(2).shape;
@@ -98,14 +120,14 @@ OpWork matmul_id_work(const Sources& in) {
     return work;
 }
 
-// q [dk, tokens, heads, streams], k [dk, cells, kv heads, streams], v [dv, ...]
+// Attention: q [dk, tokens, heads, streams], k [dk, cells, KV heads, streams], v [dv, ...].
 OpWork attention_work(const Sources& in) {
     const Shape q = in.at(0).shape;
     const Shape k = in.at(1).shape;
     const Shape v = in.at(2).shape;
     const double cells = double(k[1]) * in.visible;
-    // A token of a batch sees the cells before it only, and kernels skip what the mask hides: the
-    // padding, and on average half of the batch's own cells. Tensors that are no cache are not
+    // A token of a batch sees only the cells before it. Kernels skip what the mask hides: the
+    // padding, and on average half of the batch's own cells. Attention that reads no cache is not
     // causal.
     const double own = std::min(double(q[1]), cells);
     const double seen = in.cells > 0 ? cells - (own - 1) / 2 : cells;
@@ -129,7 +151,7 @@ OpWork scan_work(const Sources& in, const OpRule& rule) {
     return work;
 }
 
-// Flops of one element of the result.
+// The flops of one element of the result.
 double element_flops(const Sources& in, const OpRule& rule) {
     switch (rule.flop_unit) {
         case FlopUnit::WindowElement:

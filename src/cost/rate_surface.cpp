@@ -1,13 +1,16 @@
-// A rate at any batch and size, from the rates at some.
+// How a rate at any batch and size follows from the rates at some.
 //
-//     batch 512   o-----------o          levels: rows of equal batch, ascending
+// In:   points: a batch, a size, and the rate that was measured there. Then a batch and a size.
+// Out:  the rate there. Beyond the points, it is the rate of the nearest one.
+//
+//     batch 512   o-----------o          levels: points of equal batch, ascending
 //     batch  64        o------o-----o    points of a level: ascending size
 //     batch   1   o-----o     x <------- asked: along the sizes of the two levels around, then
 //                                        between the levels; both straight in logarithms
 //
 // Trap: more work must never take less time. Time is work / rate, so a rate that grows faster than
-// the size (or than the batch) is lowered until it grows as fast. It is lowered on the way, from
-// the smaller to the larger point, as a lowered point lowers the ones behind it.
+// the size (or than the batch) is lowered until it grows as fast. A lowered point lowers the points
+// behind it, so the walk goes from the smaller points to the larger ones.
 #include "cost/rate_surface.h"
 
 #include <algorithm>

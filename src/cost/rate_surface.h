@@ -1,9 +1,9 @@
-// Rates measured at some batches and sizes, and what follows between and beyond them.
+// Rates that were measured at some batches and sizes, and the rates between and beyond them.
 //
 //   between points   log-log interpolation, over size at the two batches around, then over batch
-//   beyond           the rate of the nearest point
-//   monotone         a rate never grows faster than the work (slope at most 1 in size and in
-//                    batch), so that more work never takes less time; steeper points are lowered
+//   beyond points    the rate of the nearest point
+//   steep points     are lowered: a rate never grows faster than the work (slope at most 1 in size
+//                    and in batch), so that more work never takes less time
 #pragma once
 
 #include <optional>
@@ -13,22 +13,22 @@ namespace pshard {
 
 class RateSurface {
 public:
-    // All arguments above 0. Points of equal batch and size are averaged.
+    // Adds a point; all arguments must be above 0. Points of equal batch and size are averaged.
     void add(double batch, double size, double rate);
 
     [[nodiscard]] bool empty() const { return levels_.empty(); }
 
-    // Above 0. Only when not empty().
+    // The rate at that batch and size, above 0. The surface must not be empty().
     [[nodiscard]] double at(double batch, double size) const;
 
-    // Whether the batch lies within twice the measured range.
+    // Whether the batch is at least half the smallest one and at most twice the largest one.
     [[nodiscard]] bool covers(double batch) const;
 
 private:
     struct Point {
         double size;
         double rate;
-        int n;  // rows averaged
+        int n;  // rates that `rate` is the mean of
     };
 
     struct Level {

@@ -1,25 +1,28 @@
 // How the rows of a profile become tables to look up.
 //
-// In:   rows: an op on a shape reached so many GFLOP/s and GB/s. And the header's bandwidth.
+// In:   the rows of a profile, each with the GFLOP/s and GB/s of an op on a shape, and the
+//       bandwidth in the profile's header.
 // Out:  ProcessorRates: for each family of ops and each quant, what compute allows (C) and what
 //       memory allows (W), by batch and size.
 //
 //     row -> family, by its name
-//             |- none of the three: GB/s over elements, by the op's name
+//             |- other ops: GB/s over elements, by the op's name
 //             `- MUL_MAT, MUL_MAT_ID, attention: what bounded the row?
 //                   less than 3 launches long (GPU)        launch:  says nothing, dropped
 //                   60 % of the bandwidth or more          memory:  a point of W
 //                   else                                   compute: a point of C
 //
-// The bound is judged from the row's shape and rate alone: flops / rate is the time that it took,
-// bytes / time what it moved. The columns for intensity and bandwidth are not asked: published
-// profilers count experts in them that a batch does not touch.
+// The bound is judged by the row's shape and rate alone: its flops / rate is the time that it took,
+// and its bytes / time is the bandwidth. The columns for intensity and bandwidth are not believed:
+// published profilers count experts in them that a batch does not touch.
 //
-// Traps: a row that moved more than memory can give was served by a cache, and is cut to the
-// bandwidth. Where all rows of a quant were bound by memory, compute was no limit: the quant's best
-// rate stands for C at their batches (FamilyRates::finish), lest a slow row of a small matrix be
-// taken for a large one. Rates under copies are scaled after a row was judged, never before. An
-// attention row does not tell its query heads: they follow from its intensity, the one use of it.
+// Traps:
+// * A row that moved more than memory can give was served by a cache, and is cut to the bandwidth.
+// * Where memory bound a row, compute was no limit. The quant's best rate stands for C there
+//   (FamilyRates::finish); a slow row of a small matrix would otherwise be taken for a large one.
+// * Rates under copies are scaled after a row was judged, never before.
+// * An attention row does not tell its query heads. They follow from its intensity, which is used
+//   for nothing else.
 #include "cost/rate_table.h"
 
 #include <algorithm>
@@ -33,13 +36,13 @@ namespace pshard {
 
 namespace {
 
-// A row is memory-bound when it moved its bytes at this share of the header's bandwidth or more.
+// A row is bound by memory if it moved its bytes at this share of the header's bandwidth or more.
 constexpr double kMemoryBoundShare = 0.6;
 
 // A GPU row that took less than this many launches measured the launch, not the work.
 constexpr double kLaunchBoundLaunches = 3;
 
-// Fallbacks where the profile says nothing; docs/models/cost.md, "Constants".
+// Fallbacks for figures that the profile does not have; docs/models/cost.md, "Constants".
 constexpr Seconds kGpuLaunchSeconds = 2e-6;
 constexpr Seconds kCpuLaunchSeconds = 2e-6;
 constexpr Seconds kGpuScanStepSeconds = 1.4e-6;  // 700 us a layer at 512 tokens [S3]
@@ -64,8 +67,8 @@ RowWork matmul_row_work(const OpRow& row) {
     return {sums.flops, sums.bytes, batch, product(row.n, row.k)};
 }
 
-// Rows of our profilers with other routes than round robin say in n_heads how many experts were
-// touched; round robin touches min(E, used*batch).
+// The work of a row of routed experts. Routes by round robin touch min(E, used*batch) experts; a
+// row of our profilers with other routes tells the touched experts in n_heads.
 RowWork matmul_id_row_work(const OpRow& row) {
     const double routes = product(row.n_tokens, row.batch);
     const double distinct =
@@ -75,7 +78,8 @@ RowWork matmul_id_row_work(const OpRow& row) {
     return {sums.flops, sums.bytes, routes / distinct, product(row.n, row.k)};
 }
 
-// Q + K + V + out with the query heads h that AI = 4tdch / (8tdh + 4dcg) leads back to.
+// The work of an attention row, which reads Q, K and V and writes as much as Q. Its query heads h
+// follow from AI = 4tdch / (8tdh + 4dcg), with t tokens, c cells, head size d and g KV heads.
 RowWork attention_row_work(const OpRow& row) {
     const double tokens = double(row.n_tokens);
     const double cells = double(row.ctx_len);
@@ -94,7 +98,8 @@ struct JudgedRow {
     double gb_per_s = 0;
 };
 
-// By the time that the row took, never by its AI and ridge columns.
+// Judges a row by the time that it took. Its intensity and ridge count only if the profile has no
+// bandwidth.
 JudgedRow judge(const OpRow& row, const ProcessorRates& rates) {
     JudgedRow judged{.work = row_work(row)};
     if (judged.work.flops <= 0 || judged.work.bytes <= 0) return judged;
@@ -124,7 +129,8 @@ FamilyRates* family_of(const OpRow& row, ProcessorRates& rates) {
     }
 }
 
-// `share`: the row's rate under copies as a share of its rate alone.
+// Adds a row. `share` is its rate under copies as a share of its rate alone, and `roof_share` the
+// same for the bandwidth.
 void add_row(const OpRow& row, double share, double roof_share, ProcessorRates& rates) {
     FamilyRates* family = family_of(row, rates);
     if (!family) {
@@ -154,7 +160,8 @@ double under_copies_share(const OpRow& row, double efficiency) {
                                    : efficiency;
 }
 
-// CPU and copies draw on one memory: without a measurement each gets its share of the demand.
+// The CPU's rate under copies as a share of its rate alone. CPU and copies draw on one memory: if
+// the profile has no measurement, each gets its share of what both could take.
 double efficiency_under_copies(const MachineProfile& profile) {
     const CpuProfile& cpu = *profile.cpu;
     if (cpu.copy_efficiency_percent) return std::min(1.0, *cpu.copy_efficiency_percent / 100);
@@ -165,7 +172,7 @@ double efficiency_under_copies(const MachineProfile& profile) {
     return *cpu.dram_gb_per_s / (*cpu.dram_gb_per_s + *copies);
 }
 
-// Distance of two quants: how far their bits per weight are apart; unknown ones are furthest.
+// How far the bits per weight of two quants are apart; unknown quants are the furthest.
 double quant_distance(std::string_view a, std::string_view b) {
     if (a == b) return 0;
     const auto bits_a = bits_per_weight(a);
@@ -293,8 +300,8 @@ ProcessorRates cpu_rates(const MachineProfile& profile, bool under_copies) {
                                                : kCpuVectorFlopsPerByte * rates.bytes_per_second;
     rates.launch_seconds = cpu.launch_us ? *cpu.launch_us * 1e-6 : kCpuLaunchSeconds;
     rates.graph_seconds = cpu.graph_us.value_or(0) * 1e-6;
-    rates.scan_step_known = true;  // nothing to know: a CPU runs the steps at its vector rate
-    // Rows are judged against the bandwidth alone, then scaled.
+    rates.scan_step_known = true;  // a CPU has no step of its own: it runs at its vector rate
+    // add_row judges rows against the bandwidth without copies, which is scaled only after them.
     for (const OpRow& row : cpu.rows) {
         const double share = under_copies ? under_copies_share(row, efficiency) : 1;
         add_row(row, share, efficiency, rates);

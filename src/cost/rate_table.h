@@ -15,8 +15,8 @@
 
 namespace pshard {
 
-// What a row did, from its shape. Its intensity and bandwidth columns are not believed, except for
-// attention, whose number of query heads the row does not tell.
+// What a row computed and moved, by its shape. Only an attention row's intensity is used, since the
+// row does not tell its query heads; other intensities and all bandwidths are not believed.
 struct RowWork {
     double flops = 0;
     double bytes = 0;
@@ -28,13 +28,14 @@ struct RowWork {
 
 struct QuantRates {
     std::string quant{};
-    RateSurface gflops{};    // of compute-bound rows; see FamilyRates::finish for the others
-    RateSurface gb_per_s{};  // of memory-bound rows; all at batch 1: bandwidth knows no batch
-    double best_gflops = 0;  // of all rows but the launch-bound ones
-    std::vector<RowWork> memory_bound{};  // rows that say only that compute was not the limit
+    RateSurface gflops{};    // of rows that compute bound; FamilyRates::finish may add others
+    RateSurface gb_per_s{};  // of rows that memory bound, all at batch 1: no batch changes it
+    double best_gflops = 0;  // of all rows but those that a launch bound
+    std::vector<RowWork> memory_bound{};  // rows that memory bound: compute was not their limit
 };
 
-// A rate that was found, and whether it is of this very quant and near this batch.
+// A rate that was found, and whether its rows have the wanted quant and a batch near the wanted
+// one.
 struct FoundRate {
     double rate = 0;
     bool near = false;
@@ -45,15 +46,16 @@ class FamilyRates {
 public:
     QuantRates& of(const std::string& quant);
 
-    // Call once, when all rows are in. Where a memory-bound row was measured, compute was no limit:
-    // the quant's best rate stands there, lest a slow compute-bound row of another size be taken.
+    // To be called once, when all rows are in. Where memory bound a row, compute was no limit: the
+    // quant's best rate stands there, since a slow row of another size would be taken otherwise.
     void finish();
 
-    // nullopt: no compute-bound row at all. `floor_codebooks`: on CPUs, quants that decode by a
-    // code book and were not measured run at the slowest measured rate from 32 rows on.
+    // The compute rate, by the nearest quant that has one; nullopt if no quant has. With
+    // `floor_codebooks`, for CPUs: a quant that was not measured, and that decodes by a code book
+    // or has unknown bits, gets at most the slowest rate of all quants, from 32 rows on.
     [[nodiscard]] std::optional<FoundRate> gflops(const OpWork& work, bool floor_codebooks) const;
 
-    // nullopt: no memory-bound row at all.
+    // The memory rate, by the nearest quant that has one; nullopt if no quant has.
     [[nodiscard]] std::optional<FoundRate> gb_per_s(const OpWork& work) const;
 
 private:
@@ -62,16 +64,16 @@ private:
     std::vector<QuantRates> quants_;
 };
 
-// Everything known of one processor, in bytes, flops and seconds.
+// Everything that is known of one processor, in bytes, flops and seconds.
 struct ProcessorRates {
     bool known = false;
-    bool estimated = false;  // a header figure is a fallback
+    bool estimated = false;  // whether a figure of the header is a fallback
     bool is_cpu = false;
     double bytes_per_second = 0;       // 0: unknown
     double flops_per_second = 0;       // of ops that are no matmul; 0: unknown
     double peak_flops_per_second = 0;  // 0: unknown
     Seconds launch_seconds = 0;
-    Seconds graph_seconds = 0;  // of a graph that is computed by itself; 0 also where unknown
+    Seconds graph_seconds = 0;  // for each graph that is computed by itself; 0 also if unknown
     Seconds scan_step_seconds = 0;
     bool scan_step_known = false;
     FamilyRates matmul;
@@ -80,7 +82,7 @@ struct ProcessorRates {
     std::map<std::string, RateSurface, std::less<>> others;  // by op name: GB/s over elements
 };
 
-// The rows of the nearest head dimension; a family without rows where there are none.
+// The rates for the nearest head dimension; a family without rows if there are no attention rows.
 [[nodiscard]] const FamilyRates& attention_rates(const ProcessorRates& rates, double head_dim);
 
 [[nodiscard]] ProcessorRates gpu_rates(const MachineProfile& profile, bool under_copies);

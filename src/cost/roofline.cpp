@@ -1,18 +1,22 @@
 // How an op's work becomes seconds.
 //
 // In:   an OpWork and a processor.
-// Out:  seconds, what bounds them, and whether the profile had to be stretched for it.
+// Out:  seconds, what bounds them, and whether the profile's rates are for something else.
 //
 //     rows of the op's own name?  yes:  bytes / their GB/s at that size          + launch
 //                                 no:   max(flops / C, bytes / W)                + launch
 //
-//     C for products and attention: rows of the family, else of MUL_MAT, else a quarter of the peak
-//     W for products and attention: rows of the family, else the header's bandwidth
-//     all other ops: the header's vector rate and bandwidth; a recurrence takes its steps at least
+//                               C                               W
+//     products and attention    rows of the family, else of     rows of the family, else
+//                               MUL_MAT, else a quarter         the header's bandwidth
+//                               of the peak
+//     all other ops             the header's vector rate        the header's bandwidth
 //
-// Traps: products and attention are never priced by rows of their name alone, for those rows lie
-// in their families and not among the others. An op may lend its rows to another one of a profile
-// that lacks them (OpRule::else_profile_row). What binds decides whether a price is extrapolated: a
+// A recurrence takes at least the time of its steps.
+//
+// Traps: the rows of products and attention lie in their families, so rows of the op's own name
+// price only the other ops. An op without rows of its name may be priced by those of another op
+// (OpRule::else_profile_row). Only the larger bound decides whether a price is extrapolated: a
 // guessed C does not matter to an op that waits for memory.
 #include "cost/roofline.h"
 
@@ -24,7 +28,7 @@ namespace pshard {
 
 namespace {
 
-// What a processor reaches of its peak where no row of any op says more.
+// The share of its peak that a processor is taken to reach if no row tells a rate.
 constexpr double kShareOfPeak = 0.25;
 
 struct RateQuery {
@@ -38,7 +42,7 @@ const FamilyRates& family_of(const OpWork& work, const ProcessorRates& rates) {
     return rates.matmul;
 }
 
-// Rows of the op's own family, else of MUL_MAT, else a share of the peak.
+// C: the rate of rows of the op's family, else of MUL_MAT, else a share of the peak.
 RateQuery compute_rate(const OpWork& work, const ProcessorRates& rates) {
     if (work.family == OpFamily::Other || work.family == OpFamily::Scan) {
         return {rates.flops_per_second, true};
@@ -50,7 +54,7 @@ RateQuery compute_rate(const OpWork& work, const ProcessorRates& rates) {
     return {rates.peak_flops_per_second * kShareOfPeak};
 }
 
-// Memory-bound rows of the op's own family, else the header's bandwidth.
+// W: the rate of rows of the op's family that memory bound, else the header's bandwidth.
 RateQuery memory_rate(const OpWork& work, const ProcessorRates& rates) {
     if (work.family == OpFamily::Other || work.family == OpFamily::Scan) {
         return {rates.bytes_per_second, rates.bytes_per_second > 0};
@@ -63,8 +67,8 @@ RateQuery memory_rate(const OpWork& work, const ProcessorRates& rates) {
 
 Seconds at_rate(double work, double per_second) { return per_second > 0 ? work / per_second : 0; }
 
-// The whole of an op that has rows of its own name, or of the one that stands in for it; nullopt:
-// the profile has neither.
+// The time of an op that has rows of its own name, or whose stand-in has; nullopt if the profile
+// has neither.
 std::optional<OpTime> measured_time(const OpWork& work, const ProcessorRates& rates) {
     auto rows = rates.others.find(work.op);
     if (rows == rates.others.end()) rows = rates.others.find(op_rule(work.op).else_profile_row);
@@ -75,7 +79,7 @@ std::optional<OpTime> measured_time(const OpWork& work, const ProcessorRates& ra
                   rates.estimated};
 }
 
-// The larger of two bounds on a processor, plus what each node costs there.
+// The time of any other op: the larger of its two bounds, and the launch.
 OpTime bounded_time(const OpWork& work, const ProcessorRates& rates) {
     const RateQuery compute = compute_rate(work, rates);
     const RateQuery memory = memory_rate(work, rates);

@@ -1,15 +1,15 @@
-// Seconds of one op on one device, its weights already there.
+// The seconds of one op on one processor that has all of its operands at hand:
 //
 //   max(flops / C, bytes / W) + launch
 //
-// C: GFLOP/s of the profile's rows that were bound by compute, of the nearest quant, at that batch
-//    and size. W: GB/s of rows that were bound by memory, else the header's bandwidth. More work
-//    never takes less time.
+// C is the GFLOP/s of the profile's rows that compute bound, for the nearest quant, at the op's
+// batch and size. W is the GB/s of rows that memory bound, else the header's bandwidth. More work
+// never takes less time.
 //
-// Doubt:  `extrapolated` is set when no row of that op or quant exists, or the batch is more than
-//         twice beyond the measured ones.
+// Doubt:  `extrapolated` is set if the profile has no row of that op or quant, or if the batch is
+//         more than twice beyond the measured ones.
 // Source: [S5], [S7]; docs/models/cost.md answers each weakness of the published predictor.
-// Fails:  nullopt when the profile has nothing to price with on that processor.
+// Fails:  nullopt if the profile has nothing to price with on that processor.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ enum class Processor : std::uint8_t {
     Gpu,
     Cpu,             // alone
     CpuUnderCopies,  // while the link copies to the GPU
-    GpuUnderCopies,  // the same; known only where the profile has the GPU's copy efficiency
+    GpuUnderCopies,  // the same; known only if the profile has the GPU's copy efficiency
 };
 inline constexpr std::array kAllProcessors = {
     Processor::Gpu, Processor::Cpu, Processor::CpuUnderCopies, Processor::GpuUnderCopies};
@@ -41,7 +41,7 @@ struct OpTime {
     bool operator==(const OpTime&) const = default;
 };
 
-// A profile prepared for look-ups: build once, ask often. Immutable; safe to share over threads.
+// A profile that is prepared for many questions. It never changes, so threads may share it.
 class Roofline {
 public:
     explicit Roofline(const MachineProfile& profile);
@@ -51,10 +51,10 @@ public:
 
     [[nodiscard]] std::optional<OpTime> op_time(const OpWork& work, Processor processor) const;
 
-    // Seconds of each node that are no work: a kernel's launch, or the threads' barrier.
+    // The seconds of each node besides its work: a kernel's launch, or the barrier of the threads.
     [[nodiscard]] Seconds launch_seconds(Processor processor) const;
 
-    // Seconds of a graph that is computed by itself, besides its nodes: 0 where not measured.
+    // The seconds of a graph that is computed by itself, besides its nodes; 0 if not measured.
     [[nodiscard]] Seconds graph_seconds(Processor processor) const;
 
 private:

@@ -6,7 +6,7 @@ namespace pshard {
 
 namespace {
 
-// V without flash attention lies transposed: a cell is a column, spread over the whole tensor.
+// Whether a cell is a column, spread over the whole tensor: so V lies without flash attention.
 bool is_transposed(const State& state, const Inventory& inventory) {
     return !inventory.flash_attention && state.name.starts_with("cache_v");
 }

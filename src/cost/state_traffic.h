@@ -1,8 +1,8 @@
-// Bytes of KV cache and recurrent state that travel when their layer is streamed.
+// The bytes of KV cache and recurrent state that travel when their layer is streamed.
 //
-//   KV          up: the cells in use (depth), not the whole cache; down: the cells written
-//   recurrent   all of it, both ways, every step, whatever the model's other states do [A9]
-//   KV with a transposed V (no flash attention): V's rows are not contiguous, so V travels whole
+//   KV cache        up: the cells in use at the depth; down: the cells that the batch writes
+//   transposed V    all of it, both ways: without flash attention its cells are not contiguous
+//   recurrent       all of it, both ways, in every pass, whatever the other states do [A9]
 //
 // Source: [S16].
 #pragma once
@@ -21,7 +21,8 @@ struct StateTraffic {
     bool operator==(const StateTraffic&) const = default;
 };
 
-// A step of `graph` with `depth_tokens` tokens of each sequence in the cache before it.
+// The traffic of one pass of `graph`, with `depth_tokens` tokens of each sequence in the cache
+// before it.
 [[nodiscard]] StateTraffic state_traffic(const State& state,
                                          const Graph& graph,
                                          const Inventory& inventory,

@@ -1,25 +1,26 @@
-// How long copies over the link take, and how much of routed experts must travel.
+// How long copies over the link take, and how many bytes of routed experts must travel.
 //
-// In:   bytes in so many pieces, from which memory, beside which other work.
+// In:   bytes in so many pieces, the kind of their memory, and what else runs meanwhile.
 // Out:  seconds:  max(bytes / rate + pieces * setup,  bytes / curve(bytes / pieces))
 //
-//     rate    of a long copy: the link alone, or beside a busy CPU, a busy GPU, the other way;
-//             never more than host memory reads, nor than pageable memory gives
-//     curve   what copies of one size were seen to reach, their setup in it:
+//     rate    of a long copy: with nothing else, a busy CPU, a busy GPU or the other direction;
+//             at most what host memory reads, and for pageable memory at most its own rate
+//     curve   the rate that copies of one size reached, with their setup in it:
 //
 //             GB/s |          ______ the outermost rate beyond the points
 //                  |      .-'
 //                  |  .-'            straight over the logarithm of the size between them
 //                  |_'______________ size of a piece
 //
-// The curve says more than the rate for pieces of the sizes that were measured; the rate takes over
-// where the curve says too little: smaller pieces, slower memory, a busy CPU.
+// The larger of the two times is taken. The curve is right for pieces of the sizes that were
+// measured; the rate is right where the curve promises too much: smaller pieces, slower memory, a
+// busy CPU.
 //
-// Experts: a batch touches D of E experts (ops/op_sums.h). Those lie in R = D (E - D + 1) / E runs,
+// Experts: a batch touches D of E experts (ops/op_sums.h). These lie in R = D (E - D + 1) / E runs,
 // as a random subset does, and each run is padded. They never cost more than the whole weight.
 //
-// Traps: a profile of a machine without page-locked memory knows pageable copies only; they are
-// its link then. Figures that are missing have fallbacks, and mark the rates as estimated.
+// Traps: a machine without page-locked memory has pageable copies only; their rate is then the
+// link's. A figure that is missing has a fallback, which marks the rates as estimated.
 #include "cost/transfer.h"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ namespace {
 constexpr Seconds kSetupSeconds = 3.1e-6;     // Copy_Setup_us [S3]
 constexpr Seconds kSwitchSeconds = 24e-6;     // Engine_Switch_us, 24 to 31 [S3]
 constexpr double kPageableShare = 0.3;        // 13.5 of 45 GB/s [A19]
-constexpr double kReferenceGbPerSecond = 45;  // whose sliced curve the next one is
+constexpr double kReferenceGbPerSecond = 45;  // the link that has the next curve
 constexpr std::array kReferenceSliced = {     // PCIe_Sliced [S3]
     SlicePoint{0.5, 23.3},
     SlicePoint{2, 29.6},
@@ -44,13 +45,14 @@ constexpr std::array kReferenceSliced = {     // PCIe_Sliced [S3]
     SlicePoint{32, 29.4}};
 constexpr Bytes kExpertPadding = 512;  // after each run of experts [S6]
 
-// The measured value, or the fallback and a mark that it is one.
+// The measured value; or the fallback, which sets `estimated`.
 double known_or(const std::optional<double>& value, double fallback, bool& estimated) {
     if (!value) estimated = true;
     return value.value_or(fallback);
 }
 
-// Between the measured sizes, straight over the logarithm of the size.
+// The rate of a curve at a size: a straight line over the logarithm of the size between the points,
+// and the rate of the outermost point beyond them.
 double rate_at(double copy_bytes, const std::vector<SlicePoint>& curve) {
     const double size = copy_bytes / 1e6;
     const auto above = std::find_if(curve.begin(), curve.end(), [&](const SlicePoint& point) {
@@ -65,12 +67,12 @@ double rate_at(double copy_bytes, const std::vector<SlicePoint>& curve) {
 
 double d_bytes(Bytes bytes) { return static_cast<double>(bytes); }
 
-// A copy at the rate of a long one, in which no setup shows.
+// The time of a copy at the rate of a long one, which has no setup in it.
 Seconds bulk_seconds(const Copy& copy, double rate, const LinkRates& link) {
     return d_bytes(copy.bytes) / rate + double(copy.pieces) * link.setup_seconds;
 }
 
-// A copy at the rate that copies of its size were seen to reach; 0 where none were.
+// The time of a copy at the rate that copies of its size reached; 0 if none were measured.
 Seconds curve_seconds(const Copy& copy, const std::vector<SlicePoint>& curve) {
     if (curve.empty()) return 0;
     return d_bytes(copy.bytes) / rate_at(d_bytes(copy.bytes) / double(copy.pieces), curve);
@@ -93,8 +95,8 @@ std::vector<SlicePoint> points_down(const LinkProfile& link, CopySource source) 
     return curve;
 }
 
-// Streamed weights lie in the mapping of their file, locked in place where the device can; states
-// in memory that it may write to.
+// Chooses the curves. Streamed weights lie in the mapping of their file, which is locked in place
+// if the device can do that; states lie in memory that the device may write to.
 void set_curves(const LinkProfile& link, LinkRates& rates) {
     rates.locked = points_up(link, CopySource::Registered);
     if (rates.locked.empty()) rates.locked = points_up(link, CopySource::Pinned);
@@ -106,8 +108,8 @@ void set_curves(const LinkProfile& link, LinkRates& rates) {
     }
 }
 
-// Where a rate beside other work was not measured, the copy runs as if it were alone. That is no
-// estimate: nothing was seen to slow it down.
+// Sets the rates beside other work. If one was not measured, copies keep the rate that they have
+// alone; that is no estimate, since nothing was seen to slow them down.
 void set_loaded(const LinkProfile& link, LinkRates& rates) {
     const double h2d = rates.h2d_bytes_per_second;
     const double d2h = rates.d2h_bytes_per_second;
@@ -132,7 +134,7 @@ double rate_up(Beside beside, const LinkRates& link) {
     return link.h2d_bytes_per_second;
 }
 
-// No profile has the rate of a download while a GPU computes.
+// No profile has the rate of a download while a GPU computes, so it is that of a download alone.
 double rate_down(Beside beside, const LinkRates& link) {
     if (beside == Beside::Cpu) return std::min(link.d2h_bytes_per_second, link.h2d_under_cpu_load);
     return beside == Beside::OtherWay ? link.d2h_duplex : link.d2h_bytes_per_second;
@@ -202,7 +204,7 @@ WeightTraffic sliced_traffic(const Weight& weight, int n_experts_used, std::uint
     const auto n_experts = static_cast<double>(weight.shape[2]);
     if (!weight.routed || n_experts < 2 || n_experts_used <= 0) return whole_traffic(weight);
     const double distinct = distinct_experts(n_experts, n_experts_used, n_tokens);
-    // A random n of E experts in a row lie in n*(E-n+1)/E runs, on average.
+    // n experts, drawn at random from E in a row, lie in n*(E-n+1)/E runs on average.
     const double runs = std::max(1.0, distinct * (n_experts - distinct + 1) / n_experts);
     const double expert = d_bytes(weight.bytes) / n_experts;
     const double padding = std::min(expert, d_bytes(kExpertPadding));
