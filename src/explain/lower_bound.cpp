@@ -313,7 +313,7 @@ std::optional<LowerBound> lower_bound(const Problem& problem, const Graph& graph
     const std::optional<Work> work = work_of(problem, graph, overlap);
     if (!work) return std::nullopt;
     const LowerBound bound = best_prices(*work, dearest_byte(*work));
-    // All prices 0 prove 0.
+    // Prices of 0 prove at least 0.
     return bound.seconds > 0 ? bound : LowerBound{};
 }
 

@@ -10,10 +10,10 @@
 //   in order    G + C <= T    (1 - k) G + C + k U <= T       U + sum of h <= T
 //   k = min(1, (1 - a) / l) with the largest a of any node,  h = c min(1, (1 - l) / a) with its own
 //
-// In order: nodes are computed one after the other, as ours and llama.cpp's graphs are, so that GPU
-// and CPU take turns. (k and h come from this: in x seconds both work, and CPU and link do a x and
-// l x of their work; in the other seconds one of them works at full pace. x is chosen so that T is
-// least.)
+// "In order" means that nodes are computed one after the other, as in our graphs and llama.cpp's,
+// so that GPU and CPU take turns. (k and h come from this: in x seconds both work, and CPU and link
+// do a x and l x of their work; in the other seconds one of them works at full pace. x is chosen so
+// that T is least.)
 //
 // Give each of the three a price, adding up to 1, and each byte of VRAM a price m. Adding up what
 // was said, with P_gpu, P_cpu and P_link the prices of a second of each kind of work,

@@ -1,3 +1,21 @@
+// Hashes of what a plan does, equal on the planner's side and on the device's.
+//
+// In: a graph and its inventory; for steps_hash() a placement too. Out: a hash, or none.
+//
+//   whole graph (planner)   [embeddings: CPU][        the device's part        ]
+//   device_part()                            [ nodes 0 .. n of a graph of its own ]
+//                                            values from before become inputs
+//
+//   ops_hash     op, type, streams and sources of each node
+//   steps_hash   groups and their slots, stages, and the schedule's steps
+//
+// Both are text hashes of a list of words, in the order of nodes, groups, stages and steps.
+//
+// Traps: weights and states go by name, as their indices differ on the two sides. A view of an
+// input counts as the input, which is what the device sees where llama.cpp's scheduler has copied
+// it. The text must not change, or the device would warn of every plan that was written before. A
+// graph in which the CPU computes again after the device has begun is no single part, and has no
+// hash.
 #include "plan/plan_hash.h"
 
 #include <string>

@@ -15,7 +15,7 @@ struct StepLabel {
     bool operator==(const StepLabel&) const = default;
 };
 
-// By Schedule::steps. `cut` is of `graph`, `schedule` of `cut`.
+// The labels, by Schedule::steps. `cut` is that of `graph`, `schedule` that of `cut`.
 std::vector<StepLabel> label_steps(const Inventory& inventory,
                                    const Graph& graph,
                                    const StageCut& cut,

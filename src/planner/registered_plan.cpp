@@ -1,3 +1,20 @@
+// Turns the plan that a registry has for a model into what the device runs.
+//
+// In: a registry, and the inventory and the bytes that the device sees. Out: choices with the
+// graphs that size them, and warnings where the run differs from the plan.
+//
+//   find_plans() --> none           the reason, for the user
+//        | newest of the best
+//        v
+//   stock held everything when it was planned?  -> everything resident, in all tiers
+//   else, for each tier                         -> its choice, and the graph that sizes it
+//
+// Then the largest graph, which llama.cpp has reserved as it will run it, is held against the plan:
+// by rows of logits, by the ops and by the steps (plan/plan_hash.h). A difference is a warning.
+//
+// Traps: the published line of a tier may hold another plan than the one that was chosen; the
+// pshard line has the chosen one. Smaller graphs than the largest say nothing about the run: they
+// may be pieces. Of several plans that match, the newest is taken, and the user is told.
 #include "planner/registered_plan.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Where the runtime's orders come from.
+// Makes the runtime's orders.
 //
 // In: an inventory of what llama.cpp has placed on PSHARD0, and the device bytes left for it. Out:
 // orders (an arena and each tier's placement), or an Error that tells the user what to do.

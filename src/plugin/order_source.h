@@ -1,4 +1,4 @@
-// Where the runtime's orders come from: the registry, a search here, or forced for tests.
+// Makes the runtime's orders: from a registry, by a search here, or forced for tests.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Where the registries of this process lie.
+// Finds the registries of this process.
 #pragma once
 
 #include <string>
@@ -9,8 +9,9 @@ namespace pshard {
 // Whether the command line names several model files, so that one plan shall not have all.
 bool names_several_models();
 
-// The registries to look into: `given`, else those that lie beside model files that this process
-// was started with or has mapped, each once: a draft model has its own. Empty: there is none.
+// Finds the registries to look into: `given`, else those that lie beside model files that this
+// process was started with or has mapped, each once: a draft model has its own. Empty: there is
+// none.
 std::vector<std::string> find_registries(const std::string& given);
 
 }  // namespace pshard

@@ -35,7 +35,8 @@ public:
     // Whether all states of the buffers can take the places of states whose context is gone.
     [[nodiscard]] bool has_places_for(const std::vector<HostBuffer*>& buffers) const;
 
-    // All contexts are gone, and so is what they left in the inventory: the next begins anew.
+    // Whether all contexts are gone. drop_contexts() then forgets what they left in the inventory, so
+    // that the next one begins anew.
     [[nodiscard]] bool is_without_contexts() const;
     void drop_contexts();
 
@@ -53,7 +54,7 @@ public:
     // nullptr if the tensor is neither a weight nor a state of this model.
     [[nodiscard]] const Ref* find(const ggml_tensor* tensor) const { return index_.find(tensor); }
 
-    // Without graphs until some were noted.
+    // The inventory has no graphs until some were noted.
     [[nodiscard]] const Inventory& inventory() const { return inventory_; }
 
     // The graph that arrived, and the tensors of its inputs in their order.

@@ -50,7 +50,7 @@ public:
 
     void forget(const HostBuffer& buffer);
 
-    // All models are planned anew at their next graph.
+    // Lets all models be planned anew at their next graph.
     void release_all();
 
     [[nodiscard]] bool has_plan(const PlannedModel& owner) const { return &owner != loose_.get(); }

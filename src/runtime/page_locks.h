@@ -24,7 +24,7 @@ std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page);
 // All locks of a process. They change only while nothing is copied.
 class PageLocks {
 public:
-    // At most `limit` bytes are locked at a time.
+    // Locks at most `limit` bytes at a time.
     PageLocks(ggml_backend_dev_t device, Bytes limit);
 
     PageLocks(const PageLocks&) = delete;

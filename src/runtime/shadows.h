@@ -49,7 +49,7 @@ public:
     // The shadow to read `tensor` by on `device`. Fails if the plan gives it no place there.
     Result<ggml_tensor*> of(const ggml_tensor* tensor, Device device);
 
-    // The same with its sources: for a node that is computed on `device`.
+    // The shadow with its sources, for a node that is computed on `device`.
     Result<ggml_tensor*> computed(const ggml_tensor* node, Device device);
 
     // `bytes` of device memory at an offset of the arena, as plain bytes.

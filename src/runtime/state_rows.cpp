@@ -1,3 +1,20 @@
+// Finds which bytes of a state a pass has to upload, and which it has to store.
+//
+// In: llama.cpp's graph and a state's tensor. Out: one range that holds all that is read, and the
+// rows that each node writes.
+//
+//   state   [ row 0 | row 1 | row 2 | row 3 | row 4 | ...             ]
+//   reads   [------- a view of rows 0 to 3 ]                             one range: [0, 4 rows)
+//   writes                          [row 3]                              as SET_ROWS' indices say
+//
+// A write by SET_ROWS whose indices are an input of the host touches only the rows that the input
+// names. They are known when the pass runs: written_ranges() reads them then, and joins neighbours.
+// Any other write counts as the whole range of its node.
+//
+// Traps: rows shorter than kShortRow are stored as the range that spans them, gaps included; so is
+// the whole range of another write. What lies in a gap must be right, so the range of such a write
+// is uploaded, too. The destination of a SET_ROWS or CPY is a source of the node in ggml, and yet
+// nothing that it reads.
 #include "runtime/state_rows.h"
 
 #include <algorithm>

@@ -1,3 +1,21 @@
+// Plans a whole variant.
+//
+// In: a problem. Out: the plan of each tier, the one arena for all of them, and the bytes that each
+// plan switch moves.
+//
+//   does stock hold everything? -- yes --> no tiers: the program runs without PSHARD0
+//        | no
+//   plan_tier() of each tier, two threads side by side
+//        v
+//   pack_arena() of the winners -> switch_bytes() of each pair
+//
+// Stock is asked at each tier that is a prompt, from the largest down: it may hold everything at a
+// ubatch of 512 and not at 16384. The first tier that fits, cut to 512 tokens, is cache_ubatch.
+//
+// Traps: a forced strategy is planned even where stock holds everything. Tiers share nothing while
+// they are searched, so the threads cannot change the result. stock_fit() proposes again after an
+// exact evaluation was over the budget, as that corrects the scratch of its kind; it ends when the
+// same choice comes back.
 #include "search/search.h"
 
 #include <algorithm>

@@ -10,7 +10,7 @@
 //             of them that a batch of this size uses, after one hand-over for the ids
 //   Store   = the rows of the states that the pass wrote
 //
-// Where only a share of the host's memory can be page-locked, that share of each Load goes at the
+// If only a share of the host's memory can be page-locked, that share of each Load goes at the
 // locked rate and the rest at the pageable one. A node under copies is never faster than alone,
 // even where the profile says so: its two columns were measured apart.
 //

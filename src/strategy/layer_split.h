@@ -1,5 +1,5 @@
-// Where the parts of one layer lie. A strategy says it for each layer; the lane of each weight
-// (expand) and the patterns of a registry (lane_patterns) both follow from it.
+// Tells where the parts of one layer lie. A strategy says it for each layer; the lane of each
+// weight (expand) and the patterns of a registry (lane_patterns) both follow from it.
 //
 //   blk.7.attn_q   blk.7.ffn_norm   blk.7.ffn_up   blk.7.ffn_down   KV of layer 7
 //   [------------- rest -----------][----------- apart ----------]  [--- rest ---]

@@ -61,7 +61,7 @@ int strategy_id(Strategy strategy);
 // The whole model on the GPU. STATIC_FITPARAMS stands for stock llama.cpp's -ngl all.
 PlanChoice everything_resident(int n_layers, Strategy strategy = Strategy::StaticFitParams);
 
-// By name or by id in decimal; nullopt for anything else.
+// The strategy of that name, or of that id in decimal; nullopt for anything else.
 std::optional<Strategy> strategy_of(std::string_view name_or_id);
 
 }  // namespace pshard

@@ -1,3 +1,21 @@
+// Says a static plan in flags of stock llama.cpp.
+//
+// In: a choice of a static strategy. Out: -ngl N and patterns for -ot, or nothing.
+//
+//   -ngl N         puts the head and the last N - 1 layers on the GPU, each layer with its KV
+//   -ot P=CPU      takes the weights whose names match P back to the CPU; their KV stays
+//
+//   layer          0     1     2     3     head
+//   wanted         CPU   attn  attn  all   GPU        N = 4: layers 1 to 3 and the head
+//   -ot                  ffn   ffn                    the FFNs of layers 1 and 2 go back
+//
+// N follows from the layers whose KV is on the GPU. Each weight is then compared: where -ngl alone
+// would put it, and where the plan wants it. Weights to take back are grouped by what follows the
+// layer's number, so that few patterns name them all (number_patterns.h).
+//
+// Traps: layers that llama.cpp does not load (MTP) still count in -ngl. A head that is tied to the
+// token embeddings cannot be moved alone. If the plan wants a weight on the GPU whose
+// layer -ngl leaves on the CPU, there are no flags: -ot could bring the weight, but not the KV.
 #include "strategy/stock_args.h"
 
 #include <map>

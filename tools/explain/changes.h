@@ -1,4 +1,4 @@
-// The same plan on machines that are not there.
+// Plans the same model on machines that are not there.
 #pragma once
 
 #include <vector>

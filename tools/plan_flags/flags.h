@@ -157,7 +157,7 @@ std::string take_format(Options& options, const std::string& text);
 
 #define PSHARD_TO(field) [](Options& options) -> FlagTarget { return &options.field; }
 
-// In the order of the help.
+// The rows stand in the order of the help.
 // clang-format off
 inline constexpr auto kFlags = std::to_array<Flag>({
     {FlagGroup::Model, "-m,--model", "FILE", PSHARD_TO(model), nullptr,

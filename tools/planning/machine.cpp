@@ -1,3 +1,15 @@
+// Loads the machine to plan for.
+//
+// In: the flags. Out: its profile, whether that can price plans, its threads, and notes.
+//
+//   CPU file   GPU file   link     plans are
+//   yes        yes        yes      priced
+//   no         yes        yes      priced: a measurement of two seconds stands in for the CPU
+//   else                           ranked by memory, with a note
+//
+// Traps: a profile that the user names must be a file; one by its default name may be absent. The
+// stand-in is measured in a child process, since captures fork and ggml's threads would not survive
+// that. A profile of another machine is taken, with a note: the user may plan for that machine.
 #include "planning/machine.h"
 
 #include <algorithm>

@@ -1,3 +1,18 @@
+// Plans what the flags ask for, from a model file or a saved inventory to finished plans.
+//
+// In: the flags and a machine. Out: a plan for each job, or the refusal of the first that has none.
+//
+//   model file   header -> jobs -> each: capture in a child process --+
+//   inventory    read   -> its one job -------------------------------+
+//                                                                     v
+//   budget_use() -> make_plan() -> check_plan() [-> check_rivals()] -> notes
+//
+// Every plan is verified before anybody sees it, and the time of that is told. PSHARD_CHECK=1 has
+// the rivals verified as well, which takes seconds for a large model.
+//
+// Traps: a saved inventory holds one context, so that flags which ask for another are an error.
+// Without --depth, a plan is for half of a sequence. The inventory is saved before the budget is
+// known, so that a model without a plan can still be reported.
 #include "planning/plan_model.h"
 
 #include <algorithm>

@@ -1,3 +1,19 @@
+// Runs the measurements of a profiler in their order.
+//
+// In: options and the ops to time. Out: a profile, and notes on what is missing.
+//
+//   CPU   memory and graph | link | ops, alone and beside copies        | memory and graph again
+//   GPU   driver's memory, by helpers | launches | ops, beside copies too
+//
+// A time limit is shared out: the helpers end at a quarter of it, the link after 30 %, and the ops
+// have what is left, at least 30 % and a second. What there was no time for is absent from the
+// profile, and a note says so.
+//
+// Traps: an idle GPU slows its link down, so the link is identified while copies run. Whatever else
+// runs on the machine only makes figures worse: memory and graphs of the CPU are measured at both
+// ends, and the better figure counts. Operands must not come from a cache, so the pool that ops
+// walk through is at least three times the last level. After Ctrl-C the figures are worth nothing
+// (`stopped`).
 #include "profiler/measure.h"
 
 #include <algorithm>

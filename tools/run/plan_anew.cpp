@@ -1,4 +1,17 @@
 // Plans as llama-pshard-plan-params would, and holds the plan against the best that stock can do.
+//
+// In: the request of a run. Out: what the program is started with, or an exit code. Plans that will
+// be run are in the registry then, unless this is a dry run.
+//
+//   plan_jobs() --> a job has no plan            -> refused
+//               --> stock holds every job        -> stock, with the user's batches
+//               --> llama-bench                  -> the plans; its tests are their own workload
+//               --> else: seconds of the goal's prompt and answer, by the plan and by stock's best
+//                         flags -> stock if it takes at most 2 % longer, else the plan
+//
+// Traps: the ubatch of a plan may be any tier, unless the model has sliding windows, whose cache is
+// sized by it. A plan that gives way to stock is not written. A forced strategy is not compared. A
+// note that several jobs have is told once.
 #include <algorithm>
 
 #include <fmt/format.h>
