@@ -14,7 +14,7 @@ std::string explanation_markdown(const Explanation& explanation);
 // One document, whose fields are a promise: docs/cli/llama-pshard-explain.md.
 std::string explanation_json(const Explanation& explanation);
 
-// One figure a line: table, tokens, name, figure, value.
+// A line for each figure: table, tokens, name, figure, value.
 std::string explanation_csv(const Explanation& explanation);
 
 // One file that refers to no other. `page` has "@DATA@" in a script of type application/json and,

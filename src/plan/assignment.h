@@ -1,4 +1,4 @@
-// Which device computes each node of a graph, given where weights and states lie.
+// Tells which device computes each node of a graph, by where weights and states lie.
 //
 // The rule is that of ggml's scheduler (ggml_backend_sched_split_graph, v0.5.0), so that a static
 // plan runs in stock llama.cpp exactly where it was priced, and the runtime follows the same rule:

@@ -25,7 +25,7 @@ struct Load {
     bool operator==(const Load&) const = default;
 };
 
-// Brings over what the stage reads from the other side, then computes it.
+// Brings over what the stage reads from other devices, then computes it.
 struct Compute {
     int stage = 0;
     bool operator==(const Compute&) const = default;

@@ -1,4 +1,4 @@
-// Where the values between the ops of a graph lie: addresses from liveness, per device.
+// Tells where the values between the ops of a graph lie on each device, by how long they live.
 //
 // A value is allocated when its node is computed, and freed after the last node that reads it or a
 // view of it. A value that a stage of the other device reads has a copy there from that stage on.

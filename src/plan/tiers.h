@@ -1,5 +1,5 @@
-// Which batch sizes a variant has a plan for. The plan of a batch is that of the smallest tier that
-// holds it. [S9]
+// Tells which batch sizes a variant has a plan for. The plan of a batch is that of the smallest
+// tier that holds it. [S9]
 //
 //   generation  one user: 1, 16      several: 1, 4, 16, 32, 64
 //   prompts     512, 1024, ... below the cap, and the cap

@@ -12,7 +12,7 @@
 //                                      ubatch holds the largest batch, its budget is there
 //   asked            the launcher      budget, cache and depth are as asked, its largest tier is
 //                                      the ubatch that was asked for, and it shares with nobody
-//   always                             it is whole, and of the version that we write
+//   always                             it is whole, and of the version that pshard writes now
 //
 // If several plans serve, those with the largest budget win. They stand in the order of the file,
 // so that the newest is the last. If more than one is left, they differ in what only the

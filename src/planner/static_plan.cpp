@@ -29,7 +29,7 @@ std::vector<std::uint32_t> graphs_for(const StaticWish& wish, std::uint32_t n_ub
     return {one_each};
 }
 
-// All static plans of one ubatch.
+// Finds all static plans of one ubatch.
 class StaticSearch {
 public:
     explicit StaticSearch(const Problem& problem)

@@ -23,7 +23,7 @@ std::string machine_text(const MachineProfile* profile);
 std::string context_text(const Inventory& inventory);
 std::string flash_attention_text(const Inventory& inventory);  // "on", "off", "auto, comes to on"
 
-// Quoted where CSV needs it (RFC 4180).
+// The text as a cell, quoted where CSV needs it (RFC 4180).
 std::string csv_cell(std::string_view text);
 
 // A table as Markdown, columns padded; the first row is the head.

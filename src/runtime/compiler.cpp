@@ -1,17 +1,17 @@
-// compile(): from a graph and its plan to the ggml calls of each step.
+// compile() turns a graph and its plan into the ggml calls of each step.
 //
 // In: llama.cpp's graph; the same graph as an inventory's, whose sources are weights, states and
 // inputs; its cut into stages and stream groups; the offsets of the arena and of the scratch. Out:
 // a Program, which can run each time that the graph comes again.
 //
 //   stage     its nodes as shadows (shadows.h) in a ggml graph of their own, and what has to be
-//             copied from the other side before: inputs for the GPU, values that cross
+//             copied from the other device before: inputs for the GPU, values that cross
 //   group     what a Load copies: whole weights, or a stack of experts with the ids that choose
 //             among them; the part of a state that is read; zeroes behind quantized rows. What a
 //             Store copies: the rows of a state that the graph writes
 //   outlets   values that outlive the pass, which llama.cpp may read later, or at once
 //
-// A value crosses to a side once in a pass. A graph that needs what the plan has no place for is
+// A value crosses to a device once in a pass. A graph that needs what the plan has no place for is
 // refused, and the Error names it: nothing is ever computed at a guessed address.
 //
 // The traps. Kernels read past the last row of a quantized tensor, and what lies there must be
@@ -20,7 +20,7 @@
 // replays them by uid, addresses and all: so each stage has a uid of its own.
 //
 // check_devices() refuses a second GPU and a slot that keeps what was loaded: a Bring knows two
-// sides, Memories has one arena, and no Load asks what its slot holds already.
+// devices, Memories has one arena, and no Load asks what its slot holds already.
 #include <fmt/format.h>
 #include <ggml-backend-impl.h>
 #include <ggml-impl.h>

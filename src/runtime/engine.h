@@ -56,7 +56,7 @@ public:
     [[nodiscard]] const EngineSetup& setup() const { return setup_; }
 
 private:
-    // Made before the Executor, which may fail to open.
+    // The parts that are made before the Executor, which may fail to open.
     struct Parts {
         MemoryWatch memory_watch;  // before anything of ours is on the device
         std::unique_ptr<PageLocks> page_locks;

@@ -314,7 +314,7 @@ ggml_status Executor::compute(int index, int stage) {
     return status;
 }
 
-// Brings what a stage reads from the other side. A CPU stage was held until the GPU had made it.
+// Brings what a stage reads from the other device. A CPU stage was held until the GPU had made it.
 void Executor::bring(int index, const StageWork& work) {
     bool waits = false;
     for (const Bring& value : work.brings) {

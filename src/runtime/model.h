@@ -35,8 +35,8 @@ public:
     // Whether all states of the buffers can take the places of states whose context is gone.
     [[nodiscard]] bool has_places_for(const std::vector<HostBuffer*>& buffers) const;
 
-    // Whether all contexts are gone. drop_contexts() then forgets what they left in the inventory, so
-    // that the next one begins anew.
+    // Whether all contexts are gone. drop_contexts() then forgets what they left in the inventory,
+    // so that the next one begins anew.
     [[nodiscard]] bool is_without_contexts() const;
     void drop_contexts();
 

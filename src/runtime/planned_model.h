@@ -17,7 +17,7 @@ namespace pshard {
 // before.
 enum class Fallback {
     None,       // as ordered
-    HostState,  // states stay in host memory: parts of a graph look into one from both sides
+    HostState,  // states stay in host memory: parts of a graph on both devices look into one
     NoStreams,  // the CPU computes what would be streamed: the graph cannot be streamed
     Host,       // the CPU does it all
 };

@@ -19,11 +19,11 @@ namespace pshard {
 struct Span {
     ggml_tensor* device = nullptr;  // as plain bytes
     std::byte* host = nullptr;
-    Bytes offset = 0;  // where the moved bytes begin, on both sides
+    Bytes offset = 0;  // where the moved bytes begin, in both places
     Bytes bytes = 0;
 };
 
-// A value that a stage reads from the other side.
+// A value that a stage reads from the other device.
 struct Bring {
     Span span;
     bool to_device = true;

@@ -14,7 +14,7 @@
 
 namespace pshard {
 
-// A part of a layer, in two forms: for us, and for the published planner.
+// A part of a layer, in two forms: for this planner, and for the published one.
 struct LayerPart {
     bool (*holds)(const Weight&);  // asked of weights in layers only
     std::string_view pattern;      // the same as a regular expression, after "blk\.N\."

@@ -65,7 +65,7 @@ private:
         Ref root = source;
         if (source.kind == Ref::Kind::Node && node_at(source.index).has_storage) {
             root = node_at(source.index).storage;
-            // A view of a state or a weight that the other side holds crosses as a value does, into
+            // A view of a state or a weight that another device holds crosses as a value does, into
             // a copy in the scratch, which check_scratch() follows.
             const bool crosses = device_at(source.index) != device;
             if (crosses && root.kind != Ref::Kind::Node) return;
@@ -88,7 +88,7 @@ private:
         const auto i = static_cast<std::size_t>(index);
         const Weight& weight = plan_.inventory.weights[i];
         const Lane lane = plan_.lowered.placement.weights[i];
-        // Layers on both sides read such tables (rope factors); the CPU reads the host master.
+        // Layers on GPU and CPU read such tables (rope factors); the CPU reads the host master.
         const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
             if (is_resident(lane) && !shared && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {

@@ -1,5 +1,5 @@
-// From a shape to files. A file is planned first (header and where the data goes); a sparse file is
-// the header and a hole, a random one the header and the data.
+// Turns a shape into files. A file is planned first (header and where the data goes); a sparse file
+// is the header and a hole, a random one the header and the data.
 #include <algorithm>
 #include <cerrno>
 #include <fstream>

@@ -1,4 +1,4 @@
-// Work that may crash or hang, in a process of its own.
+// Does work that may crash or hang in a process of its own.
 #pragma once
 
 #include <functional>

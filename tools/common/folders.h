@@ -11,8 +11,8 @@ std::filesystem::path program_folder();
 // The folder of the libraries of an installed pshard, beside its programs; not there in a build.
 std::filesystem::path library_folder();
 
-// The folder of libggml-cpu.so: installed with us, else in llama.cpp's build; empty: where ggml
-// looks itself.
+// The folder of libggml-cpu.so: installed beside this program, else in llama.cpp's build; empty:
+// where ggml looks itself.
 std::string ggml_folder();
 
 }  // namespace pshard::tool

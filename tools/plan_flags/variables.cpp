@@ -12,7 +12,7 @@
 namespace pshard::tool {
 namespace {
 
-// PSHARD_STRATEGY: a name or an id forces one strategy.
+// Reads PSHARD_STRATEGY: a name or an id forces one strategy.
 std::optional<EarlyExit> read_forced_strategy(Options& options) {
     const char* text = std::getenv("PSHARD_STRATEGY");
     if (text == nullptr || *text == '\0' || std::string_view(text) == "auto") return std::nullopt;
@@ -28,7 +28,7 @@ std::optional<EarlyExit> read_forced_strategy(Options& options) {
             "PSHARD_STRATEGY={}: no such strategy; there are {}", text, fmt::join(names, ", "))};
 }
 
-// PSHARD_CHECK: 1 verifies all that search returns.
+// Reads PSHARD_CHECK: 1 verifies all that search returns.
 std::optional<EarlyExit> read_check(Options& options) {
     const char* text = std::getenv("PSHARD_CHECK");
     const std::string_view value = text == nullptr ? "" : text;

@@ -19,7 +19,7 @@
 //
 // Traps: a driver takes part of its memory before the device can first be asked, so "free" lacks it
 // already. The weights of the MTP context are the model's own, which the plan counts. Sizes are
-// rounded against us: memory down, overhead up. A -mva beyond what the GPU holds is obeyed;
+// rounded to be safe: memory down, overhead up. A -mva beyond what the GPU holds is obeyed;
 // budget_note() warns of it.
 #include "planning/budget.h"
 

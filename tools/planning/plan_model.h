@@ -1,4 +1,4 @@
-// From options and a machine to plans: capture or read the model, find the budget, search.
+// Makes plans from options and a machine: captures or reads the model, finds the budget, searches.
 #pragma once
 
 #include <variant>

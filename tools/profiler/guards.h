@@ -7,7 +7,7 @@
 
 namespace pshard::tool {
 
-// From now on Ctrl-C and SIGTERM are only noted; a second one ends the process at once.
+// Lets Ctrl-C and SIGTERM only be noted from now on; a second one ends the process at once.
 void watch_for_stop();
 bool stop_wanted();
 

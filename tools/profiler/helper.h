@@ -21,7 +21,7 @@ int run_helper();
 
 class Helper {
 public:
-    // `environment` is added to ours.
+    // Starts a helper. `environment` is added to this process's own.
     static Result<Helper> start(const std::map<std::string, std::string>& environment);
     Helper(Helper&& other) noexcept;
     Helper(const Helper&) = delete;
@@ -41,8 +41,8 @@ private:
     Helper(pid_t pid, int in, int out) : pid_(pid), in_(in), out_(out) {}
 
     pid_t pid_ = -1;
-    int in_ = -1;   // we write
-    int out_ = -1;  // we read
+    int in_ = -1;   // requests go there
+    int out_ = -1;  // answers come from there
 };
 
 }  // namespace pshard::tool

@@ -44,7 +44,7 @@ constexpr Seconds kLeastOpsSeconds = 1;
 constexpr Seconds kEndSeconds = 0.8;          // the second probe of a CPU's memory and graphs
 constexpr Bytes kGpuCacheBytes = 128 * kMiB;  // the largest last level of today's GPUs
 
-// One run of a profiler: what both sides share.
+// One run of a profiler: what measure_cpu() and measure_gpu() share.
 class Run {
 public:
     Run(const ProfilerOptions& options, Progress& progress)

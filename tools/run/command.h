@@ -28,8 +28,8 @@ struct Finished {
     std::string out;
 };
 
-// What goes to `Finished::out`: stdout, or stderr too. In Out stderr goes where ours does, in
-// OutAlone nowhere.
+// What goes to `Finished::out`: stdout, with OutAndErr stderr too. With Out stderr goes where this
+// process's own goes, with OutAlone nowhere.
 enum class Catch { Out, OutAndErr, OutAlone };
 
 // Runs the program, with an empty stdin. Fails if it cannot be started.

@@ -134,7 +134,7 @@ private:
         });
     }
 
-    // Measures one side into the cache, unless it has a profile already.
+    // Measures the CPU or the GPU into the cache, unless it has a profile already.
     Status measure(Side side) {
         if (!file(side).empty()) return Done{};
         std::error_code code;

@@ -22,7 +22,7 @@ struct HostProgram {
 };
 
 // `word`: as after `--`, a path or a name of $PATH. Fails on a program that is not there, and on
-// one whose flags we do not know.
+// one whose flags are not known here.
 Result<HostProgram> find_program(const std::string& word, const Variables& environment);
 
 // Asks the program, by --version and --list-devices, for the names of the devices that it has once
