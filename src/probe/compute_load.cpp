@@ -10,8 +10,8 @@ namespace pshard {
 namespace {
 
 constexpr std::size_t kWeights = 4;
-constexpr std::int64_t kExtent = 4096;    // weights of 32 MiB: beyond most caches, together
-constexpr std::uint8_t kSmallValue = 42;  // as every byte: 0.05 in F16, 2e-13 in F32
+constexpr std::int64_t kExtent = 4096;    // 4 weights of 32 MiB, which most caches cannot hold
+constexpr std::uint8_t kSmallValue = 42;  // every byte; that makes 0.05 in F16, 2e-13 in F32
 
 }  // namespace
 
@@ -32,7 +32,8 @@ ComputeLoad::~ComputeLoad() {
     if (thread_.joinable()) thread_.join();
 }
 
-// Computes once, so that pipelines are compiled and a device that cannot do it says so.
+// Makes the graph and computes it once, so that pipelines are compiled, and a device that cannot
+// compute it says so.
 Status ComputeLoad::prepare(ggml_backend_dev_t device) {
     ggml_context* context = context_.get();
     graph_ = ggml_new_graph_custom(context, 2 * kWeights, false);

@@ -1,5 +1,5 @@
-// A load for a device: matmuls that read their weights from its memory, as when a model generates,
-// over and over in the background.
+// A load for a device: in the background it computes matmuls over and over, which read their
+// weights from the device's memory as a model does that generates.
 #pragma once
 
 #include <atomic>
@@ -13,12 +13,12 @@ namespace pshard {
 
 class ComputeLoad {
 public:
-    // Computes from when this returns until destruction. Fails when memory is short, or the device
+    // The load computes from now until its destruction. Fails if memory is short, or the device
     // refuses.
     static Result<std::unique_ptr<ComputeLoad>> start(ggml_backend_dev_t device);
     ComputeLoad(const ComputeLoad&) = delete;
     ComputeLoad& operator=(const ComputeLoad&) = delete;
-    ~ComputeLoad();  // when the graph under way has ended
+    ~ComputeLoad();  // waits for the graph under way
 
 private:
     explicit ComputeLoad(BackendHandle backend);
@@ -26,7 +26,7 @@ private:
     void run();
 
     BufferHandle buffer_{};
-    BackendHandle backend_;  // goes before its buffer
+    BackendHandle backend_;  // must be freed before its buffer
     GgmlContext context_;
     ggml_cgraph* graph_ = nullptr;
     std::atomic<bool> stop_{false};

@@ -1,3 +1,15 @@
+// How the link is kept busy without taking a core from the CPU.
+//
+// In:   a device and a direction.
+// Out:  a thread that copies, and a count of the bytes that it has copied.
+//
+//     queue a piece -> sleep for 70 % of its time -> wait for its end -> count it -> next piece
+//
+// A piece takes about 2 ms: long enough to sleep meanwhile, short enough for a fine count. Its size
+// follows from the best rate so far, and the nap from the size.
+//
+// Trap: a nap that outlasts its copy leaves the link idle, and makes it look slow. So the nap
+// follows the best rate that was seen, never the last one.
 #include "probe/copy_load.h"
 
 #include <algorithm>
@@ -11,9 +23,9 @@ namespace pshard {
 namespace {
 
 constexpr Seconds kPieceSeconds = 2e-3;
-constexpr Bytes kLeastPiece = 256 * kKiB;  // and what pieces are multiples of
+constexpr Bytes kLeastPiece = 256 * kKiB;  // a piece is a multiple of it
 constexpr double kNapShare =
-    0.7;  // share of a copy's time that is slept; the rest is waited for awake
+    0.7;  // the share of a copy's time that the thread sleeps before it waits
 
 Result<HostBlock> host_memory(ggml_backend_dev_t device, Bytes bytes) {
     Result<HostBlock> pinned = HostBlock::make(CopySource::Pinned, device, bytes);
@@ -48,7 +60,7 @@ CopyLoad::~CopyLoad() {
     thread_.join();
 }
 
-// One piece; its time.
+// Copies one piece and gives its time.
 Seconds CopyLoad::copy_once() {
     if (at_ + piece_ > memory_.bytes()) at_ = 0;
     const Seconds seconds = time_of([this] {
@@ -65,8 +77,7 @@ Seconds CopyLoad::copy_once() {
     return seconds;
 }
 
-// Pieces grow or shrink towards kPieceSeconds. A nap that outlasted its copy would make the link
-// look slow: so the nap follows the shortest copy that was seen, byte for byte.
+// Copies pieces, whose size grows until one takes kPieceSeconds at the best rate so far.
 void CopyLoad::run() {
     double best_rate = 0;
     while (!stop_) {

@@ -1,13 +1,13 @@
-// A load for the link: copies between host and device that run in the background, to measure what
-// else goes slower meanwhile, and how fast the link still is.
+// A load for the link: copies between host and device that run in the background, while something
+// else is timed. They show how much slower that gets, and how fast the link still is.
 //
 //   auto load = CopyLoad::start(device, {});
 //   const Bytes before = load.value()->bytes();
-//   ... the work, timed: at least 20 ms, so that a few copies end in it ...
+//   ... the work that is timed, of at least 20 ms, so that a few copies end in it ...
 //   rate = (load.value()->bytes() - before) / seconds
 //
 // The thread sleeps while a copy runs, so it takes no core from the CPU's ops. (A driver that
-// copies by the CPU takes some all the same.)
+// copies by the CPU takes some cores all the same.)
 #pragma once
 
 #include <atomic>
@@ -22,25 +22,25 @@ namespace pshard {
 enum class CopyDirection : std::uint8_t {
     Up,           // host to device
     Down,         // device to host
-    Alternating,  // a copy up, a copy down: the published profilers' load
+    Alternating,  // a copy up, then one down, as the published profilers load the link
 };
 
 struct CopyLoadOptions {
     CopyDirection direction = CopyDirection::Alternating;
-    Bytes bytes = 256 * kMiB;  // host memory and device memory that it takes: beyond the caches
+    Bytes bytes = 256 * kMiB;  // of host and of device memory, so that no cache holds them
 };
 
 class CopyLoad {
 public:
-    // Copies from when this returns until destruction. Uses pinned memory, pageable where the
-    // device has none. Fails when memory is short.
+    // The load copies from now until its destruction. It uses pinned memory, or pageable memory if
+    // the device has none. Fails if memory is short.
     static Result<std::unique_ptr<CopyLoad>> start(ggml_backend_dev_t device,
                                                    const CopyLoadOptions& options);
     CopyLoad(const CopyLoad&) = delete;
     CopyLoad& operator=(const CopyLoad&) = delete;
-    ~CopyLoad();  // when the copy under way has ended
+    ~CopyLoad();  // waits for the copy under way
 
-    // Copied so far, both directions together; grows by about 2 ms worth of copying at a time.
+    // The bytes copied so far, in both directions together. The count grows about every 2 ms.
     [[nodiscard]] Bytes bytes() const { return bytes_; }
 
 private:

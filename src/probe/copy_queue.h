@@ -1,5 +1,5 @@
 // Copies between host memory and one stretch of device memory, in the order in which they are
-// queued: a backend instance of its own, so a stream of its own.
+// queued. Each CopyQueue has a backend instance of its own, and so a stream of its own.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@ namespace pshard {
 
 class CopyQueue {
 public:
-    // Takes `wanted` bytes of device memory; where there is not so much, half of it, and so on down
-    // to `least`: see capacity(). Below that it fails.
+    // Takes `wanted` bytes of device memory. If there are not so many, it tries half of them, and
+    // so on down to `least`; capacity() tells what it got. Fails below `least`.
     static Result<CopyQueue> open(ggml_backend_dev_t device, Bytes wanted, Bytes least);
 
-    // `at`: where in the device memory. The host memory must last until wait() returns.
+    // `at` is a place in the device memory. The host memory must stay valid until wait() returns.
     void upload(const std::byte* from, Bytes at, Bytes bytes) {
         queue_->upload(*memory_, from, at, bytes);
     }
@@ -25,7 +25,7 @@ public:
         queue_->download(*memory_, to, at, bytes);
     }
 
-    // Until all that was queued is done.
+    // Returns when all queued copies are done.
     void wait() { queue_->synchronize(); }
 
     [[nodiscard]] Bytes capacity() const;
@@ -36,7 +36,7 @@ private:
     CopyQueue(std::unique_ptr<Queue> queue, BufferHandle buffer);
 
     BufferHandle buffer_;
-    std::unique_ptr<Queue> queue_;  // goes before its buffer
+    std::unique_ptr<Queue> queue_;  // must be freed before its buffer
     GgmlContext context_;
     ggml_tensor* memory_;
 };

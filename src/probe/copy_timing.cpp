@@ -1,3 +1,22 @@
+// How copies are timed.
+//
+// In:   a queue, a block of host memory, and how calm a median must be.
+// Out:  rates of copies of one size and of gathered slices; the seconds of a copy's setup, of a
+//       hand-over between GPU and CPU, and of an event.
+//
+//     host memory    |copy 0|copy 1|copy 2|        the next sample goes on where this one ended
+//     device memory  |copy 0|copy 1|copy 2|
+//
+//     sample = queue n copies, wait once           64 MiB in n copies, but at most 64 of them
+//
+// A small cost is the difference of two samples, or what is left of one without the known costs:
+//
+//     setup       (256 small copies - 32 small copies) / 224 - their bytes at the full rate
+//     hand-over   (kernel, copy down, wait, copy up - launch - 2 setups) / 2
+//
+// Traps: the copies of a rate or a setup take one stretch of the host memory after the other, since
+// a cache would hold one that comes again. Slices begin at random pages, as experts do. A
+// difference may come out below 0, and is then taken for 0.
 #include "probe/copy_timing.h"
 
 #include <algorithm>
@@ -10,8 +29,8 @@ namespace pshard {
 
 namespace {
 
-constexpr Bytes kBytesPerSample = 64 * kMiB;  // copies that are smaller share a sample
-constexpr Bytes kMostCopies = 64;             // in a sample
+constexpr Bytes kBytesPerSample = 64 * kMiB;  // smaller copies share a sample
+constexpr Bytes kMostCopies = 64;             // of one sample
 constexpr Bytes kSliceBytesPerSample = 64'000'000;
 constexpr Bytes kPage = 4 * kKiB;
 constexpr Bytes kSmallCopies = 256;
@@ -19,7 +38,7 @@ constexpr Bytes kFewSmallCopies = 32;
 constexpr int kHandOvers = 16;
 constexpr int kEvents = 64;
 
-// Stretches one after the other, around and around.
+// Gives one stretch of a memory after the other, and begins again at its end.
 class Rotation {
 public:
     explicit Rotation(Bytes total) : total_(total) {}

@@ -1,5 +1,5 @@
-// The ggml devices of this machine, as the profilers see them: the backends that llama.cpp will
-// use, loaded the way that it loads them.
+// The ggml devices of this machine. The profilers load the backends that llama.cpp will use, in the
+// way that llama.cpp loads them.
 #pragma once
 
 #include <string>
@@ -21,23 +21,23 @@ struct DeviceInfo {
     bool operator==(const DeviceInfo&) const = default;
 };
 
-// Loads all of ggml's backends that lie in `folder` (not there: where ggml looks by itself), and
-// the one that GGML_BACKEND_PATH names. May be called again.
+// Loads all of ggml's backends that lie in `folder`, or where ggml looks itself if there is no such
+// folder, and the one that GGML_BACKEND_PATH names. May be called again.
 void load_ggml_backends(const std::string& folder);
 
 // All devices, in ggml's order.
 [[nodiscard]] std::vector<DeviceInfo> list_devices();
 
-// The device of that name; with an empty name the first GPU. The Error lists what there is.
+// The GPU of that name; with an empty name, the first GPU. The Error lists the GPUs that there are.
 [[nodiscard]] Result<ggml_backend_dev_t> find_gpu(const std::string& name);
 
-// ggml's CPU device. Fails when no CPU backend is loaded.
+// ggml's CPU device. Fails if no CPU backend is loaded.
 [[nodiscard]] Result<ggml_backend_dev_t> find_cpu();
 
-// The same with threads of its own; `n_threads` counts for the CPU only.
+// Opens a backend instance that computes by `n_threads` threads; only the CPU heeds the number.
 [[nodiscard]] Result<BackendHandle> open_backend(ggml_backend_dev_t device, int n_threads);
 
-// Fails when the device has not that much memory left.
+// Takes memory of that type. Fails if the device does not have so much left.
 [[nodiscard]] Result<BufferHandle> allocate(ggml_backend_buffer_type_t type, Bytes bytes);
 
 }  // namespace pshard

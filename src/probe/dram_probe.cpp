@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kLeastPasses = 5;
 
-// Independent sums, so that the additions do not wait for each other.
+// Adds up the words in several sums, so that the additions do not wait for each other.
 std::uint64_t sum_of(const std::vector<std::uint64_t>& words) {
     constexpr std::size_t kSums = 16;
     std::uint64_t sums[kSums] = {};

@@ -1,4 +1,4 @@
-// How fast all threads together read memory that lies in no cache.
+// How fast all threads together read memory that no cache holds.
 #pragma once
 
 #include "base/units.h"
@@ -7,11 +7,11 @@ namespace pshard {
 
 struct DramProbeOptions {
     int n_threads = 1;
-    Bytes bytes = kGiB;     // for all threads together
-    Seconds seconds = 0.8;  // at least five passes all the same
+    Bytes bytes = kGiB;     // that all threads together read in a pass
+    Seconds seconds = 0.8;  // for all passes; at least five are made
 };
 
-// GB/s (1e9): the best of the passes, since whatever else runs can only slow one down.
+// The GB/s (1e9) of the best pass, since other programs can only slow a pass down.
 [[nodiscard]] double measure_dram_gb_per_s(const DramProbeOptions& options);
 
 }  // namespace pshard

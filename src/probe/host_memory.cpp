@@ -9,7 +9,8 @@ namespace pshard {
 
 namespace {
 
-// xorshift64: a driver or a memory controller that compresses gains nothing on it.
+// Fills memory by xorshift64, on which a driver or a memory controller that compresses gains
+// nothing.
 void fill_random(std::byte* data, Bytes bytes) {
     std::uint64_t state = 0x9e3779b97f4a7c15;
     for (Bytes at = 0; at + sizeof state <= bytes; at += sizeof state) {
@@ -27,7 +28,7 @@ Result<BufferHandle> pinned_buffer(ggml_backend_dev_t device, Bytes bytes) {
                      {}};
     }
     Result<BufferHandle> buffer = allocate(type, bytes);
-    // A driver that has no pinned memory left may hand out the CPU's.
+    // A driver that has no pinned memory left may give memory of the CPU's type.
     if (!buffer || ggml_backend_buffer_get_type(buffer.value().get()) == type) return buffer;
     return Error{fmt::format("{} has no {:.0f} MiB of pinned host memory left",
                              ggml_backend_dev_name(device),

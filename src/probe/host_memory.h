@@ -1,9 +1,9 @@
-// Host memory to copy from and to, of the three kinds that decide how fast a copy is. Filled with
-// random bytes, every page touched.
+// Host memory to copy from and to. Its kind decides how fast a copy is. Every page is filled with
+// random bytes.
 //
-//   Pinned      allocated by the device's driver (its host buffer type)
-//   Registered  a mapping of ours, page-locked in place: what a model file's pages can become
-//   Pageable    a mapping of ours as it is
+//   Pinned      the device's driver has allocated it (its host buffer type)
+//   Registered  a mapping of ours, page-locked in place, as the pages of a model file can be
+//   Pageable    a mapping of ours, not page-locked
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,13 @@ namespace pshard {
 
 [[nodiscard]] const char* name_of(CopySource kind);  // "pinned", "registered", "pageable"
 
-// Anonymous pages, each touched. Fails when the host has not so much.
+// Maps anonymous pages, each of which takes its memory at once. Fails if the host does not have so
+// much.
 [[nodiscard]] Result<AddressSpace> make_mapping(Bytes bytes);
 
 class HostBlock {
 public:
-    // Fails when the device has no memory of that kind, or not so much.
+    // Fails if the device has no memory of that kind, or not so much.
     static Result<HostBlock> make(CopySource kind, ggml_backend_dev_t device, Bytes bytes);
 
     [[nodiscard]] std::byte* data() const { return data_; }
@@ -40,7 +41,7 @@ private:
     Bytes bytes_ = 0;
     BufferHandle buffer_{};
     std::optional<AddressSpace> mapping_{};
-    std::optional<PageLock> lock_{};  // goes before the mapping
+    std::optional<PageLock> lock_{};  // must end before the mapping
 };
 
 }  // namespace pshard

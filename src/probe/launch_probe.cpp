@@ -12,7 +12,7 @@ namespace {
 constexpr int kNodes = 1024;
 constexpr int kFewNodes = 64;
 constexpr int kGraphs = 64;
-constexpr int kCaptureRounds = 3;  // a backend that captures graphs waits until they come again
+constexpr int kCaptureRounds = 3;  // a backend captures a graph only when it comes again
 
 Result<Seconds> time_graphs(ggml_backend_dev_t device,
                             ggml_backend_t backend,

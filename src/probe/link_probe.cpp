@@ -1,3 +1,21 @@
+// How the figures of a link are measured, one step after the other.
+//
+// In:   a device, how much host memory may be used, and how thorough to be.
+// Out:  a LinkProfile, and notes about what could not be measured.
+//
+//     copies from pinned, registered and pageable memory     by size, each way alone
+//     small copies, gathered slices, hand-overs, events      from the best memory that was found
+//     both directions at once                                uploads against a CopyLoad
+//     copies while the device computes                       uploads against a ComputeLoad
+//     page-locking                                           only if registered memory was found
+//
+// The best kind of memory comes first: all later steps use it, and a user who stops early loses the
+// least. The largest copies of a kind give its rate.
+//
+// Traps: a device may not write to registered memory, so that has rates up alone and is not used
+// for the later steps. A step that fails leaves its figures unknown and a note; only a device that
+// does not open, or that can copy from no memory, is an error. The host memory is freed before
+// pages are locked, since the ceiling of page-locking may be all the memory that there is.
 #include "probe/link_probe.h"
 
 #include <algorithm>
@@ -59,7 +77,7 @@ private:
 
     void note(const std::string& text) { probe_.notes.push_back(text); }
 
-    // Whether to go on with the next step.
+    // Reports the next step; false if the user wants to stop before it.
     bool begin(const std::string& what) {
         if (options_.wants_stop && options_.wants_stop()) return false;
         if (options_.on_progress) options_.on_progress(what, double(step_) / kSteps);
@@ -71,8 +89,8 @@ private:
         return CopyBench{*queue_, host, options_.policy};
     }
 
-    // The best kind first: with its memory the rest is measured, and a time limit cuts off the
-    // least.
+    // Measures copies from each kind of memory, the best kind first, and keeps the first memory
+    // that the device can write to.
     void measure_kinds() {
         for (const CopySource kind :
              {CopySource::Pinned, CopySource::Registered, CopySource::Pageable}) {
@@ -92,7 +110,8 @@ private:
         }
     }
 
-    // The largest that was measured. From memory that the device may not write to, up alone.
+    // Measures copies of all sizes and gives the point of the largest. Memory that the device may
+    // not write to has no rates down.
     CopyPoint measure_copies(CopySource kind, const HostBlock& host) {
         CopyPoint point{kind};
         for (const Bytes size : sizes()) {
@@ -162,7 +181,7 @@ private:
         link().under_gpu_gb_per_s = gb(copy_rate(bench(*host_), Way::Up, size));
     }
 
-    // The rate down is counted over the whole of the time that copies went up.
+    // Times uploads while downloads run, and counts what came down in all of that time.
     void measure_duplex(Bytes size) {
         const auto down = CopyLoad::start(device_, {CopyDirection::Down, host_->bytes()});
         if (!down) return note(down.error().message);

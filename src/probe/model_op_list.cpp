@@ -1,3 +1,18 @@
+// Which ops a model computes, as cases to be timed.
+//
+// In:   an inventory, whose graphs have the nodes of each tier.
+// Out:  each case that the graphs hold, once, in the order of the graphs.
+//
+//     node -> its row in the op table -> MUL_MAT       weight [k, n], rows of source 1
+//                                        MUL_MAT_ID    weight [k, n, E], ids [used, tokens]
+//                                        attention     q, k and v
+//                                        other ops     the shape that its CaseForm says
+//
+// Two nodes are the same case if describe() says the same of both: most layers of a model are
+// alike.
+//
+// Traps: a MUL_MAT without a weight (attention without FLASH_ATTN_EXT) is left out, and so is a
+// node whose shape a case cannot have. A case tells what a node reads, not how that lies in memory.
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -57,7 +72,7 @@ OpCase experts_case(const Operands& in) {
                   .n_used = in[2].shape[0]};
 }
 
-// q [d, tokens, heads, streams], k [d, cells, KV heads, streams], v [dv, ...]
+// Attention: q [d, tokens, heads, streams], k [d, cells, KV heads, streams], v [dv, ...].
 OpCase attention_case(const Operands& in) {
     const Shape& q = in[0].shape;
     const Shape& k = in[1].shape;

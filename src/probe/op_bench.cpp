@@ -8,15 +8,15 @@
 //     graph 0   node 0 -> node 1 -> node 2 ...         timed as a whole, divided by its nodes
 //     graph 1   ...                                    the next visit begins where this one ended
 //
-// A model reads each weight once in a pass, so that no cache holds it when it is needed. Nodes of a
-// graph read one stretch of the pool after the other, and there are as many graphs as it takes to
-// walk through twice what the last cache level holds. A graph repeats the op until it takes some
-// milliseconds: a clock's tick and the start of a graph then count for nothing.
+// A model reads each weight once in a pass, so no cache holds it when it is needed. The nodes of a
+// graph therefore read one stretch of the pool after the other, and there are enough graphs to walk
+// through twice what the last cache level holds. A graph repeats the op until it takes some
+// milliseconds, so that a clock's tick and the start of a graph count for nothing.
 //
-// Traps: experts are drawn, and of half as many those of a moment ago would be too many; their walk
-// is twice as long. How many nodes and graphs a case takes is found out at its first visit and kept
-// for all later rounds: else rounds would compare other things. An op that takes long is timed
-// without a warm-up, and once is enough.
+// Traps: the experts that a node reads are drawn, and may be those of a moment ago, so a case of
+// routed experts walks twice as far. The first visit of a case finds out how many nodes and graphs
+// it takes, and all later rounds keep them, since rounds would compare different things otherwise.
+// An op that takes long is timed without a warm-up, and once is enough.
 #include "probe/op_bench.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ namespace {
 
 constexpr int kMaxNodes = 256;
 constexpr int kMaxGraphs = 32;
-constexpr Seconds kLong = 0.05;  // a computation that needs no warm-up, and may be timed once only
+constexpr Seconds kLong = 0.05;  // from here on, an op needs no warm-up and may be timed once
 
 int at_least_one(double n, int most) { return static_cast<int>(std::clamp(n, 1.0, double(most))); }
 
@@ -51,13 +51,13 @@ Result<OpBench> OpBench::open(ggml_backend_dev_t device, const OpBenchOptions& o
     return OpBench(device, std::move(backend).value(), options);
 }
 
-// Bytes to read before the first come again. Which experts a node reads is drawn: of half as many,
-// those that were read a moment ago would be too many.
+// The bytes to be read before the first ones come again. Routed experts walk twice as far: the
+// experts of a node are drawn, and too many of them would be those of a moment ago.
 Bytes OpBench::walk_of(const OpCase& op_case) const {
     return (op_rule(op_case.op).family == OpFamily::MatMulId ? 4 : 2) * options_.cache_bytes;
 }
 
-// Enough for the walk, and for two operands that take turns.
+// Fills as much of the pool as the walk needs, and at least two operands that take turns.
 Status OpBench::fill_pool(const OpCase& op_case) {
     const Result<ggml_backend_buffer_type_t> where = operand_buffer_type(device_, op_case);
     if (!where) return where.error();
@@ -68,8 +68,8 @@ Status OpBench::fill_pool(const OpCase& op_case) {
     return pool_.fill(where.value(), *ggml_type_of(op_case.type), wanted);
 }
 
-// A graph of one node tells how many make a graph long enough; and there are as many graphs as it
-// takes to walk through more operands than a cache holds.
+// Finds how many nodes and graphs a case takes. The time of one node tells how many make a graph
+// long enough; the graphs must be enough for the walk.
 Result<OpSize> OpBench::size_of(const OpCase& op_case) {
     Result<OpGraph> single = OpGraph::make(op_case, device_, pool_, 1);
     if (!single) return single.error();
@@ -95,7 +95,8 @@ Result<OpGraph> OpBench::graphs_for(const OpCase& op_case, OpSize& size) {
     return OpGraph::make(op_case, device_, pool_, size.n_nodes, size.n_graphs);
 }
 
-// A budget counts whole graphs.
+// Times the case for one round. A sample is the time of a whole graph over its nodes, so the
+// round's budget is divided by them too.
 Result<OpVisit> OpBench::visit(const OpCase& op_case,
                                OpSize& size,
                                Seconds budget,

@@ -1,3 +1,23 @@
+// What follows from a case: its flops, its bytes, its routes, and its row in a profile.
+//
+// In:   an OpCase, and for a row the seconds that one computation took.
+// Out:  sums (ops/op_sums.h), the bytes that must come from memory, an OpRow.
+//
+//     case        flops                       bytes                           cold bytes
+//     MUL_MAT     2 n k tokens                weight, rows, result            the weight
+//     MUL_MAT_ID  2 n k tokens used           touched experts, rows, result   all its experts
+//     attention   2 (dk + dv) queries cells   K and V, queries, result        K and V
+//     recurrence  per element and state row   what it reads and writes        none
+//     others      one for each element        what it reads and writes        none
+//
+// A row holds rates: the sums over the seconds. Its columns are those of the published profilers,
+// so a count may stand under another name: MUL_MAT_ID has its experts in ctx_len, attention its
+// cells.
+//
+// Traps: bytes are counted as src/cost counts them, or the planner would read the rates wrongly.
+// Even an op that only moves data counts one flop for each element, since a rate of 0 means "not
+// measured" in a profile. Routes follow from a seed, so each visit of a case reads the same
+// experts.
 #include "probe/op_case.h"
 
 #include <algorithm>
@@ -41,7 +61,7 @@ double kv_bytes(const OpCase& op_case) {
 
 OpFamily family_of(const OpCase& op_case) { return op_rule(op_case.op).family; }
 
-// Flops, and bytes once each, of a product.
+// The flops of a product, and its bytes, each counted once.
 FlopsAndBytes sums_of_product(const OpCase& op_case) {
     const bool routed = family_of(op_case) == OpFamily::MatMulId;
     const double rows = double(op_case.n_tokens) * double(routed ? op_case.n_used : 1);
@@ -58,7 +78,7 @@ FlopsAndBytes sums_of_attention(const OpCase& op_case) {
             kv_bytes(op_case) + 4 * queries * dims};
 }
 
-// Elements that any other op reads and writes, as src/cost counts them; the small operands (a
+// The elements that any other op reads and writes, as src/cost counts them. Small operands (a
 // norm's weights, positions, row numbers) are left out.
 struct Elements {
     double read = 0;
@@ -67,9 +87,10 @@ struct Elements {
 
 Elements elements_of(const OpCase& op_case) {
     const double n = product(op_case.shape);
-    const double past = 3 * double(op_case.shape[0]);  // the tokens before a batch
+    const double past = 3 * double(op_case.shape[0]);  // three tokens before the batch
     if (family_of(op_case) == OpFamily::Scan) {
-        // q, k, v and a state of head_dim x head_dim for each head; the result holds the new state.
+        // It reads q, k, v and a state of head_dim x head_dim for each head, and writes the new
+        // one.
         const double state =
             double(op_case.shape[0]) * double(op_case.shape[0]) * double(op_case.shape[1]);
         return {3 * n + state, n + state};
@@ -80,13 +101,14 @@ Elements elements_of(const OpCase& op_case) {
     return {n * op_rule(op_case.op).n_operands, n};
 }
 
-// Ops that move data count one flop for each element, so that no row has a rate of 0.
+// The sums of any other op. It counts one flop for each element, unless it is a recurrence, so that
+// no row has a rate of 0.
 FlopsAndBytes sums_of_other(const OpCase& op_case) {
     const OpRule& rule = op_rule(op_case.op);
     const double n = product(op_case.shape);
     const auto [read, written] = elements_of(op_case);
     const bool scans = rule.family == OpFamily::Scan;
-    // What moves rows moves as many of the case's type as of f32.
+    // An op that moves rows reads them as f32 and writes them in the case's type.
     const bool moves = rule.traffic != OpTraffic::Whole;
     return {scans ? rule.flops * n * double(op_case.shape[0]) : n,
             4 * read + (moves ? type_bytes(op_case.type, written) : 4 * written)};
@@ -98,7 +120,7 @@ FlopsAndBytes sums_of(const OpCase& op_case) {
                                                      : sums_of_other(op_case);
 }
 
-// How much each expert is liked: see Routing::Skewed. Which one is first, the seed says.
+// How much tokens like each expert (Routing::Skewed). The seed says which expert is the first.
 std::vector<double> likings(std::uint32_t n_experts, std::uint32_t seed) {
     std::vector<double> weights(n_experts);
     for (std::uint32_t i = 0; i < n_experts; i++) {
@@ -126,7 +148,7 @@ std::vector<std::int32_t> routes(const OpCase& op_case, std::uint32_t seed) {
     const std::vector<double> weights = likings(n_experts, seed);
     std::mt19937 random(seed);
     std::vector<std::int32_t> ids;
-    std::uint32_t next = (seed * 0x9e3779b9U) >> 8U;  // near seeds give distant values
+    std::uint32_t next = (seed * 0x9e3779b9U) >> 8U;  // seeds that are close give distant values
     for (std::int64_t token = 0; token < op_case.n_tokens; token++) {
         std::vector<double> left = weights;
         for (std::int64_t route = 0; route < op_case.n_used; route++) {
@@ -198,7 +220,7 @@ OpRow row_of(const OpCase& op_case, Seconds seconds) {
 }
 
 double streamed_gb_per_s(const std::vector<OpRow>& rows) {
-    constexpr double kLarge = 0.25;  // share of the largest
+    constexpr double kLarge = 0.25;  // the share of the largest weight that makes a weight large
     const auto weight_bytes = [](const OpRow& row) {
         const bool reads = is_matmul(row.op) && row.batch == 1;
         const bool routed = op_rule(row.op).family == OpFamily::MatMulId;

@@ -3,16 +3,16 @@
 // In:   a case, a device, how many nodes in how many graphs.
 // Out:  graphs that can be computed over and over.
 //
-//     cold operands   weights, K and V: the next stretch of the pool for each node
-//     warm operands   activations, masks, positions: shared by all nodes
-//     routes          the experts of each token: others for each node
-//     results         two that take turns, so that a node waits for no one
+//     cold operands   weights, K and V: each node takes the next stretch of the pool
+//     warm operands   activations, masks, positions: all nodes share them
+//     routes          the experts of each token: each node has its own
+//     results         two of them take turns, so that a node waits for no other
 //
 // make_node (probe/op_nodes.h) asks an OperandSource for what a node reads. DrySource gives tensors
-// without memory: enough to ask a device whether it computes the op, and where weights would lie.
-// PoolSource gives cold ones from the pool and remembers all others, which get memory and content
-// when all nodes are known. The graphs are stretches of one whole, and each has a uid: backends
-// that keep what they made of a graph find it again.
+// without memory, which are enough to ask a device whether it computes the op and where weights
+// would lie. PoolSource gives cold operands from the pool and remembers all others, which get
+// memory and content when all nodes are known. The graphs are stretches of one whole, and each has
+// a uid, by which a backend finds again what it made of the graph.
 //
 // Trap: views are nodes too, and take as many places in a graph as computations do.
 #include "probe/op_graph.h"
@@ -32,14 +32,14 @@ namespace pshard {
 
 namespace {
 
-// Tensors of one node at most: op, views, operands.
+// The most tensors of one node: its op, views and operands.
 constexpr std::size_t kTensorsPerNode = 16;
 
 ggml_tensor* new_tensor(ggml_context* context, ggml_type type, const Shape& shape) {
     return ggml_new_tensor_4d(context, type, shape[0], shape[1], shape[2], shape[3]);
 }
 
-// Tensors without memory: to ask what a device supports.
+// Gives tensors without memory, to ask what a device supports.
 class DrySource final : public OperandSource {
 public:
     explicit DrySource(ggml_context* context) : context_(context) {}
@@ -56,12 +56,13 @@ private:
     bool has_cold_ = false;
 };
 
-// Operands of many nodes: cold ones from the pool, warm ones shared, all others left for later.
+// Gives the operands of many nodes: cold ones from the pool, warm ones that all nodes share, and
+// routes for each node.
 class PoolSource final : public OperandSource {
 public:
     PoolSource(ggml_context* context, OperandPool& pool) : context_(context), pool_(pool) {}
 
-    // Before each node.
+    // To be called before each node.
     void begin_node() { next_shared_ = 0; }
 
     ggml_tensor* operand(OperandKind kind, ggml_type type, const Shape& shape) override {
@@ -175,7 +176,7 @@ Error too_large(const OpCase& op_case) {
             {}};
 }
 
-// What was asked for while the nodes were made gets memory and content.
+// Gives memory and content to the operands that were asked for while the nodes were made.
 Status provide(const OpCase& op_case,
                const PoolSource& source,
                const std::vector<ggml_tensor*>& nodes,
@@ -198,7 +199,7 @@ Status provide(const OpCase& op_case,
     return Done{};
 }
 
-// Views have their memory from where they look into.
+// Gives each view the memory of the tensor that it looks into.
 void place_views(ggml_cgraph* graph) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         ggml_tensor* node = ggml_graph_node(graph, i);
@@ -239,7 +240,7 @@ Result<OpGraph> OpGraph::make(const OpCase& op_case,
     const Status provided = provide(op_case, source, nodes, device, pool);
     if (!provided) return provided.error();
     place_views(made.whole_);
-    // Views are nodes too: each computation has as many.
+    // Views are nodes too, and each computation has equally many.
     const int n_all = ggml_graph_n_nodes(made.whole_);
     for (int i = 0; i < n_graphs; i++) {
         const int begin = n_all / n_graphs * i;

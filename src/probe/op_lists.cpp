@@ -1,3 +1,18 @@
+// The lists of cases that a profiler times when no model says which.
+//
+// In:   a processor, and how long the list may be.
+// Out:  cases, the most telling first.
+//
+//     Fast, first    the common types at 1 and 512 tokens, attention, small ops, experts
+//           then     batches between, other sizes of weights, deeper caches
+//           last     rarer types, skewed routes
+//     Full           every type at every batch and shape, by kind of op
+//
+// A profile is read by the nearest quant, batch and size (cost/rate_table.h). So a few cases along
+// each axis tell more than many at one place.
+//
+// Trap: the order counts. A time limit cuts off the end of a list, and what is left must price any
+// model.
 #include "probe/op_lists.h"
 
 #include <algorithm>
@@ -13,7 +28,7 @@ namespace {
 using Batches = std::vector<std::int64_t>;
 using Types = std::vector<const char*>;
 
-// The types that users have, the most frequent first; routers are f32.
+// The types that users have most, the most frequent first. (Routers are f32.)
 const Types& common_types() {
     static const Types types = {"q4_K", "q6_K", "q8_0", "q4_0", "f16", "mxfp4"};
     return types;
@@ -91,7 +106,7 @@ public:
         }
     }
 
-    // What layers do between their products, at widths of today's models (ops/op_table.h).
+    // The ops between the products of a layer, at widths of today's models (ops/op_table.h).
     void small_ops(const Batches& batches) {
         for (const OpRule& rule : op_rules()) {
             if (rule.standard.columns == 0) continue;

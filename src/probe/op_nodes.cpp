@@ -1,3 +1,19 @@
+// How one computation of a case becomes ggml nodes.
+//
+// In:   a case, and an OperandSource that gives the tensors that nodes read.
+// Out:  the node that computes the case, with views before it where the op needs them.
+//
+//     op's name -> builders(): a function for each op that needs its own operands
+//                  else        a unary op or a gate, by its name in ggml
+//
+//     attention:   Q [d, tokens, heads]  <- permute <- activation [d, heads, tokens]
+//                  K, V [d, cells, heads] <- permute <- reshape <- cold cache [d * heads, cells]
+//
+// Operands lie as llama.cpp's graphs have them: attention reads views of a cache, and a
+// convolution's columns lie token after token. What a kernel does with a stride is then timed too.
+//
+// Trap: only a Weight is cold. It must be whatever a model reads from memory in each pass: weights,
+// caches, the table of GET_ROWS.
 #include "probe/op_nodes.h"
 
 #include <cmath>
@@ -9,7 +25,7 @@ namespace pshard {
 
 namespace {
 
-// What the builders below share.
+// What the functions below share, each of which makes the node of one op.
 struct Maker {
     ggml_context* context;
     const OpCase& c;
@@ -26,7 +42,7 @@ struct Maker {
 
     [[nodiscard]] ggml_tensor* input() const { return activation(c.shape); }
 
-    // One value for each column: a norm's weights.
+    // One value for each column, as a norm's weights have.
     [[nodiscard]] ggml_tensor* column_weights() const { return activation({c.shape[0], 1, 1, 1}); }
 };
 
@@ -35,8 +51,8 @@ ggml_tensor* mul_mat(const Maker& m) {
     return ggml_mul_mat(m.context, weight, m.activation({m.c.k, m.c.n_tokens, 1, 1}));
 }
 
-// Up and gate read one row per token; down reads one row per route. Both cost the same flops, and
-// llama.cpp's graphs have two of the first for each of the second.
+// The weights of up and gate read one row for each token, those of down one for each route. Both
+// cost the same flops. This node is the first kind, of which llama.cpp's graphs have twice as many.
 ggml_tensor* mul_mat_id(const Maker& m) {
     ggml_tensor* weights = m.get(OperandKind::Weight, m.type, {m.c.k, m.c.n, m.c.n_experts, 1});
     ggml_tensor* rows = m.activation({m.c.k, 1, m.c.n_tokens, 1});
@@ -44,7 +60,7 @@ ggml_tensor* mul_mat_id(const Maker& m) {
     return ggml_mul_mat_id(m.context, weights, rows, ids);
 }
 
-// K and V as views of a cache, [head_dim, cells, heads] with the heads of a cell side by side.
+// K or V as a view of a cache: [head_dim, cells, heads], with the heads of a cell side by side.
 ggml_tensor* cache_view(const Maker& m, std::int64_t head_dim) {
     ggml_tensor* cache =
         m.get(OperandKind::Weight, m.type, {head_dim * m.c.n_heads_kv, m.c.n_cells, 1, 1});
@@ -110,7 +126,8 @@ ggml_tensor* contiguous(const Maker& m) {
     return ggml_cont(m.context, ggml_permute(m.context, m.input(), 0, 2, 1, 3));
 }
 
-// q, k, v [head_dim, heads, tokens], a gate and a beta for each head, a state per head.
+// The operands are q, k, v [head_dim, heads, tokens], a gate and a beta for each head and token,
+// and a state for each head.
 ggml_tensor* delta_net(const Maker& m) {
     const auto [dim, heads, tokens, unused] = m.c.shape;
     ggml_tensor* gate = m.activation({1, heads, tokens, 1});
@@ -124,13 +141,13 @@ ggml_tensor* delta_net(const Maker& m) {
                                 1);
 }
 
-// A causal convolution over 4 tokens, of columns that lie token after token.
+// A causal convolution over 4 tokens; the tokens of a column lie one after the other.
 ggml_tensor* ssm_conv(const Maker& m) {
     ggml_tensor* columns = m.activation({m.c.shape[1] + 3, m.c.shape[0], 1, 1});
     return ggml_ssm_conv(m.context, columns, m.activation({4, m.c.shape[0], 1, 1}));
 }
 
-// The three tokens before the batch, put in front of it.
+// Puts the three tokens before the batch in front of it.
 ggml_tensor* concat(const Maker& m) {
     ggml_tensor* before = m.activation({3, m.c.shape[0], 1, 1});
     return ggml_concat(m.context, before, m.activation({m.c.shape[1], m.c.shape[0], 1, 1}), 0);
@@ -166,7 +183,8 @@ const std::map<std::string_view, Build>& builders() {
     return all;
 }
 
-// ggml has many of these behind one function each: the name tells which.
+// Makes a unary op or a gate. ggml has one function for each of the two kinds; the name of the case
+// tells which op.
 ggml_tensor* unary_or_gate(const Maker& m) {
     for (int i = 0; i < GGML_UNARY_OP_COUNT; i++) {
         const auto op = static_cast<ggml_unary_op>(i);

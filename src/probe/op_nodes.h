@@ -1,4 +1,4 @@
-// The ggml nodes of one computation of a case. Internal to probe/.
+// Makes the ggml nodes of one computation of a case. Internal to probe/.
 #pragma once
 
 #include <ggml.h>
@@ -7,24 +7,24 @@
 
 namespace pshard {
 
-// A tensor that the nodes read, and what belongs into it.
+// What a tensor that nodes read holds.
 enum class OperandKind : std::uint8_t {
-    Weight,      // from the pool, another stretch for each node
-    Activation,  // random floats, shared by all nodes
+    Weight,      // cold values, another stretch of the pool for each node
+    Activation,  // random floats, which all nodes share
     Zeros,       // a mask that hides nothing
-    Positions,   // I32 or I64 0, 1, 2 ...: positions, cache rows
-    Routes,      // I32: the experts of each token, others for each node
+    Positions,   // 0, 1, 2 ... as I32 or I64: positions, or rows of a cache
+    Routes,      // the experts of each token as I32, others for each node
 };
 
-// Where nodes get their operands from.
+// Gives nodes their operands.
 class OperandSource {
 public:
     virtual ~OperandSource() = default;
     virtual ggml_tensor* operand(OperandKind kind, ggml_type type, const Shape& shape) = 0;
 };
 
-// The node that computes the case, its operands asked of `source`; nullptr for an op that is not
-// known here. `type` is the case's.
+// Makes the node that computes the case, and asks `source` for its operands; nullptr if the op is
+// not known here. `type` is the type of the case.
 [[nodiscard]] ggml_tensor* make_node(ggml_context* context,
                                      const OpCase& op_case,
                                      ggml_type type,

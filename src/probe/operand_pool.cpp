@@ -1,3 +1,18 @@
+// How operands that no cache holds are kept ready.
+//
+// In:   a buffer type and a tensor type.
+// Out:  a buffer full of valid blocks of that type; each operand gets its next stretch.
+//
+//     buffer   |template|template|template|template| ...        random weights, quantized once
+//     place    [operand 0       ][operand 1       ] ...         each begins with a template
+//                                                  `-> begins again when the buffer is full
+//
+// Quantizing takes long, so 32 rows are quantized once for each type, and copied until the buffer
+// is full. Each tensor type takes over the buffer of its buffer type from the one before.
+//
+// Traps: a CPU's buffer type may repack weights. The template goes through a tensor of its own
+// type, so that it is repacked, and the repacked bytes are what is copied; 32 rows are enough for
+// every interleaving. Operands begin at multiples of the template, since blocks must not be cut.
 #include "probe/operand_pool.h"
 
 #include <algorithm>
@@ -15,7 +30,8 @@ namespace {
 
 constexpr Bytes kLeastWarm = 32 * kMiB;
 
-// The template: rows enough for every interleaving, and long enough for every block.
+// The size of the template. It has enough rows for every interleaving, and its rows are long enough
+// for every block.
 constexpr std::int64_t kTemplateColumns = 4096;
 constexpr std::int64_t kTemplateRows = 32;
 
@@ -31,7 +47,7 @@ std::vector<float> random_floats(std::size_t n) {
     return values;
 }
 
-// Random weights, quantized as a model's are.
+// The template of a type: random weights, quantized as those of a model are.
 std::vector<std::uint8_t> random_template(ggml_type type) {
     constexpr auto kElements = static_cast<std::size_t>(kTemplateColumns * kTemplateRows);
     static const std::vector<float> values = random_floats(kElements);
@@ -52,7 +68,7 @@ std::vector<std::uint8_t> random_template(ggml_type type) {
     return bytes;
 }
 
-// Through a tensor of the type itself, so that a buffer that repacks does so.
+// Writes the template through a tensor of its type, so that a buffer that repacks does so.
 void write_template(ggml_backend_buffer_t buffer,
                     ggml_type type,
                     const std::vector<std::uint8_t>& bytes) {

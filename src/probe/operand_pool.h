@@ -1,6 +1,6 @@
-// Device memory full of random, valid operands, from which an op takes another stretch each time:
-// so that what it reads lies in no cache, as the weights of a model do not. And memory for what is
-// warm, which all ops share.
+// Device memory full of random, valid operands. An op takes another stretch of it each time, so
+// that no cache holds what it reads, as none holds the weights of a model. The pool also has memory
+// for warm operands, which all ops share.
 #pragma once
 
 #include <map>
@@ -14,20 +14,21 @@ namespace pshard {
 
 class OperandPool {
 public:
-    // `bytes` of memory for each buffer type that is used; taken when first needed.
+    // Takes `bytes` of memory for each buffer type, when it is first needed.
     OperandPool(ggml_backend_dev_t device, Bytes bytes) : device_(device), bytes_(bytes) {}
 
-    // Fills the memory of that buffer type with random blocks of a tensor type, laid out as the
-    // buffer type wants them (the CPU's repacked weights): its first `wanted` bytes, or all of it
-    // where that is less. Fails when memory is short, or the type cannot be made.
+    // Fills the first `wanted` bytes of the memory of that buffer type, or all of it if that is
+    // less, with random blocks of a tensor type. They are laid out as the buffer type wants them
+    // (the CPU may repack weights). Fails if memory is short, or if the type cannot be made.
     Status fill(ggml_backend_buffer_type_t buffer_type, ggml_type type, Bytes wanted);
 
-    // Puts an operand of the filled type where none was for the longest. False: the tensor is
-    // larger than what is filled.
+    // Puts an operand of the filled type where none was for the longest time. False if the tensor
+    // is larger than what is filled.
     [[nodiscard]] bool place(ggml_tensor* tensor);
 
-    // Memory of the device's own type for what is not cold, of at least that size, each of its
-    // pages touched. All who ask get the same: what was there is lost. Fails when memory is short.
+    // At least `bytes` of the device's own memory for warm operands, with every page touched.
+    // Everybody who asks gets the same memory, and what was there is lost. Fails if memory is
+    // short.
     Result<ggml_backend_buffer_t> warm(Bytes bytes);
 
     // How many operands of that size lie side by side in what is filled.
@@ -40,21 +41,21 @@ private:
     ggml_backend_dev_t device_;
     Bytes bytes_;
     std::map<ggml_backend_buffer_type_t, BufferHandle> buffers_{};
-    // The last one is in use. Those before are kept: Mesa's lavapipe (22.3) touches a buffer after
-    // it is gone, where ggml's Vulkan backend left it in a descriptor
+    // Only the last buffer is in use. The earlier ones are kept, because Mesa's lavapipe (22.3)
+    // touches a buffer after its end if ggml's Vulkan backend left it in a descriptor
     // (docs/cli/llama-profiler-gpu.md).
     std::vector<BufferHandle> warm_{};
     std::map<ggml_type, std::vector<std::uint8_t>> templates_{};  // quantizing takes long
     ggml_backend_buffer_t filled_ = nullptr;
     ggml_type filled_type_ = GGML_TYPE_COUNT;
     Bytes filled_bytes_ = 0;
-    Bytes step_ = 1;  // operands begin at multiples of the random template
+    Bytes step_ = 1;  // size of the template; operands begin at multiples of it
     Bytes next_ = 0;
 };
 
-// The buffer type that llama.cpp would load a CPU weight into: the first of the CPU's extra types
-// that supports the op, else the CPU's own. On any other device its own. `op` reads the weight from
-// its source 0, which has no memory yet.
+// The buffer type that llama.cpp would load a weight into. On a CPU, it is the first of the extra
+// types that supports the op, else the CPU's own; on any other device, it is the device's own. `op`
+// reads the weight as its source 0, which has no memory yet.
 [[nodiscard]] ggml_backend_buffer_type_t weight_buffer_type(ggml_backend_dev_t device,
                                                             ggml_tensor* op);
 

@@ -12,7 +12,7 @@ namespace {
 
 struct LockedPages {
     AddressSpace mapping;
-    PageLock lock;  // goes first
+    PageLock lock;  // must end before the mapping
 };
 
 }  // namespace

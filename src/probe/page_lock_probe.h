@@ -1,4 +1,4 @@
-// How long it takes to page-lock mappings in place, and how much of them the system allows.
+// How long it takes to page-lock mappings in place, and how many bytes of them the system allows.
 #pragma once
 
 #include <optional>
@@ -9,13 +9,13 @@ namespace pshard {
 
 struct PageLockCosts {
     Seconds seconds_per_gib = 0;
-    // Locked when the system refused, or where it was left at: `most`.
+    // How much was locked when the system refused, or when `most` was reached.
     Bytes locked = 0;
     bool refused = false;
 };
 
-// Locks mappings of `chunk` bytes, all of them at once, until `most` or until it is refused. Fails
-// when not even the first can be locked.
+// Locks one mapping of `chunk` bytes after the other, and holds all of them, until they make `most`
+// bytes or the system refuses. Fails if not even the first can be locked.
 [[nodiscard]] Result<PageLockCosts> probe_page_lock(ggml_backend_dev_t device,
                                                     Bytes chunk,
                                                     Bytes most);

@@ -1,3 +1,23 @@
+// How a list of cases is timed in rounds and becomes rows.
+//
+// In:   cases, a number of rounds, perhaps a time limit and copies to run meanwhile.
+// Out:  rows with the work of each op alone; the launch; the share that is left under copies.
+//
+//     round 0   launch  case 0  case 1  case 2 ...      every case is visited once
+//     round 1   launch  case 0  case 1  case 2 ...      begins only if time is left
+//     ...
+//     rows      mean of all times of a case, without the launch
+//     under copies:  the matmuls worth it, as many rounds, while a CopyLoad runs
+//
+// A slow second of the machine hits one round of a few cases, not all times of one case.
+//
+// The rounds that are left share the time that is left, and so do the cases of a round. A visit
+// also costs time besides its samples (graphs are made, operands filled): a running mean of that is
+// taken off each case's time. With copies, 30 % of the time limit is kept for them.
+//
+// Traps: a case that fails once is never visited again, and is named instead. A case that takes
+// hardly longer than its launch keeps at least a tenth of its time as work. The share under copies
+// is the ratio of two sums, over all rows that were timed twice.
 #include "probe/profile_ops.h"
 
 #include <algorithm>
@@ -14,17 +34,18 @@ namespace pshard {
 
 namespace {
 
-// An op that takes hardly longer than its launch: its own share is not known better than this.
+// The least share of an op's time that counts as its work. An op that takes hardly longer than its
+// launch is not known better.
 constexpr double kLeastWorkShare = 0.1;
 
-constexpr double kComputeBound = 10;  // FLOP/byte: GPU_Peak_Compute is the best rate above it
+constexpr double kComputeBound = 10;  // FLOP/byte; rows above it give GPU_Peak_Compute
 
-constexpr double kOverheadWeight = 0.1;  // how much the latest visit counts
+constexpr double kOverheadWeight = 0.1;  // of the latest visit in the running mean
 
-// The share of the time limit that is kept for timing again under copies.
+// The share of the time limit that is kept for the timing under copies.
 constexpr double kUnderCopiesShare = 0.3;
 
-// A case and what its visits gave.
+// A case, and what its visits gave.
 struct Visited {
     OpCase op_case{};
     OpSize size{};
@@ -71,21 +92,21 @@ private:
         options_.on_progress({what, std::max(cases_share, std::min(most, time_share)), elapsed()});
     }
 
-    // The op's own time.
+    // The time of an op without its launch.
     [[nodiscard]] Seconds work_seconds(Seconds whole) const {
         return std::max(whole - measured_.launch_seconds, kLeastWorkShare * whole);
     }
 
-    // Where a round is, and what is left of it.
+    // What is left when a case of a round begins.
     struct RoundPlace {
         Seconds begin = 0;
-        double share = 1;  // how much of the time limit all rounds may take
+        double share = 1;  // the share of the time limit that all rounds may take
         int n_rounds_left = 1;
         std::size_t n_cases_left = 1;
     };
 
-    // The rounds that are left get an equal share of the time that is left, and so do the cases of
-    // a round.
+    // The time for the next case. The rounds that are left share the time that is left equally, and
+    // so do the cases that are left in this round.
     [[nodiscard]] Seconds budget_of(const RoundPlace& at) const {
         const Seconds most = options_.bench.sampling.budget;
         if (!options_.time_limit) return most;
@@ -132,7 +153,8 @@ private:
         timed_.push_back(std::move(visited));
     }
 
-    // Takes as many rounds as without copies, so that equally many times are compared.
+    // Times rows again while copies run, in as many rounds as without them, so that equally many
+    // times are compared.
     Status time_under_copies(double begin_share) {
         Result<std::unique_ptr<CopyLoad>> copies = options_.start_copies();
         if (!copies) return copies.error();
@@ -154,7 +176,7 @@ private:
     struct LoadedRow {
         std::size_t row = 0;
         std::vector<std::vector<Seconds>> rounds{};
-        double copied = 0;  // bytes per second, of all rounds together
+        double copied = 0;  // sum of the bytes per second of each round
     };
 
     Status visit_loaded(std::vector<LoadedRow>& rows,
@@ -203,18 +225,18 @@ private:
     const ProfileOpsOptions& options_;
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     MeasuredOps measured_{};
-    Seconds overhead_ = 0;          // what a visit takes besides its samples; a running mean
-    std::vector<Visited> timed_{};  // one for each row
+    Seconds overhead_ = 0;          // running mean of what a visit takes besides its samples
+    std::vector<Visited> timed_{};  // one for each row of measured_
 };
 
-// What a recurrence over many tokens reaches.
+// The rates of a recurrence over many tokens.
 struct Recurrence {
     double gflops = 0;
-    Seconds step_seconds = 0;  // what a token takes
+    Seconds step_seconds = 0;  // per token
 };
 
-// Taken from the row with the most tokens. Its result holds [d, heads, tokens] values, and a state
-// of d x d for each head behind them.
+// The recurrence of the row with the most tokens. The result of such a row holds [d, heads, tokens]
+// values, and behind them a state of d x d for each head.
 std::optional<Recurrence> recurrence_of(const std::vector<OpRow>& rows) {
     const OpRow* longest = nullptr;
     for (const OpRow& row : rows) {

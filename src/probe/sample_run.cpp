@@ -11,7 +11,7 @@ namespace pshard {
 
 namespace {
 
-// A model of 8 billion parameters, in its widest dimensions.
+// The widest dimensions of a model of 8 billion parameters.
 constexpr std::int64_t kEmbedding = 4096;
 constexpr std::int64_t kFeedForward = 14336;
 constexpr std::int64_t kHeads = 32;
@@ -42,7 +42,7 @@ public:
                                      n_tokens_),
                          {}};
         }
-        ggml_backend_buffer_clear(buffer.get(), 0);  // routes to expert 0, all values 0
+        ggml_backend_buffer_clear(buffer.get(), 0);  // all values are 0; all routes go to expert 0
         const ggml_status status = ggml_backend_graph_compute(backend_, graph_);
         if (status == GGML_STATUS_SUCCESS) return Done{};
         return Error{fmt::format("{} stopped computing: {}",

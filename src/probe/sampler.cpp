@@ -1,3 +1,21 @@
+// How a series of times becomes one.
+//
+// In:   something that can be timed, and a policy: how often, how long, how calm.
+// Out:  median, mean and spread.
+//
+//     sorted times   | . . . : . . . . | . . . . : . . . x |
+//                            lower   median    upper     the longest twentieth
+//                            quartile          quartile
+//
+//     median   the middle time
+//     mean     of all but the longest twentieth
+//     spread   (upper quartile - lower quartile) / median
+//
+// sample() makes one call that does not count, then a round. If the round is too noisy it makes a
+// second one, and takes the calmer of the two.
+//
+// Trap: the mean leaves the longest times out on one side only, since other programs make a time
+// longer and never shorter.
 #include "probe/sampler.h"
 
 #include <algorithm>
@@ -10,7 +28,8 @@ namespace pshard {
 
 namespace {
 
-// The value at `share` of the way through sorted times, between two of them where it falls there.
+// The value at `share` of the way through sorted times; between two of them, on the line from one
+// to the other.
 Seconds quantile(const std::vector<Seconds>& sorted, double share) {
     const double at = share * double(sorted.size() - 1);
     const auto below = static_cast<std::size_t>(at);

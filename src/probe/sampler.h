@@ -1,7 +1,7 @@
-// How often something is timed, and what is made of the times: median and mean, with the spread.
+// How often something is timed, and the median, mean and spread of its times.
 //
-// A sample's spread is the distance of its quartiles over its median. Where it exceeds the policy's
-// limit, a second round is measured and the calmer one is kept.
+// The spread of a sample is the distance of its quartiles over its median. If it exceeds the
+// policy's limit, a second round is measured, and the calmer of the two is kept.
 #pragma once
 
 #include <chrono>
@@ -15,34 +15,34 @@ namespace pshard {
 struct SamplePolicy {
     int min_samples = 5;
     int max_samples = 40;
-    Seconds budget = 0.2;      // what a round may take; min_samples are taken all the same
-    double max_spread = 0.10;  // above it, another round
+    Seconds budget = 0.2;      // time for a round, which takes min_samples in any case
+    double max_spread = 0.10;  // a spread above it asks for a second round
 };
 
 struct Sample {
     Seconds median = 0;
-    Seconds mean = 0;   // without the longest twentieth: what one of many in a row takes
+    Seconds mean = 0;   // of all but the longest twentieth: the time of one among many in a row
     double spread = 0;  // (upper quartile - lower quartile) / median
     int count = 0;
 
     bool operator==(const Sample&) const = default;
 };
 
-// What at least one time comes to.
+// The sample of a list of times, which must not be empty.
 [[nodiscard]] Sample summarize(std::vector<Seconds> times);
 
-// What the times of several rounds come to, taken together.
+// The sample of the times of several rounds together.
 [[nodiscard]] Sample pooled(const std::vector<std::vector<Seconds>>& rounds);
 
-// One round: as many times as the policy wants, without a warm-up.
+// The times of one round, as many as the policy wants, without a warm-up.
 [[nodiscard]] std::vector<Seconds> times_of(const std::function<Seconds()>& measure,
                                             const SamplePolicy& policy);
 
-// `measure` runs the thing once and returns its time. The first call is a warm-up; its time is not
-// counted.
+// Samples what `measure` does; each call of it returns the time of one run. The first call is a
+// warm-up, whose time does not count.
 [[nodiscard]] Sample sample(const std::function<Seconds()>& measure, const SamplePolicy& policy);
 
-// Time of one call by the steady clock.
+// The time of one call, by the steady clock.
 [[nodiscard]] Seconds time_of(const std::function<void()>& work);
 
 [[nodiscard]] Seconds seconds_since(std::chrono::steady_clock::time_point begin);

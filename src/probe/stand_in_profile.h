@@ -1,5 +1,5 @@
-// A CPU profile in a few seconds, for a planner that has none: the same measurements as
-// llama-profiler-cpu, fewer of them.
+// Makes a CPU profile in a few seconds, for a planner that has none, by some of the measurements of
+// llama-profiler-cpu.
 #pragma once
 
 #include "base/result.h"
@@ -8,8 +8,8 @@
 
 namespace pshard {
 
-// `limit`: of the ops; the memory bandwidth takes half a second more. Needs ggml's backends loaded.
-// Fails without a CPU backend, or when no op was measured in that time.
+// `limit` is the time for the ops; the memory bandwidth takes half a second more. ggml's backends
+// must be loaded. Fails without a CPU backend, or if no op was measured in that time.
 [[nodiscard]] Result<CpuProfile> measure_stand_in_cpu(int n_threads, Seconds limit);
 
 }  // namespace pshard

@@ -1,5 +1,5 @@
-// A chain of nodes that each compute next to nothing: what is left of its time is the launches. No
-// backend fuses them.
+// A chain of nodes that each compute next to nothing, so that its time is that of the launches. No
+// backend fuses these nodes.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,12 @@ namespace pshard {
 
 class TinyGraph {
 public:
-    // Makes `n_graphs` graphs of n_nodes/n_graphs nodes each, computed one after the other. Each
-    // has an id of its own, as llama.cpp's scheduler gives them, so that a backend may capture and
-    // replay it.
+    // Makes `n_graphs` graphs of n_nodes/n_graphs nodes each, which are computed one after the
+    // other. Each has a uid, as llama.cpp's scheduler gives it, so that a backend may capture and
+    // replay the graph.
     static Result<TinyGraph> make(ggml_backend_dev_t device, int n_nodes, int n_graphs);
 
-    // Queues all graphs; ggml_backend_synchronize waits for them. Fails when the device refuses.
+    // Queues all graphs; ggml_backend_synchronize waits for them. Fails if the device refuses.
     Status compute(ggml_backend_t backend) const;
 
 private:
