@@ -1,3 +1,20 @@
+// How a file is replaced as a whole, while other processes may want to replace it too.
+//
+// In:   a path, and the new content.
+// Out:  a file with the old or the new content, never a mix.
+//
+//     begin    follow links -> may we write it? -> open PATH.pshard-tmp -> flock -> still named so?
+//     commit   permissions -> write -> fsync -> still named so? -> rename to PATH -> sync directory
+//     end      without a commit, remove PATH.pshard-tmp; then close it, which ends the lock
+//
+// Traps:
+// * Between our open and our lock, the last writer may rename or remove the file that we opened. A
+//   lock on it would then protect nothing, so begin asks whether the name still leads to it.
+// * A rename replaces a file at once only within one file system, so the temporary file lies beside
+//   its target: beside the file that a link leads to, not beside the link.
+// * Something else may have the temporary file's name. A link is not followed, and a pipe or a
+//   device is refused instead of waited for.
+// * The new file gets the old one's permissions, but no set-user bits if it has another owner.
 #include "base/atomic_file.h"
 
 #include <algorithm>

@@ -12,8 +12,8 @@
 // Operands lie as llama.cpp's graphs have them: attention reads views of a cache, and a
 // convolution's columns lie token after token. What a kernel does with a stride is then timed too.
 //
-// Trap: only a Weight is cold. It must be whatever a model reads from memory in each pass: weights,
-// caches, the table of GET_ROWS.
+// Trap: only operands of the kind Weight come from the pool and are cold. They are weights, caches,
+// the table of GET_ROWS, and the target of CPY.
 #include "probe/op_nodes.h"
 
 #include <cmath>

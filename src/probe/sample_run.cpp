@@ -1,3 +1,16 @@
+// How a run is imitated by four ops.
+//
+// In:   a backend, and the tokens of the largest batch.
+// Out:  nothing but what the driver keeps: its kernels, pools and workspaces.
+//
+//     weights [4096, 14336]  q4_0, f16           -> two matmuls
+//     KV cache of 4096 cells, f16                -> flash attention
+//     8 experts [4096, 1024], q4_0, 2 a token    -> a matmul of routed experts
+//
+// A driver takes memory for a kernel when it is first used, and workspaces by the largest batch. So
+// one run of each kind of kernel is enough, and values do not matter.
+//
+// Trap: routes are operands, so they must be valid: zeros send every token to expert 0.
 #include "probe/sample_run.h"
 
 #include <cmath>

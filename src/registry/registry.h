@@ -23,7 +23,7 @@
 
 namespace pshard {
 
-// Where the registry of a model lies: the model's path and this.
+// The path of a model's registry is the model's path and this.
 inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_registry";
 
 struct RegistryTier {

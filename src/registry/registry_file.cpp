@@ -12,7 +12,7 @@
 // Traps: a file that is no registry is never touched. A file may have been cut off in the middle of
 // a line, and half a number still reads as a number: load_registry therefore does not use a last
 // line without an end. It may also have been cut off between two lines, and then nothing in it is
-// malformed; only the tiers that are missing up to the ubatch of their variant show it.
+// damaged; only the tiers that are missing up to the ubatch of their variant show it.
 #include "registry/registry_file.h"
 
 #include <algorithm>

@@ -1,3 +1,26 @@
+// How plans become the text that the published reader reads.
+//
+// In:   sections with variants and tiers.
+// Out:  the text; or the reason why the published reader could not read it back.
+//
+//     [fingerprint=0x...]                      head of the section
+//     # n_ctx=... n_seq_max=...
+//     # pshard section ...
+//
+//     [variant budget=600 cache_ubatch=512]    a variant, below a blank line
+//     # pshard variant ...
+//     [tier 0 bs=1]                            a viable tier
+//     strategy=... n_pinned=...
+//     ot=REGEX=BUFFER_TYPE:LANE,...
+//     # pshard tier ...
+//     [tier 1 bs=16] not_viable                a tier without a plan
+//
+// The tables of registry_fields.h say what stands in a line of pairs.
+//
+// Traps: a comma in a pattern would end its item, and a blank would end its pair, so check_writable
+// refuses them. Tiers must have ascending numbers: a reader takes a number that goes back for the
+// tier of another variant. The published lines hold only strategies that the published reader
+// knows; a chosen plan of any other goes into the pshard lines.
 #include "registry/registry_text.h"
 
 #include <cmath>

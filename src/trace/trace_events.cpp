@@ -1,3 +1,15 @@
+// How the events of a trace are found one by one.
+//
+// In:   the text of an array of objects, which may end anywhere.
+// Out:  the text of each object, and whether the array was closed or cut off.
+//
+//     [\n{"ph":"M", ...},\n{"ph":"X", "args":{...}},\n{"ph":"X", "ar
+//        `-- event --'     `------- event -------'     `- cut off: counts as missing
+//
+// A JSON parser would refuse a text that a killed run left open. So the end of each object is found
+// by counting braces, and the parser gets one object at a time.
+//
+// Trap: braces in quotation marks do not count, and a quotation mark behind a backslash ends none.
 #include "trace/trace_events.h"
 
 #include <algorithm>
