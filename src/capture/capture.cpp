@@ -44,8 +44,8 @@
 namespace pshard {
 namespace {
 
-// The sequences in the graph of a tier: the most that divide its tokens, which llama.cpp would
-// round up otherwise.
+// The number of sequences in the graph of a tier. It must divide the tier's tokens, since llama.cpp
+// would round them up otherwise.
 //
 // The scratch of that graph holds any batch of the tier. The values of attention grow with the
 // tokens; masks and scores grow with tokens * cells of one stream, however many streams share the

@@ -8,9 +8,9 @@
 // llama.cpp places everything on the device, as with -ngl all. What it keeps in host memory even
 // then (the token embeddings) is Side::Input.
 //
-// The graph of a tier computes the tier's tokens, spread over the most sequences, up to n_seq_max,
-// that divide them. A batch of one token therefore has one sequence, however many slots the server
-// has.
+// The graph of a tier computes the tier's tokens. They are spread over as many sequences as divide
+// them evenly, at most n_seq_max (a model with recurrent state keeps all sequences). A batch of one
+// token therefore has one sequence, however many slots the server has.
 //
 // A capture of nine tiers takes from 20 ms for a small model to 0.2 s for one of 90 layers.
 // Concurrent calls wait for each other, since llama.cpp's log is process-wide.

@@ -1,12 +1,13 @@
-// The registry: the plans chosen for a model, kept as text beside it ([S13], docs/formats/
-// registry.md). The published planner and loader read what we write, and we read what they write.
+// The registry: the plans that were chosen for a model, as a text file beside it ([S13],
+// docs/formats/registry.md). The published planner and loader read what we write, and we read what
+// they write.
 //
-//   file     sections, each found by a fingerprint of the run's settings
-//   section  variants, each for a budget
-//   variant  a plan for each tier, or the finding that the whole model fits
+//   file     has sections, each found by a fingerprint of the run's settings
+//   section  has variants, each for a budget
+//   variant  has a plan for each tier, or says that the whole model fits
 //
-// These are plain values. read_registry and to_text (registry_text.h) lead to and from text;
-// load_registry and update_registry (registry_file.h) to and from the file.
+// These are plain values. registry_text.h makes them from text and back, registry_file.h loads and
+// saves the file.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,7 @@ inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_re
 struct RegistryTier {
     int index = 0;         // only for people who read the file; the key tells tiers apart
     TierKey key;           // one that has_registry_form; its n_tokens are the file's `bs`
-    bool viable = false;   // false: there is no plan, and the fields below are not written
+    bool viable = false;   // false: no plan; of the fields below, only `pshard` is written
     bool damaged = false;  // not viable because its lines are damaged
     PlanChoice choice;
     double tps = 0;       // tokens per second at n_tokens, written with 2 digits; 0: not predicted
