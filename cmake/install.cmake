@@ -11,12 +11,17 @@
 #
 # Nothing names the folder that it is installed into: it may be moved as a whole.
 
-set(PSHARD_LIBRARY_MODULES
-    base inventory machine plan memory cost strategy sim trace search registry report explain)
-
-# The modules in one archive.
+# The modules that see no ggml, in one archive.
+set(PSHARD_LIBRARY_MODULES "")
 set(_pshard_objects "")
-foreach(module IN LISTS PSHARD_LIBRARY_MODULES)
+get_target_property(_pshard_targets pshard_modules INTERFACE_LINK_LIBRARIES)
+foreach(target IN LISTS _pshard_targets)
+    get_target_property(_pshard_foreign ${target} PSHARD_FOREIGN)
+    if("ggml" IN_LIST _pshard_foreign OR "llama" IN_LIST _pshard_foreign)
+        continue()
+    endif()
+    string(REPLACE "pshard_" "" module ${target})
+    list(APPEND PSHARD_LIBRARY_MODULES ${module})
     get_target_property(_pshard_type pshard_${module} TYPE)
     if(_pshard_type STREQUAL "STATIC_LIBRARY")
         list(APPEND _pshard_objects $<TARGET_OBJECTS:pshard_${module}>)

@@ -4,6 +4,7 @@
 #   pshard_modules     INTERFACE: every module of src/ that exists, but the door
 #
 # The property PSHARD_MODULES of a library has the modules that it is linked with.
+# PSHARD_FOREIGN has the foreign libraries that it sees.
 #
 # A module whose folder is not there yet is skipped. The format is told in src/LAYERS.
 
@@ -69,6 +70,7 @@ function(pshard_add_module root layer)
     set_property(TARGET ${target} PROPERTY PSHARD_MODULES "${linked}")
 
     separate_arguments(foreign UNIX_COMMAND "${foreign}")
+    set_property(TARGET ${target} PROPERTY PSHARD_FOREIGN "${foreign}")
     foreach(name IN LISTS foreign)
         if(NOT DEFINED PSHARD_FOREIGN_${name})
             message(FATAL_ERROR "${root}/LAYERS: ${module}: unknown foreign library '${name}'")
