@@ -91,7 +91,9 @@ private:
         // Layers on GPU and CPU read such tables (rope factors); the CPU reads the host master.
         const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
-            if (is_resident(lane) && !shared && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
+            // A node that the GPU does not support reads the host master of a resident weight.
+            const bool astray = node.device_supports && !shared;
+            if (is_resident(lane) && astray && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
                 complain(node, device, fmt::format("reads '{}', which is in VRAM", weight.name));
             }
         } else if (is_streamed(lane)) {

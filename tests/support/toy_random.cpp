@@ -198,14 +198,14 @@ void draw_weights(Placement& placement, const Inventory& inventory, Dice& dice) 
     }
 }
 
-// What the CPU must read because the device does not support the node.
+// States that the CPU must read because the device does not support the node. Weights have host
+// masters, wherever they lie.
 void keep_unsupported_on_cpu(Placement& placement, const Inventory& inventory) {
     for (const Graph& graph : inventory.graphs) {
         for (const Node& node : graph.nodes) {
             if (node.device_supports) continue;
             for (const Ref& source : node.sources) {
                 const auto index = static_cast<std::size_t>(source.index);
-                if (source.kind == Ref::Kind::Weight) placement.weights[index] = Lane::Cpu;
                 if (source.kind == Ref::Kind::State) placement.states[index] = Lane::Cpu;
             }
         }

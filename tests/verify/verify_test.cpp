@@ -133,6 +133,19 @@ TEST_F(VerifyTest, TakesTheHostMasterOfAStateThatNothingMoves) {
     EXPECT_THAT(piece.violations(), names("'probe-1' on the CPU", "'cache_k_l1'"));
 }
 
+// A pinned layer keeps all its weights in VRAM. What the GPU does not support the CPU computes,
+// from the host master.
+TEST_F(VerifyTest, TakesAnUnsupportedNodeOverAResidentWeight) {
+    Inventory inventory = toy_model({.n_layers = 1, .alignment = 8});
+    const int q = node_index(inventory.graphs[0], "Qcur-0");
+    inventory.graphs[0].nodes[at(q)].device_supports = false;
+    ToyPlan pinned = toy_plan(inventory, uniform_placement(inventory, Lane::Gpu));
+    ASSERT_EQ(pinned.lowered.cut.devices[at(q)], Device::Cpu);
+    EXPECT_THAT(pinned.violations(), IsEmpty());
+    pinned.graph.nodes[at(q)].device_supports = true;
+    EXPECT_THAT(pinned.violations(), names("'Qcur-0' on the CPU", "which is in VRAM"));
+}
+
 TEST_F(VerifyTest, FindsIndicesOutOfRange) {
     plan.lowered.cut.groups[1].weights.push_back(1000);
     plan.lowered.cut.stages[0].group = 7;
