@@ -101,6 +101,8 @@ int main(int argc, char** argv) {
             return early->code == 0 ? print(early->text, 0) : fail(early->text);
         }
         return run(std::get<RunOptions>(std::move(read)));
+    } catch (const std::bad_alloc&) {
+        return fail("out of memory: give a smaller context (-c)");
     } catch (const std::exception& error) {
         return fail(error.what());
     }

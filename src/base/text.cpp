@@ -39,7 +39,7 @@ std::size_t Cursor::next() const {
 std::string_view Cursor::word() {
     if (fault_) return {};
     word_ = at_ = next();
-    if (at_ < text_.size() && text_[at_] == '"') {
+    if (!is_line_ && at_ < text_.size() && text_[at_] == '"') {
         for (++at_; at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\n'; ++at_) {
             if (text_[at_] == '\\') ++at_;
         }

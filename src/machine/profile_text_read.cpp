@@ -146,6 +146,7 @@ private:
         if (!is_cpu_) return Done{};
         const std::size_t text = line.text.find_first_not_of("# ");
         if (text == std::string_view::npos || !line.text.substr(text).starts_with("Threads=")) {
+            if (profile_.link.page_lock_ceiling_gb) return Done{};  // our own line says it
             return read_header(line, profile_.link, kForkFields);
         }
         recognised_ = true;

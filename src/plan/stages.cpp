@@ -214,6 +214,7 @@ private:
 
     // Adds a hop from a GPU down to the stage that is open.
     void hop(Device from, Bytes bytes) {
+        if (bytes == 0) return;  // nothing is copied, so no copy is set up
         const int stage = static_cast<int>(cut_.stages.size()) - 1;
         for (auto other = cut_.hops.rbegin(); other != cut_.hops.rend(); ++other) {
             if (other->stage != stage) break;

@@ -5,7 +5,8 @@
 //
 // Stock has one placement for all batches and one ubatch, so prompts and answers share both. The
 // model is captured anew for each ubatch, whose size decides the KV cache of sliding windows. Then
-// every static plan that has flags (-ngl and -ot) is priced, with and without op-offload:
+// all that the static strategies propose and flags can say (-ngl and -ot) is priced, with and
+// without op-offload:
 //
 //   seconds = prompt * sequences / ubatch passes of a ubatch + answer passes of one token
 //

@@ -45,15 +45,6 @@ Bytes Residency::home(int state) const {
     return offset_at(states_, static_cast<std::size_t>(state));
 }
 
-Bytes Residency::copy(int weight) const {
-    return offset_at(weights_, static_cast<std::size_t>(weight));
-}
-
-void Residency::forget_weight(int weight) {
-    const auto index = static_cast<std::size_t>(weight);
-    if (index < weights_.size()) weights_[index] = kNoOffset;
-}
-
 void Residency::drop_state(int state) {
     const auto index = static_cast<std::size_t>(state);
     if (index < states_.size()) states_[index] = kNoOffset;

@@ -25,12 +25,6 @@ public:
     // Offset of a state in the arena; kNoOffset: its master is its home.
     [[nodiscard]] Bytes home(int state) const;
 
-    // Offset of a weight's copy; kNoOffset: there is none.
-    [[nodiscard]] Bytes copy(int weight) const;
-
-    // Forgets a weight whose master was written: its copy is stale.
-    void forget_weight(int weight);
-
     // Drops a state whose context is gone, or whose master was written while it is the state's
     // home.
     void drop_state(int state);

@@ -85,14 +85,6 @@ const Graph* baseline_graph(const Problem& problem) {
 
 }  // namespace
 
-std::optional<std::size_t> VariantPlan::arena_index(std::size_t tier) const {
-    if (tiers[tier].winner() == nullptr) return std::nullopt;
-    const auto with_plan = std::count_if(tiers.begin(),
-                                         tiers.begin() + static_cast<std::ptrdiff_t>(tier),
-                                         [](const TierPlan& t) { return t.winner() != nullptr; });
-    return static_cast<std::size_t>(with_plan);
-}
-
 Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
     return all_resident_use(inventory, graph).total();
 }

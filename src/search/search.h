@@ -19,9 +19,6 @@ struct VariantPlan {
     std::vector<TierPlan> tiers;         // in the order of their keys
     ArenaLayout arena;                   // by the tiers that have a winner, in order
     std::vector<std::vector<SwitchBytes>> switches;  // [from][to], by the same
-
-    // The index into arena.tiers of tiers[i]; nullopt if that has no winner.
-    std::optional<std::size_t> arena_index(std::size_t tier) const;
 };
 
 VariantPlan plan_variant(const Problem& problem);

@@ -60,7 +60,7 @@ struct RefusedOptions {
     std::string override_tensor;
     std::string n_cpu_moe;
     std::string n_cpu_ffn;
-    std::optional<bool> cpu_moe;
+    bool cpu_moe = false;
     std::optional<bool> kv_offload;
 };
 
@@ -103,7 +103,6 @@ struct Options {
 
 // Where a value goes. Its type says how it is read: a text, a number, a flag without a value.
 using FlagTarget = std::variant<std::string*,
-                                std::optional<std::string>*,
                                 std::vector<std::string>*,
                                 bool*,
                                 std::optional<bool>*,

@@ -35,8 +35,6 @@ std::optional<Goal> goal_of(std::string_view word) {
     return std::nullopt;
 }
 
-std::string_view goal_name(Goal goal) { return row_of(goal).name; }
-
 Workload workload_of(std::optional<Goal> goal, std::uint32_t n_ctx) {
     if (!goal) return {.prompt = usual_prompt(n_ctx)};
     Workload work = row_of(*goal).workload;

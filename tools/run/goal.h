@@ -25,7 +25,6 @@ enum class Goal : std::uint8_t { Chat, Agent, Batch, Bench };
 
 // nullopt: no such goal.
 std::optional<Goal> goal_of(std::string_view word);
-std::string_view goal_name(Goal goal);
 
 // The request that plans are weighed by. `n_ctx`: tokens of a sequence, 0 if not known; no prompt
 // is longer than them. Without a goal prompts are as usual (planner/workload.h). One sequence.
