@@ -147,7 +147,9 @@ static_assert(kNamed < kSlots / 2);
 
 constexpr std::size_t slot_of(std::string_view name) {
     if (name.empty()) return 0;
-    const auto letter = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+    const auto letter = [&](std::size_t i) -> std::size_t {
+        return static_cast<unsigned char>(name[i]);
+    };
     return (name.size() * 37 + letter(0) * 5 + letter(name.size() / 2) * 11 +
             letter(name.size() - 1) * 3) %
            kSlots;
