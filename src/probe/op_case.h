@@ -84,6 +84,6 @@ struct OpCase {
 void finish_ridges(std::vector<OpRow>& rows, double gb_per_s);
 
 // The case in words, for progress lines: "MUL_MAT q4_0 4096x4096, 512 tokens".
-[[nodiscard]] std::string describe(const OpCase& op_case);
+[[nodiscard]] std::string describe(const OpCase& c);
 
 }  // namespace pshard

@@ -61,9 +61,9 @@ std::string line_of(const Planning& planning, const TierPlan& tier) {
 
 }  // namespace
 
-std::string to_csv(const std::vector<Planning>& reports) {
+std::string to_csv(const std::vector<Planning>& plannings) {
     std::string text(kColumns);
-    for (const Planning& planning : reports) {
+    for (const Planning& planning : plannings) {
         for (const TierPlan& tier : tiers_of(planning)) text += line_of(planning, tier);
     }
     return text;

@@ -174,15 +174,15 @@ std::string dump(const Json& json, int indent) {
 
 }  // namespace
 
-std::string to_json(const std::vector<Planning>& reports) {
+std::string to_json(const std::vector<Planning>& plannings) {
     Json plans = Json::array();
-    for (const Planning& planning : reports) plans.push_back(json_of(planning));
+    for (const Planning& planning : plannings) plans.push_back(json_of(planning));
     return dump({{"schema", kSchema}, {"version", kVersion}, {"plans", std::move(plans)}}, 2);
 }
 
-std::string to_json_lines(const std::vector<Planning>& reports) {
+std::string to_json_lines(const std::vector<Planning>& plannings) {
     std::string text;
-    for (const Planning& planning : reports) {
+    for (const Planning& planning : plannings) {
         Json line = {{"schema", kSchema}, {"version", kVersion}};
         line.update(json_of(planning));
         text += dump(line, -1);

@@ -13,6 +13,7 @@
 
 namespace pshard {
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declared name takes no parentheses
 #define PSHARD_DECLARE(rule) extern const StrategyRule rule;
 PSHARD_STRATEGY_ROWS(PSHARD_DECLARE)
 
