@@ -13,12 +13,11 @@
 
 namespace pshard {
 
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a declared name takes no parentheses
 #define PSHARD_DECLARE(rule) extern const StrategyRule rule;
 PSHARD_STRATEGY_ROWS(PSHARD_DECLARE)
 
 std::span<const StrategyRule* const> strategy_rules() {
-#define PSHARD_ADDRESS(rule) &rule,
+#define PSHARD_ADDRESS(rule) &(rule),
     static constexpr std::array kRules = {PSHARD_STRATEGY_ROWS(PSHARD_ADDRESS)};
     return kRules;
 }

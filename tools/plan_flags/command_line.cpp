@@ -333,7 +333,7 @@ std::string take_output_use(Options& options, const std::string& text) {
 // "1024", or llama.cpp's list for several devices, of which the first counts.
 std::string take_fit_target(Options& options, const std::string& text) {
     std::string first = text.substr(0, text.find_first_of(",/"));
-    const std::string fault = whole_number(kMibFrom0.least, kMibFrom0.most)(first);
+    std::string fault = whole_number(kMibFrom0.least, kMibFrom0.most)(first);
     if (fault.empty()) options.fit_target_mib = std::stoull(first);
     return fault;
 }
