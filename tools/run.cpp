@@ -1,7 +1,6 @@
 // llama-pshard-run: measures the machine once, plans the model if nobody has, and becomes the
 // program of stock llama.cpp that is named, with all that the plan assumes.
 // docs/cli/llama-pshard-run.md
-#include <exception>
 #include <string>
 #include <variant>
 
@@ -95,15 +94,11 @@ int run(RunOptions options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    try {
+    return guarded([&] {
         auto read = read_run_options(argc, argv);
         if (const auto* early = std::get_if<EarlyExit>(&read)) {
             return early->code == 0 ? print(early->text, 0) : fail(early->text);
         }
         return run(std::get<RunOptions>(std::move(read)));
-    } catch (const std::bad_alloc&) {
-        return fail("out of memory: give a smaller context (-c)");
-    } catch (const std::exception& error) {
-        return fail(error.what());
-    }
+    });
 }

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -20,6 +22,16 @@ int print(const std::string& text, int exit_code, const std::string& done) {
         std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     if (written) return exit_code;
     return fail(fmt::format("cannot write to stdout: {}{}", std::strerror(errno), done));
+}
+
+int guarded(const std::function<int()>& work) {
+    try {
+        return work();
+    } catch (const std::bad_alloc&) {
+        return fail("out of memory: give a smaller context (-c)");
+    } catch (const std::exception& error) {
+        return fail(error.what());
+    }
 }
 
 }  // namespace pshard::tool

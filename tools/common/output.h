@@ -1,6 +1,7 @@
 // What a program says at its end.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace pshard::tool {
@@ -13,5 +14,8 @@ int fail(const std::string& reason);
 // Prints `text` on stdout; returns `exit_code`, or kFailed if it could not be written. `done`: what
 // was done all the same.
 int print(const std::string& text, int exit_code, const std::string& done = "");
+
+// Returns what `work` returns. Where it throws, one sentence on stderr tells it.
+int guarded(const std::function<int()>& work);
 
 }  // namespace pshard::tool

@@ -1,8 +1,5 @@
 #include "plan_flags/program.h"
 
-#include <exception>
-#include <new>
-
 #include "common/log.h"
 #include "common/output.h"
 
@@ -31,13 +28,7 @@ int run(const std::variant<Task, EarlyExit>& read) {
 }  // namespace
 
 int run_program(const std::function<std::variant<Task, EarlyExit>()>& read) {
-    try {
-        return run(read());
-    } catch (const std::bad_alloc&) {
-        return fail("out of memory: give a smaller context (-c)");
-    } catch (const std::exception& error) {
-        return fail(error.what());
-    }
+    return guarded([&] { return run(read()); });
 }
 
 }  // namespace pshard::tool
