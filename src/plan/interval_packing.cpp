@@ -9,10 +9,15 @@
 //   b                    [= 10 =]     0..2     meets a
 //   c       [= 8 =]                   2..3     a is gone, b is not below 20: it takes 0
 //
-// Finding the neighbours is what costs. For each tick there is a list of the placed blocks that are
-// alive then; a block goes through the lists of its own ticks, marks what it has seen (stamp_),
-// sorts the spans by address, and takes the first gap. The lists are one vector of links, reserved
-// once: the sum of all lives is known.
+// Finding the neighbours is what costs. Two rules keep that near the number of pairs that meet:
+//
+// * The clock keeps only the ticks at which some block is born. Two blocks that meet share such a
+//   tick, that of the younger one, so nobody is lost.
+// * A block's neighbours are those that are alive at its birth, and those that are born in its
+//   life after that. No block is both, so each is seen once, however long the two live together.
+//
+//   alive_  tick 0: a b     tick 1: a b     tick 2: b c       for each tick a list of placed blocks
+//   born_   tick 0: a b                     tick 2: c         for each tick the blocks born then
 //
 // The result is within a few percent of the most bytes that live at once, below which no packing
 // can go, on graphs of layers; interval_packing.h names the source. A free list as ggml's, which
@@ -25,30 +30,43 @@
 namespace pshard {
 namespace {
 
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Lists of blocks, one for each tick, in one vector: begin[t] .. begin[t] + size[t].
+struct TickLists {
+    std::vector<int> begin;
+    std::vector<int> size;
+    std::vector<int> blocks;
+
+    // `room`: the most blocks of each list.
+    explicit TickLists(const std::vector<int>& room) : begin(room.size() + 1), size(room.size()) {
+        std::partial_sum(room.begin(), room.end(), begin.begin() + 1);
+        blocks.resize(at(begin.back()));
+    }
+
+    void add(int tick, int block) { blocks[at(begin[at(tick)] + size[at(tick)]++)] = block; }
+};
+
 class Packing {
 public:
     Packing(std::vector<Block>& blocks, int clock_end)
         : blocks_(blocks),
-          alive_(static_cast<std::size_t>(clock_end), -1),
-          stamp_(blocks.size(), -1) {
-        std::size_t ticks = 0;
-        for (const Block& b : blocks) ticks += static_cast<std::size_t>(b.death - b.birth + 1);
-        links_.reserve(ticks);
+          lives_(lives_on_births(blocks, clock_end)),
+          alive_(alive_at_births(lives_)),
+          born_(born_at_births(lives_)),
+          is_placed_(blocks.size()) {
+        for (int b = 0; b < static_cast<int>(blocks.size()); ++b) born_.add(life(b).birth, b);
     }
 
-    Bytes run() {
-        std::vector<int> order(blocks_.size());
-        std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-            return block(a).bytes > block(b).bytes;
-        });
-        Bytes end = 0;
-        for (const int b : order) {
+    Packed run() {
+        Packed packed;
+        for (const int b : largest_first()) {
+            packed.looked_at += n_looked_at(b);
             block(b).offset = lowest_gap(b);
-            mark(b);
-            end = std::max(end, block(b).offset + block(b).bytes);
+            packed.end = std::max(packed.end, block(b).offset + block(b).bytes);
+            place(b);
         }
-        return end;
+        return packed;
     }
 
 private:
@@ -57,36 +75,84 @@ private:
         Bytes end;
     };
 
-    // One placed block at one tick, and the next at the same tick.
-    struct Link {
-        int block;
-        int next;
+    // [birth, death] on the clock of births.
+    struct Life {
+        int birth;
+        int death;
     };
 
-    Block& block(int b) { return blocks_[static_cast<std::size_t>(b)]; }
-
-    const Link& link(int l) const { return links_[static_cast<std::size_t>(l)]; }
-
-    void mark(int b) {
-        for (int t = block(b).birth; t <= block(b).death; ++t) {
-            int& head = alive_[static_cast<std::size_t>(t)];
-            links_.push_back({b, head});
-            head = static_cast<int>(links_.size()) - 1;
+    static std::vector<Life> lives_on_births(const std::vector<Block>& blocks, int clock_end) {
+        // By tick: how many ticks up to it have a birth.
+        std::vector<int> births(at(clock_end));
+        for (const Block& b : blocks) births[at(b.birth)] = 1;
+        std::partial_sum(births.begin(), births.end(), births.begin());
+        std::vector<Life> lives;
+        lives.reserve(blocks.size());
+        for (const Block& b : blocks) {
+            lives.push_back({births[at(b.birth)] - 1, births[at(b.death)] - 1});
         }
+        return lives;
     }
+
+    static std::size_t n_ticks(const std::vector<Life>& lives) {
+        int last = -1;
+        for (const Life& life : lives) last = std::max(last, life.birth);
+        return at(last + 1);
+    }
+
+    static TickLists alive_at_births(const std::vector<Life>& lives) {
+        std::vector<int> change(n_ticks(lives) + 1);
+        for (const Life& life : lives) {
+            ++change[at(life.birth)];
+            --change[at(life.death + 1)];
+        }
+        std::partial_sum(change.begin(), change.end(), change.begin());
+        change.pop_back();
+        return TickLists(change);
+    }
+
+    static TickLists born_at_births(const std::vector<Life>& lives) {
+        std::vector<int> born(n_ticks(lives));
+        for (const Life& life : lives) ++born[at(life.birth)];
+        return TickLists(born);
+    }
+
+    Block& block(int b) { return blocks_[at(b)]; }
+
+    const Life& life(int b) const { return lives_[at(b)]; }
+
+    std::vector<int> largest_first() {
+        std::vector<int> order(blocks_.size());
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+            return block(a).bytes > block(b).bytes;
+        });
+        return order;
+    }
+
+    void place(int b) {
+        is_placed_[at(b)] = true;
+        for (int t = life(b).birth; t <= life(b).death; ++t) alive_.add(t, b);
+    }
+
+    std::size_t n_looked_at(int b) const {
+        const auto [birth, death] = life(b);
+        return at(alive_.size[at(birth)] + born_.begin[at(death + 1)] - born_.begin[at(birth + 1)]);
+    }
+
+    void add_span(int b) { spans_.push_back({block(b).offset, block(b).offset + block(b).bytes}); }
 
     // Collects the spans of the placed blocks that b meets in time, by address.
     void collect_neighbours(int b) {
         spans_.clear();
-        for (int t = block(b).birth; t <= block(b).death; ++t) {
-            for (int l = alive_[static_cast<std::size_t>(t)]; l >= 0; l = link(l).next) {
-                const int other = link(l).block;
-                int& seen = stamp_[static_cast<std::size_t>(other)];
-                if (seen == b) continue;
-                seen = b;
-                spans_.push_back({block(other).offset, block(other).offset + block(other).bytes});
-            }
-        }
+        const auto [birth, death] = life(b);
+        const int* alive = alive_.blocks.data() + alive_.begin[at(birth)];
+        std::for_each(alive, alive + alive_.size[at(birth)], [&](int other) { add_span(other); });
+        const int* born = born_.blocks.data();
+        std::for_each(
+            born + born_.begin[at(birth + 1)], born + born_.begin[at(death + 1)], [&](int other) {
+                if (is_placed_[at(other)]) add_span(other);
+            });
         std::sort(spans_.begin(), spans_.end(), [](const Span& x, const Span& y) {
             return x.begin < y.begin;
         });
@@ -94,24 +160,25 @@ private:
 
     Bytes lowest_gap(int b) {
         collect_neighbours(b);
-        Bytes at = 0;
+        Bytes lowest = 0;
         for (const Span& span : spans_) {
-            if (span.begin >= at + block(b).bytes) break;
-            at = std::max(at, span.end);
+            if (span.begin >= lowest + block(b).bytes) break;
+            lowest = std::max(lowest, span.end);
         }
-        return at;
+        return lowest;
     }
 
     std::vector<Block>& blocks_;
-    std::vector<int> alive_;  // by tick: the first link of the list of placed blocks
-    std::vector<Link> links_;
-    std::vector<int> stamp_;  // by block: the block that it was last collected for as a neighbour
+    std::vector<Life> lives_;      // by block
+    TickLists alive_;              // the placed blocks that are alive at a tick
+    TickLists born_;               // the blocks that are born at a tick, placed or not
+    std::vector<char> is_placed_;  // by block
     std::vector<Span> spans_;
 };
 
 }  // namespace
 
-Bytes pack_intervals(std::vector<Block>& blocks, int clock_end) {
+Packed pack_intervals(std::vector<Block>& blocks, int clock_end) {
     return Packing(blocks, clock_end).run();
 }
 

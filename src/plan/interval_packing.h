@@ -21,7 +21,15 @@ struct Block {
     bool operator==(const Block&) const = default;
 };
 
-// Sets the offset of every block; returns the end of the highest.
-Bytes pack_intervals(std::vector<Block>& blocks, int clock_end);
+struct Packed {
+    Bytes end = 0;              // of the highest block
+    std::size_t looked_at = 0;  // neighbours, in all: what the packing cost
+
+    bool operator==(const Packed&) const = default;
+};
+
+// Sets the offset of every block. Its cost grows with the pairs of blocks that meet in time: each
+// is looked at once or twice, however long the two live together.
+Packed pack_intervals(std::vector<Block>& blocks, int clock_end);
 
 }  // namespace pshard

@@ -295,7 +295,7 @@ private:
             blocks.push_back({living.bytes, living.birth, death, 0});
             of_value.push_back(v);
         }
-        const Bytes peak = pack_intervals(blocks, n_nodes_);
+        const Bytes peak = pack_intervals(blocks, n_nodes_).end;
         for (std::size_t b = 0; b < blocks.size(); ++b) {
             value(of_value[b]).offset = blocks[b].offset;
         }
