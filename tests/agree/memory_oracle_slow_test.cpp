@@ -4,49 +4,36 @@
 // 15 shapes of 12 architectures, each at 3 budgets and batches of 1 and 512 tokens, at every choice
 // that stock llama.cpp has flags for among a handful spread over what the strategies propose.
 
-#include <algorithm>
-#include <set>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
 #include "search/search.h"
 #include "strategy/rules.h"
 #include "support/stock_memory.h"
+#include "support/testing.h"
 #include "verify/verify.h"
 
 namespace pshard {
 namespace {
 
 using testing_support::captured_ubatch;
+using testing_support::RealModel;
 using testing_support::sparse_model;
 using testing_support::stock_memory;
 using testing_support::StockMemory;
 
-struct OracleModel {
-    const char* shape;
-    const char* quant;
-};
-
-void PrintTo(const OracleModel& model, std::ostream* out) {
-    *out << model.shape << ' ' << model.quant;
-}
-
-constexpr OracleModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
-                                   {"Llama-3.3-70B", "Q4_K_M"},
-                                   {"Llama-3.2-3B", "Q4_K_M"},
-                                   {"Qwen3-32B", "Q4_0"},
-                                   {"Qwen2.5-72B", "Q4_K_M"},
-                                   {"Qwen3-30B-A3B", "Q4_K_M"},
-                                   {"gpt-oss-20b", "MXFP4"},
-                                   {"Gemma-3-27B", "Q4_K_M"},
-                                   {"DeepSeek-V2-Lite", "Q4_K_M"},
-                                   {"Mixtral-8x7B", "Q4_K_M"},
-                                   {"GLM-4.5-Air", "Q4_K_M"},
-                                   {"Qwen3-Next-80B-A3B", "Q4_K_M"},
-                                   {"Granite-4.0-H-Small", "Q4_K_M"},
-                                   {"Phi-4", "Q4_K_M"},
-                                   {"Llama-4-Scout", "Q4_K_M"}};
+constexpr RealModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
+                                 {"Llama-3.3-70B", "Q4_K_M"},
+                                 {"Llama-3.2-3B", "Q4_K_M"},
+                                 {"Qwen3-32B", "Q4_0"},
+                                 {"Qwen2.5-72B", "Q4_K_M"},
+                                 {"Qwen3-30B-A3B", "Q4_K_M"},
+                                 {"gpt-oss-20b", "MXFP4"},
+                                 {"Gemma-3-27B", "Q4_K_M"},
+                                 {"DeepSeek-V2-Lite", "Q4_K_M"},
+                                 {"Mixtral-8x7B", "Q4_K_M"},
+                                 {"GLM-4.5-Air", "Q4_K_M"},
+                                 {"Qwen3-Next-80B-A3B", "Q4_K_M"},
+                                 {"Granite-4.0-H-Small", "Q4_K_M"},
+                                 {"Phi-4", "Q4_K_M"},
+                                 {"Llama-4-Scout", "Q4_K_M"}};
 
 constexpr double kBudgetShares[] = {0.25, 0.5, 0.8};  // of all-resident
 constexpr std::size_t kChoicesPerBudget = 4;
@@ -67,13 +54,12 @@ std::vector<PlanChoice> choices_at(const Inventory& inventory, Evaluator& evalua
     return chosen;
 }
 
-class MemoryOracle : public testing::TestWithParam<OracleModel> {
+class MemoryOracle : public testing::TestWithParam<RealModel> {
 protected:
     void check(const PlanChoice& choice) {
         const std::optional<StockArgs> args = stock_args(inventory_, choice);
         if (!args) return;
-        const Result<StockMemory> stock = stock_memory(path_, inventory_.context, *args);
-        ASSERT_TRUE(stock.ok()) << stock.error().text();
+        const StockMemory stock = test::value_of(stock_memory(path_, inventory_.context, *args));
         const Candidate ours = evaluator_->evaluate(choice, StageOptions{});
         const DeviceUse& device = ours.memory.device;
         SCOPED_TRACE(fmt::format("{} pin {} attn {} overflow {} head {} ubatch {}",
@@ -83,12 +69,12 @@ protected:
                                  overflow_name(choice.overflow),
                                  choice.output_on_gpu,
                                  inventory_.context.n_ubatch));
-        EXPECT_EQ(device.weights, stock.value().model);
-        EXPECT_EQ(device.states, stock.value().context);
-        const double slack = std::max(0.02 * double(stock.value().compute), double(16 * kMiB));
-        EXPECT_LE(double(device.scratch), double(stock.value().compute) + slack);
+        EXPECT_EQ(device.weights, stock.model);
+        EXPECT_EQ(device.states, stock.context);
+        const double slack = std::max(0.02 * double(stock.compute), double(16 * kMiB));
+        EXPECT_LE(double(device.scratch), double(stock.compute) + slack);
         expect_verified(ours);
-        note(device, stock.value());
+        note(device, stock);
         placements_.insert({device.weights, device.states, inventory_.context.n_ubatch});
     }
 
@@ -104,7 +90,7 @@ protected:
     }
 
     void record() {
-        RecordProperty("placements", static_cast<int>(placements_.size()));
+        RecordProperty("placements", int(placements_.size()));
         RecordProperty("model_error_bytes", std::to_string(model_error_));
         RecordProperty("context_error_bytes", std::to_string(context_error_));
         RecordProperty("compute_least", fmt::format("{:.3f}", compute_least_));
@@ -116,10 +102,9 @@ protected:
         const Lowered lowered = evaluator_->detail(candidate).lowered;
         const TierDemand demand{lowered.placement, lowered.slots[0], lowered.scratch.gpus[0].peak};
         const Bytes budget = arena_bytes(inventory_, demand);
-        const Result<ArenaLayout> arena = pack_arena(inventory_, {demand}, budget);
-        ASSERT_TRUE(arena.ok());
-        const std::vector<std::string> violations = verify_variant(
-            inventory_, {{graph, lowered, candidate.options.offload}}, {arena.value()});
+        const ArenaLayout arena = test::value_of(pack_arena(inventory_, {demand}, budget));
+        const std::vector<std::string> violations =
+            verify_variant(inventory_, {{graph, lowered, candidate.options.offload}}, {arena});
         EXPECT_TRUE(violations.empty()) << violations.front();
     }
 
@@ -149,24 +134,15 @@ protected:
 };
 
 TEST_P(MemoryOracle, AgreesWithLlamaCpp) {
-    const Result<std::filesystem::path> path = sparse_model(GetParam().shape, GetParam().quant);
-    ASSERT_TRUE(path.ok()) << path.error().text();
-    path_ = path.value();
+    const std::filesystem::path path =
+        test::value_of(sparse_model(GetParam().shape, GetParam().quant));
+    path_ = path;
     for (const std::uint32_t n_ubatch : {1U, 512U}) check_batch(n_ubatch);
     EXPECT_GE(placements_.size(), 6U) << "distinct placements compared";
     record();
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, MemoryOracle, testing::ValuesIn(kModels), [](const auto& instance) {
-        std::string name = instance.param.shape;
-        std::replace_if(
-            name.begin(),
-            name.end(),
-            [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
-            '_');
-        return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Shapes, MemoryOracle, ValuesIn(kModels), test::NamedByParameter());
 
 }  // namespace
 }  // namespace pshard

@@ -5,43 +5,35 @@
 // Rates agree to a millionth, all other columns exactly. Where they do not, the test leaves the
 // table that it computed beside the build and says where.
 
-#include <cmath>
 #include <fstream>
-#include <sstream>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include "build_paths.h"
 #include "search/search.h"
 #include "support/machines.h"
 #include "support/sanitizer.h"
 #include "support/stock_memory.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
 using testing_support::kTestMachines;
+using testing_support::RealModel;
 
 constexpr double kSame = 1e-6;
 constexpr const char* kTable = PSHARD_SOURCE_DIR "/tests/golden/plan_baseline.csv";
 
-struct BaselineModel {
-    const char* shape;
-    const char* quant;
-};
-
-constexpr BaselineModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
-                                     {"Gemma-3-27B", "Q4_K_M"},
-                                     {"Llama-3.3-70B", "Q4_K_M"},
-                                     {"gpt-oss-20b", "MXFP4"},
-                                     {"Qwen3-30B-A3B", "Q4_K_M"},
-                                     {"GLM-4.5-Air", "Q4_K_M"},
-                                     {"Granite-4.0-H-Small", "Q4_K_M"}};
+constexpr RealModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
+                                 {"Gemma-3-27B", "Q4_K_M"},
+                                 {"Llama-3.3-70B", "Q4_K_M"},
+                                 {"gpt-oss-20b", "MXFP4"},
+                                 {"Qwen3-30B-A3B", "Q4_K_M"},
+                                 {"GLM-4.5-Air", "Q4_K_M"},
+                                 {"Granite-4.0-H-Small", "Q4_K_M"}};
 
 constexpr double kBudgetShares[] = {0.25, 0.6};  // of all-resident
 
-Inventory captured(const BaselineModel& model) {
+Inventory captured(const RealModel& model) {
     const auto path = testing_support::sparse_model(model.shape, model.quant);
     PSHARD_CHECK(path.ok());
     Result<Inventory> inventory = testing_support::captured_tiers(path.value(), {1, 16, 512, 2048});
@@ -69,19 +61,18 @@ public:
         rows_ = {
             "machine,model,budget_mib,tokens,strategy,n_pinned,n_attn_pinned,overflow,head,pinned_"
             "from,experts,device_bytes,tokens_per_second"};
-        for (const BaselineModel& model : kModels) add(model);
+        for (const RealModel& model : kModels) add(model);
         return std::move(rows_);
     }
 
 private:
-    void add(const BaselineModel& model) {
+    void add(const RealModel& model) {
         const Inventory inventory = captured(model);
-        const auto all =
-            static_cast<double>(all_resident_bytes(inventory, inventory.graphs.back()));
+        const auto all = double(all_resident_bytes(inventory, inventory.graphs.back()));
         for (const auto& machine : kTestMachines) {
             const MachineProfile profile = testing_support::machine_profile(machine);
             for (const double share : kBudgetShares) {
-                const auto mib = static_cast<Bytes>(all * share / double(kMiB));
+                const auto mib = Bytes(all * share / double(kMiB));
                 const Problem problem{inventory, &profile, mib * kMiB, 4096, {}, {}};
                 add_tiers(fmt::format("{},{},{}", machine.name, model.shape, mib), problem);
             }

@@ -6,12 +6,8 @@
 
 #include <dlfcn.h>
 
-#include <algorithm>
-#include <array>
 #include <cctype>
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 #include <llama.h>
 
 #include "build_paths.h"
@@ -20,9 +16,12 @@
 #include "search/search.h"
 #include "strategy/rules.h"
 #include "support/stock_memory.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
+
+using testing_support::RealModel;
 
 // common/fit.h, v0.5.0. The library is loaded by hand: nothing else of it is needed.
 using FitFunction = int (*)(const char*,
@@ -44,19 +43,10 @@ FitFunction stock_fit_function() {
     return library == nullptr ? nullptr : reinterpret_cast<FitFunction>(dlsym(library, kFitSymbol));
 }
 
-struct FitModel {
-    const char* shape;
-    const char* quant;
-};
-
-void PrintTo(const FitModel& model, std::ostream* out) {
-    *out << model.shape << ' ' << model.quant;
-}
-
-constexpr std::array<FitModel, 4> kModels = {{{"Llama-3.1-8B", "Q8_0"},
-                                              {"Qwen3-32B", "Q4_0"},
-                                              {"Qwen3-30B-A3B", "Q4_K_M"},
-                                              {"gpt-oss-20b", "MXFP4"}}};
+constexpr RealModel kModels[] = {{"Llama-3.1-8B", "Q8_0"},
+                                 {"Qwen3-32B", "Q4_0"},
+                                 {"Qwen3-30B-A3B", "Q4_K_M"},
+                                 {"gpt-oss-20b", "MXFP4"}};
 constexpr std::uint32_t kUbatch = 512;
 
 struct Counts {
@@ -64,12 +54,12 @@ struct Counts {
     int n_partial = 0;  // layers whose routed experts, or a part of them, stay on the CPU
 };
 
-class StockFit : public testing::TestWithParam<FitModel> {
+class StockFit : public testing::TestWithParam<RealModel> {
 protected:
     void SetUp() override {
-        const auto path = testing_support::sparse_model(GetParam().shape, GetParam().quant);
-        ASSERT_TRUE(path.ok()) << path.error().text();
-        path_ = path.value();
+        const auto path =
+            test::value_of(testing_support::sparse_model(GetParam().shape, GetParam().quant));
+        path_ = path;
         Result<Inventory> inventory = testing_support::captured_ubatch(path_, kUbatch);
         ASSERT_TRUE(inventory.ok()) << inventory.error().text();
         inventory_ = std::move(inventory).value();
@@ -119,7 +109,7 @@ protected:
             return item.pattern == nullptr;
         });
         // With experts the list of partial layers ends with the head, which has none.
-        const auto listed = static_cast<int>(end - overrides.begin());
+        const auto listed = int(end - overrides.begin());
         return {model.n_gpu_layers, std::max(0, listed - 1)};
     }
 
@@ -132,7 +122,7 @@ TEST_P(StockFit, ComesToWhatLlamaCppsFitComesTo) {
     ASSERT_NE(fit, nullptr);
     const Bytes all = all_resident_bytes(inventory_, inventory_.graphs.front());
     for (const double share : {0.4, 0.8}) {
-        const auto budget = static_cast<Bytes>(static_cast<double>(all) * share);
+        const auto budget = Bytes(double(all) * share);
         const Counts stocks = stock(budget, fit);
         const Counts mine = ours(budget);
         EXPECT_NEAR(mine.n_gpu_layers, stocks.n_gpu_layers, 1) << "budget " << in_mib(budget);
@@ -140,12 +130,7 @@ TEST_P(StockFit, ComesToWhatLlamaCppsFitComesTo) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, StockFit, testing::ValuesIn(kModels), [](const auto& instance) {
-    std::string name = instance.param.shape;
-    std::replace_if(
-        name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Shapes, StockFit, ValuesIn(kModels), test::NamedByParameter());
 
 }  // namespace
 }  // namespace pshard

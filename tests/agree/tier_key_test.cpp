@@ -2,9 +2,6 @@
 // from the inventory to the run.
 #include "inventory/tier_key.h"
 
-#include <set>
-
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "explain/explanation.h"
@@ -14,14 +11,13 @@
 #include "report/report.h"
 #include "runtime/memory_watch.h"
 #include "runtime/tier_picker.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
 
 using nlohmann::json;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 constexpr std::uint32_t kDepth = 3;  // of the toy's 8 cells
 
@@ -78,9 +74,8 @@ TEST_F(TierKeys, EachIsExplainedAndMeasured) {
     Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace{"libggml-pshard 9", "toy GPU", "toy", {}};
     for (const ExplainedTier& tier : explanation.tiers) trace.passes.push_back(tier.pass);
-    const Result<Trace> read = from_chrome_trace(to_chrome_trace(trace));
-    ASSERT_TRUE(read.ok()) << read.error().text();
-    explanation.measured = compare(read.value(), explanation);
+    const Trace read = test::value_of(from_chrome_trace(to_chrome_trace(trace)));
+    explanation.measured = compare(read, explanation);
     std::vector<TierKey> keys;
     for (const MeasuredTier& tier : explanation.measured->tiers) keys.push_back(tier.tier);
     EXPECT_THAT(keys, ElementsAre(TierKey{1, 3}, TierKey{1}, TierKey{4, 3}, TierKey{4}));
@@ -98,12 +93,11 @@ TEST_F(TierKeys, RegistryKeepsThoseOfTheWholeContext) {
 
 TEST_F(TierKeys, RunHasAnOrderForEachAndTakesTheFirstThatCovers) {
     const Inventory& inventory = planning_.inventory;
-    const Result<Orders> orders =
-        orders_of(inventory, same_in_all_tiers(inventory, PlanChoice{.n_pinned = 1}), kMiB);
-    ASSERT_TRUE(orders.ok()) << orders.error().text();
+    const Orders orders = test::value_of(
+        orders_of(inventory, same_in_all_tiers(inventory, PlanChoice{.n_pinned = 1}), kMiB));
     TierTraffic traffic{{}, std::vector<Bytes>(4), std::vector(4, std::vector<Bytes>(4))};
     MemoryWatch watch([] { return kMiB; }, [](std::string_view) {});
-    for (const TierOrder& order : orders.value().tiers) {
+    for (const TierOrder& order : orders.tiers) {
         traffic.tiers.push_back(order.key);
         EXPECT_TRUE(watch.is_news({order.key, {1}, {4}}));
     }

@@ -4,21 +4,15 @@
 //   layer    0         1         2         3         4         5         head
 //   GPU 0    resident  streamed  streamed
 //   GPU 1                                  resident  streamed  streamed  resident
-#include <gmock/gmock.h>
-
 #include "memory/memory_use.h"
 #include "plan/plan_hash.h"
 #include "sim/simulator.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "verify/verify.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class TwoGpus : public testing::Test {
 protected:
@@ -143,7 +137,7 @@ TEST_F(TwoGpus, AreRefusedWithALoadOverTheOtherLink) {
 TEST_F(TwoGpus, AreRefusedWithAStageThatDoesNotWaitForTheOtherGpu) {
     auto& steps = lowered_.schedule.steps;
     const auto before = std::ranges::find(steps, StepKind{Compute{3}}, &Step::what);
-    const Step wait{ScheduleLane::Gpu.on(1), Wait{static_cast<int>(before - steps.begin()), false}};
+    const Step wait{ScheduleLane::Gpu.on(1), Wait{int(before - steps.begin()), false}};
     std::ranges::find(steps, wait)->what = Wait{0, false};
     EXPECT_THAT(violations(), Contains(HasSubstr("(Compute of stage 4) may begin before")));
 }

@@ -26,7 +26,13 @@ public:
         std::filesystem::remove_all(path_, ignored);
     }
 
+    [[nodiscard]] const std::string& path() const { return path_; }
+
     [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const {
+        return file(name);
+    }
 
     // Names of what is in the folder, sorted.
     [[nodiscard]] std::vector<std::string> names() const {
@@ -42,12 +48,12 @@ private:
     std::string path_;
 };
 
-inline std::string text_in(const std::string& path) {
+inline std::string text_in(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-inline void put_text(const std::string& path, const std::string& text) {
+inline void put_text(const std::filesystem::path& path, const std::string& text) {
     std::ofstream(path, std::ios::binary) << text;
 }
 

@@ -3,32 +3,21 @@
 // The models are built by hand to the published sizes; a plan is added up here in the simplest way
 // that its strategy allows, so this judges the prices, not the simulator.
 
-#include <algorithm>
 #include <fstream>
-#include <iterator>
-#include <string>
-#include <vector>
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "cost/graph_builder.h"
 #include "cost/graph_cost.h"
 #include "cost/transfer.h"
-#include "machine/profile_text.h"
+#include "support/machines.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
 using test::GraphBuilder;
-
-MachineProfile reference_profile() {
-    const std::string folder = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
-    auto profile = read_profile_files({folder + "cpu_profile.txt", folder + "gpu_profile.txt"}, 8);
-    EXPECT_TRUE(profile.ok()) << (profile.ok() ? "" : profile.error().text());
-    return profile.value();
-}
+using testing_support::reference_profile;
 
 // A model in the making: keeps what the strategies ask of a layer.
 class Model {
@@ -81,14 +70,19 @@ public:
             const Ref w = b.weight("ffn_exps", types[i], {n_embd_, width, total, 1});
             b.node("MUL_MAT_ID", "f32", {width, used, n, 1}, {w, in, ids}, layer);
         }
-        const Ref h = b.node("SWIGLU",
-                             "f32",
-                             {width, used, n, 1},
-                             {{Ref::Kind::Node, first}, {Ref::Kind::Node, first + 1}},
-                             layer);
+        const std::vector<Ref> both = {{Ref::Kind::Node, first}, {Ref::Kind::Node, first + 1}};
+        const Ref h = b.node("SWIGLU", "f32", {width, used, n, 1}, both, layer);
         const Ref down = b.weight("ffn_exps", types[2], {width, n_embd_, total, 1});
         b.node("MUL_MAT_ID", "f32", {n_embd_, used, n, 1}, {down, h, ids}, layer);
         for (int i = first; i < int(b.graph.nodes.size()); i++) expert_nodes.push_back(i);
+    }
+
+    void head(const std::string& type, std::int64_t n_vocab) {
+        layer = -1;
+        const Ref row =
+            b.node("GET_ROWS", "f32", {n_embd_, 1, 1, 1}, {x, b.input("i32", {1, 1, 1, 1})});
+        const Ref weight = b.weight("output.weight", type, {n_embd_, n_vocab, 1, 1});
+        b.node("MUL_MAT", "f32", {n_vocab, 1, 1, 1}, {weight, row});
     }
 
     GraphBuilder b;
@@ -120,14 +114,8 @@ Model q35(std::uint32_t n_tokens, std::int64_t n_ctx) {
         m.small(28, 2048);
         m.experts({"q4_K", "q4_K", "q5_K"}, 512, 256, 8);
     }
-    m.layer = -1;
     m.b.graph.n_outputs = 1;
-    const Ref row =
-        m.b.node("GET_ROWS", "f32", {2048, 1, 1, 1}, {m.x, m.b.input("i32", {1, 1, 1, 1})});
-    m.b.node("MUL_MAT",
-             "f32",
-             {248320, 1, 1, 1},
-             {m.b.weight("output.weight", "q6_K", {2048, 248320, 1, 1}), row});
+    m.head("q6_K", 248320);
     return m;
 }
 
@@ -142,13 +130,7 @@ Model oss(std::uint32_t n_tokens, std::int64_t n_ctx) {
         m.small(24, 2880);
         m.experts({"mxfp4", "mxfp4", "mxfp4"}, 2880, 32, 4);
     }
-    m.layer = -1;
-    const Ref row =
-        m.b.node("GET_ROWS", "f32", {2880, 1, 1, 1}, {m.x, m.b.input("i32", {1, 1, 1, 1})});
-    m.b.node("MUL_MAT",
-             "f32",
-             {201088, 1, 1, 1},
-             {m.b.weight("output.weight", "q8_0", {2880, 201088, 1, 1}), row});
+    m.head("q8_0", 201088);
     return m;
 }
 
@@ -229,8 +211,7 @@ void expect_in_readme(const std::vector<Anchor>& anchors) {
                              a.measured,
                              100 * a.error());
     }
-    std::ifstream file(std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/README.md");
-    const std::string page{std::istreambuf_iterator<char>(file), {}};
+    const std::string page = test::text_in(PSHARD_SOURCE_DIR "/profiles/reference/README.md");
     EXPECT_TRUE(page.find("\n\n" + table + "\n") != page.npos)
         << "profiles/reference/README.md should have this table:\n\n"
         << table;

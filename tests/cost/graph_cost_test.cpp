@@ -1,13 +1,11 @@
 #include "cost/graph_cost.h"
 
-#include <algorithm>
 #include <chrono>
-
-#include <gtest/gtest.h>
 
 #include "cost/graph_builder.h"
 #include "cost/kv_reach.h"
 #include "cost/toy_profile.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

@@ -1,9 +1,7 @@
 #include "cost/op_work.h"
-
-#include <gtest/gtest.h>
-
 #include "cost/graph_builder.h"
 #include "cost/kv_reach.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

@@ -1,24 +1,18 @@
 // Weaknesses of the published predictor [S7] that no other test would notice if they came back.
 // docs/models/cost.md lists all of them and names the test of each.
 
-#include <gtest/gtest.h>
-
-#include "build_paths.h"
 #include "cost/graph_builder.h"
 #include "cost/graph_cost.h"
 #include "cost/toy_profile.h"
-#include "machine/profile_text.h"
+#include "support/machines.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
 using test::GraphBuilder;
 using test::op_time;
-
-MachineProfile reference() {
-    const std::string folder = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
-    return read_profile_files({folder + "cpu_profile.txt", folder + "gpu_profile.txt"}, 8).value();
-}
+using testing_support::reference_profile;
 
 OpRow row_of(const char* op,
              const char* quant,
@@ -57,7 +51,7 @@ OpWork attention(double tokens, double cells) {
 
 // 512 tokens over 4096 cells were priced at 43-88 ms a layer from a row of one token; about 2 ms.
 TEST(W1, AttentionIsPricedByItsTokens) {
-    const Roofline roofline(reference());
+    const Roofline roofline(reference_profile());
     const Seconds batch = roofline.op_time(attention(512, 4096), Processor::Gpu)->seconds;
     EXPECT_GT(batch, 0.5e-3);
     EXPECT_LT(batch, 4e-3);
@@ -149,7 +143,7 @@ TEST(W11, ARecurrenceCostsItsStepsAndSmallOpsTheirLaunch) {
     const Ref v = b.input("f32", {128, 32, 512, 1});
     b.node(
         "GATED_DELTA_NET", "f32", {4096, 640, 1, 1}, {v, v, v, b.input("f32", {128, 128, 32, 1})});
-    const GraphCost cost = price_graph(b.graph, b.inventory, reference(), 0);
+    const GraphCost cost = price_graph(b.graph, b.inventory, reference_profile(), 0);
     EXPECT_NEAR(cost.gpu.seconds[0], 700e-6, 70e-6);
 }
 

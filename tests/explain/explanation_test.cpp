@@ -1,22 +1,17 @@
 #include "explain/explanation.h"
 
-#include <algorithm>
-#include <sstream>
-
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "explain/forms.h"
 #include "explain/what_if.h"
 #include "registry/pshard_lines.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
 
 using nlohmann::json;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class Explanations : public test::ToyPlanning {
 protected:
@@ -185,7 +180,7 @@ TEST_F(Explanations, CompareForgivesTheEmbeddings) {
     trace.passes.resize(1);
     std::vector<Interval>& intervals = trace.passes[0].timeline.intervals;
     const auto first = std::find_if(intervals.begin(), intervals.end(), [&](const Interval& i) {
-        const auto step = static_cast<std::size_t>(i.step);
+        const auto step = std::size_t(i.step);
         return trace.passes[0].schedule.steps[step].lane == ScheduleLane::Cpu;
     });
     ASSERT_NE(first, intervals.end());

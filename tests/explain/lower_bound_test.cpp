@@ -1,11 +1,7 @@
 #include "explain/lower_bound.h"
-
-#include <limits>
-
-#include <gtest/gtest.h>
-
 #include "cost/toy_profile.h"
 #include "search/search.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -61,7 +57,7 @@ struct OneNode {
         std::erase_if(graph.nodes, [&](const Node& node) {
             return node.sources.empty() || node.sources[0] != Ref{Ref::Kind::Weight, head};
         });
-        inventory.weights = {inventory.weights[static_cast<std::size_t>(head)]};
+        inventory.weights = {inventory.weights[std::size_t(head)]};
         inventory.states.clear();
         Node& node = graph.nodes.at(0);
         node.sources = {{Ref::Kind::Weight, 0}, {Ref::Kind::Input, 0}};

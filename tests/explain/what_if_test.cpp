@@ -1,16 +1,13 @@
 #include "explain/what_if.h"
-
-#include <gmock/gmock.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
-using ::testing::HasSubstr;
-
 TEST(WhatIf, ReadsEveryPartInAnyOrder) {
-    const auto read = what_if_from_text("vram=16000,gpu=a=b.txt,link=31.5GB/s,threads=8,cpu=c");
-    ASSERT_TRUE(read.ok()) << read.error().text();
-    const WhatIf& change = read.value();
+    const auto read =
+        test::value_of(what_if_from_text("vram=16000,gpu=a=b.txt,link=31.5GB/s,threads=8,cpu=c"));
+    const WhatIf& change = read;
     EXPECT_EQ(change.vram_mib, 16000U);
     EXPECT_EQ(change.gpu_profile, "a=b.txt");
     EXPECT_EQ(change.cpu_profile, "c");

@@ -1,9 +1,7 @@
 // Bytes of the toy model, summed by hand (tests/support/toy_models.h lists its tensors).
 
 #include "memory/memory_use.h"
-
-#include <gtest/gtest.h>
-
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "support/toy_plan.h"
 

@@ -1,11 +1,6 @@
 #include "ops/op_table.h"
-
-#include <set>
-#include <string>
-
-#include <gtest/gtest.h>
-
 #include "ops/op_sums.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

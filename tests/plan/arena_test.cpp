@@ -1,18 +1,13 @@
 #include "plan/arena.h"
 
-#include <gmock/gmock.h>
-
 #include <random>
 
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "verify/verify.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 constexpr Bytes kNone = kNoOffset;
 
@@ -52,18 +47,17 @@ TEST(PackArena, LaysOutOneTier) {
     const Inventory inventory = weights_of({10, 20, 30});
     const TierDemand tier = keeps("x.x", {7, 5}, 9);
     EXPECT_EQ(arena_bytes(inventory, tier), 10u + 30 + 7 + 5 + 9);
-    const auto layout = pack_arena(inventory, {tier}, 100);
-    ASSERT_TRUE(layout.ok());
+    const auto layout = test::value_of(pack_arena(inventory, {tier}, 100));
     //   [w0 0..10)[w2 10..40)[slots 40..47)[experts 47..52)[scratch 52..61) free
-    const TierArena& arena = layout.value().tiers[0];
-    EXPECT_EQ(layout.value().common_end, 40u);
+    const TierArena& arena = layout.tiers[0];
+    EXPECT_EQ(layout.common_end, 40u);
     EXPECT_EQ(arena.weights[1], kNone);
     EXPECT_EQ(arena.slots_begin, 40u);
     EXPECT_EQ(arena.slots, (SlotSizes{7, 5}));
     EXPECT_EQ(arena.scratch_begin, 52u);
     EXPECT_EQ(arena.scratch, 9u);
     EXPECT_EQ(arena.end, 61u);
-    EXPECT_THAT(check(inventory, {tier}, layout.value()), IsEmpty());
+    EXPECT_THAT(check(inventory, {tier}, layout), IsEmpty());
 }
 
 //   tier 0   [w0 10][w2 30]|[w1 20][scratch 10]         70
@@ -73,9 +67,8 @@ TEST(PackArena, KeepsCommonTensorsInPlaceAndSharesTheRest) {
     const Inventory inventory = weights_of({10, 20, 30, 5});
     const std::vector<TierDemand> tiers = {
         keeps("xxx.", {}, 10), keeps("x.x.", {}, 40), keeps("xxxx", {}, 1)};
-    const auto packed = pack_arena(inventory, tiers, 80);
-    ASSERT_TRUE(packed.ok());
-    const ArenaLayout& layout = packed.value();
+    const auto packed = test::value_of(pack_arena(inventory, tiers, 80));
+    const ArenaLayout& layout = packed;
     EXPECT_EQ(layout.common_end, 40u);
     EXPECT_EQ(layout.tiers[0].weights[1], layout.tiers[2].weights[1]);
     EXPECT_EQ(switch_bytes(inventory, layout.tiers[0], layout.tiers[2]).total(), 5u);
@@ -88,10 +81,9 @@ TEST(PackArena, KeepsCommonTensorsInPlaceAndSharesTheRest) {
 TEST(PackArena, GivesSharingUpRatherThanBytes) {
     const Inventory inventory = weights_of({10, 20, 10});
     const std::vector<TierDemand> tiers = {keeps("xx."), keeps(".xx"), keeps("x.x", {}, 10)};
-    const auto packed = pack_arena(inventory, tiers, 30);
-    ASSERT_TRUE(packed.ok());
-    EXPECT_EQ(packed.value().common_end, 0u);
-    EXPECT_THAT(check(inventory, tiers, packed.value()), IsEmpty());
+    const auto packed = test::value_of(pack_arena(inventory, tiers, 30));
+    EXPECT_EQ(packed.common_end, 0u);
+    EXPECT_THAT(check(inventory, tiers, packed), IsEmpty());
 }
 
 TEST(PackArena, NamesTheTierThatDoesNotFit) {

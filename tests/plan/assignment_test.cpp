@@ -1,10 +1,6 @@
 #include "plan/assignment.h"
-
-#include <gtest/gtest.h>
-
-#include <string>
-
 #include "support/graph_maker.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -80,7 +76,7 @@ TEST(AssignNodes, IgnoresSmallWeightsOfAttention) {
     const Inventory inventory = toy_model({.n_layers = 1, .sinks = true});
     Placement placement = uniform_placement(inventory, Lane::Gpu);
     const int sinks = weight_index(inventory, "blk.0.attn_sinks.weight");
-    placement.weights[static_cast<std::size_t>(sinks)] = Lane::Cpu;
+    placement.weights[std::size_t(sinks)] = Lane::Cpu;
     EXPECT_EQ(assigned(inventory, placement), "C" + std::string(26, 'G'));
 }
 
@@ -88,7 +84,7 @@ TEST(AssignNodes, IgnoresSmallWeightsOfAttention) {
 TEST(AssignNodes, IgnoresRopeFactors) {
     Inventory inventory = toy_dense(1);
     add_weight(inventory, "rope_freqs.weight", "f32", {64, 1, 1, 1});
-    const Ref factors{Ref::Kind::Weight, static_cast<int>(inventory.weights.size()) - 1};
+    const Ref factors{Ref::Kind::Weight, int(inventory.weights.size()) - 1};
     inventory.graphs[0].nodes[4].sources.push_back(factors);
     Placement placement = uniform_placement(inventory, Lane::Gpu);
     placement.weights.back() = Lane::Cpu;
@@ -111,7 +107,7 @@ TEST(AssignNodes, KnowsWhatStockUploads) {
     Placement placement = uniform_placement(inventory, Lane::Cpu);
     const auto offloaded = [&](std::size_t graph, const char* name) {
         const Graph& of = inventory.graphs[graph];
-        const Node& node = of.nodes[static_cast<std::size_t>(node_index(of, name))];
+        const Node& node = of.nodes[std::size_t(node_index(of, name))];
         return is_offloaded(inventory, node, placement);
     };
     EXPECT_TRUE(offloaded(1, "ffn_up-0"));
@@ -144,7 +140,7 @@ TEST(AssignNodes, PutsViewsWithTheirStorage) {
 TEST(AssignNodes, KeepsWhatTheDeviceCannotDoOnTheCpu) {
     Inventory inventory = toy_dense(1);
     Graph& graph = inventory.graphs[0];
-    graph.nodes[static_cast<std::size_t>(node_index(graph, "ffn_act-0"))].device_supports = false;
+    graph.nodes[std::size_t(node_index(graph, "ffn_act-0"))].device_supports = false;
     const Placement placement = uniform_placement(inventory, Lane::Gpu);
     EXPECT_EQ(assigned(inventory, placement), "CGGGGGGGGGGGGGGGGGGGCGGGGGG");
 }

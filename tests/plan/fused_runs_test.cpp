@@ -1,26 +1,19 @@
 #include "plan/fused_runs.h"
-
-#include <gmock/gmock.h>
-
 #include "support/graph_maker.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "support/toy_plan.h"
 
 namespace pshard {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-
 // Names of the nodes of each run, of one stage that holds the whole graph.
 std::vector<std::vector<std::string>> run_names(const Graph& graph) {
     std::vector<std::vector<std::string>> all;
-    const Stage whole{Device::Gpu, 0, static_cast<int>(graph.nodes.size()), -1, 0};
+    const Stage whole{Device::Gpu, 0, int(graph.nodes.size()), -1, 0};
     for (const FusedRun& run : fused_runs(graph, whole)) {
         std::vector<std::string>& names = all.emplace_back();
-        for (const int i : run.nodes)
-            names.push_back(graph.nodes[static_cast<std::size_t>(i)].name);
+        for (const int i : run.nodes) names.push_back(graph.nodes[std::size_t(i)].name);
     }
     return all;
 }
@@ -123,8 +116,7 @@ TEST(FusedMemory, KeepsWhatAGatedMatmulReads) {
     for (const Lane attention : {Lane::Gpu, Lane::Cpu}) {
         const ToyPlan plan = plan_of_one_layer(attention);
         const auto gpu = [&](const char* name) {
-            return plan.lowered.scratch.gpus[0]
-                .nodes[static_cast<std::size_t>(node_index(plan.graph, name))];
+            return plan.lowered.scratch.gpus[0].nodes[std::size_t(node_index(plan.graph, name))];
         };
         EXPECT_NE(gpu("ffn_act-0"), gpu("ffn_norm-0"));
         EXPECT_THAT(plan.violations(), IsEmpty());
@@ -134,13 +126,11 @@ TEST(FusedMemory, KeepsWhatAGatedMatmulReads) {
 TEST(FusedMemory, IsVerified) {
     for (const Lane attention : {Lane::Gpu, Lane::Cpu}) {
         ToyPlan plan = plan_of_one_layer(attention);
-        const auto at = [&](const char* name) {
-            return static_cast<std::size_t>(node_index(plan.graph, name));
-        };
+        const auto at = [&](const char* name) { return std::size_t(node_index(plan.graph, name)); };
         std::vector<Bytes>& gpu = plan.lowered.scratch.gpus[0].nodes;
         gpu[at("ffn_act-0")] = gpu[at("ffn_norm-0")];
         EXPECT_THAT(plan.violations(),
-                    ::testing::Contains(HasSubstr(
+                    Contains(HasSubstr(
                         "node 'ffn_act-0' writes over 'ffn_norm-0', which a kernel for gated "
                         "matmuls from 'ffn_gate-0' to 'ffn_act-0' would still read")));
     }

@@ -1,9 +1,8 @@
 #include "plan/interval_packing.h"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <random>
+
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -75,14 +74,14 @@ std::size_t pairs_that_meet(const std::vector<Block>& blocks) {
 
 TEST(PackIntervals, PlacesAsTryingEachAddressDoes) {
     std::mt19937_64 engine(5);
-    const auto below = [&](int n) { return static_cast<int>(engine() % static_cast<unsigned>(n)); };
+    const auto below = [&](int n) { return int(engine() % unsigned(n)); };
     for (int round = 0; round < 500; ++round) {
         const int clock_end = 1 + below(60);
-        std::vector<Block> blocks(static_cast<std::size_t>(1 + below(40)));
+        std::vector<Block> blocks(std::size_t(1 + below(40)));
         for (Block& made : blocks) {
             const int birth = below(clock_end);
             const int death = birth + below(clock_end - birth);
-            made = block(static_cast<Bytes>(1 + below(round % 2 == 0 ? 4 : 50)), birth, death);
+            made = block(Bytes(1 + below(round % 2 == 0 ? 4 : 50)), birth, death);
         }
         const std::vector<Block> expected = packed_by_trying(blocks);
         const Packed packed = pack_intervals(blocks, clock_end);
@@ -104,9 +103,9 @@ TEST(PackIntervals, LooksAtAPairOnceHoweverLongItLives) {
         std::vector<Block> blocks;
         for (int i = 0; i < kInputs; ++i) blocks.push_back(block(8, 0, n - 1));
         for (int t = 0; t < n; ++t) {
-            blocks.push_back(block(static_cast<Bytes>(1 + t % 9), t, std::min(t + 1, n - 1)));
+            blocks.push_back(block(Bytes(1 + t % 9), t, std::min(t + 1, n - 1)));
         }
-        const auto pairs = static_cast<std::size_t>(kInputs * n + kInputs * 49 / 2 + n - 1);
+        const auto pairs = std::size_t(kInputs * n + kInputs * 49 / 2 + n - 1);
         const std::size_t looked_at = pack_intervals(blocks, n).looked_at;
         EXPECT_GE(looked_at, pairs);
         EXPECT_LE(looked_at, 2 * pairs);

@@ -1,10 +1,6 @@
 // Hashes that the planner's whole graphs and a device's part of them must agree on.
 #include "plan/plan_hash.h"
-
-#include <algorithm>
-
-#include <gtest/gtest.h>
-
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -81,7 +77,7 @@ TEST(OpsHash, IgnoresRowsAndNames) {
 
 // As a device sees the model: no token embeddings, and the weights as llama.cpp groups them.
 Inventory seen_by_a_device(const Inventory& planned) {
-    const auto n = static_cast<int>(planned.weights.size());
+    const auto n = int(planned.weights.size());
     Inventory seen = planned;
     seen.weights = {planned.weights.rbegin(), planned.weights.rend()};
     EXPECT_EQ(seen.weights.back().side, Side::Input);

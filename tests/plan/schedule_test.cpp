@@ -1,11 +1,5 @@
 #include "plan/schedule.h"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <array>
-#include <map>
-#include <string>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -18,11 +12,11 @@ StageCut cut_of(const std::string& text) {
         if (text[i] != 'G' && text[i] != 'C') continue;
         Stage stage;
         stage.device = text[i] == 'G' ? Device::Gpu : Device::Cpu;
-        stage.node_begin = static_cast<int>(cut.stages.size());
+        stage.node_begin = int(cut.stages.size());
         stage.node_end = stage.node_begin + 1;
         if (i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9') {
             stage.group = text[i + 1] - '0';
-            const auto group = static_cast<std::size_t>(stage.group);
+            const auto group = std::size_t(stage.group);
             if (group == cut.groups.size()) {
                 StreamGroup& made = cut.groups.emplace_back();
                 made.slot = group % 2 == 0 ? Slot::A : Slot::B;
@@ -58,7 +52,7 @@ private:
         if (const Wait* wait = std::get_if<Wait>(&made.what)) {
             const int of = pass - (wait->of_last_pass ? 1 : 0);
             if (of < 0) return;
-            now_[lane] = std::max(now_[lane], done_.at({of, static_cast<std::size_t>(wait->step)}));
+            now_[lane] = std::max(now_[lane], done_.at({of, std::size_t(wait->step)}));
             return;
         }
         const bool load = std::holds_alternative<Load>(made.what);
@@ -66,7 +60,7 @@ private:
         if (const Compute* compute = std::get_if<Compute>(&made.what)) index = compute->stage;
         if (const Store* store = std::get_if<Store>(&made.what)) index = store->group;
         rows_[lane].resize(now_[lane], '.');
-        rows_[lane] += std::string(load ? 2 : 1, static_cast<char>('0' + index));
+        rows_[lane] += std::string(load ? 2 : 1, char('0' + index));
         now_[lane] += load ? 2 : 1;
         done_[{pass, i}] = now_[lane];
     }

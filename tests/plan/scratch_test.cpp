@@ -1,14 +1,10 @@
 #include "plan/scratch.h"
-
-#include <gmock/gmock.h>
-
 #include "support/graph_maker.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::ElementsAre;
 
 constexpr Bytes kNone = kNoOffset;
 

@@ -1,9 +1,5 @@
 #include "plan/stages.h"
-
-#include <gmock/gmock.h>
-
-#include <string>
-
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -74,8 +70,8 @@ TEST(CutStages, GroupsHoldTheWeightsAndStatesOfALayer) {
     EXPECT_EQ(group.weights.size(), 9u);
     EXPECT_EQ(group.states.size(), 2u);
     EXPECT_EQ(group_bytes(inventory, group), 48u + 48u + 64u);
-    EXPECT_EQ(cut.stages[static_cast<std::size_t>(group.first_stage)].group, 0);
-    EXPECT_EQ(cut.stages[static_cast<std::size_t>(group.last_stage)].group, 0);
+    EXPECT_EQ(cut.stages[std::size_t(group.first_stage)].group, 0);
+    EXPECT_EQ(cut.stages[std::size_t(group.last_stage)].group, 0);
     EXPECT_FALSE(group.on_demand);
 }
 
@@ -139,7 +135,7 @@ Turns turns(const std::vector<Bytes>& sizes) {
         made.inventory.weights.push_back(weight);
         StreamGroup group;
         group.slot = i % 2 == 0 ? Slot::A : Slot::B;
-        group.weights = {static_cast<int>(i)};
+        group.weights = {int(i)};
         made.groups.push_back(group);
     }
     return made;

@@ -1,12 +1,8 @@
 #include "plan/tiers.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::ElementsAre;
 
 TEST(Tiers, DoublePromptsUpToTheContext) {
     EXPECT_THAT(tiers_of({.n_ctx = 8192}), ElementsAre(1, 16, 512, 1024, 2048, 4096, 8192));

@@ -1,14 +1,10 @@
 // The search against trying every choice, on models of 14 to 48 layers: three machines, three
 // budgets, batches of 1, 16 and 512 tokens. Real shapes are in tests/agree/search_slow_test.cpp.
 
-#include <tuple>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
 #include "support/exhaustive.h"
 #include "support/machines.h"
 #include "support/sanitizer.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -75,13 +71,8 @@ TEST_P(Exhaustive, FindsNothingMuchFasterThanThePlan) {
 
 INSTANTIATE_TEST_SUITE_P(Models,
                          Exhaustive,
-                         testing::Combine(testing::ValuesIn(kModels),
-                                          testing::ValuesIn(kTestMachines)),
-                         [](const auto& instance) {
-                             return fmt::format("{}_{}",
-                                                std::get<0>(instance.param).name,
-                                                std::get<1>(instance.param).name);
-                         });
+                         Combine(ValuesIn(kModels), ValuesIn(kTestMachines)),
+                         test::NamedByParameter());
 
 }  // namespace
 }  // namespace pshard

@@ -1,10 +1,7 @@
 // The simulator against sums done by hand. Seconds are small integers; lanes are drawn above each.
 
 #include "sim/simulator.h"
-
-#include <algorithm>
-
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -28,9 +25,9 @@ StageCut streamed_stages(int n) {
 
 PassCosts uniform_costs(int n, Duration load, Duration compute) {
     PassCosts costs;
-    costs.loads.assign(static_cast<std::size_t>(n), load);
-    costs.stores.assign(static_cast<std::size_t>(n), Duration{});
-    costs.stages.assign(static_cast<std::size_t>(n), compute);
+    costs.loads.assign(std::size_t(n), load);
+    costs.stores.assign(std::size_t(n), Duration{});
+    costs.stages.assign(std::size_t(n), compute);
     return costs;
 }
 
@@ -127,10 +124,9 @@ TEST(Simulator, SharesTheLinkBetweenCopiesBothWays) {
     PassCosts costs;
     costs.loads = {{2, 2, 2, 4}};
     costs.stores = {{4, 4, 4, 8}};
-    const Result<Simulation> simulation = simulate(schedule, costs);
-    ASSERT_TRUE(simulation.ok());
-    EXPECT_DOUBLE_EQ(simulation.value().timeline.intervals[0].end, 4);
-    EXPECT_DOUBLE_EQ(simulation.value().timeline.end, 6);
+    const Simulation simulation = test::value_of(simulate(schedule, costs));
+    EXPECT_DOUBLE_EQ(simulation.timeline.intervals[0].end, 4);
+    EXPECT_DOUBLE_EQ(simulation.timeline.end, 6);
 }
 
 // Without streams a pass is the sum of its stages, whatever the lanes.

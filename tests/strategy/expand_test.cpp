@@ -5,13 +5,12 @@
 
 #include <fstream>
 #include <regex>
-#include <sstream>
 
-#include <gtest/gtest.h>
-
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "registry/registry_text.h"
 #include "strategy/rules.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
@@ -78,15 +77,10 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
     for (const Golden& golden : kGoldens) {
         const std::string path = std::string(PSHARD_SOURCE_DIR "/tests/golden/registry/") +
                                  golden.file + ".pshard_registry";
-        std::ifstream file(path);
-        std::stringstream text;
-        text << file.rdbuf();
-        const auto reading = read_registry(text.str(), path);
-        ASSERT_TRUE(reading.ok()) << path;
+        const auto reading = test::value_of(read_registry(test::text_in(path), path));
         Inventory inventory;
         inventory.n_layers = golden.n_layers;
-        for (const RegistryTier& tier :
-             reading.value().registry.sections.front().variants.front().tiers) {
+        for (const RegistryTier& tier : reading.registry.sections.front().variants.front().tiers) {
             if (!tier.viable) continue;
             const std::vector<LanePattern> ours = lane_patterns(inventory, tier.choice);
             ASSERT_EQ(ours.size(), tier.ot.size()) << golden.file << " bs=" << tier.key.n_tokens;

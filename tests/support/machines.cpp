@@ -45,12 +45,15 @@ void scale_link(LinkProfile& link, double factor) {
 
 }  // namespace
 
+MachineProfile reference_profile() {
+    const std::string folder = PSHARD_SOURCE_DIR "/profiles/reference/";
+    auto profile = read_profile_files({folder + "cpu_profile.txt", folder + "gpu_profile.txt"}, 8);
+    PSHARD_CHECK(profile.ok());
+    return std::move(profile).value();
+}
+
 MachineProfile machine_profile(const TestMachine& machine) {
-    Result<MachineProfile> reference =
-        read_profile_files({PSHARD_SOURCE_DIR "/profiles/reference/cpu_profile.txt",
-                            PSHARD_SOURCE_DIR "/profiles/reference/gpu_profile.txt"});
-    PSHARD_CHECK(reference.ok());
-    MachineProfile profile = std::move(reference).value();
+    MachineProfile profile = reference_profile();
     scale_gpu(profile.gpu.value(), machine);
     scale_cpu(profile.cpu.value(), machine);
     scale_link(profile.link, machine.link);

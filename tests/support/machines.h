@@ -39,6 +39,9 @@ inline constexpr std::array<TestMachine, 3> kTestMachines = {{
      .link = 2},
 }};
 
+// profiles/reference, of 8 threads.
+MachineProfile reference_profile();
+
 MachineProfile machine_profile(const TestMachine& machine);
 
 }  // namespace pshard::testing_support

@@ -2,9 +2,10 @@
 // for those that race on purpose.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+
+#include "support/testing.h"
+
 #define PSHARD_NO_SANITIZER() GTEST_SKIP() << "the program loads no sanitized library"
 #else
 #define PSHARD_NO_SANITIZER() static_cast<void>(0)

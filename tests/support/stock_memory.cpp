@@ -6,34 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "capture/capture.h"
 #include "models/shapes.h"
 
 namespace pshard::testing_support {
-namespace {
-
-// The folder of this process's models, removed at its end.
-class ModelFolder {
-public:
-    ModelFolder()
-        : path_(std::filesystem::temp_directory_path() / fmt::format("pshard-test.{}", getpid())) {
-        std::filesystem::create_directories(path_);
-    }
-
-    ~ModelFolder() { std::filesystem::remove_all(path_); }
-
-    ModelFolder(const ModelFolder&) = delete;
-    ModelFolder& operator=(const ModelFolder&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
-
-}  // namespace
-
 Result<StockMemory> stock_memory(const std::string& model_path,
                                  const ContextSpec& context,
                                  const StockArgs& args) {
@@ -63,13 +41,13 @@ Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n
 
 Result<std::filesystem::path> sparse_model(const std::string& shape_name,
                                            const std::string& quant) {
-    static const ModelFolder folder;
+    static const test::TempFolder folder;  // until this process ends
     static std::map<std::string, std::filesystem::path> written;
     const std::string name = fmt::format("{}-{}.gguf", shape_name, quant);
     if (const auto found = written.find(name); found != written.end()) return found->second;
     const Result<ModelShape> shape = find_shape(shape_name);
     if (!shape) return shape.error();
-    const std::filesystem::path path = folder.path() / name;
+    const std::filesystem::path path = folder / name;
     const Result<WrittenModel> model = write_sparse(shape.value(), quant, path);
     if (!model) return model.error();
     return written[name] = path;

@@ -25,6 +25,14 @@ Result<Inventory> captured_tiers(const std::string& model_path, std::vector<std:
 // Our capture for the comparison: the graph of one ubatch in 8192 tokens, flash attention on.
 Result<Inventory> captured_ubatch(const std::string& model_path, std::uint32_t n_ubatch);
 
+// A known shape in one of its quants, for tables of models.
+struct RealModel {
+    const char* shape;
+    const char* quant;
+};
+
+inline void PrintTo(const RealModel& model, std::ostream* out) { *out << model.shape; }
+
 // The sparse model of a known shape, written once per process and kept until it ends.
 Result<std::filesystem::path> sparse_model(const std::string& shape, const std::string& quant);
 

@@ -1,10 +1,9 @@
 // A plan of a toy model as the tools report it, for tests of what is made of it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include "cost/toy_profile.h"
 #include "planner/planning.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard::test {

@@ -1,27 +1,19 @@
 // The scratch interpreter, by right plans that are damaged in one place.
-#include <gmock/gmock.h>
-
 #include <random>
-#include <utility>
 
 #include "support/graph_maker.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "support/toy_plan.h"
 
 namespace pshard {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
-
 auto names(const std::string& one, const std::string& other) {
     return Contains(AllOf(HasSubstr(one), HasSubstr(other)));
 }
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
+std::size_t at(int index) { return std::size_t(index); }
 
 // The dense toy of one layer, FFN on the CPU; alignment 8.
 class VerifyScratchTest : public ::testing::Test {
@@ -175,7 +167,7 @@ TEST(VerifyScratch, FindsACopyOfAnOlderValue) {
 
 using Engine = std::mt19937_64;
 
-int below(Engine& engine, std::size_t n) { return static_cast<int>(engine() % n); }
+int below(Engine& engine, std::size_t n) { return int(engine() % n); }
 
 bool has_memory(const Graph& graph, int index) {
     const Node& node = graph.nodes[at(index)];

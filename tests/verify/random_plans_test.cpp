@@ -1,13 +1,10 @@
 // What the plan functions make is right, whatever the model and the placement.
-#include <gmock/gmock.h>
-
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "support/toy_plan.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::IsEmpty;
 
 std::vector<StageOptions> all_options() {
     std::vector<StageOptions> all;
@@ -26,8 +23,7 @@ struct Tally {
 Tally verify_all(const Inventory& inventory, Draw draw, int n_placements, std::uint64_t seed) {
     Tally tally;
     for (int i = 0; i < n_placements; i++) {
-        const Placement placement =
-            random_placement(inventory, draw, seed + static_cast<std::uint64_t>(i));
+        const Placement placement = random_placement(inventory, draw, seed + std::uint64_t(i));
         for (const StageOptions& options : all_options()) {
             for (const Graph& graph : inventory.graphs) {
                 tally.tried++;
@@ -35,8 +31,8 @@ Tally verify_all(const Inventory& inventory, Draw draw, int n_placements, std::u
                 if (!plan) continue;
                 tally.made++;
                 EXPECT_THAT(plan.value().violations(), IsEmpty())
-                    << "placement seed " << seed + static_cast<std::uint64_t>(i) << ", "
-                    << graph.n_tokens << " tokens, offload " << int(options.offload) << ", slices "
+                    << "placement seed " << seed + std::uint64_t(i) << ", " << graph.n_tokens
+                    << " tokens, offload " << int(options.offload) << ", slices "
                     << options.slice_experts;
                 if (::testing::Test::HasFailure()) return tally;
             }

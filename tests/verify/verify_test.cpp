@@ -1,28 +1,19 @@
 // Each check of verify, by a right plan that is damaged in one place.
 #include "verify/verify.h"
-
-#include <gmock/gmock.h>
-
-#include <algorithm>
-
 #include "support/graph_maker.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 #include "support/toy_plan.h"
 
 namespace pshard {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-
 // One of the violations names both.
 auto names(const std::string& one, const std::string& other) {
     return Contains(AllOf(HasSubstr(one), HasSubstr(other)));
 }
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
+std::size_t at(int index) { return std::size_t(index); }
 
 //   layer 0  attention resident, FFN on the CPU
 //   layer 1  streamed in A, cache and all
@@ -45,7 +36,7 @@ protected:
 
     int stage_of(int index) const {
         for (std::size_t s = 0; s < plan.lowered.cut.stages.size(); s++) {
-            if (plan.lowered.cut.stages[s].node_end > index) return static_cast<int>(s);
+            if (plan.lowered.cut.stages[s].node_end > index) return int(s);
         }
         return -1;
     }
@@ -59,7 +50,7 @@ protected:
             return made != nullptr && *made == what;
         });
         EXPECT_NE(found, steps.end());
-        return static_cast<int>(found - steps.begin());
+        return int(found - steps.begin());
     }
 
     Step& step(int index) { return plan.lowered.schedule.steps[at(index)]; }
@@ -75,7 +66,7 @@ protected:
 
     // Takes out all Waits of a lane for a step.
     void drop_waits(ScheduleLane lane, int target, bool of_last_pass) {
-        for (int i = static_cast<int>(plan.lowered.schedule.steps.size()) - 1; i >= 0; i--) {
+        for (int i = int(plan.lowered.schedule.steps.size()) - 1; i >= 0; i--) {
             const Wait* wait = std::get_if<Wait>(&step(i).what);
             const bool same = wait != nullptr && *wait == Wait{target, of_last_pass};
             if (!same || step(i).lane != lane) continue;
@@ -321,7 +312,7 @@ TEST_F(VerifyTest, FindsAStageThatDoesNotWaitForTheOtherSide) {
 }
 
 TEST_F(VerifyTest, FindsAPassThatDoesNotWaitForTheLast) {
-    const int last = static_cast<int>(plan.lowered.cut.stages.size()) - 1;
+    const int last = int(plan.lowered.cut.stages.size()) - 1;
     drop_waits(ScheduleLane::Cpu, step_of(Compute{last}), true);
     EXPECT_THAT(plan.violations(), names("(Compute of stage 0)", "of the pass before"));
 }
@@ -466,8 +457,8 @@ TEST(VerifyArena, FindsACommonTensorThatMoves) {
     ArenaLayout layout = pack_arena(inventory, demands, 300).value();
     ASSERT_THAT(verify_arena(inventory, {all, less}, layout), IsEmpty());
 
-    const auto q = static_cast<std::size_t>(weight_index(inventory, "blk.0.attn_q.weight"));
-    const auto k = static_cast<std::size_t>(weight_index(inventory, "blk.0.attn_k.weight"));
+    const auto q = std::size_t(weight_index(inventory, "blk.0.attn_q.weight"));
+    const auto k = std::size_t(weight_index(inventory, "blk.0.attn_k.weight"));
     std::swap(layout.tiers[1].weights[q], layout.tiers[1].weights[k]);
     EXPECT_THAT(verify_arena(inventory, {all, less}, layout),
                 names("'blk.0.attn_q.weight'", "in tier 1"));
@@ -486,8 +477,8 @@ TEST(VerifyArena, RefusesTiersOfAnotherModel) {
     const Inventory inventory = toy_dense(1);
     const Placement all = uniform_placement(inventory, Lane::Gpu);
     const ArenaLayout layout = pack_arena(inventory, {{all, {}, 8}}, 300).value();
-    EXPECT_THAT(verify_arena(toy_dense(2), {all}, layout), ::testing::SizeIs(1));
-    EXPECT_THAT(verify_arena(inventory, {all, all}, layout), ::testing::SizeIs(1));
+    EXPECT_THAT(verify_arena(toy_dense(2), {all}, layout), SizeIs(1));
+    EXPECT_THAT(verify_arena(inventory, {all, all}, layout), SizeIs(1));
 }
 
 }  // namespace
