@@ -6,7 +6,7 @@
 // an op or a copy.
 //
 // Either side may be missing (one profile file only):
-//   no gpu   nothing can be priced on the GPU, so the caller ranks plans by memory
+//   no gpu   nothing can be priced on the GPU, so the caller assumes a machine
 //   no cpu   the link is unknown too, so only what is whole on the GPU can be priced
 #pragma once
 

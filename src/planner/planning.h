@@ -60,7 +60,7 @@ struct Planning {
     std::string model_path;  // the model, or its saved inventory
     Inventory inventory;
     BudgetUse budget;
-    const MachineProfile* profile = nullptr;  // nullptr: ranked by memory
+    const MachineProfile* profile = nullptr;  // nullptr: nobody has measured it
     HostLimits host;
     std::uint32_t depth_tokens = 0;
     int n_threads = 0;

@@ -1,6 +1,29 @@
 #include "planner/tier_choice.h"
 
+#include <algorithm>
+
+#include "ops/op_table.h"
+
 namespace pshard {
+namespace {
+
+constexpr std::uint32_t kNotUploaded = kOffloadMinRows - 1;  // the largest batch that stock keeps
+
+// Where nobody has measured the machine: a tier for the batches that stock does not upload, if they
+// would else run by the plan of a larger tier, which may stream. They run as in stock's own fit.
+// Their graph has not come yet, so the larger tier's sizes the scratch, as it does in stock.
+void add_small_batches(const Problem& problem, std::vector<TierChoice>& choices) {
+    const auto larger = std::ranges::find_if(
+        choices, [](const TierChoice& tier) { return tier.key.n_tokens >= kNotUploaded; });
+    const bool is_needed = larger != choices.end() && larger->key.n_tokens > kNotUploaded &&
+                           larger->key.is_whole_context();
+    if (!is_needed || rule_of(larger->choice.strategy).is_static) return;
+    const std::optional<Candidate> stock = stock_fit(problem, *larger->graph);
+    if (!stock) return;
+    choices.insert(larger, {{kNotUploaded}, stock->choice, as_planned(false), larger->graph});
+}
+
+}  // namespace
 
 std::vector<TierChoice> same_in_all_tiers(const Inventory& inventory, const PlanChoice& choice) {
     std::vector<TierChoice> choices;
@@ -28,6 +51,7 @@ std::vector<TierChoice> plan_for_device(const Problem& problem) {
         choices.push_back({tier.key, winner->choice, winner->options, graph});
         if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
     }
+    if (problem.profile == nullptr && !problem.forced) add_small_batches(problem, choices);
     return choices;
 }
 

@@ -25,8 +25,9 @@ std::vector<TierChoice> same_in_all_tiers(const Inventory& inventory, const Plan
 std::vector<TierChoice> all_resident_tiers(const Inventory& inventory);
 
 // Searches a plan: everything resident if that fits and no strategy is forced, else the winner of
-// each tier. Tiers without a winner are left out; empty: nothing fits. The choices refer into the
-// problem's inventory.
+// each tier. Tiers without a winner are left out; empty: nothing fits. Without a profile a tier of
+// 31 tokens is added, for batches that stock llama.cpp would not upload, unless a tier is as good.
+// The choices refer into the problem's inventory.
 std::vector<TierChoice> plan_for_device(const Problem& problem);
 
 }  // namespace pshard

@@ -11,7 +11,7 @@
 //        | no
 //   PSHARD_PLAN=off?             --yes-->  Error
 //        | no
-//   planned here, by the profiles or, where they cannot price a plan, by memory alone
+//   planned here, by the profiles or, where they cannot price a plan, for an assumed machine
 //        v
 //   choices -> expand -> lower -> pack_arena -> Orders
 //
@@ -34,6 +34,7 @@
 #include <utility>
 
 #include "cost/transfer.h"
+#include "machine/assumed_machine.h"
 #include "planner/registered_plan.h"
 #include "plugin/registry_files.h"
 #include "registry/registry_file.h"
@@ -139,6 +140,17 @@ std::optional<DriverMemory> driver_of(const MachineProfile& profile) {
     const auto bytes = [](double mib) { return static_cast<Bytes>(mib * double(kMiB)); };
     return DriverMemory{bytes(*profile.gpu->overhead_mib),
                         bytes(profile.gpu->overhead_unseen_mib.value_or(0))};
+}
+
+// How a plan comes about without a measurement, and what one would bring.
+std::string for_an_assumed_machine(const std::string& missing) {
+    return fmt::format(
+        "for an assumed machine as there is {}: {}; prompts stream where that is no "
+        "slower than stock llama.cpp there. llama-profiler-gpu and "
+        "llama-profiler-cpu measure this machine in two minutes (llama-pshard-run "
+        "starts them), so that the plan is the fastest for it and its speed is told",
+        missing,
+        assumed_machine_text());
 }
 
 class OrderSource {
@@ -258,14 +270,12 @@ private:
         const Result<MachineProfile> read = read_profile_files(names);
         if (!read) return read.error();
         const std::string missing = missing_prices(read.value());
-        tell_why(fmt::format("{}: planning here, {}; {}",
-                             why,
-                             missing.empty()
-                                 ? fmt::format("by {} and {}", names.cpu, names.gpu)
-                                 : fmt::format("by memory alone as there is {}", missing),
-                             advice));
+        const std::string by = missing.empty() ? fmt::format("by {} and {}", names.cpu, names.gpu)
+                                               : for_an_assumed_machine(missing);
+        tell_why(fmt::format("{}: planning here, {}; {}", why, by, advice));
         const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
-        return Chosen{plan_for_device({inventory, profile, budget, 0, {}, std::nullopt}),
+        const std::uint32_t depth = tokens_per_sequence(inventory.context) / 2;  // as the planner
+        return Chosen{plan_for_device({inventory, profile, budget, depth, {}, std::nullopt}),
                       budget,
                       false,
                       driver_of(read.value())};

@@ -60,7 +60,7 @@ std::vector<const Candidate*> best_rivals(const TierPlan& tier) {
 
 std::string machine_text(const MachineProfile* profile) {
     if (profile == nullptr)
-        return "no profile that prices plans: ranked by memory, no speed predicted";
+        return "no profile that prices plans: planned for an assumed machine, no speed predicted";
     return fmt::format(
         "{}; {} ({})",
         profile->cpu ? name_or(profile->cpu_name, "unnamed CPU") : "CPU unknown",

@@ -34,6 +34,23 @@ bool is_smaller(const Graph& a, const Graph& b) {
            std::pair(n_weights_read(b), input_bytes(b));
 }
 
+// What the longest cache tells of the context: its cells, and how many sequences share them.
+void tell_context(const State& state, ContextSpec& context) {
+    const auto cells = static_cast<std::uint32_t>(state.n_cells);
+    if (context.n_ctx >= cells) return;
+    context.n_ctx = cells;
+    context.n_seq_max = static_cast<std::uint32_t>(state.shape[2]);
+}
+
+// The experts that each token uses, by the largest product of experts; 0: there is none.
+int experts_used(const Graph& graph) {
+    std::int64_t used = 0;
+    for (const Node& node : graph.nodes) {
+        if (node.op == "MUL_MAT_ID") used = std::max(used, node.shape[1]);
+    }
+    return static_cast<int>(used);
+}
+
 std::int64_t weight_rows(const Node& node) {
     if (node.op == "MUL_MAT_ID") return node.shape[2];
     if (node.op == "MUL_MAT" || node.op == "MUL") {
@@ -44,7 +61,10 @@ std::int64_t weight_rows(const Node& node) {
 
 }  // namespace
 
-Model::Model(const DevicePolicy& policy) : policy_(policy) { inventory_.device = policy.model(); }
+Model::Model(const DevicePolicy& policy) : policy_(policy) {
+    inventory_.device = policy.model();
+    inventory_.context.n_ctx = 0;  // nothing has told of it yet
+}
 
 bool Model::has_room_for(const HostBuffer& buffer) const {
     return std::none_of(buffer.tensors.begin(),
@@ -79,6 +99,7 @@ std::vector<int> Model::add_states(HostBuffer& buffer) {
     buffers_.insert(&buffer);
     for (const ggml_tensor* tensor : buffer.tensors) {
         State state = state_facts(*tensor, policy_);
+        tell_context(state, inventory_.context);
         int place = take_place(state);
         if (place < 0) {
             place = static_cast<int>(states_.size());
@@ -128,6 +149,7 @@ void Model::drop_contexts() {
     states_.clear();
     inventory_.states.clear();
     inventory_.graphs.clear();
+    inventory_.context.n_ctx = 0;
     inventory_.has_recurrent = false;
     rebuild_index();
 }
@@ -161,6 +183,7 @@ ReadGraph Model::read(const ggml_cgraph& graph) const {
 }
 
 void Model::note(Graph graph) {
+    inventory_.n_experts_used = std::max(inventory_.n_experts_used, experts_used(graph));
     auto& graphs = inventory_.graphs;
     const auto at = std::lower_bound(
         graphs.begin(), graphs.end(), graph.tier(), [](const Graph& other, const TierKey& tier) {

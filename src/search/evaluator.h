@@ -19,7 +19,7 @@ namespace pshard {
 // What a plan is searched for.
 struct Problem {
     const Inventory& inventory;
-    const MachineProfile* profile = nullptr;  // nullptr: rank by memory
+    const MachineProfile* profile = nullptr;  // nullptr: nobody has measured it
     Bytes budget = 0;                         // of the arena
     std::uint32_t depth_tokens = 0;           // that predictions hold for
     HostLimits host;

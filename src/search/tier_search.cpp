@@ -26,13 +26,16 @@
 //   ends the climb, or it would walk through all counts.
 // * Among plans of equal rate the one that streams least wins. It may be one that was only
 //   estimated, so the plan is confirmed after that choice, not before.
-// * Without a profile there are no rates: nothing climbs, and the most pinned layers win.
+// * Without a profile the machine is assumed (unmeasured.h); what is forced is ranked by memory:
+//   nothing climbs, and the most pinned layers win.
+// * A plan that may not win is only looked at where it would. It stays in the list, behind.
 #include "search/tier_search.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "search/neighbours.h"
+#include "search/unmeasured.h"
 
 namespace pshard {
 namespace {
@@ -48,7 +51,8 @@ constexpr double kWorthAStep = 0.0005;
 
 struct Tried {
     Candidate candidate;
-    bool is_exact = false;  // evaluated, not estimated
+    bool is_exact = false;          // evaluated, not estimated
+    std::optional<bool> may_win{};  // nullopt: nobody has asked
 
     bool is_viable() const { return candidate.verdict == Verdict::Viable; }
 };
@@ -59,8 +63,8 @@ double rate_of(const Candidate& candidate) {
 
 class TierSearch {
 public:
-    TierSearch(const Problem& problem, const Graph& graph)
-        : problem_(problem), graph_(graph), evaluator_(problem, graph) {}
+    TierSearch(const Problem& problem, const Graph& graph, const MayWin& may_win)
+        : problem_(problem), graph_(graph), may_win_(may_win), evaluator_(problem, graph) {}
 
     TierPlan run() {
         for (const StrategyRule* rule : strategy_rules()) {
@@ -170,6 +174,25 @@ private:
             return better(a.candidate, b.candidate);
         });
         prefer_less_streaming();
+        prefer_what_may_win();
+    }
+
+    // Brings the best plan that may win to the front, and behind it the best published one that
+    // may.
+    void prefer_what_may_win() {
+        const auto may_win = [this](Tried& tried) {
+            if (!may_win_ || !tried.is_viable()) return tried.is_viable();
+            if (!tried.may_win) tried.may_win = may_win_(tried.candidate);
+            return *tried.may_win;
+        };
+        const auto first = std::ranges::find_if(tried_, may_win);
+        if (first == tried_.end()) return;
+        std::rotate(tried_.begin(), first, first + 1);
+        if (is_published(tried_.front())) return;
+        const auto published = std::find_if(tried_.begin() + 1, tried_.end(), [&](Tried& t) {
+            return is_published(t) && may_win(t);
+        });
+        if (published != tried_.end()) std::rotate(tried_.begin() + 1, published, published + 1);
     }
 
     void prefer_less_streaming() {
@@ -226,6 +249,7 @@ private:
 
     const Problem& problem_;
     const Graph& graph_;
+    const MayWin& may_win_;
     Evaluator evaluator_;
     std::vector<Tried> tried_;
 };
@@ -240,7 +264,12 @@ const Candidate* TierPlan::published() const {
 }
 
 TierPlan plan_tier(const Problem& problem, const Graph& graph) {
-    return TierSearch(problem, graph).run();
+    const bool is_measured = problem.profile != nullptr || problem.forced;
+    return is_measured ? search_tier(problem, graph, {}) : plan_unmeasured_tier(problem, graph);
+}
+
+TierPlan search_tier(const Problem& problem, const Graph& graph, const MayWin& may_win) {
+    return TierSearch(problem, graph, may_win).run();
 }
 
 }  // namespace pshard

@@ -4,6 +4,7 @@
 // and evaluated exactly. The losers keep their numbers and reasons.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "search/evaluator.h"
@@ -29,7 +30,14 @@ struct TierPlan {
     std::optional<Prediction> full;
 };
 
-// Searches one tier over all strategies, or over the forced one.
+// Searches one tier over all strategies, or over the forced one. Without a profile the machine is
+// assumed (unmeasured.h), or what is forced is ranked by memory.
 TierPlan plan_tier(const Problem& problem, const Graph& graph);
+
+// Whether a viable candidate may be the plan; empty: each may.
+using MayWin = std::function<bool(const Candidate&)>;
+
+// The same on the machine of the problem.
+TierPlan search_tier(const Problem& problem, const Graph& graph, const MayWin& may_win);
 
 }  // namespace pshard

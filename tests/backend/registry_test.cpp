@@ -35,7 +35,7 @@ protected:
         return folder_.file(fs::path(files.front()).filename());
     }
 
-    // Plans by memory alone, as no profile lies in the folder.
+    // Plans for an assumed machine, as no profile lies in the folder.
     void plan(const std::string& model,
               int budget_mib,
               const std::vector<std::string>& context = kContext) const {

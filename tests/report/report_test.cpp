@@ -196,7 +196,7 @@ TEST_F(Reports, ExplainWithoutProfileRanksByMemory) {
     EXPECT_THAT(to_markdown(planning_), Not(HasSubstr("reckoned fastest")));
     EXPECT_THAT(explain(planning_), HasSubstr("keeps the most of the model on the GPU"));
     EXPECT_THAT(explain(planning_), HasSubstr("MiB to copy"));
-    EXPECT_THAT(to_markdown(planning_), HasSubstr("ranked by memory"));
+    EXPECT_THAT(to_markdown(planning_), HasSubstr("for an assumed machine"));
 }
 
 TEST_F(Reports, JsonHoldsEveryTier) {

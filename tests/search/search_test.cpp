@@ -100,18 +100,6 @@ TEST_P(SearchOnToys, GivesTheSamePlanForTheSameProblem) {
     EXPECT_EQ(first.arena, second.arena);
 }
 
-TEST_P(SearchOnToys, RanksByPinnedLayersWithoutAProfile) {
-    const Inventory inventory = model();
-    const Bytes budget = bytes_of_everything(inventory) * 3 / 4;
-    const TierPlan plan =
-        plan_tier(problem_of(inventory, budget, nullptr), inventory.graphs.front());
-    ASSERT_NE(plan.winner(), nullptr);
-    EXPECT_FALSE(plan.winner()->prediction.has_value());
-    for (const Candidate& candidate : plan.viable) {
-        EXPECT_LE(candidate.choice.n_pinned, plan.winner()->choice.n_pinned);
-    }
-}
-
 INSTANTIATE_TEST_SUITE_P(Models, SearchOnToys, testing::Bool(), [](const auto& instance) {
     return instance.param ? "Moe" : "Dense";
 });
@@ -222,6 +210,46 @@ TEST_F(CheckPlan, NamesWhatLiesOnSomethingElse) {
     plan_.arena.tiers.front().scratch_begin = 0;
     EXPECT_THAT(fault(), HasSubstr("overlaps 'scratch'"));
 }
+
+// A machine that nobody has measured. Half of its 24 layers of 8 MiB fit.
+class Unmeasured : public testing::TestWithParam<int> {
+protected:
+    Unmeasured()
+        : inventory_(toy_model({.n_layers = 24,
+                                .n_embd = 512,
+                                .n_ff = 2048,
+                                .n_cells = 512,
+                                .n_experts = GetParam(),
+                                .tiers = {1, 31, 32, 512}})) {}
+
+    TierPlan plan(std::size_t tier) const {
+        const Bytes budget = bytes_of_everything(inventory_) / 2;
+        return plan_tier(problem_of(inventory_, budget, nullptr), inventory_.graphs[tier]);
+    }
+
+    Inventory inventory_;
+};
+
+TEST_P(Unmeasured, StreamsFromTheBatchOnThatStockUploads) {
+    for (const std::size_t tier : {0U, 1U, 2U, 3U}) {
+        const TierPlan plan = this->plan(tier);
+        ASSERT_NE(plan.winner(), nullptr);
+        const bool uploads = inventory_.graphs[tier].n_tokens >= 32;
+        EXPECT_EQ(rule_of(plan.winner()->choice.strategy).is_static, !uploads) << tier;
+        EXPECT_EQ(rule_of(plan.published()->choice.strategy).is_static, !uploads) << tier;
+        EXPECT_LE(plan.winner()->memory.device.total(), bytes_of_everything(inventory_) / 2);
+    }
+}
+
+// The assumed rates decide, and are told to nobody.
+TEST_P(Unmeasured, TellsNoSpeed) {
+    const TierPlan plan = this->plan(3);
+    for (const Candidate& candidate : plan.viable) EXPECT_FALSE(candidate.prediction.has_value());
+    EXPECT_FALSE(plan.empty.has_value());
+    EXPECT_FALSE(plan.full.has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Experts, Unmeasured, testing::Values(0, 8));
 
 }  // namespace
 }  // namespace pshard

@@ -233,7 +233,7 @@ TEST_F(PlanParams, WithoutProfilesRanksByMemory) {
     environment_.erase("PSHARD_GPU_PROFILE");
     const ToolRun tool = run(planning());
     EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.out, HasSubstr("ranked by memory"));
+    EXPECT_THAT(tool.out, HasSubstr("for an assumed machine"));
     EXPECT_THAT(tool.out, HasSubstr("| STATIC_ATTNPRIO"));
     const ToolRun unknown = run({"-m", model_, "-c", "4096"});
     EXPECT_EQ(unknown.exit_code, 2);

@@ -5,7 +5,7 @@
 //   CPU file   GPU file   link     plans are
 //   yes        yes        yes      priced
 //   no         yes        yes      priced: a measurement of two seconds stands in for the CPU
-//   else                           ranked by memory, with a note
+//   else                           for an assumed machine, with a note
 //
 // Traps: a profile that the user names must be a file; one by its default name may be absent. The
 // stand-in is measured in a child process, since captures fork and ggml's threads would not survive
@@ -22,6 +22,7 @@
 #include "common/folders.h"
 #include "common/log.h"
 #include "cost/transfer.h"
+#include "machine/assumed_machine.h"
 #include "machine/identity.h"
 #include "machine/profile_text.h"
 #include "probe/devices.h"
@@ -88,12 +89,17 @@ void note_other_machine(Machine& machine) {
         fmt::join(found, "; ")));
 }
 
+// What plans are made by where nobody has measured the machine.
+std::string assumption() {
+    return fmt::format("plans are for an assumed machine ({}), and no speed is predicted",
+                       assumed_machine_text());
+}
+
 void note_pricing(Machine& machine) {
     const std::string missing = missing_prices(*machine.profile);
     machine.priced = missing.empty();
     if (machine.priced) return;
-    machine.notes.push_back(
-        fmt::format("{}: plans are ranked by memory, and no speed is predicted", missing));
+    machine.notes.push_back(fmt::format("{}: {}", missing, assumption()));
 }
 
 }  // namespace
@@ -118,10 +124,8 @@ Result<Machine> load_machine(const Options& options) {
         if (Status added = add_stand_in_cpu(n_threads, machine); !added) return added.error();
         note_pricing(machine);
     } else {
-        machine.notes.push_back(fmt::format(
-            "no profile ({}, {}): plans are ranked by memory, and no speed is predicted",
-            names.cpu,
-            names.gpu));
+        machine.notes.push_back(
+            fmt::format("no profile ({}, {}): {}", names.cpu, names.gpu, assumption()));
     }
     const bool has_cpu = machine.profile && machine.profile->cpu;
     machine.n_threads =

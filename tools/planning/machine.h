@@ -14,7 +14,7 @@ namespace pshard::tool {
 
 struct Machine {
     std::optional<MachineProfile> profile;  // as read; nullopt: no file at all
-    bool priced = false;                    // the profile can price plans; else rank by memory
+    bool priced = false;  // the profile can price plans; else a machine is assumed
     int n_threads = 1;
     std::vector<std::string> notes;
 

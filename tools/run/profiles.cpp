@@ -7,7 +7,7 @@
 //                             cpu_profile.txt here?  -> taken if it is of this machine
 //                             in the cache?          -> taken if it is of this machine
 //   both found                -> done
-//   no GPU, and no profile    -> done: plans are ranked by memory
+//   no GPU, and no profile    -> done: plans are for an assumed machine
 //   a dry run                 -> done, with a note: a dry run measures nothing
 //   else                      -> what is missing is measured into the cache, the GPU first
 //
@@ -79,7 +79,8 @@ public:
         if (!profiles_.cpu.empty() && !profiles_.gpu.empty()) return profiles_;
         if (profiles_.gpu.empty() && !has_gpu()) {
             profiles_.notes.push_back(
-                "no GPU was found to measure: plans are ranked by memory, and no speed is told");
+                "no GPU was found to measure: plans are for an assumed machine, and no speed is "
+                "told");
             return profiles_;
         }
         if (options_.dry_run) {

@@ -14,7 +14,7 @@
 namespace pshard::tool {
 
 struct Profiles {
-    std::string cpu;  // file names; empty: there is none, and plans are ranked by memory
+    std::string cpu;  // file names; empty: there is none, and a machine is assumed
     std::string gpu;
     std::vector<std::string> notes;  // what the user should know, one sentence each
 };
@@ -27,7 +27,7 @@ Result<Profiles> find_profiles(const RunOptions& options,
                                const Surroundings& here,
                                const HostProgram& program);
 
-// Reads the profiles as the planner does. nullopt: it would rank plans by memory.
+// Reads the profiles as the planner does. nullopt: it would assume a machine.
 Result<std::optional<MachineProfile>> read_profiles(const Profiles& profiles, int n_threads);
 
 // The number of threads that the planner would take: the user's, else that of the CPU profile, else

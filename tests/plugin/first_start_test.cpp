@@ -1,0 +1,68 @@
+// What PSHARD0 does where neither a registry nor a profile tells it anything.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plugin/order_source.h"
+#include "search/search.h"
+#include "support/toy_models.h"
+
+namespace pshard {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Half of its 24 layers of 8 MiB fit.
+class FirstStart : public testing::Test {
+protected:
+    Orders orders(const std::vector<std::uint32_t>& tiers) {
+        const Inventory inventory = toy_model(
+            {.n_layers = 24, .n_embd = 512, .n_ff = 2048, .n_cells = 512, .tiers = tiers});
+        PluginSettings settings;
+        settings.profiles = {"no_cpu_profile", "no_gpu_profile"};
+        const Bytes budget = all_resident_bytes(inventory, inventory.graphs.back()) / 2;
+        const OrderGiver source = make_order_giver(
+            settings, budget, [&](std::string_view line) { log_.emplace_back(line); });
+        Result<Orders> orders = source(inventory, budget);
+        EXPECT_TRUE(orders.ok()) << orders.error().text();
+        return std::move(orders).value();
+    }
+
+    // "31: streams" and the like.
+    std::vector<std::string> told(const std::vector<std::uint32_t>& tiers) {
+        std::vector<std::string> all;
+        for (const TierOrder& tier : orders(tiers).tiers) {
+            const bool streams = std::ranges::any_of(tier.placement.weights, is_streamed);
+            all.push_back(to_text(tier.key) + (streams ? ": streams" : ": static"));
+        }
+        return all;
+    }
+
+    std::vector<std::string> log_;
+};
+
+// llama.cpp has reserved the graphs of one token and of a ubatch; batches between them come later.
+TEST_F(FirstStart, KeepsBatchesBelow32TokensFromStreaming) {
+    EXPECT_THAT(told({1, 512}), ElementsAre("1: static", "31: static", "512: streams"));
+    EXPECT_THAT(told({1, 31, 512}), ElementsAre("1: static", "31: static", "512: streams"));
+    EXPECT_THAT(told({1, 31}), ElementsAre("1: static", "31: static"));
+    EXPECT_THAT(told({1, 32}), ElementsAre("1: static", "31: static", "32: streams"));
+    EXPECT_THAT(told({64}), ElementsAre("31: static", "64: streams"));
+}
+
+TEST_F(FirstStart, TellsWhatIsAssumedAndWhatAMeasurementBrings) {
+    orders({1, 512});
+    EXPECT_THAT(log_,
+                Contains(AllOf(HasSubstr("no profile of CPU and GPU"),
+                               HasSubstr("a link of 12 GB/s (4 from memory that is not "
+                                         "page-locked), a GPU of 20 TFLOP/s and 360 GB/s, a CPU "
+                                         "of 400 GFLOP/s and 45 GB/s"),
+                               HasSubstr("llama-profiler-cpu measure this machine"),
+                               HasSubstr("its speed is told"))));
+    EXPECT_THAT(log_, testing::Each(testing::Not(HasSubstr("t/s expected"))));
+}
+
+}  // namespace
+}  // namespace pshard
