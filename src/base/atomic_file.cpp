@@ -40,26 +40,6 @@ using Clock = std::chrono::steady_clock;
 // Nobody else gives a file this ending: FileUpdate empties and removes a file that has it.
 constexpr const char* kTempSuffix = ".pshard-tmp";
 
-// An open file, which the end of the scope closes unless it was released.
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-
-    [[nodiscard]] int get() const { return fd_; }
-
-    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
-
 // "cannot WHAT: No such file or directory", from errno.
 Error system_error(const std::string& what, const std::string& path) {
     return {fmt::format("cannot {}: {}", what, std::strerror(errno)), {path}};
@@ -100,8 +80,8 @@ bool is_same_file(int fd, const std::string& path) {
            open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
 }
 
-// Opens and locks the temporary file; -1 while another writer holds it.
-Result<int> try_lock(const std::string& temp) {
+// Opens and locks the temporary file; no file while another writer holds it.
+Result<Descriptor> try_lock(const std::string& temp) {
     const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     Descriptor file(::open(temp.c_str(), flags, 0666));
     if (file.get() < 0) return system_error("create this temporary file", temp);
@@ -110,11 +90,11 @@ Result<int> try_lock(const std::string& temp) {
         return Error{"this is in the way of a temporary file; move it away", {temp}};
     }
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK || errno == EINTR) return -1;
+        if (errno == EWOULDBLOCK || errno == EINTR) return Descriptor();
         return system_error("lock this temporary file", temp);
     }
     // The last writer may have renamed or removed the file between our open and our lock.
-    return is_same_file(file.get(), temp) ? file.release() : -1;
+    return is_same_file(file.get(), temp) ? std::move(file) : Descriptor();
 }
 
 // Gives the temporary file the owner of the old file, if we are allowed to, and its permissions.
@@ -127,14 +107,9 @@ Status copy_permissions(const std::string& from, int fd, const std::string& temp
     return Done{};
 }
 
-Status write_all(int fd, std::string_view content, const std::string& temp) {
+Status write_to_disk(int fd, std::string_view content, const std::string& temp) {
     if (::ftruncate(fd, 0) != 0) return system_error("empty this temporary file", temp);
-    while (!content.empty()) {
-        const ssize_t n = ::write(fd, content.data(), content.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return system_error("write this temporary file", temp);
-        content.remove_prefix(static_cast<std::size_t>(n));
-    }
+    if (!write_all(fd, content)) return system_error("write this temporary file", temp);
     if (::fsync(fd) != 0) return system_error("bring this temporary file to disk", temp);
     return Done{};
 }
@@ -194,9 +169,9 @@ Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milli
     if (!replaceable.ok()) return replaceable.error();
     const Clock::time_point deadline = Clock::now() + patience;
     while (true) {
-        const Result<int> fd = try_lock(target.value() + kTempSuffix);
-        if (!fd.ok()) return fd.error();
-        if (fd.value() >= 0) return FileUpdate(target.value(), fd.value());
+        Result<Descriptor> file = try_lock(target.value() + kTempSuffix);
+        if (!file.ok()) return file.error();
+        if (file.value().get() >= 0) return FileUpdate(target.value(), std::move(file).value());
         if (Clock::now() >= deadline) break;
         std::this_thread::sleep_for(kPause);
     }
@@ -206,20 +181,13 @@ Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milli
                  {path}};
 }
 
-FileUpdate::FileUpdate(std::string target, int fd)
-    : target_(std::move(target)), temp_(target_ + kTempSuffix), fd_(fd) {}
-
-FileUpdate::FileUpdate(FileUpdate&& other) noexcept
-    : target_(std::move(other.target_)),
-      temp_(std::move(other.temp_)),
-      fd_(std::exchange(other.fd_, -1)) {}
+FileUpdate::FileUpdate(std::string target, Descriptor file)
+    : target_(std::move(target)), temp_(target_ + kTempSuffix), fd_(std::move(file)) {}
 
 FileUpdate::~FileUpdate() {
-    if (fd_ < 0) return;
     // The file is removed before its lock ends, and only if it is still ours: the next writer may
     // create one of the same name at once.
-    if (is_same_file(fd_, temp_)) ::unlink(temp_.c_str());
-    ::close(fd_);
+    if (fd_.get() >= 0 && is_same_file(fd_.get(), temp_)) ::unlink(temp_.c_str());
 }
 
 Result<std::optional<std::string>> FileUpdate::read(std::size_t max_bytes) const {
@@ -227,17 +195,17 @@ Result<std::optional<std::string>> FileUpdate::read(std::size_t max_bytes) const
 }
 
 Status FileUpdate::commit(std::string_view content) {
-    PSHARD_CHECK(fd_ >= 0);
-    Status status = copy_permissions(target_, fd_, temp_);
-    if (status.ok()) status = write_all(fd_, content, temp_);
+    PSHARD_CHECK(fd_.get() >= 0);
+    Status status = copy_permissions(target_, fd_.get(), temp_);
+    if (status.ok()) status = write_to_disk(fd_.get(), content, temp_);
     if (!status.ok()) return status;
-    if (!is_same_file(fd_, temp_)) {
+    if (!is_same_file(fd_.get(), temp_)) {
         return Error{"this temporary file was taken away while it was written", {temp_}};
     }
     if (::rename(temp_.c_str(), target_.c_str()) != 0)
         return system_error("replace this file", target_);
     sync_directory_of(target_);
-    ::close(std::exchange(fd_, -1));
+    fd_ = Descriptor();
     return Done{};
 }
 

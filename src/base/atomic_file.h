@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 
 namespace pshard {
@@ -35,7 +36,7 @@ public:
     static Result<FileUpdate> begin(const std::string& path,
                                     std::chrono::milliseconds patience = std::chrono::seconds(30));
 
-    FileUpdate(FileUpdate&& other) noexcept;
+    FileUpdate(FileUpdate&& other) noexcept = default;
     FileUpdate(const FileUpdate&) = delete;
     FileUpdate& operator=(const FileUpdate&) = delete;
     FileUpdate& operator=(FileUpdate&&) = delete;
@@ -52,11 +53,11 @@ public:
     Status commit(std::string_view content);
 
 private:
-    FileUpdate(std::string target, int fd);
+    FileUpdate(std::string target, Descriptor file);
 
     std::string target_;  // behind symbolic links
     std::string temp_;
-    int fd_ = -1;  // the open and locked temp_
+    Descriptor fd_;  // the open and locked temp_
 };
 
 }  // namespace pshard

@@ -36,7 +36,6 @@
 #include "capture/graph_reader.h"
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
-#include "capture/model_identity.h"
 #include "capture/slim_model.h"
 #include "capture/tensor_facts.h"
 #include "ops/op_table.h"
@@ -111,7 +110,7 @@ private:
     NamedTensors tensors_in_file_order(const std::vector<GgufHeader>& files) {
         std::unordered_map<std::string_view, std::size_t> positions;
         for (const GgufHeader& file : files) {
-            for (const GgufTensor& tensor : file.tensors()) {
+            for (const GgufTensor& tensor : file.tensors) {
                 positions.emplace(tensor.name, positions.size());
             }
         }
@@ -153,9 +152,7 @@ private:
             inventory_.states.push_back(state_facts(*tensor, *policy_));
         }
         inventory_.has_recurrent =
-            std::any_of(inventory_.states.begin(), inventory_.states.end(), [](const State& state) {
-                return state.kind == StateKind::Recurrent;
-            });
+            std::ranges::count(inventory_.states, StateKind::Recurrent, &State::kind) > 0;
     }
 
     // The context whose cache has `n_seqs` streams: llama.cpp reserves no graph for fewer sequences
@@ -195,7 +192,7 @@ private:
                 return Error{fmt::format("llama.cpp could not build the graph of {} tokens", tier),
                              {}};
             }
-            Graph graph = read_graph(*reserved, GraphScope::Whole, {known_, inventory_, *policy_});
+            Graph graph = read_graph(*reserved, {known_, inventory_, *policy_});
             graph.n_tokens = tier;
             graph.n_seqs = n_seqs;
             graph.n_outputs = n_outputs;
@@ -206,16 +203,15 @@ private:
 
     // Sets what only the whole capture shows: whether -fa auto came to flash attention.
     void resolve() {
-        const auto has_flash_attention = [](const Graph& graph) {
-            return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-                return op_rule(node.op).family == OpFamily::Attention;
-            });
+        const auto attends = [](const Node& node) {
+            return op_rule(node.op).family == OpFamily::Attention;
         };
         const FlashAttention asked = inventory_.context.flash_attention;
+        const bool came_to_it = std::ranges::any_of(inventory_.graphs, [&](const Graph& graph) {
+            return std::ranges::any_of(graph.nodes, attends);
+        });
         inventory_.flash_attention =
-            asked == FlashAttention::On ||
-            (asked == FlashAttention::Auto &&
-             std::any_of(inventory_.graphs.begin(), inventory_.graphs.end(), has_flash_attention));
+            asked == FlashAttention::On || (asked == FlashAttention::Auto && came_to_it);
     }
 
     const CaptureRequest& request_;
@@ -306,15 +302,11 @@ Result<Inventory> capture_files(const CaptureRequest& request,
 
 std::vector<std::string> paths_of(const std::vector<GgufHeader>& files) {
     std::vector<std::string> paths;
-    for (const GgufHeader& file : files) paths.push_back(file.path());
+    for (const GgufHeader& file : files) paths.push_back(file.path);
     return paths;
 }
 
 }  // namespace
-
-Result<Inventory> capture_inventory(const CaptureRequest& request) {
-    return capture_inventory(request, nullptr);
-}
 
 Result<Inventory> capture_inventory(const CaptureRequest& request,
                                     std::shared_ptr<const DevicePolicy> policy) {

@@ -1,16 +1,11 @@
-// From a model file to an inventory, by asking llama.cpp itself.
-//
-// llama.cpp loads the model with no_alloc onto a virtual device (capture/virtual_device.h), makes a
-// context, and builds the graph of each tier by llama_graph_reserve. No weight is read, no memory
-// is taken but for the graphs' bookkeeping, and no GPU is needed. Any architecture that llama.cpp
+// From a model file to an inventory, by asking llama.cpp itself: no weight is read, no memory is
+// taken but for the graphs' bookkeeping, and no GPU is needed. Any architecture that llama.cpp
 // knows can be captured, without a line about it here.
 //
 // llama.cpp places everything on the device, as with -ngl all. What it keeps in host memory even
-// then (the token embeddings) is Side::Input.
-//
-// The graph of a tier computes the tier's tokens. They are spread over as many sequences as divide
-// them evenly, at most n_seq_max (a model with recurrent state keeps all sequences). A batch of one
-// token therefore has one sequence, however many slots the server has.
+// then (the token embeddings) is Side::Input. A tier's tokens are spread over as many sequences as
+// divide them evenly, at most n_seq_max: a batch of one token has one sequence, however many slots
+// the server has. (A model with recurrent state keeps all sequences.)
 //
 // A capture of nine tiers takes from 20 ms for a small model to 0.2 s for one of 90 layers.
 // Concurrent calls wait for each other, since llama.cpp's log is process-wide.
@@ -39,11 +34,9 @@ struct CaptureRequest {
 };
 
 // Fails on a file that is no good model (capture/gguf_header.h says why), on a context or tiers
-// that llama.cpp refuses, and on a device that is not known. Each Error is one sentence.
-Result<Inventory> capture_inventory(const CaptureRequest& request);
-
-// The same on a device that answers as `policy` does, whatever device the request names.
+// that llama.cpp refuses, and on a device that is not known. Each Error is one sentence. `policy`
+// answers for the device, whichever the request names; nullptr: that device does.
 Result<Inventory> capture_inventory(const CaptureRequest& request,
-                                    std::shared_ptr<const DevicePolicy> policy);
+                                    std::shared_ptr<const DevicePolicy> policy = nullptr);
 
 }  // namespace pshard

@@ -18,17 +18,21 @@
 // any byte, so messages show it by shown(). Values are not aligned, so load() copies them.
 #include "capture/gguf_header.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <ggml.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <unordered_set>
 #include <utility>
 
-#include "capture/mapped_file.h"
+#include "base/descriptor.h"
 
 namespace pshard {
 namespace {
@@ -97,22 +101,43 @@ std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
     return result;
 }
 
-}  // namespace
+// Maps the file `header.path`. Fails if it is missing, unreadable, no regular file, or empty.
+Status map_file(GgufHeader& header) {
+    const std::string& path = header.path;
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file.get() < 0) {
+        return Error{fmt::format("cannot be opened: {}", std::strerror(errno)), {path}};
+    }
+    struct stat info = {};
+    if (fstat(file.get(), &info) != 0) return Error{std::strerror(errno), {path}};
+    if (S_ISDIR(info.st_mode)) return Error{"is a directory; give the .gguf file in it", {path}};
+    if (!S_ISREG(info.st_mode)) return Error{"is no regular file; give a .gguf file", {path}};
+    if (info.st_size == 0) return Error{"is empty; download it again", {path}};
+    const auto size = static_cast<std::size_t>(info.st_size);
+    void* base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (base == MAP_FAILED) {
+        return Error{fmt::format("cannot be mapped: {}", std::strerror(errno)), {path}};
+    }
+    header.file = {static_cast<const char*>(base), size};
+    header.mapping = {base, [size](void* mapped) { munmap(mapped, size); }};
+    return Done{};
+}
 
 // Walks through a mapped file once. The first fault sets `fault_`, and all later steps do nothing.
 class GgufScan {
 public:
-    explicit GgufScan(GgufHeader& header) : header_(header), bytes_(header.bytes_) {}
+    explicit GgufScan(GgufHeader& header) : header_(header), bytes_(header.file) {}
 
     Status run() {
         scan_preamble();
         for (std::uint64_t i = 0; i < n_pairs_ && !fault_; ++i) scan_pair();
         check_pairs();
-        header_.tensors_begin_ = at_;
+        header_.tensors_begin = at_;
         for (std::uint64_t i = 0; i < n_tensors_ && !fault_; ++i) scan_tensor();
-        header_.tensors_end_ = at_;
+        header_.tensors_end = at_;
         check_data();
-        if (fault_) return Error{*fault_, {header_.path_}};
+        if (fault_) return Error{*fault_, {header_.path}};
         return Done{};
     }
 
@@ -156,7 +181,7 @@ private:
         }
         at_ = kMagic.size();
         const auto version = read<std::uint32_t>("the version");
-        header_.version_ = version;
+        header_.version = version;
         if (!fault_ && version != 0 && (version & 0xFFFF) == 0) {
             fail("is a big-endian GGUF file; convert it to little endian");
         } else if (!fault_ && (version < kOldestVersion || version > kNewestVersion)) {
@@ -185,8 +210,7 @@ private:
         GgufPair pair;
         pair.begin = at_;
         pair.key = read_string("a key");
-        if (!fault_ && pair.key.empty())
-            fail(fmt::format("key {} is empty", header_.pairs_.size()));
+        if (!fault_ && pair.key.empty()) fail(fmt::format("key {} is empty", header_.pairs.size()));
         pair.type = read_type(pair.key);
         pair.element = pair.type;
         if (pair.type == GgufType::Array) {
@@ -200,7 +224,7 @@ private:
         pair.value = at_;
         skip_values(pair);
         pair.end = at_;
-        if (!fault_) header_.pairs_.push_back(pair);
+        if (!fault_) header_.pairs.push_back(pair);
     }
 
     void skip_values(const GgufPair& pair) {
@@ -225,7 +249,7 @@ private:
     void check_pairs() {
         if (fault_) return;
         std::unordered_set<std::string_view> keys;
-        for (const GgufPair& pair : header_.pairs_) {
+        for (const GgufPair& pair : header_.pairs) {
             if (keys.insert(pair.key).second) continue;
             return fail(fmt::format("key '{}' stands there twice", shown(pair.key)));
         }
@@ -236,7 +260,7 @@ private:
             value > kMaxAlignment) {
             return fail("key 'general.alignment' is no power of two");
         }
-        header_.alignment_ = value;
+        header_.alignment = value;
     }
 
     void scan_tensor() {
@@ -244,7 +268,7 @@ private:
         tensor.name = read_string("the name of a tensor");
         if (!fault_ && (tensor.name.empty() || tensor.name.size() >= GGML_MAX_NAME)) {
             fail(fmt::format("tensor {} has a name of {} characters; 1 to {} are allowed",
-                             header_.tensors_.size(),
+                             header_.tensors.size(),
                              tensor.name.size(),
                              GGML_MAX_NAME - 1));
         }
@@ -261,7 +285,7 @@ private:
         tensor.type = read<std::uint32_t>("the type of a tensor");
         tensor.offset = read<std::uint64_t>("the offset of a tensor");
         size_tensor(tensor);
-        if (!fault_) header_.tensors_.push_back(tensor);
+        if (!fault_) header_.tensors.push_back(tensor);
     }
 
     void size_tensor(GgufTensor& tensor) {
@@ -302,21 +326,21 @@ private:
 
     void check_data() {
         if (fault_) return;
-        header_.data_offset_ = align_up(at_, header_.alignment_);
+        header_.data_offset = align_up(at_, header_.alignment);
         const Bytes data =
-            bytes_.size() - std::min<std::uint64_t>(header_.data_offset_, bytes_.size());
+            bytes_.size() - std::min<std::uint64_t>(header_.data_offset, bytes_.size());
         std::unordered_set<std::string_view> names;
-        for (const GgufTensor& tensor : header_.tensors_) {
+        for (const GgufTensor& tensor : header_.tensors) {
             if (!names.insert(tensor.name).second) {
                 return fail(fmt::format("tensor '{}' stands there twice", shown(tensor.name)));
             }
-            if (tensor.offset % header_.alignment_ != 0) {
+            if (tensor.offset % header_.alignment != 0) {
                 return fail(
                     fmt::format("tensor '{}' begins at byte {}, no multiple of the "
                                 "alignment {}",
                                 shown(tensor.name),
                                 tensor.offset,
-                                header_.alignment_));
+                                header_.alignment));
             }
             if (tensor.offset > data || tensor.bytes > data - tensor.offset) {
                 return fail(
@@ -336,29 +360,26 @@ private:
     std::optional<std::string> fault_;
 };
 
+}  // namespace
+
 Result<GgufHeader> GgufHeader::open(const std::string& path) {
-    Result<MappedFile> file = map_file(path);
-    if (!file) return file.error();
     GgufHeader header;
-    header.path_ = path;
-    header.mapping_ = file.value().mapping;
-    header.bytes_ = file.value().bytes;
+    header.path = path;
+    if (Status mapped = map_file(header); !mapped) return mapped.error();
     if (Status scanned = GgufScan(header).run(); !scanned) return scanned.error();
     const std::uint64_t count = header.integer("split.count").value_or(1);
     const std::uint64_t index = header.integer("split.no").value_or(0);
     if (count > 0xFFFF || index >= std::max<std::uint64_t>(count, 1)) {
         return Error{fmt::format("says that it is split {} of {}", index, count), {path}};
     }
-    header.split_ = {static_cast<std::uint32_t>(index),
-                     static_cast<std::uint32_t>(std::max<std::uint64_t>(count, 1))};
+    header.split = {static_cast<std::uint32_t>(index),
+                    static_cast<std::uint32_t>(std::max<std::uint64_t>(count, 1))};
     return header;
 }
 
 const GgufPair* GgufHeader::find(std::string_view key) const {
-    for (const GgufPair& pair : pairs_) {
-        if (pair.key == key) return &pair;
-    }
-    return nullptr;
+    const auto found = std::ranges::find(pairs, key, &GgufPair::key);
+    return found == pairs.end() ? nullptr : &*found;
 }
 
 std::optional<std::uint64_t> GgufHeader::integer(std::string_view key) const {
@@ -367,7 +388,7 @@ std::optional<std::uint64_t> GgufHeader::integer(std::string_view key) const {
     std::optional<std::uint64_t> greatest;
     for (std::uint64_t i = 0; i < pair->count; ++i) {
         const std::uint64_t at = pair->value + i * fixed_size(pair->element);
-        const auto value = load_integer(bytes_, pair->element, at);
+        const auto value = load_integer(file, pair->element, at);
         if (!value) return std::nullopt;
         greatest = std::max(greatest.value_or(0), *value);
     }
@@ -377,13 +398,12 @@ std::optional<std::uint64_t> GgufHeader::integer(std::string_view key) const {
 std::optional<std::string_view> GgufHeader::string(std::string_view key) const {
     const GgufPair* pair = find(key);
     if (pair == nullptr || pair->type != GgufType::String) return std::nullopt;
-    return bytes_.substr(pair->value + sizeof(std::uint64_t),
-                         load<std::uint64_t>(bytes_, pair->value));
+    return file.substr(pair->value + sizeof(std::uint64_t), load<std::uint64_t>(file, pair->value));
 }
 
 std::string_view GgufHeader::bytes(std::uint64_t begin, std::uint64_t end) const {
-    PSHARD_CHECK(begin <= end && end <= tensors_end_);
-    return bytes_.substr(begin, end - begin);
+    PSHARD_CHECK(begin <= end && end <= tensors_end);
+    return file.substr(begin, end - begin);
 }
 
 }  // namespace pshard

@@ -63,31 +63,12 @@ struct GgufSplit {
     std::uint32_t count = 1;
 };
 
-class GgufHeader {
-public:
+struct GgufHeader {
     // Fails if the file is missing, is no regular file, is no GGUF of a known version, is
     // truncated, or contradicts itself; the Error names the key or tensor.
     static Result<GgufHeader> open(const std::string& path);
 
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-    [[nodiscard]] std::uint32_t version() const { return version_; }
-
-    [[nodiscard]] Bytes file_bytes() const { return bytes_.size(); }
-
-    [[nodiscard]] std::uint64_t data_offset() const { return data_offset_; }  // aligned
-
-    [[nodiscard]] std::uint64_t tensors_begin() const { return tensors_begin_; }
-
-    [[nodiscard]] std::uint64_t tensors_end() const { return tensors_end_; }
-
-    [[nodiscard]] std::uint64_t alignment() const { return alignment_; }
-
-    [[nodiscard]] const std::vector<GgufPair>& pairs() const { return pairs_; }
-
-    [[nodiscard]] const std::vector<GgufTensor>& tensors() const { return tensors_; }
-
-    [[nodiscard]] const GgufSplit& split() const { return split_; }
+    [[nodiscard]] Bytes file_bytes() const { return file.size(); }
 
     // nullptr if the key is missing.
     [[nodiscard]] const GgufPair* find(std::string_view key) const;
@@ -103,20 +84,17 @@ public:
     // The bytes [begin, end) of the file, which must lie in the header.
     [[nodiscard]] std::string_view bytes(std::uint64_t begin, std::uint64_t end) const;
 
-private:
-    friend class GgufScan;
-
-    std::string path_;
-    std::shared_ptr<const void> mapping_;
-    std::string_view bytes_;  // the whole file
-    std::uint32_t version_ = 0;
-    std::uint64_t alignment_ = 32;
-    std::uint64_t tensors_begin_ = 0;
-    std::uint64_t tensors_end_ = 0;
-    std::uint64_t data_offset_ = 0;
-    std::vector<GgufPair> pairs_;
-    std::vector<GgufTensor> tensors_;
-    GgufSplit split_;
+    std::string path;
+    std::string_view file;                // all of it
+    std::shared_ptr<const void> mapping;  // keeps `file` valid
+    std::uint32_t version = 0;
+    std::uint64_t alignment = 32;
+    std::uint64_t tensors_begin = 0;  // the table of tensors lies at [begin, end) in the file
+    std::uint64_t tensors_end = 0;
+    std::uint64_t data_offset = 0;  // aligned
+    std::vector<GgufPair> pairs;
+    std::vector<GgufTensor> tensors;
+    GgufSplit split;
 };
 
 // The headers of all files of a model, in order. `path` is the file, or the first of its splits
@@ -124,5 +102,9 @@ private:
 // split, if splits are missing (the Error names all of them), or if the splits do not belong
 // together.
 Result<std::vector<GgufHeader>> open_model_files(const std::string& path);
+
+// What the headers say of the model as a whole: an Inventory with its names, sizes, hash, and
+// counts of layers and experts set. Fails if the model has no architecture or no layers.
+Result<Inventory> identify_model(const std::vector<GgufHeader>& files);
 
 }  // namespace pshard

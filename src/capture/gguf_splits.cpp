@@ -26,16 +26,16 @@ std::string split_suffix(std::uint32_t index, std::uint32_t count) {
 }
 
 Result<std::vector<std::string>> split_paths(const GgufHeader& first) {
-    const GgufSplit& split = first.split();
+    const GgufSplit& split = first.split;
     const std::string suffix = split_suffix(split.index, split.count);
-    if (!first.path().ends_with(suffix)) {
+    if (!first.path.ends_with(suffix)) {
         return Error{fmt::format("is part {} of {} of a model, so its name must end in '{}'",
                                  split.index + 1,
                                  split.count,
                                  suffix),
-                     {first.path()}};
+                     {first.path}};
     }
-    const std::string prefix = first.path().substr(0, first.path().size() - suffix.size());
+    const std::string prefix = first.path.substr(0, first.path.size() - suffix.size());
     std::vector<std::string> paths;
     for (std::uint32_t i = 0; i < split.count; ++i) {
         paths.push_back(prefix + split_suffix(i, split.count));
@@ -45,7 +45,7 @@ Result<std::vector<std::string>> split_paths(const GgufHeader& first) {
                              split.index + 1,
                              split.count,
                              paths[0]),
-                 {first.path()}};
+                 {first.path}};
 }
 
 Status check_all_present(const std::vector<std::string>& paths) {
@@ -66,22 +66,22 @@ Status check_together(const std::vector<GgufHeader>& files) {
     std::unordered_set<std::string_view> names;
     std::uint64_t n_tensors = 0;
     for (std::size_t i = 0; i < files.size(); ++i) {
-        const GgufSplit& split = files[i].split();
+        const GgufSplit& split = files[i].split;
         if (split.index != i || split.count != files.size()) {
             return Error{fmt::format("says that it is part {} of {}, but stands as part {} of {}",
                                      split.index + 1,
                                      split.count,
                                      i + 1,
                                      files.size()),
-                         {files[i].path()}};
+                         {files[i].path}};
         }
-        for (const GgufTensor& tensor : files[i].tensors()) {
+        for (const GgufTensor& tensor : files[i].tensors) {
             if (names.insert(tensor.name).second) continue;
             return Error{
                 fmt::format("holds tensor '{}', which an earlier part holds already", tensor.name),
-                {files[i].path()}};
+                {files[i].path}};
         }
-        n_tensors += files[i].tensors().size();
+        n_tensors += files[i].tensors.size();
     }
     const auto expected = files[0].integer("split.tensors.count");
     if (!expected || *expected == n_tensors) return Done{};
@@ -89,7 +89,7 @@ Status check_together(const std::vector<GgufHeader>& files) {
                              "damaged or of another model",
                              *expected,
                              n_tensors),
-                 {files[0].path()}};
+                 {files[0].path}};
 }
 
 }  // namespace
@@ -98,7 +98,7 @@ Result<std::vector<GgufHeader>> open_model_files(const std::string& path) {
     Result<GgufHeader> first = GgufHeader::open(path);
     if (!first) return first.error();
     std::vector<GgufHeader> files{std::move(first).value()};
-    if (files[0].split().count == 1) return files;
+    if (files[0].split.count == 1) return files;
     const Result<std::vector<std::string>> paths = split_paths(files[0]);
     if (!paths) return paths.error();
     if (Status present = check_all_present(paths.value()); !present) return present.error();

@@ -166,12 +166,15 @@ constexpr int kUnknownLayer = -2;
 
 class Reader {
 public:
-    Reader(const ggml_cgraph& graph, GraphScope scope, const GraphSurroundings& around)
+    Reader(const ggml_cgraph& graph, const GraphSurroundings& around)
         : graph_(graph),
           around_(around),
           alignment_(around.device.model().alignment),
-          own_(static_cast<std::size_t>(graph.n_nodes) + 64) {
-        if (scope == GraphScope::Whole) copies_.emplace(graph);
+          own_(static_cast<std::size_t>(graph.n_nodes) + 64) {}
+
+    Graph read_whole() {
+        copies_.emplace(graph_);
+        return read().graph;
     }
 
     ReadGraph read() {
@@ -189,8 +192,8 @@ public:
         ReadGraph part = read();
         const std::vector<int> reads = reads_in_part();
         for (int i = 0; i < graph_.n_nodes; ++i) {
-            const int known = known_reads(graph_.nodes[i]);
-            const bool lives_on = known < 0 || known > reads[static_cast<std::size_t>(i)];
+            const int known = reads_at_build(graph_, graph_.nodes[i]).value_or(0);
+            const bool lives_on = known <= 0 || known > reads[static_cast<std::size_t>(i)];
             Node& node = part.graph.nodes[static_cast<std::size_t>(i)];
             node.is_output = node.is_output || lives_on;
         }
@@ -212,14 +215,6 @@ private:
             std::for_each(tensor->src, tensor->src + GGML_MAX_SRC, count);
         }
         return reads;
-    }
-
-    // The readers of a node that were counted when the whole graph was built; -1 if the node was
-    // not there, or nobody reads it.
-    [[nodiscard]] int known_reads(const ggml_tensor* tensor) const {
-        if (!visited_at_build(graph_, tensor)) return -1;
-        const int reads = graph_.use_counts[ggml_hash_find(&graph_.visited_hash_set, tensor)];
-        return reads > 0 ? reads : -1;
     }
 
     void add_node(const ggml_tensor* tensor, int position) {
@@ -314,12 +309,17 @@ private:
 
 }  // namespace
 
-Graph read_graph(const ggml_cgraph& graph, GraphScope scope, const GraphSurroundings& around) {
-    return Reader(graph, scope, around).read().graph;
+Graph read_graph(const ggml_cgraph& graph, const GraphSurroundings& around) {
+    return Reader(graph, around).read_whole();
 }
 
 ReadGraph read_split(const ggml_cgraph& graph, const GraphSurroundings& around) {
-    return Reader(graph, GraphScope::Split, around).read_part();
+    return Reader(graph, around).read_part();
+}
+
+std::optional<int> reads_at_build(const ggml_cgraph& graph, const ggml_tensor* tensor) {
+    if (!visited_at_build(graph, tensor)) return std::nullopt;
+    return graph.use_counts[ggml_hash_find(&graph.visited_hash_set, tensor)];
 }
 
 int layer_of_node_name(std::string_view name) {

@@ -8,6 +8,8 @@
 // so outside the split; the copy becomes an Input with the name of its source.
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "capture/device_policy.h"
@@ -18,17 +20,16 @@ struct ggml_cgraph;
 
 namespace pshard {
 
-enum class GraphScope { Whole, Split };
-
 struct GraphSurroundings {
     const TensorIndex& tensors;  // weights and states, by pointer
     const Inventory& inventory;  // the weights and states that those Refs point to
     const DevicePolicy& device;
 };
 
-// Reads inputs, nodes and their Refs; the caller sets n_tokens, n_seqs and n_outputs. Never fails:
-// a tensor that is not known by pointer and is no node of the graph becomes an Input.
-Graph read_graph(const ggml_cgraph& graph, GraphScope scope, const GraphSurroundings& around);
+// Reads the inputs, nodes and Refs of a whole graph; the caller sets n_tokens, n_seqs and
+// n_outputs. Never fails: a tensor that is not known by pointer and is no node of the graph becomes
+// an Input.
+Graph read_graph(const ggml_cgraph& graph, const GraphSurroundings& around);
 
 struct ReadGraph {
     Graph graph;
@@ -38,6 +39,10 @@ struct ReadGraph {
 // Reads a split. Its nodes stand where they stand in `graph`. Nodes that later splits read are
 // outputs, and so are nodes that nobody in the graph reads.
 ReadGraph read_split(const ggml_cgraph& graph, const GraphSurroundings& around);
+
+// How many nodes read a tensor in the graph that llama.cpp built, of which `graph` may be a split;
+// nullopt: that graph did not have it.
+std::optional<int> reads_at_build(const ggml_cgraph& graph, const ggml_tensor* tensor);
 
 // The number behind the last '-' of a name that llama.cpp gave ("Qcur-3 (reshaped)": 3); -1 if
 // there is none.

@@ -21,7 +21,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
+
+#include "ggml_kit/device.h"
 
 // libllama exports this function and declares it in its internal llama-model.h, "for internal test
 // use".
@@ -29,14 +30,6 @@ const pshard::NamedTensors& llama_internal_get_tensor_map(const llama_model* mod
 
 namespace pshard {
 namespace {
-
-std::optional<ggml_type> type_of_name(const std::string& name) {
-    for (int i = 0; i < GGML_TYPE_COUNT; ++i) {
-        const auto type = static_cast<ggml_type>(i);
-        if (ggml_blck_size(type) != 0 && name == ggml_type_name(type)) return type;
-    }
-    return std::nullopt;
-}
 
 llama_flash_attn_type flash_attention_type(FlashAttention flash_attention) {
     switch (flash_attention) {
@@ -98,8 +91,8 @@ ModelPtr load_without_weights(const std::vector<std::string>& paths,
 }
 
 Result<llama_context_params> context_params(const ContextSpec& spec) {
-    const auto type_k = type_of_name(spec.type_k);
-    const auto type_v = type_of_name(spec.type_v);
+    const auto type_k = ggml_type_of(spec.type_k);
+    const auto type_v = ggml_type_of(spec.type_v);
     if (!type_k || !type_v) {
         return Error{fmt::format("'{}' is no ggml type; -ctk and -ctv take f16, q8_0, q4_0 ...",
                                  type_k ? spec.type_v : spec.type_k),

@@ -13,20 +13,13 @@
 
 #include "base/result.h"
 #include "capture/virtual_device.h"
+#include "ggml_kit/handles.h"
 #include "inventory/context_spec.h"
 
 namespace pshard {
 
-struct ModelDeleter {
-    void operator()(llama_model* model) const { llama_model_free(model); }
-};
-
-struct ContextDeleter {
-    void operator()(llama_context* context) const { llama_free(context); }
-};
-
-using ModelPtr = std::unique_ptr<llama_model, ModelDeleter>;
-using ContextPtr = std::unique_ptr<llama_context, ContextDeleter>;
+using ModelPtr = std::unique_ptr<llama_model, FreeBy<llama_model_free>>;
+using ContextPtr = std::unique_ptr<llama_context, FreeBy<llama_free>>;
 
 // Loads the CPU backend if ggml has none yet; `directory` as in CaptureRequest::backend_dir.
 Status ensure_cpu_backend(const std::string& directory);

@@ -1,4 +1,4 @@
-#include "capture/model_identity.h"
+#include "capture/gguf_header.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@ constexpr std::uint64_t kMaxLayers = 4096;
 std::uint64_t hash_of_tensors(const std::vector<GgufHeader>& files) {
     std::string text;
     for (const GgufHeader& file : files) {
-        for (const GgufTensor& tensor : file.tensors()) {
+        for (const GgufTensor& tensor : file.tensors) {
             text += tensor.name;
             text += fmt::format(" {} {} {} {} {}\n",
                                 tensor.type,
@@ -43,7 +43,7 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
     inventory.architecture = first.string("general.architecture").value_or("");
     if (inventory.architecture.empty()) {
         return Error{"names no architecture (general.architecture): it is no language model",
-                     {first.path()}};
+                     {first.path}};
     }
     const std::uint64_t n_layers =
         first.integer(fmt::format("{}.block_count", inventory.architecture)).value_or(0);
@@ -52,7 +52,7 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
                                  "model, or damaged",
                                  n_layers,
                                  inventory.architecture),
-                     {first.path()}};
+                     {first.path}};
     }
     inventory.file_bytes = first.file_bytes();
     for (const GgufHeader& file : files) inventory.total_file_bytes += file.file_bytes();

@@ -18,7 +18,6 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -66,7 +65,7 @@ bool is_dropped(const GgufPair& pair, std::string_view size_key) {
 std::string slim_pairs(const GgufHeader& file, const GgufPair& tokens, std::uint64_t& n_pairs) {
     const std::string size_key = vocabulary_size_key(file);
     std::string out;
-    for (const GgufPair& pair : file.pairs()) {
+    for (const GgufPair& pair : file.pairs) {
         if (is_dropped(pair, size_key)) continue;
         out += file.bytes(pair.begin, pair.end);
         ++n_pairs;
@@ -78,9 +77,9 @@ std::string slim_pairs(const GgufHeader& file, const GgufPair& tokens, std::uint
 }
 
 std::string all_pairs(const GgufHeader& file, std::uint64_t& n_pairs) {
-    n_pairs = file.pairs().size();
-    if (file.pairs().empty()) return {};
-    return std::string(file.bytes(file.pairs().front().begin, file.pairs().back().end));
+    n_pairs = file.pairs.size();
+    if (file.pairs.empty()) return {};
+    return std::string(file.bytes(file.pairs.front().begin, file.pairs.back().end));
 }
 
 std::string slim_header(const GgufHeader& file) {
@@ -89,11 +88,11 @@ std::string slim_header(const GgufHeader& file) {
     const std::string pairs =
         tokens != nullptr ? slim_pairs(file, *tokens, n_pairs) : all_pairs(file, n_pairs);
     std::string out = "GGUF";
-    append(out, file.version());
-    append<std::uint64_t>(out, file.tensors().size());
+    append(out, file.version);
+    append<std::uint64_t>(out, file.tensors.size());
     append(out, n_pairs);
     out += pairs;
-    out += file.bytes(file.tensors_begin(), file.tensors_end());
+    out += file.bytes(file.tensors_begin, file.tensors_end);
     return out;
 }
 
@@ -104,41 +103,20 @@ Error system_error(const std::string& path, std::string_view what) {
         {path}};
 }
 
-bool write_all(int descriptor, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = write(descriptor, bytes.data(), bytes.size());
-        if (written <= 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-}
-
 }  // namespace
-
-SlimModel::File::~File() {
-    if (descriptor_ >= 0) close(descriptor_);
-}
-
-SlimModel::File::File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-SlimModel::File& SlimModel::File::operator=(File&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-}
 
 Result<SlimModel> SlimModel::make(const std::vector<GgufHeader>& files) {
     SlimModel slim;
     for (const GgufHeader& file : files) {
-        const int descriptor = memfd_create("pshard-slim-gguf", MFD_CLOEXEC);
-        if (descriptor < 0) return system_error(file.path(), "memfd_create");
-        slim.files_.emplace_back(descriptor);
+        Descriptor& copy = slim.files_.emplace_back(memfd_create("pshard-slim-gguf", MFD_CLOEXEC));
+        if (copy.get() < 0) return system_error(file.path, "memfd_create");
         const std::string header = slim_header(file);
-        if (!write_all(descriptor, header)) return system_error(file.path(), "write");
-        const std::uint64_t data = align_up(header.size(), file.alignment());
+        if (!write_all(copy.get(), header)) return system_error(file.path, "write");
+        const std::uint64_t data = align_up(header.size(), file.alignment);
         const std::uint64_t data_bytes =
-            file.file_bytes() - std::min<std::uint64_t>(file.data_offset(), file.file_bytes());
-        if (ftruncate(descriptor, static_cast<off_t>(data + data_bytes)) != 0) {
-            return system_error(file.path(), "ftruncate");
+            file.file_bytes() - std::min<std::uint64_t>(file.data_offset, file.file_bytes());
+        if (ftruncate(copy.get(), static_cast<off_t>(data + data_bytes)) != 0) {
+            return system_error(file.path, "ftruncate");
         }
     }
     return slim;
@@ -146,8 +124,8 @@ Result<SlimModel> SlimModel::make(const std::vector<GgufHeader>& files) {
 
 std::vector<std::string> SlimModel::paths() const {
     std::vector<std::string> paths;
-    for (const File& file : files_) {
-        paths.push_back(fmt::format("/proc/self/fd/{}", file.descriptor()));
+    for (const Descriptor& file : files_) {
+        paths.push_back(fmt::format("/proc/self/fd/{}", file.get()));
     }
     return paths;
 }

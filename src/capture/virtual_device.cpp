@@ -286,13 +286,6 @@ ggml_backend_dev_t VirtualDevice::device() { return &impl_->device; }
 
 ggml_backend_buffer_type_t VirtualDevice::buffer_type() { return &impl_->buffer_type; }
 
-ggml_backend_buffer_type_t VirtualDevice::host_buffer_type() { return &impl_->host_buffer_type; }
-
 const std::vector<const ggml_tensor*>& VirtualDevice::tensors() const { return impl_->tensors; }
-
-void VirtualDevice::forget_tensors() {
-    impl_->tensors.clear();
-    impl_->seen.clear();
-}
 
 }  // namespace pshard

@@ -39,14 +39,12 @@ public:
     // side by side.
     [[nodiscard]] ggml_backend_device* device();
 
-    // The device's memory, and the pinned host memory that it offers.
+    // The device's memory.
     [[nodiscard]] ggml_backend_buffer_type* buffer_type();
-    [[nodiscard]] ggml_backend_buffer_type* host_buffer_type();
 
     // The tensors that llama.cpp has sized or placed on the device (no views, no results of ops),
     // each once, in the order in which it did. The pointers dangle when a tensor's owner is gone.
     [[nodiscard]] const std::vector<const ggml_tensor*>& tensors() const;
-    void forget_tensors();
 
     struct Impl;
 

@@ -10,6 +10,20 @@ Result<BackendHandle> open_backend(ggml_backend_dev_t device) {
     return Error{fmt::format("the device {} cannot be opened", ggml_backend_dev_name(device)), {}};
 }
 
+std::optional<ggml_type> ggml_type_of(std::string_view name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; ++i) {
+        const auto type = static_cast<ggml_type>(i);
+        if (ggml_blck_size(type) != 0 && name == ggml_type_name(type)) return type;
+    }
+    return std::nullopt;
+}
+
+DeviceMemory memory_of(ggml_backend_dev_t device) {
+    DeviceMemory memory;
+    ggml_backend_dev_memory(device, &memory.free, &memory.total);
+    return memory;
+}
+
 BufferHandle pinned_memory(ggml_backend_dev_t device, Bytes bytes) {
     ggml_backend_buffer_type_t type = ggml_backend_dev_host_buffer_type(device);
     return BufferHandle(type == nullptr ? nullptr : ggml_backend_buft_alloc_buffer(type, bytes));

@@ -1,7 +1,9 @@
 // What a ggml device offers besides its interface: backends, functions that only some libraries
-// have, pinned host memory, layouts for weights.
+// have, its memory, pinned host memory, layouts for weights; and ggml's types by their names.
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -20,6 +22,17 @@ Function find_function(ggml_backend_dev_t device, const char* name) {
 // Opens a backend instance, with a stream and threads of its own. Fails if the device refuses
 // another one.
 [[nodiscard]] Result<BackendHandle> open_backend(ggml_backend_dev_t device);
+
+// ggml's type of that name ("q4_K"); nullopt if there is none.
+[[nodiscard]] std::optional<ggml_type> ggml_type_of(std::string_view name);
+
+// The device's memory as its driver counts it.
+struct DeviceMemory {
+    Bytes free = 0;
+    Bytes total = 0;  // 0: the device does not say
+};
+
+[[nodiscard]] DeviceMemory memory_of(ggml_backend_dev_t device);
 
 // Host memory from the device's driver, which the device copies from and to directly. nullptr: the
 // device has none, or none left.

@@ -51,8 +51,7 @@ Result<OpBench> OpBench::open(ggml_backend_dev_t device, const OpBenchOptions& o
     return OpBench(device, std::move(backend).value(), options);
 }
 
-// The bytes to be read before the first ones come again. Routed experts walk twice as far: the
-// experts of a node are drawn, and too many of them would be those of a moment ago.
+// The bytes to be read before the first ones come again.
 Bytes OpBench::walk_of(const OpCase& op_case) const {
     return (op_rule(op_case.op).family == OpFamily::MatMulId ? 4 : 2) * options_.cache_bytes;
 }

@@ -29,7 +29,6 @@
 #include <fmt/format.h>
 
 #include "machine/quant.h"
-#include "ops/op_sums.h"
 #include "ops/op_table.h"
 
 namespace pshard {
@@ -114,12 +113,6 @@ FlopsAndBytes sums_of_other(const OpCase& op_case) {
             4 * read + (moves ? type_bytes(op_case.type, written) : 4 * written)};
 }
 
-FlopsAndBytes sums_of(const OpCase& op_case) {
-    if (is_matmul(op_case.op)) return sums_of_product(op_case);
-    return family_of(op_case) == OpFamily::Attention ? sums_of_attention(op_case)
-                                                     : sums_of_other(op_case);
-}
-
 // How much tokens like each expert (Routing::Skewed). The seed says which expert is the first.
 std::vector<double> likings(std::uint32_t n_experts, std::uint32_t seed) {
     std::vector<double> weights(n_experts);
@@ -168,9 +161,11 @@ std::int64_t touched_experts(const OpCase& op_case) {
     return static_cast<std::int64_t>(std::set<std::int32_t>(all.begin(), all.end()).size());
 }
 
-double case_flops(const OpCase& op_case) { return sums_of(op_case).flops; }
-
-double case_bytes(const OpCase& op_case) { return sums_of(op_case).bytes; }
+FlopsAndBytes sums_of(const OpCase& op_case) {
+    if (is_matmul(op_case.op)) return sums_of_product(op_case);
+    return family_of(op_case) == OpFamily::Attention ? sums_of_attention(op_case)
+                                                     : sums_of_other(op_case);
+}
 
 Bytes cold_bytes(const OpCase& op_case) {
     switch (family_of(op_case)) {

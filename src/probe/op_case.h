@@ -9,6 +9,7 @@
 
 #include "inventory/inventory.h"
 #include "machine/machine_profile.h"
+#include "ops/op_sums.h"
 
 namespace pshard {
 
@@ -57,12 +58,10 @@ struct OpCase {
 // different. Another `seed` gives other experts, so that not every node reads the same ones.
 [[nodiscard]] std::vector<std::int32_t> routes(const OpCase& op_case, std::uint32_t seed);
 
-// The multiplications and additions of a matmul, attention or recurrence. Any other op counts one
-// for each element: only its bytes matter.
-[[nodiscard]] double case_flops(const OpCase& op_case);
-
-// The bytes that are read and written, each once; only the touched experts count.
-[[nodiscard]] double case_bytes(const OpCase& op_case);
+// The multiplications and additions of a matmul, attention or recurrence (any other op counts one
+// for each element: only its bytes matter), and the bytes that are read and written, each once.
+// Only the touched experts count.
+[[nodiscard]] FlopsAndBytes sums_of(const OpCase& op_case);
 
 // The bytes of the operand that must come from memory each time: the weight, or the K and V of a
 // layer. 0: all operands are activations, which the op before has just written.

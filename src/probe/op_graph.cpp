@@ -209,14 +209,6 @@ void place_views(ggml_cgraph* graph) {
 
 }  // namespace
 
-std::optional<ggml_type> ggml_type_of(const std::string& name) {
-    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
-        const auto type = static_cast<ggml_type>(i);
-        if (ggml_blck_size(type) != 0 && name == ggml_type_name(type)) return type;
-    }
-    return std::nullopt;
-}
-
 Result<OpGraph> OpGraph::make(const OpCase& op_case,
                               ggml_backend_dev_t device,
                               OperandPool& pool,
@@ -253,8 +245,6 @@ Result<OpGraph> OpGraph::make(const OpCase& op_case,
 }
 
 const ggml_tensor* OpGraph::result() const { return ggml_graph_node(whole_, -1); }
-
-int OpGraph::n_graphs() const { return static_cast<int>(graphs_.size()); }
 
 Result<Seconds> OpGraph::compute(ggml_backend_t backend) {
     ggml_cgraph* graph = graphs_[next_++ % graphs_.size()].get();

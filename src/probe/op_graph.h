@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include <ggml.h>
@@ -14,9 +13,6 @@
 #include "probe/operand_pool.h"
 
 namespace pshard {
-
-// ggml's type of that name ("q4_K"); nullopt if there is none.
-[[nodiscard]] std::optional<ggml_type> ggml_type_of(const std::string& name);
 
 class OpGraph {
 public:
@@ -33,10 +29,6 @@ public:
     // Computes the next graph in turn, and gives the seconds of one computation of the case. Fails
     // if the device refuses.
     [[nodiscard]] Result<Seconds> compute(ggml_backend_t backend);
-
-    [[nodiscard]] int n_nodes() const { return n_nodes_; }  // in a graph
-
-    [[nodiscard]] int n_graphs() const;
 
     // The result of the last node of all, on the device. Each graph must have been computed.
     [[nodiscard]] const ggml_tensor* result() const;

@@ -158,11 +158,6 @@ bool OperandPool::place(ggml_tensor* tensor) {
     return true;
 }
 
-std::int64_t OperandPool::capacity(Bytes operand) const {
-    const Bytes step = (std::max<Bytes>(operand, 1) + step_ - 1) / step_ * step_;
-    return static_cast<std::int64_t>(filled_bytes_ / step);
-}
-
 ggml_backend_buffer_type_t weight_buffer_type(ggml_backend_dev_t device, ggml_tensor* op) {
     ggml_backend_buffer_type_t own = ggml_backend_dev_buffer_type(device);
     if (!is_cpu(device)) return own;

@@ -31,9 +31,6 @@ public:
     // short.
     Result<ggml_backend_buffer_t> warm(Bytes bytes);
 
-    // How many operands of that size lie side by side in what is filled.
-    [[nodiscard]] std::int64_t capacity(Bytes operand) const;
-
 private:
     Result<ggml_backend_buffer_t> buffer_of(ggml_backend_buffer_type_t type);
     const std::vector<std::uint8_t>& template_of(ggml_type type);

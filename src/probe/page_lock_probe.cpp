@@ -26,8 +26,7 @@ Result<PageLockCosts> probe_page_lock(ggml_backend_dev_t device, Bytes chunk, By
         if (!mapping) break;
         const auto begin = std::chrono::steady_clock::now();
         Result<PageLock> lock = PageLock::make(device, mapping.value().data(), chunk);
-        times.push_back(
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        times.push_back(seconds_since(begin));
         if (!lock && locked.empty()) return lock.error();
         costs.refused = !lock;
         if (!lock) break;

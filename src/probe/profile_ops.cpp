@@ -105,8 +105,7 @@ private:
         std::size_t n_cases_left = 1;
     };
 
-    // The time for the next case. The rounds that are left share the time that is left equally, and
-    // so do the cases that are left in this round.
+    // The time for the next case.
     [[nodiscard]] Seconds budget_of(const RoundPlace& at) const {
         const Seconds most = options_.bench.sampling.budget;
         if (!options_.time_limit) return most;
@@ -207,7 +206,7 @@ private:
             if (timed.rounds.empty()) continue;
             OpRow& row = measured_.rows[timed.row];
             const Seconds seconds = work_seconds(pooled(timed.rounds).mean);
-            const double gflops = case_flops(timed_[timed.row].op_case) / seconds / 1e9;
+            const double gflops = sums_of(timed_[timed.row].op_case).flops / seconds / 1e9;
             const double bytes_per_second = timed.copied / double(timed.rounds.size());
             row.gflops_under_copies = gflops;
             row.link_gb_per_s = bytes_per_second / 1e9;

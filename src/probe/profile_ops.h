@@ -1,13 +1,7 @@
-// Times a list of cases on one device and makes profile rows of them.
-//
-// A machine has slow seconds: other programs, clocks, the neighbours of a virtual machine. So each
-// case is visited in several rounds, spread over the whole run; a second round begins when every
-// case was visited once. The mean of all times of a case counts, since a run is a sum of such times
-// (the longest twentieth is left out). The noise of a case is the spread of the quartiles.
-//
-// A row holds the op's work alone: the time of a launch (launch_case) is subtracted, since the
-// planner adds it for every node. A case that the device does not support, or that does not fit,
-// makes no row and is named instead.
+// Times a list of cases on one device and makes profile rows of them: in several rounds, spread
+// over the whole run, since a machine has slow seconds. A row holds the op's work alone, without
+// its launch (launch_case), which the planner adds for every node. A case that the device does not
+// support, or that does not fit, makes no row and is named instead.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,4 @@
 // How often something is timed, and the median, mean and spread of its times.
-//
-// The spread of a sample is the distance of its quartiles over its median. If it exceeds the
-// policy's limit, a second round is measured, and the calmer of the two is kept.
 #pragma once
 
 #include <chrono>

@@ -40,7 +40,7 @@ TEST(GgufHeader, GivesKeysAndTensors) {
     const auto header = GgufHeader::open(sound_file().write(dir / "sound.gguf"));
     ASSERT_TRUE(header.ok()) << header.error().text();
     const GgufHeader& file = header.value();
-    EXPECT_EQ(file.version(), 3U);
+    EXPECT_EQ(file.version, 3U);
     EXPECT_EQ(file.string("general.architecture"), "llama");
     EXPECT_EQ(file.integer("llama.block_count"), 7U);
     EXPECT_EQ(file.integer("llama.attention.head_count_kv"), 8U) << "the greatest of an array";
@@ -49,13 +49,13 @@ TEST(GgufHeader, GivesKeysAndTensors) {
     EXPECT_EQ(file.integer("tokenizer.ggml.tokens"), std::nullopt);
     EXPECT_EQ(file.string("llama.block_count"), std::nullopt);
     EXPECT_EQ(file.find("tokenizer.ggml.tokens")->count, 2U);
-    ASSERT_EQ(file.tensors().size(), 2U);
-    EXPECT_EQ(file.tensors()[1].name, "output.weight");
-    EXPECT_EQ(file.tensors()[1].shape, (Shape{4, 1, 1, 1}));
-    EXPECT_EQ(file.tensors()[1].offset, 64U);
-    EXPECT_EQ(file.tensors()[1].bytes, 16U);
-    EXPECT_EQ(file.data_offset() % 32, 0U);
-    EXPECT_EQ(file.file_bytes(), file.data_offset() + 80);
+    ASSERT_EQ(file.tensors.size(), 2U);
+    EXPECT_EQ(file.tensors[1].name, "output.weight");
+    EXPECT_EQ(file.tensors[1].shape, (Shape{4, 1, 1, 1}));
+    EXPECT_EQ(file.tensors[1].offset, 64U);
+    EXPECT_EQ(file.tensors[1].bytes, 16U);
+    EXPECT_EQ(file.data_offset % 32, 0U);
+    EXPECT_EQ(file.file_bytes(), file.data_offset + 80);
 }
 
 TEST(GgufHeader, ReadsVersion2AndOtherAlignments) {
@@ -64,8 +64,8 @@ TEST(GgufHeader, ReadsVersion2AndOtherAlignments) {
     file.begin(1, 1, 2).integer("general.alignment", 64).tensor("a", 4, 1, 0).data(16, 64);
     const auto header = GgufHeader::open(file.write(dir / "v2.gguf"));
     ASSERT_TRUE(header.ok()) << header.error().text();
-    EXPECT_EQ(header.value().version(), 2U);
-    EXPECT_EQ(header.value().data_offset() % 64, 0U);
+    EXPECT_EQ(header.value().version, 2U);
+    EXPECT_EQ(header.value().data_offset % 64, 0U);
 }
 
 // ---- one fault each ----
@@ -255,11 +255,11 @@ TEST_F(SplitModel, IsFoundFromItsFirstPart) {
     ASSERT_TRUE(files.ok()) << files.error().text();
     ASSERT_EQ(files.value().size(), 3U);
     std::size_t n_tensors = 0;
-    for (const GgufHeader& file : files.value()) n_tensors += file.tensors().size();
+    for (const GgufHeader& file : files.value()) n_tensors += file.tensors.size();
     const auto whole = open_model_files(dir_ / "whole.gguf");
     ASSERT_TRUE(whole.ok());
     ASSERT_EQ(whole.value().size(), 1U);
-    EXPECT_EQ(n_tensors, whole.value()[0].tensors().size());
+    EXPECT_EQ(n_tensors, whole.value()[0].tensors.size());
 }
 
 TEST_F(SplitModel, NamesEveryMissingPart) {

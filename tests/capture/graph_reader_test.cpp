@@ -143,9 +143,7 @@ protected:
 
     void end_with(ggml_tensor* tensor) { ggml_build_forward_expand(graph_, tensor); }
 
-    Graph read(GraphScope scope = GraphScope::Whole) {
-        return read_graph(*graph_, scope, {known_, inventory_, *policy_});
-    }
+    Graph read() { return read_graph(*graph_, {known_, inventory_, *policy_}); }
 
     ggml_context_ptr context_{ggml_init({1024 * 1024, nullptr, true})};
     ggml_cgraph* graph_ = ggml_new_graph(context_.get());
@@ -237,7 +235,7 @@ public:
             types.push_back(device->buffer_type());
         }
         backends_.emplace_back(ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr));
-        types.push_back(devices[0]->host_buffer_type());
+        types.push_back(ggml_backend_dev_host_buffer_type(devices[0]->device()));
         std::vector<ggml_backend_t> backends;
         for (const ggml_backend_ptr& backend : backends_) backends.push_back(backend.get());
         scheduler_.reset(ggml_backend_sched_new(
@@ -345,7 +343,7 @@ TEST_F(GraphReaderTest, MakesCopiesIntoInputsOfASplit) {
     end_with(named(value, "l_out-0"));
     const Scheduled scheduled({&device}, graph_);
     const ggml_cgraph split = ggml_graph_view(graph_, 1, graph_->n_nodes);
-    const Graph graph = read_graph(split, GraphScope::Split, {known_, inventory_, *policy_});
+    const Graph graph = read_split(split, {known_, inventory_, *policy_}).graph;
     ASSERT_EQ(graph.inputs.size(), 2U);
     EXPECT_EQ(graph.inputs[0].name, "embd");
     EXPECT_EQ(graph.inputs[1].name, "y");

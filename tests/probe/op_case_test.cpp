@@ -30,31 +30,31 @@ const OpCase kAttention{.op = "FLASH_ATTN_EXT",
                         .head_dim = 16};
 
 TEST(OpCase, CountsAMatmul) {
-    EXPECT_DOUBLE_EQ(case_flops(kMatmul), 2.0 * 64 * 32 * 2);
+    EXPECT_DOUBLE_EQ(sums_of(kMatmul).flops, 2.0 * 64 * 32 * 2);
     // 8.5 bits a weight; rows of 32 read and of 64 written, f32
-    EXPECT_DOUBLE_EQ(case_bytes(kMatmul), 64 * 32 * 8.5 / 8 + 4 * (64 + 32) * 2);
+    EXPECT_DOUBLE_EQ(sums_of(kMatmul).bytes, 64 * 32 * 8.5 / 8 + 4 * (64 + 32) * 2);
     EXPECT_EQ(cold_bytes(kMatmul), 2176U);
 }
 
 TEST(OpCase, CountsTheExpertsThatAreTouched) {
     EXPECT_EQ(touched_experts(kExperts), 6);  // 3 tokens, 2 routes each, all different
-    EXPECT_DOUBLE_EQ(case_flops(kExperts), 2.0 * 10 * 20 * 3 * 2);
-    EXPECT_DOUBLE_EQ(case_bytes(kExperts), 10 * 20 * 2 * 6 + 4 * (10 + 20) * 6);
+    EXPECT_DOUBLE_EQ(sums_of(kExperts).flops, 2.0 * 10 * 20 * 3 * 2);
+    EXPECT_DOUBLE_EQ(sums_of(kExperts).bytes, 10 * 20 * 2 * 6 + 4 * (10 + 20) * 6);
     OpCase many = kExperts;
     many.n_tokens = 100;
     EXPECT_EQ(touched_experts(many), 8);
 }
 
 TEST(OpCase, CountsAttention) {
-    EXPECT_DOUBLE_EQ(case_flops(kAttention), 4.0 * 2 * 16 * 100 * 8);
-    EXPECT_DOUBLE_EQ(case_bytes(kAttention), 2 * 2.0 * 16 * 100 * 2 + 2 * 4.0 * 2 * 16 * 8);
+    EXPECT_DOUBLE_EQ(sums_of(kAttention).flops, 4.0 * 2 * 16 * 100 * 8);
+    EXPECT_DOUBLE_EQ(sums_of(kAttention).bytes, 2 * 2.0 * 16 * 100 * 2 + 2 * 4.0 * 2 * 16 * 8);
 }
 
 TEST(OpCase, CountsSmallOpsByTheirTensors) {
     const OpCase add{.op = "ADD", .type = "f32", .n_tokens = 4, .shape = {10, 4, 1, 1}};
-    EXPECT_DOUBLE_EQ(case_bytes(add), 4 * 3 * 40);
+    EXPECT_DOUBLE_EQ(sums_of(add).bytes, 4 * 3 * 40);
     const OpCase rows{.op = "SET_ROWS", .type = "f16", .n_tokens = 4, .shape = {10, 4, 1, 1}};
-    EXPECT_DOUBLE_EQ(case_bytes(rows), 4 * 40 + 2 * 40);
+    EXPECT_DOUBLE_EQ(sums_of(rows).bytes, 4 * 40 + 2 * 40);
     EXPECT_EQ(row_of({.op = "SUM_ROWS", .type = "f32", .n_tokens = 4, .shape = {10, 4, 1, 1}}, 1)
                   .n_elements,
               4);
@@ -111,9 +111,9 @@ TEST(OpCase, RowsTellThePlannerTheSameWork) {
     for (const OpCase& c : {kMatmul, kExperts, skewed, kAttention}) {
         const OpRow row = row_of(c, kMillisecond);
         const RowWork work = row_work(row);
-        EXPECT_NEAR(work.flops, case_flops(c), 1e-3 * case_flops(c)) << describe(c);
-        EXPECT_NEAR(work.bytes, case_bytes(c), 1e-3 * case_bytes(c)) << describe(c);
-        EXPECT_NEAR(row.gflops, case_flops(c) / 1e6, 1e-9) << describe(c);
+        EXPECT_NEAR(work.flops, sums_of(c).flops, 1e-3 * sums_of(c).flops) << describe(c);
+        EXPECT_NEAR(work.bytes, sums_of(c).bytes, 1e-3 * sums_of(c).bytes) << describe(c);
+        EXPECT_NEAR(row.gflops, sums_of(c).flops / 1e6, 1e-9) << describe(c);
         EXPECT_NEAR(row.intensity * row.gb_per_s, row.gflops, 1e-9) << describe(c);
     }
 }

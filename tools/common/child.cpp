@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include "base/descriptor.h"
 #include "common/log.h"
 
 namespace pshard::tool {
@@ -57,17 +58,6 @@ Result<std::string> result_of(const std::string& message) {
     error.place.file = take_line(text);
     error.message = text;
     return error;
-}
-
-bool write_all(int fd, const std::string& text) {
-    std::size_t done = 0;
-    while (done < text.size()) {
-        const ssize_t n = write(fd, text.data() + done, text.size() - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        done += static_cast<std::size_t>(n);
-    }
-    return true;
 }
 
 // Does the work. What it throws must not reach the parent's code in this process.

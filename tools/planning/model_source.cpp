@@ -61,7 +61,7 @@ Result<std::string> free_memory_text(const std::string& device) {
 Bytes bytes_of(const std::vector<GgufHeader>& files) {
     Bytes bytes = 0;
     for (const GgufHeader& file : files) {
-        for (const GgufTensor& tensor : file.tensors()) bytes += tensor.bytes;
+        for (const GgufTensor& tensor : file.tensors) bytes += tensor.bytes;
     }
     return bytes;
 }

@@ -16,9 +16,9 @@ constexpr Bytes kProbe = 64 * kMiB;
 
 // Whether memory that is taken is missing from what the device calls free.
 bool tells_what_is_in_use(ggml_backend_dev_t device) {
-    const Bytes before = free_memory(device);
+    const Bytes before = memory_of(device).free;
     const auto buffer = allocate(ggml_backend_dev_buffer_type(device), kProbe);
-    return buffer && free_memory(device) + kProbe <= before;
+    return buffer && memory_of(device).free + kProbe <= before;
 }
 
 bool captures_graphs(ggml_backend_dev_t device) {
@@ -38,13 +38,6 @@ void keep_point(GpuProfile& gpu, std::int64_t n_ubatch, Bytes taken, std::int64_
 
 }  // namespace
 
-Bytes free_memory(ggml_backend_dev_t device) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    ggml_backend_dev_memory(device, &free, &total);
-    return free;
-}
-
 void measure_overhead(ggml_backend_dev_t device, const HelperOptions& options, GpuProfile& gpu) {
     if (!tells_what_is_in_use(device)) {
         return options.note(
@@ -54,13 +47,13 @@ void measure_overhead(ggml_backend_dev_t device, const HelperOptions& options, G
     }
     Result<Helper> helper = Helper::start({});
     if (!helper) return options.note(helper.error().text());
-    const Bytes before = free_memory(device);
+    const Bytes before = memory_of(device).free;
     for (const std::int64_t n_ubatch : kBatches) {
         if (options.ends()) return;
         const Result<std::string> ran =
             helper.value().ask(fmt::format("run {} {}", ggml_backend_dev_name(device), n_ubatch));
         if (!ran) return options.note(ran.error().text());
-        const Bytes after = free_memory(device);
+        const Bytes after = memory_of(device).free;
         if (after >= before) continue;
         keep_point(gpu, n_ubatch, before - after, std::stoll(ran.value()));
     }

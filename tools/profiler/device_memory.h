@@ -15,9 +15,6 @@ struct HelperOptions {
     std::function<void(const std::string&)> note;  // why something is absent
 };
 
-// Free bytes, as the device says.
-Bytes free_memory(ggml_backend_dev_t device);
-
 // Measures gpu.overhead by ubatch, and gpu.overhead_mib: how much the device's free memory shrinks
 // once a helper has computed a run and freed all of its own. gpu.overhead_unseen_mib is the part
 // that the helper itself cannot see. Other processes should be quiet on the device. The figures are

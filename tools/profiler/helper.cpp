@@ -47,6 +47,14 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
+bool make_pipe(Descriptor& out, Descriptor& in) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    out = Descriptor(ends[0]);
+    in = Descriptor(ends[1]);
+    return true;
+}
+
 // Becomes the helper. Runs between fork and exec, so that it makes only calls that are safe while
 // other threads hold locks.
 [[noreturn]] void be_the_helper(int in, int out, const std::vector<char*>& environment) {
@@ -83,14 +91,14 @@ private:
 
     Result<std::string> run(ggml_backend_dev_t device, std::int64_t n_tokens) {
         if (!backend_) {
-            free_before_ = free_memory(device);  // on CUDA this makes the context
+            free_before_ = memory_of(device).free;  // on CUDA this makes the context
             Result<BackendHandle> opened = open_backend(device, 1);
             if (!opened) return opened.error();
             backend_ = std::move(opened).value();
         }
         const Status done = sample_run(backend_.get(), n_tokens);
         if (!done) return done.error();
-        const auto seen = static_cast<std::int64_t>(free_before_ - free_memory(device));
+        const auto seen = static_cast<std::int64_t>(free_before_ - memory_of(device).free);
         return fmt::format("{}", seen);
     }
 
@@ -112,33 +120,24 @@ int run_helper() {
 }
 
 Result<Helper> Helper::start(const std::map<std::string, std::string>& environment) {
-    int requests[2];
-    int answers[2];
-    if (pipe2(requests, O_CLOEXEC) != 0) return Error{"cannot make a pipe", {}};
-    if (pipe2(answers, O_CLOEXEC) != 0) {
-        close(requests[0]);
-        close(requests[1]);
+    Descriptor read_request;
+    Helper helper;
+    Descriptor write_answer;
+    if (!make_pipe(read_request, helper.in_) || !make_pipe(helper.out_, write_answer)) {
         return Error{"cannot make a pipe", {}};
     }
     std::vector<std::string> merged = merged_environment(environment);
     const std::vector<char*> variables = pointers_to(merged);
-    const pid_t pid = fork();
-    if (pid == 0) be_the_helper(requests[0], answers[1], variables);
-    close(requests[0]);
-    close(answers[1]);
-    Helper helper(pid, requests[1], answers[0]);
-    if (pid < 0) return Error{fmt::format("cannot fork: {}", std::strerror(errno)), {}};
+    helper.pid_ = fork();
+    if (helper.pid_ == 0) be_the_helper(read_request.get(), write_answer.get(), variables);
+    if (helper.pid_ < 0) return Error{fmt::format("cannot fork: {}", std::strerror(errno)), {}};
     return helper;
 }
 
 Helper::Helper(Helper&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)),
-      in_(std::exchange(other.in_, -1)),
-      out_(std::exchange(other.out_, -1)) {}
+    : pid_(std::exchange(other.pid_, -1)), in_(std::move(other.in_)), out_(std::move(other.out_)) {}
 
 Helper::~Helper() {
-    if (in_ >= 0) close(in_);
-    if (out_ >= 0) close(out_);
     if (pid_ <= 0) return;
     kill(pid_, SIGKILL);
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
@@ -148,14 +147,14 @@ Helper::~Helper() {
 Result<std::string> Helper::ask(const std::string& request) {
     const Error silent{"the helper process ended without an answer to: " + request, {}};
     const std::string line = request + "\n";
-    if (write(in_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return silent;
+    if (!write_all(in_.get(), line)) return silent;
     std::string answer;
     for (char c = 0; c != '\n'; answer += c) {
-        pollfd ready{out_, POLLIN, 0};
-        if (poll(&ready, 1, kPatienceMs) <= 0 || read(out_, &c, 1) != 1) return silent;
+        pollfd ready{out_.get(), POLLIN, 0};
+        if (poll(&ready, 1, kPatienceMs) <= 0 || read(out_.get(), &c, 1) != 1) return silent;
     }
     answer.pop_back();
-    if (answer.rfind(kOk, 0) == 0) return answer.substr(std::strlen(kOk));
+    if (answer.starts_with(kOk)) return answer.substr(std::strlen(kOk));
     return Error{answer.substr(std::min(answer.size(), std::strlen(kError))), {}};
 }
 

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 
 namespace pshard::tool {
@@ -38,11 +39,11 @@ public:
     Result<std::string> ask(const std::string& request);
 
 private:
-    Helper(pid_t pid, int in, int out) : pid_(pid), in_(in), out_(out) {}
+    Helper() = default;
 
     pid_t pid_ = -1;
-    int in_ = -1;   // requests go there
-    int out_ = -1;  // answers come from there
+    Descriptor in_;   // requests go there
+    Descriptor out_;  // answers come from there
 };
 
 }  // namespace pshard::tool

@@ -164,15 +164,6 @@ void set_loaded(const MeasuredOps& ops, CpuProfile& cpu, LinkProfile& link) {
     link.concurrent_measured = true;
 }
 
-// MiB of the device; nullopt: it does not say.
-std::optional<double> total_mib(ggml_backend_dev_t device) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    ggml_backend_dev_memory(device, &free, &total);
-    if (total == 0) return std::nullopt;
-    return in_mib(total);
-}
-
 }  // namespace
 
 Result<Measured> measure_cpu(const ProfilerOptions& options,
@@ -212,7 +203,8 @@ Result<Measured> measure_gpu(const ProfilerOptions& options,
     if (!device) return device.error();
     GpuProfile gpu;
     gpu.backend = ggml_backend_dev_name(device.value());
-    gpu.memory_mib = total_mib(device.value());
+    const Bytes memory = memory_of(device.value()).total;
+    if (memory > 0) gpu.memory_mib = in_mib(memory);
     progress.begin_part(0, 0.2);
     progress.show("device memory outside of allocations", 0);
     const HelperOptions helpers{[&] { return run.ends(kHelpersTimeShare); },
