@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "ggml_kit/interfaces.h"
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
 namespace {
@@ -36,7 +36,7 @@ void buffer_memset_tensor(ggml_backend_buffer_t,
                           std::uint8_t value,
                           std::size_t offset,
                           std::size_t size) {
-    the_engine->fill(*tensor, value, offset, size);
+    the_engine->values()->fill(*tensor, value, offset, size);
 }
 
 void buffer_set_tensor(ggml_backend_buffer_t,
@@ -44,7 +44,7 @@ void buffer_set_tensor(ggml_backend_buffer_t,
                        const void* data,
                        std::size_t offset,
                        std::size_t size) {
-    the_engine->write(*tensor, data, offset, size);
+    the_engine->values()->write(*tensor, data, offset, size);
 }
 
 void buffer_get_tensor(ggml_backend_buffer_t,
@@ -52,14 +52,14 @@ void buffer_get_tensor(ggml_backend_buffer_t,
                        void* data,
                        std::size_t offset,
                        std::size_t size) {
-    the_engine->read(*tensor, data, offset, size);
+    the_engine->values()->read(*tensor, data, offset, size);
 }
 
 // Refuses to copy between buffers: ggml then reads to the host and writes from there.
 bool buffer_cpy_tensor(ggml_backend_buffer_t, const ggml_tensor*, ggml_tensor*) { return false; }
 
 void buffer_clear(ggml_backend_buffer_t buffer, std::uint8_t value) {
-    the_engine->clear(memory(buffer), value);
+    the_engine->values()->clear(memory(buffer), value);
 }
 
 const ggml_backend_buffer_i kBufferInterface = {
@@ -113,12 +113,12 @@ void backend_free(ggml_backend_t backend) {
 
 void backend_set_tensor_async(
     ggml_backend_t, ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t size) {
-    the_engine->write(*tensor, data, offset, size);
+    the_engine->values()->write(*tensor, data, offset, size);
 }
 
 void backend_get_tensor_async(
     ggml_backend_t, const ggml_tensor* tensor, void* data, std::size_t offset, std::size_t size) {
-    the_engine->read(*tensor, data, offset, size);
+    the_engine->values()->read(*tensor, data, offset, size);
 }
 
 void backend_synchronize(ggml_backend_t) { the_engine->synchronize(); }
@@ -132,25 +132,6 @@ void backend_graph_optimize(ggml_backend_t backend,
                             ggml_backend_graph_optimize_params*) {
     the_engine->note(*graph, caller(backend));
 }
-
-const ggml_backend_i kBackendInterface = {
-    .get_name = backend_get_name,
-    .free = backend_free,
-    .set_tensor_async = backend_set_tensor_async,
-    .get_tensor_async = backend_get_tensor_async,
-    .set_tensor_2d_async = nullptr,
-    .get_tensor_2d_async = nullptr,
-    .cpy_tensor_async = nullptr,
-    .synchronize = backend_synchronize,
-    .graph_plan_create = nullptr,
-    .graph_plan_free = nullptr,
-    .graph_plan_update = nullptr,
-    .graph_plan_compute = nullptr,
-    .graph_compute = backend_graph_compute,
-    .event_record = nullptr,
-    .event_wait = nullptr,
-    .graph_optimize = backend_graph_optimize,
-};
 
 ggml_guid_t backend_guid() {
     static Guid guid("pshard-0-backend");
@@ -181,7 +162,18 @@ void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) 
 }
 
 ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {
-    return new ggml_backend{backend_guid(), kBackendInterface, device, new Caller()};
+    auto* backend = new ggml_backend{};
+    backend->guid = backend_guid();
+    backend->iface.get_name = backend_get_name;
+    backend->iface.free = backend_free;
+    backend->iface.set_tensor_async = backend_set_tensor_async;
+    backend->iface.get_tensor_async = backend_get_tensor_async;
+    backend->iface.synchronize = backend_synchronize;
+    backend->iface.graph_compute = backend_graph_compute;
+    backend->iface.graph_optimize = backend_graph_optimize;
+    backend->device = device;
+    backend->context = new Caller();
+    return backend;
 }
 
 ggml_backend_buffer_type_t device_get_buffer_type(ggml_backend_dev_t device) {

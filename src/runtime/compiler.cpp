@@ -130,12 +130,7 @@ private:
     // times.
     std::int32_t reads_of(const ggml_tensor* tensor) const {
         constexpr std::int32_t kMany = 1000;
-        const ggml_cgraph& source = graph_.source;
-        if (source.visited_hash_set.size == 0) return kMany;
-        const std::size_t slot = ggml_hash_find(&source.visited_hash_set, tensor);
-        const bool known =
-            slot != GGML_HASHSET_FULL && ggml_bitset_get(source.visited_hash_set.used, slot);
-        return known ? source.use_counts[slot] : kMany;
+        return reads_at_build(graph_.source, tensor).value_or(kMany);
     }
 
     Status bring_sources(int i, StageWork& work) {

@@ -14,15 +14,13 @@
 //
 // The Engine puts these together and guards them with one lock: contexts of several threads take
 // turns. It is recursive, as a caller's abort callback may come back.
-//
-// What a second GPU would need here: a PlannedModel has one arena and one Residency, the Executor
-// one queue for each lane, and EngineSetup one inner GPU; each of the three becomes one per device.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "runtime/memory_watch.h"
 #include "runtime/pass_builder.h"
 #include "runtime/value_store.h"
 
@@ -36,16 +34,18 @@ public:
 
     // ---- buffers: tensors are llama.cpp's, with their addresses in a HostBuffer ----
     void forget(HostBuffer& buffer);
-    void write(const ggml_tensor& tensor, const void* data, Bytes offset, Bytes bytes);
-    void fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes);
-    void read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes);
-    void clear(HostBuffer& buffer, std::uint8_t value);
+
+    // The tensors' values; no other thread uses the engine as long as this lives.
+    [[nodiscard]] auto values() {
+        mutex_.lock();
+        const auto unlock = [this](ValueStore*) { mutex_.unlock(); };
+        return std::unique_ptr<ValueStore, decltype(unlock)>(&values_, unlock);
+    }
 
     // ---- graphs: of a caller, whose address is its name ----
     // Keeps a graph that llama.cpp reserves, so that the planner knows what will come.
     void note(const ggml_cgraph& graph, const Caller& caller);
-    // Computes a graph. ABORTED if the caller wanted to stop: the next graph finds all as if this
-    // one had not run, but for the rows of states that it wrote. FAILED after a line in the log.
+    // Computes a graph, as PassRunner::run() does. FAILED after a line in the log.
     ggml_status compute(const ggml_cgraph& graph, const Caller& caller);
     void synchronize();
     void forget(const Caller& caller);
@@ -56,24 +56,20 @@ public:
     [[nodiscard]] const EngineSetup& setup() const { return setup_; }
 
 private:
-    // The parts that are made before the Executor, which may fail to open.
-    struct Parts {
-        MemoryWatch memory_watch;  // before anything of ours is on the device
-        std::unique_ptr<PageLocks> page_locks;
-        std::unique_ptr<Executor> executor;
-    };
-
-    Engine(EngineSetup setup, Parts parts);
+    Engine(EngineSetup setup,
+           MemoryWatch watch,
+           std::unique_ptr<PageLocks> locks,
+           std::unique_ptr<Executor> executor);
 
     Result<Pass*> pass_of(const ggml_cgraph& graph, const Caller& caller);
     void listen_to(const Caller& caller);
-    void refuse(const std::string& reason);
     void rotate_plans();
-    void watch_memory(const Pass& pass);
 
     EngineSetup setup_;
     std::unique_ptr<DevicePolicy> policy_;
-    Parts parts_;
+    MemoryWatch memory_watch_;
+    std::unique_ptr<PageLocks> page_locks_;
+    std::unique_ptr<Executor> executor_;
     CpuHooks cpu_hooks_;
     CpuWeights cpu_weights_;
     PassRunner runner_;

@@ -106,7 +106,6 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
     }
     executor->uploads_ = std::make_unique<Staging>(gpu, *executor->upload_, locks);
     executor->downloads_ = std::make_unique<Staging>(gpu, *executor->download_, locks);
-    for (auto& end : executor->ends_) end = std::make_unique<Mark>(gpu);
     if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
     executor->upload_worker_ = std::make_unique<Worker>();
     executor->download_worker_ = std::make_unique<Worker>();
@@ -217,8 +216,8 @@ Worker* Executor::worker(ScheduleLane lane) {
 void Executor::wait(ScheduleLane lane, const Wait& wait) {
     if (chaos_.no_fence && lane != ScheduleLane::Cpu) return;
     if (wait.of_last_pass && !follows_) {
-        hold(lane, {*ends_[0]});
-        hold(lane, {*ends_[1], download_worker_.get(), stored_});
+        hold(lane, {ends_[0]});
+        hold(lane, {ends_[1], download_worker_.get(), stored_});
         return;
     }
     Pass& pass = wait.of_last_pass ? *last_ : *now_;
@@ -346,8 +345,8 @@ void Executor::end_pass() {
         }
     }
     if (waits) gpu_->synchronize();
-    gpu_->issue(*ends_[0]);
-    stored_ = download_worker_->post([this] { download_->issue(*ends_[1]); });
+    gpu_->issue(ends_[0]);
+    stored_ = download_worker_->post([this] { download_->issue(ends_[1]); });
 }
 
 void Executor::finish() {

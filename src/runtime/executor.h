@@ -1,12 +1,7 @@
 // Walks the schedule of a Program with ggml calls: the runtime's counterpart of sim/simulator.h.
 //
-// Lanes run side by side: the GPU's queue, the uploads' and the downloads' queue with a thread each
-// that feeds it (copies with pageable memory hold who issues them), and the CPU, which is the
-// caller. Steps are issued in the schedule's order; only Waits hold a lane. What is issued may
-// still run when run() returns.
-//
-// Most passes are followed by one like them, so the uploads with which the next would begin are
-// issued at the end of each: while this one still computes, and while llama.cpp samples.
+// Steps are issued in the schedule's order; only Waits hold a lane. What is issued may still run
+// when run() returns, and so may the uploads with which a next pass like this one would begin.
 #pragma once
 
 #include <array>
@@ -73,7 +68,8 @@ public:
     [[nodiscard]] ggml_backend_t cpu_backend() const { return cpu_->backend(); }
 
 private:
-    Executor(ggml_backend_dev_t device, Chaos chaos) : device_(device), chaos_(chaos) {}
+    Executor(ggml_backend_dev_t device, Chaos chaos)
+        : device_(device), chaos_(chaos), ends_{Mark(device), Mark(device)} {}
 
     // One pass, by step: its mark, and the ticket of the job that issues it where the worker does.
     struct Pass {
@@ -127,8 +123,7 @@ private:
     std::array<Pass, 2> passes_;
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
-    std::array<std::unique_ptr<Mark>, 2>
-        ends_;                       // the last pass has ended: on the GPU, its downloads
+    std::array<Mark, 2> ends_;       // the last pass has ended: on the GPU, its downloads
     const Mark* brought_ = nullptr;  // the last of Pass::brought; nullptr: none yet
     Program* program_ = nullptr;
     bool follows_ = false;

@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include <ggml-backend.h>
+#include <ggml-backend-impl.h>
 
 #include "base/address_space.h"
 
@@ -49,5 +49,19 @@ private:
     Bytes bytes_;
     std::optional<AddressSpace> own_{};  // nullopt: the memory is adopted
 };
+
+inline const ggml_tensor& root_of(const ggml_tensor& tensor) {
+    return tensor.view_src != nullptr ? *tensor.view_src : tensor;
+}
+
+// ggml's hook by which a buffer of PSHARD0 is known (backend.cpp).
+void free_host_buffer(ggml_backend_buffer_t buffer);
+
+// The memory of PSHARD0 that a tensor of llama.cpp lies in; nullptr: in memory of another device.
+inline HostBuffer* host_buffer_of(const ggml_tensor& tensor) {
+    ggml_backend_buffer_t buffer = root_of(tensor).buffer;
+    const bool ours = buffer != nullptr && buffer->iface.free_buffer == free_host_buffer;
+    return ours ? static_cast<HostBuffer*>(buffer->context) : nullptr;
+}
 
 }  // namespace pshard

@@ -33,6 +33,11 @@ std::string outside_excess(const MemoryClaims& claims, Bytes outside) {
         in_mib(claims.budget));
 }
 
+std::function<Bytes()> free_memory(ggml_backend_dev_t gpu, ggml_backend_dev_t cpu) {
+    if (gpu == cpu) return {};
+    return [gpu] { return memory_of(gpu).free; };
+}
+
 MemoryWatch::MemoryWatch(std::function<Bytes()> free_bytes, Log log)
     : free_bytes_(std::move(free_bytes)), log_(std::move(log)) {
     if (free_bytes_) before_ = free_bytes_();

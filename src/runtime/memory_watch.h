@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "ggml_kit/device.h"
 #include "runtime/orders.h"
 
 namespace pshard {
@@ -39,6 +40,9 @@ struct TierOfPass {
     TierKey smallest;
     TierKey largest;
 };
+
+// Asks `gpu` for its free memory. Empty where the CPU stands in: what is free there tells nothing.
+std::function<Bytes()> free_memory(ggml_backend_dev_t gpu, ggml_backend_dev_t cpu);
 
 class MemoryWatch {
 public:

@@ -94,8 +94,8 @@ bool Model::add_weights(HostBuffer& buffer) {
     return true;
 }
 
-std::vector<int> Model::add_states(HostBuffer& buffer) {
-    std::vector<int> added;
+std::size_t Model::add_states(HostBuffer& buffer) {
+    std::size_t n_added = 0;
     buffers_.insert(&buffer);
     for (const ggml_tensor* tensor : buffer.tensors) {
         State state = state_facts(*tensor, policy_);
@@ -107,12 +107,12 @@ std::vector<int> Model::add_states(HostBuffer& buffer) {
             inventory_.has_recurrent =
                 inventory_.has_recurrent || state.kind == StateKind::Recurrent;
             inventory_.states.push_back(std::move(state));
-            added.push_back(place);
+            ++n_added;
         }
         states_[static_cast<std::size_t>(place)] = tensor;
         index_.add(tensor, {Ref::Kind::State, place});
     }
-    return added;
+    return n_added;
 }
 
 // The first state without a tensor that is like this one; -1 if there is none.

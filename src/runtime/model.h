@@ -29,8 +29,8 @@ public:
     [[nodiscard]] bool has_room_for(const HostBuffer& buffer) const;
     // Adds the buffer's weights. False, and nothing is added, if there is no room for it.
     bool add_weights(HostBuffer& buffer);
-    // Adds the buffer's states; returns the indices of those that are new to the inventory.
-    std::vector<int> add_states(HostBuffer& buffer);
+    // Adds the buffer's states; returns how many of them are new to the inventory.
+    std::size_t add_states(HostBuffer& buffer);
 
     // Whether all states of the buffers can take the places of states whose context is gone.
     [[nodiscard]] bool has_places_for(const std::vector<HostBuffer*>& buffers) const;

@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
 namespace {
@@ -129,7 +129,7 @@ void ModelTable::attach_states(PlannedModel& owner, const std::vector<HostBuffer
         owner.residency = {};
     }
     std::size_t n_added = 0;
-    for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer).size();
+    for (HostBuffer* buffer : buffers) n_added += owner.model.add_states(*buffer);
     owner.mark_stale();  // a new context's states are not in the arena yet
     // A context of another shape came: the model is planned anew, with the contexts that live now.
     if (n_added > 0) owner.release(shared_.link);
@@ -207,6 +207,13 @@ Status ModelTable::fit_scratch(PlannedModel& owner,
                              in_mib(bytes),
                              in_mib(bytes - room)),
                  {}};
+}
+
+void ModelTable::watch(MemoryWatch& memory, const Pass& pass) const {
+    if (!has_plan(*pass.owner)) return;  // there are no tiers
+    const std::vector<TierOrder>& tiers = pass.owner->orders().tiers;
+    const bool news = memory.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key});
+    if (news) memory.look(claims());
 }
 
 MemoryClaims ModelTable::claims() const {

@@ -55,9 +55,11 @@ public:
 
     [[nodiscard]] bool has_plan(const PlannedModel& owner) const { return &owner != loose_.get(); }
 
-    [[nodiscard]] MemoryClaims claims() const;
+    // Lets `memory` look at the device after a pass, if that is news.
+    void watch(MemoryWatch& memory, const Pass& pass) const;
 
 private:
+    [[nodiscard]] MemoryClaims claims() const;
     std::unique_ptr<PlannedModel> make_model() const;
     PlannedModel* model_of(const Caller& caller, const std::vector<HostBuffer*>& weights);
     void attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);

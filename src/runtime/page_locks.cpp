@@ -36,6 +36,12 @@ HostRange whole_pages(const HostRange& range, Bytes page) {
 
 }  // namespace
 
+Bytes total_bytes(const std::vector<HostRange>& ranges) {
+    Bytes bytes = 0;
+    for (const HostRange& range : ranges) bytes += range.bytes;
+    return bytes;
+}
+
 std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page) {
     for (HostRange& range : ranges) range = whole_pages(range, page);
     std::sort(ranges.begin(), ranges.end(), [](const HostRange& a, const HostRange& b) {
@@ -109,12 +115,6 @@ PageLocks::Lock& PageLocks::Lock::operator=(Lock&& other) noexcept {
 
 PageLocks::Lock::~Lock() {
     for (const HostRange& pages : ranges_) locks_->remove(pages);
-}
-
-Bytes PageLocks::Lock::bytes() const {
-    Bytes bytes = 0;
-    for (const HostRange& pages : ranges_) bytes += pages.bytes;
-    return bytes;
 }
 
 }  // namespace pshard

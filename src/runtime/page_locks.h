@@ -17,6 +17,8 @@ struct HostRange {
     bool operator==(const HostRange&) const = default;
 };
 
+[[nodiscard]] Bytes total_bytes(const std::vector<HostRange>& ranges);
+
 // The runs of whole pages, of `page` bytes each, that hold the ranges; ascending. Runs that touch
 // or overlap are one: a copy across the border of two locks is no copy of locked memory.
 std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page);
@@ -39,7 +41,7 @@ public:
         Lock& operator=(Lock&& other) noexcept;
         ~Lock();
 
-        [[nodiscard]] Bytes bytes() const;
+        [[nodiscard]] Bytes bytes() const { return total_bytes(ranges_); }
 
     private:
         friend class PageLocks;

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "ggml_kit/device.h"
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
 namespace {
@@ -62,19 +62,11 @@ std::vector<int> written_states(const Graph& graph) {
     return {written.begin(), written.end()};
 }
 
-std::string_view reason_of(Fallback fallback) {
-    switch (fallback) {
-        case Fallback::NoStreams:
-            return "with the CPU computing what would be streamed";
-        case Fallback::Host:
-            return "on the CPU";
-        case Fallback::HostState:
-            return "with the states in host memory";
-        case Fallback::None:
-            break;
-    }
-    return "as planned";
-}
+// How a pass is computed, by Fallback.
+constexpr std::array<std::string_view, 4> kHow = {"as planned",
+                                                  "with the states in host memory",
+                                                  "with the CPU computing what would be streamed",
+                                                  "on the CPU"};
 
 Status fit_slots(const SlotSizes& needed, const SlotSizes& planned, std::uint32_t n_tokens) {
     if (needed.pair <= planned.pair && needed.experts <= planned.experts) return Done{};
@@ -158,7 +150,8 @@ Result<std::unique_ptr<Pass>> PassBuilder::build_somehow(const Arrival& arrival)
         if (pass) break;
         const std::string reason = pass.error().text();
         pass = build_as(arrival, fallback);
-        if (pass) tell_once(fmt::format("{}: computed {}", reason, reason_of(fallback)));
+        const std::string_view how = kHow.at(static_cast<std::size_t>(fallback));
+        if (pass) tell_once(fmt::format("{}: computed {}", reason, how));
     }
     return pass;
 }

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
 namespace {

@@ -102,12 +102,6 @@ std::vector<HostRange> uploaded_again(const Orders& orders, const Model& model, 
     return masters;
 }
 
-Bytes bytes_of(const std::vector<HostRange>& ranges) {
-    Bytes bytes = 0;
-    for (const HostRange& range : ranges) bytes += range.bytes;
-    return bytes;
-}
-
 }  // namespace
 
 PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy, PageLocks& locks)
@@ -136,7 +130,7 @@ Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
 PlannedModel::LockedPages PlannedModel::lock_pages() {
     std::vector<HostRange> weights = uploaded_again(*orders_, model, kWeights);
     std::vector<HostRange> states = uploaded_again(*orders_, model, kStates);
-    const Bytes wanted = bytes_of(weights) + bytes_of(states);
+    const Bytes wanted = total_bytes(weights) + total_bytes(states);
     locked_weights_ = page_locks_.lock(std::move(weights));
     locked_states_ = page_locks_.lock(std::move(states));
     return {wanted, locked_weights_.bytes() + locked_states_->bytes()};

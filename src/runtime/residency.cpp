@@ -14,11 +14,6 @@
 //
 // The trap: a state may have lost its context, and so its tensor. Its place is then left empty, and
 // counts as empty, so that the next context's state, which takes the same index, is brought.
-//
-// A Load that outlives its pass (an expert that stays in its slot) would have its memory here: what
-// a slot holds is, like weights_, a fact about the arena that the next pass can rely on, and that a
-// plan switch, a write to the master and release() must forget. The compiler would then leave out
-// the copy (add_load), and the Executor would ask for it before each Load (Executor::load).
 #include "runtime/residency.h"
 
 #include <ggml-backend-impl.h>
@@ -30,16 +25,18 @@ Bytes offset_at(const std::vector<Bytes>& offsets, std::size_t index) {
     return index < offsets.size() ? offsets[index] : kNoOffset;
 }
 
-// The tensor as it lies at `offset` of the arena.
-ggml_tensor placed(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes offset) {
-    ggml_tensor copy = tensor;
-    copy.buffer = arena;
-    copy.data = static_cast<std::byte*>(ggml_backend_buffer_get_base(arena)) + offset;
-    copy.extra = nullptr;
-    return copy;
-}
-
 }  // namespace
+
+ggml_tensor placed(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes offset) {
+    ggml_tensor there = tensor;
+    there.view_src = nullptr;
+    there.view_offs = 0;
+    there.extra = nullptr;
+    there.buffer = arena;
+    there.data = static_cast<std::byte*>(ggml_backend_buffer_get_base(arena)) + offset +
+                 (tensor.view_src != nullptr ? tensor.view_offs : 0);
+    return there;
+}
 
 Bytes Residency::home(int state) const {
     return offset_at(states_, static_cast<std::size_t>(state));

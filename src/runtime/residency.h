@@ -13,6 +13,9 @@
 
 namespace pshard {
 
+// A tensor as it lies in the arena where its root begins at `offset`.
+ggml_tensor placed(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes offset);
+
 class Residency {
 public:
     // Moves what `to` has elsewhere. Everything that was issued before must be done; returns when

@@ -24,7 +24,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
 namespace {

@@ -1,15 +1,6 @@
-// Copies between host memory that is not page-locked and a device, by way of page-locked memory of
-// the driver's: a few parts that take turns, so that the host fills one while the device copies
-// another.
-//
-//   host    [fill 0][fill 1][fill 2][..wait..][fill 0]
-//   device          [copy 0........][copy 1........][copy 2........]
-//
-// Memory that PageLocks hold is uploaded from where it lies. Downloads never go there at once: the
-// device may only read what is locked in place. Where the device's driver has no such memory, all
-// copies are left to its backend.
-//
-// One thread at a time may use it.
+// Copies between host memory and a device, by way of page-locked memory of the driver's. Memory
+// that PageLocks hold is uploaded from where it lies. Where the device's driver has no such memory,
+// all copies are left to its backend. One thread at a time may use it.
 #pragma once
 
 #include <array>

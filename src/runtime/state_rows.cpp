@@ -20,7 +20,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
 namespace {

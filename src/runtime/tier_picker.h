@@ -1,10 +1,5 @@
-// Which tier's plan a batch runs by.
-//
-// The smallest tier that holds the batch has the fastest plan for it, but going there moves weights
-// and caches, and going back moves them again. So small batches stay with the plan of a larger tier
-// until what it uploads too much adds up to the price of the way there and back. They have then
-// paid as much for waiting as for going: at most twice what the best choice would have cost.
-// Everything is counted in bytes over the link, which both waiting and going move.
+// Which tier's plan a batch runs by: at most twice what the best choice would have cost. Everything
+// is counted in bytes over the link, which both waiting and going to another plan move.
 #pragma once
 
 #include <cstdint>

@@ -5,25 +5,9 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime/roots.h"
+#include "runtime/host_buffer.h"
 
 namespace pshard {
-namespace {
-
-// The tensor's bytes at its home in the arena.
-ggml_tensor placed_at(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes home) {
-    ggml_tensor there = tensor;
-    there.view_src = nullptr;
-    there.view_offs = 0;
-    there.extra = nullptr;
-    there.buffer = arena;
-    there.data = static_cast<std::byte*>(ggml_backend_buffer_get_base(arena)) + home +
-                 (tensor.view_src != nullptr ? tensor.view_offs : 0);
-    return there;
-}
-
-}  // namespace
-
 std::optional<ggml_tensor> ValueStore::in_arena(const ggml_tensor& tensor) {
     const HostBuffer* buffer = host_buffer_of(tensor);
     const PlannedModel* owner = buffer != nullptr ? at_.models.of_buffer(*buffer) : nullptr;
@@ -32,7 +16,7 @@ std::optional<ggml_tensor> ValueStore::in_arena(const ggml_tensor& tensor) {
     if (ref == nullptr || ref->kind != Ref::Kind::State) return std::nullopt;
     const Bytes home = owner->residency.home(ref->index);
     if (home == kNoOffset) return std::nullopt;
-    return placed_at(tensor, owner->arena(), home);
+    return placed(tensor, owner->arena(), home);
 }
 
 // Notes that the host writes a weight or a state: what was made of the old value is stale.
@@ -93,9 +77,9 @@ void ValueStore::read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes
     }
 }
 
-void ValueStore::clear(HostBuffer& buffer, std::uint8_t value, const PageLocks& pages) {
+void ValueStore::clear(HostBuffer& buffer, std::uint8_t value) {
     at_.runner.idle();
-    if (value == 0 && !pages.touch(buffer.base(), buffer.bytes())) {
+    if (value == 0 && !at_.page_locks.touch(buffer.base(), buffer.bytes())) {
         buffer.clear_to_zero();
     } else {
         std::memset(buffer.base(), value, buffer.bytes());

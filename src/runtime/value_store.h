@@ -23,6 +23,7 @@ public:
         PassRunner& runner;
         Executor& executor;
         CpuWeights& cpu_weights;
+        const PageLocks& page_locks;  // a locked page must not be given back to the system
     };
 
     explicit ValueStore(const Sources& sources) : at_(sources) {}
@@ -31,8 +32,8 @@ public:
     void fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes);
     void read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes bytes);
 
-    // Fills all of the buffer. `pages`: a locked page must not be given back to the system.
-    void clear(HostBuffer& buffer, std::uint8_t value, const PageLocks& pages);
+    // Fills all of the buffer.
+    void clear(HostBuffer& buffer, std::uint8_t value);
 
 private:
     // The tensor as it lies in the arena; nullopt: its home is host memory.
