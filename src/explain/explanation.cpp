@@ -72,10 +72,9 @@ ExplainedTier explain_tier(const Planning& planning, TierStudy study) {
 }
 
 const ExplainedTier* tier_of(const Explanation& explanation, const TierKey& key) {
-    for (const ExplainedTier& tier : explanation.tiers) {
-        if (tier.plan.key == key) return &tier;
-    }
-    return nullptr;
+    const auto found = std::ranges::find(
+        explanation.tiers, key, [](const ExplainedTier& tier) { return tier.plan.key; });
+    return found == explanation.tiers.end() ? nullptr : &*found;
 }
 
 // The steps of a lane, in words and in order.
@@ -118,9 +117,7 @@ Passes alike(const Passes& passes) {
 // `all`: the passes of one tier, at least one.
 MeasuredTier measured_tier(const Passes& all, const Explanation& explanation) {
     Passes passes = alike(all);
-    std::sort(passes.begin(), passes.end(), [](const TracedPass* a, const TracedPass* b) {
-        return a->timeline.end < b->timeline.end;
-    });
+    std::ranges::sort(passes, {}, [](const TracedPass* pass) { return pass->timeline.end; });
     const TracedPass& median = *passes[passes.size() / 2];
     MeasuredTier tier;
     tier.tier = median.tier;
@@ -132,18 +129,18 @@ MeasuredTier measured_tier(const Passes& all, const Explanation& explanation) {
     const ExplainedTier* predicted = tier_of(explanation, median.tier);
     if (predicted == nullptr || predicted->plan.winner() == nullptr) return tier;
     tier.same_schedule = does_the_same(tier.pass, shown(predicted->pass));
-    const auto& prediction = predicted->plan.winner()->prediction;
+    const Prediction* prediction = prediction_of(predicted->plan);
     const bool full = tier.n_tokens == tier.tier.n_tokens;
-    if (prediction && full) tier.predicted_seconds = prediction->pass_seconds;
+    if (prediction != nullptr && full) tier.predicted_seconds = prediction->pass_seconds;
     return tier;
 }
 
 }  // namespace
 
 std::optional<double> ExplainedTier::reached(const std::optional<LowerBound>& of) const {
-    const Candidate* winner = plan.winner();
-    if (!of || winner == nullptr || !winner->prediction) return std::nullopt;
-    return of->seconds / winner->prediction->pass_seconds;
+    const Prediction* prediction = prediction_of(plan);
+    if (!of || prediction == nullptr) return std::nullopt;
+    return of->seconds / prediction->pass_seconds;
 }
 
 ShownPass shown(const TracedPass& pass) {

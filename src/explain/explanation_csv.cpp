@@ -40,9 +40,9 @@ void add_tier(Lines& lines, const ExplainedTier& tier) {
     const Candidate* winner = tier.plan.winner();
     if (winner == nullptr) return;
     const std::string_view name = strategy_name(winner->choice.strategy);
-    if (winner->prediction) {
-        lines.add("tier", key, name, "tokens_per_second", winner->prediction->tokens_per_second);
-        lines.add("tier", key, name, "pass_seconds", winner->prediction->pass_seconds);
+    if (const auto& prediction = winner->prediction) {
+        lines.add("tier", key, name, "tokens_per_second", prediction->tokens_per_second);
+        lines.add("tier", key, name, "pass_seconds", prediction->pass_seconds);
     }
     const MemoryUse& memory = winner->memory;
     lines.add("tier", key, name, "device_bytes", static_cast<double>(memory.device.total()));

@@ -1,25 +1,21 @@
 // The machine-readable form. docs/cli/llama-pshard-explain.md describes it; kVersion is raised when
 // a field changes its meaning.
-#include <nlohmann/json.hpp>
-
 #include "explain/forms.h"
-#include "report/key_json.h"
+#include "report/json_kit.h"
 #include "report/report.h"
+#include "report/words.h"
 
 namespace pshard {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "pshard-explain";
 constexpr int kVersion = 1;
 
 Json bound_json(const ExplainedTier& tier, const std::optional<LowerBound>& bound) {
     if (!bound) return nullptr;
-    const auto reached = tier.reached(bound);
     return {{"seconds", bound->seconds},
             {"tokens_per_second", tier.plan.key.n_tokens / bound->seconds},
-            {"reached", reached ? Json(*reached) : Json(nullptr)},
+            {"reached", or_null(tier.reached(bound))},
             {"prices",
              {{"first", bound->prices.first},
               {"second", bound->prices.second},
@@ -60,7 +56,7 @@ Json pass_json(const ShownPass& pass) {
 
 Json tier_json(const ExplainedTier& tier) {
     const Candidate* winner = tier.plan.winner();
-    const bool priced = winner != nullptr && winner->prediction;
+    const Prediction* prediction = prediction_of(tier.plan);
     Json depths = Json::array();
     for (const DepthRate& rate : tier.depths) {
         depths.push_back(
@@ -69,10 +65,9 @@ Json tier_json(const ExplainedTier& tier) {
     Json json = key_json(tier.plan.key);
     json.update(
         {{"strategy", winner != nullptr ? Json(strategy_name(winner->choice.strategy)) : Json()},
-         {"tokens_per_second",
-          priced ? Json(winner->prediction->tokens_per_second) : Json(nullptr)},
-         {"pass_seconds", priced ? Json(winner->prediction->pass_seconds) : Json(nullptr)},
-         {"bound_by", priced ? Json(bound_name(winner->prediction->bound_by)) : Json(nullptr)},
+         {"tokens_per_second", prediction ? Json(prediction->tokens_per_second) : Json()},
+         {"pass_seconds", prediction ? Json(prediction->pass_seconds) : Json()},
+         {"bound_by", prediction ? Json(bound_name(prediction->bound_by)) : Json()},
          {"lower_bound",
           {{"any_order", bound_json(tier, tier.bound)},
            {"in_order", bound_json(tier, tier.bound_in_order)}}},
@@ -98,13 +93,12 @@ Json measured_json(const std::optional<Measured>& measured) {
     if (!measured) return nullptr;
     Json tiers = Json::array();
     for (const MeasuredTier& tier : measured->tiers) {
-        const auto& predicted = tier.predicted_seconds;
         Json json = key_json(tier.tier);
         json.update({{"shown_tokens", tier.n_tokens},
                      {"passes", tier.n_passes},
                      {"other_passes", tier.n_others},
                      {"median_seconds", tier.median_seconds},
-                     {"predicted_seconds", predicted ? Json(*predicted) : Json(nullptr)},
+                     {"predicted_seconds", or_null(tier.predicted_seconds)},
                      {"same_schedule", tier.same_schedule},
                      {"pass", pass_json(tier.pass)}});
         tiers.push_back(std::move(json));
@@ -129,7 +123,7 @@ std::string explanation_json(const Explanation& explanation) {
                        {"changes", scenarios_json(explanation.changes)},
                        {"budgets", scenarios_json(explanation.budgets)},
                        {"measured", measured_json(explanation.measured)}};
-    return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return dump(json, 1);
 }
 
 }  // namespace pshard

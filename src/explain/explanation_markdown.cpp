@@ -29,21 +29,24 @@ std::string reached_text(const std::optional<double>& reached) {
     return reached ? percent(*reached) : "-";
 }
 
+// The lanes' shares of `seconds`, in their order.
+std::vector<std::string> shares(const ShownPass& pass, Seconds seconds) {
+    std::vector<std::string> texts;
+    for (const Seconds busy : pass.busy)
+        texts.push_back(seconds > 0 ? percent(busy / seconds) : "-");
+    return texts;
+}
+
 Row bounds_row(const ExplainedTier& tier) {
-    const Candidate* winner = tier.plan.winner();
-    const bool priced = winner != nullptr && winner->prediction;
-    const ShownPass pass = shown(tier.pass);
-    const auto share = [&](ScheduleLane lane) {
-        if (!priced) return std::string("-");
-        return percent(pass.busy[lane.index()] / winner->prediction->pass_seconds);
-    };
+    const Prediction* prediction = prediction_of(tier.plan);
+    const auto lanes = shares(shown(tier.pass), prediction ? prediction->pass_seconds : 0);
     return {to_text(tier.plan.key),
-            priced ? milliseconds(winner->prediction->pass_seconds) : "-",
-            share(ScheduleLane::Gpu),
-            share(ScheduleLane::Upload),
-            share(ScheduleLane::Download),
-            share(ScheduleLane::Cpu),
-            priced ? std::string(bound_name(winner->prediction->bound_by)) : "-",
+            prediction ? milliseconds(prediction->pass_seconds) : "-",
+            lanes[0],
+            lanes[1],
+            lanes[2],
+            lanes[3],
+            prediction ? std::string(bound_name(prediction->bound_by)) : "-",
             bound_text(tier.bound_in_order),
             reached_text(tier.reached(tier.bound_in_order)),
             bound_text(tier.bound),
@@ -84,21 +87,10 @@ std::string rate_cell(double rate, double before) {
     return fmt::format("{} ({:+.0f} %)", rate_text(rate), std::abs(gain) < 0.5 ? 0 : gain);
 }
 
-// The rate of each tier now; 0 without a plan or a prediction.
-std::vector<double> rates_now(const Explanation& explanation) {
-    std::vector<double> rates;
-    for (const ExplainedTier& tier : explanation.tiers) {
-        const Candidate* winner = tier.plan.winner();
-        const bool priced = winner != nullptr && winner->prediction;
-        rates.push_back(priced ? winner->prediction->tokens_per_second : 0);
-    }
-    return rates;
-}
-
 std::string scenarios_table(const Explanation& explanation,
                             std::string_view head,
                             const std::vector<Scenario>& scenarios,
-                            const std::vector<double>& before) {
+                            bool compares) {
     std::vector<Row> rows = {{std::string(head)}};
     for (const Graph& graph : explanation.planning.inventory.graphs) {
         rows[0].push_back(fmt::format("{} tok", to_text(graph.tier())));
@@ -107,7 +99,8 @@ std::string scenarios_table(const Explanation& explanation,
         if (scenario.rates.empty()) continue;
         Row& row = rows.emplace_back(1, scenario.name);
         for (std::size_t i = 0; i < scenario.rates.size(); ++i) {
-            row.push_back(rate_cell(scenario.rates[i], before.empty() ? 0 : before[i]));
+            const double now = compares ? rate_of(explanation.tiers[i].plan) : 0;
+            row.push_back(rate_cell(scenario.rates[i], now));
         }
     }
     if (rows.size() == 1) return "";
@@ -129,14 +122,14 @@ std::string changes_section(const Explanation& explanation) {
     if (explanation.changes.empty()) return "";
     return "\n## What more would bring\n\nTokens per second, each planned again for the changed "
            "machine.\n\n" +
-           scenarios_table(explanation, "change", explanation.changes, rates_now(explanation)) +
+           scenarios_table(explanation, "change", explanation.changes, true) +
            remarks(explanation.changes);
 }
 
 std::string budgets_section(const Explanation& explanation) {
     if (explanation.budgets.empty()) return "";
     return "\n## Tokens per second over the budget\n\n" +
-           scenarios_table(explanation, "budget", explanation.budgets, {});
+           scenarios_table(explanation, "budget", explanation.budgets, false);
 }
 
 // Tells what else the trace holds.
@@ -171,10 +164,7 @@ std::string measured_section(const Explanation& explanation) {
                               "CPU",
                               "steps"}};
     for (const MeasuredTier& tier : measured.tiers) {
-        const auto share = [&](ScheduleLane lane) {
-            const Seconds busy = tier.pass.busy[lane.index()];
-            return tier.median_seconds > 0 ? percent(busy / tier.median_seconds) : "-";
-        };
+        const auto lanes = shares(tier.pass, tier.median_seconds);
         const auto& predicted = tier.predicted_seconds;
         rows.push_back({to_text(tier.tier),
                         std::to_string(tier.n_tokens),
@@ -182,10 +172,10 @@ std::string measured_section(const Explanation& explanation) {
                         milliseconds(tier.median_seconds),
                         predicted ? milliseconds(*predicted) : "-",
                         predicted ? fmt::format("{:.2f}", tier.median_seconds / *predicted) : "-",
-                        share(ScheduleLane::Gpu),
-                        share(ScheduleLane::Upload),
-                        share(ScheduleLane::Download),
-                        share(ScheduleLane::Cpu),
+                        lanes[0],
+                        lanes[1],
+                        lanes[2],
+                        lanes[3],
                         tier.same_schedule ? "as predicted" : "another"});
     }
     std::vector<bool> flush_right(rows[0].size(), true);

@@ -1,27 +1,7 @@
-#include <algorithm>
-
 #include "base/result.h"
 #include "explain/forms.h"
 
 namespace pshard {
-namespace {
-
-// The data with "<" escaped, which might end its script or begin a comment.
-std::string escaped(const std::string& json) {
-    std::string text;
-    text.reserve(json.size());
-    for (const char c : json) {
-        if (c == '<') {
-            text += "\\u003c";
-        } else {
-            text += c;
-        }
-    }
-    return text;
-}
-
-}  // namespace
-
 std::string explanation_page(const Explanation& explanation,
                              std::string_view page,
                              std::string_view library) {
@@ -31,7 +11,9 @@ std::string explanation_page(const Explanation& explanation,
     const std::size_t data_at = page.find(kData);
     PSHARD_CHECK(data_at != page.npos && library_at != page.npos && data_at < library_at);
     std::string text(page.substr(0, data_at));
-    text += escaped(explanation_json(explanation));
+    // A "<" in the data might end its script or begin a comment.
+    for (const char c : explanation_json(explanation))
+        text += c == '<' ? "\\u003c" : std::string(1, c);
     text += page.substr(data_at + kData.size(), library_at - data_at - kData.size());
     text += library;
     return text.append(page.substr(library_at + kLibrary.size()));

@@ -33,20 +33,6 @@ std::string plan_columns(const TierPlan& tier, const Candidate& plan) {
                        in_mib(plan.memory.host.total()));
 }
 
-// The tiers of a plan; stock's tiers where stock llama.cpp holds the whole model.
-std::vector<TierPlan> tiers_of(const Planning& planning) {
-    if (!planning.plan.baseline_vram) return planning.plan.tiers;
-    std::vector<TierPlan> tiers;
-    for (const StockRate& rate : planning.stock_rates) {
-        TierPlan& tier = tiers.emplace_back();
-        tier.key = rate.tier;
-        tier.viable = {rate.resident};
-        tier.empty = rate.empty;
-        tier.full = rate.full;
-    }
-    return tiers;
-}
-
 std::string line_of(const Planning& planning, const TierPlan& tier) {
     const Candidate* plan = tier.winner();
     return fmt::format("{},{},{:.1f},{},{},{},{}\n",

@@ -1,17 +1,11 @@
 // The machine-readable form. Its fields and their meaning are a promise:
 // docs/cli/llama-pshard-plan-params.md describes them, and kVersion is raised when one changes.
-#include <optional>
-
-#include <nlohmann/json.hpp>
-
-#include "report/key_json.h"
+#include "report/json_kit.h"
 #include "report/report.h"
 #include "report/words.h"
 
 namespace pshard {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "pshard-plan";
 constexpr int kVersion = 1;
@@ -129,11 +123,6 @@ Json budget_json(const Planning& planning) {
             {"origin", budget.origin}};
 }
 
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-    return value ? Json(*value) : Json(nullptr);
-}
-
 Json json_of(const Planning& planning) {
     Json tiers = Json::array();
     for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
@@ -165,11 +154,6 @@ Json json_of(const Planning& planning) {
             {"tiers", std::move(tiers)},
             {"switch_bytes", std::move(switches)},
             {"notes", planning.notes}};
-}
-
-// The document as text. Names in a model file may be any bytes: what is no UTF-8 is replaced.
-std::string dump(const Json& json, int indent) {
-    return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

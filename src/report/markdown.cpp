@@ -121,14 +121,13 @@ Row tier_row(const Planning& planning, const TierPlan& tier, const RateColumns& 
          mib_text(plan->memory.host.total())});
 }
 
-std::string tiers_table(const Planning& planning) {
+std::string tiers_table(const Planning& planning, const std::vector<TierPlan>& tiers) {
     const RateColumns rates(planning);
     const Row heads = rates.heads();
     std::vector<Row> rows = {joined({"tokens", "strategy", "pinned", "attn", "part", "head"},
                                     heads,
                                     {"bound by", "VRAM MiB", "host MiB"})};
-    for (const TierPlan& tier : planning.plan.tiers)
-        rows.push_back(tier_row(planning, tier, rates));
+    for (const TierPlan& tier : tiers) rows.push_back(tier_row(planning, tier, rates));
     return markdown_table(rows,
                           joined({true, false, true, true, false, false},
                                  std::vector<bool>(heads.size(), true),
@@ -136,17 +135,17 @@ std::string tiers_table(const Planning& planning) {
 }
 
 // The rates of stock llama.cpp where it holds everything.
-std::string stock_table(const Planning& planning) {
+std::string stock_table(const Planning& planning, const std::vector<TierPlan>& tiers) {
     const RateColumns columns(planning);
     const Row heads = columns.heads();
     std::vector<Row> rows = {joined({"tokens"}, heads, {"bound by", "VRAM MiB"})};
-    for (const StockRate& rate : planning.stock_rates) {
-        const std::optional<Prediction>& at_depth = rate.resident.prediction;
+    for (const TierPlan& tier : tiers) {
+        const std::optional<Prediction>& at_depth = tier.winner()->prediction;
         rows.push_back(
-            joined({to_text(rate.tier)},
-                   columns.row(rate_text(rate.empty), rate_text(at_depth), rate_text(rate.full)),
+            joined({to_text(tier.key)},
+                   columns.row(rate_text(tier.empty), rate_text(at_depth), rate_text(tier.full)),
                    {at_depth ? std::string(bound_name(at_depth->bound_by)) : "-",
-                    mib_text(rate.resident.memory.device.total())}));
+                    mib_text(tier.winner()->memory.device.total())}));
     }
     return markdown_table(rows,
                           joined({true}, std::vector<bool>(heads.size(), true), {false, true}));
@@ -169,13 +168,13 @@ std::string refusals(const Planning& planning) {
 
 // Tells of batches that leave no room for the depth beside them: their rates are those of a full
 // cache.
-std::string depth_note(const Planning& planning, const std::vector<TierKey>& tiers) {
+std::string depth_note(const Planning& planning, const std::vector<TierPlan>& tiers) {
     if (planning.profile == nullptr) return "";
     std::vector<std::string> clamped;
-    for (const TierKey& tier : tiers) {
-        const Graph& graph = *graph_of_tier(planning.inventory, tier);
+    for (const TierPlan& tier : tiers) {
+        const Graph& graph = *graph_of_tier(planning.inventory, tier.key);
         const bool fits = planning.depth_tokens <= full_depth(planning.inventory, graph);
-        if (!fits) clamped.push_back(to_text(tier));
+        if (!fits && tier.winner() != nullptr) clamped.push_back(to_text(tier.key));
     }
     if (clamped.empty()) return "";
     return fmt::format(
@@ -186,32 +185,27 @@ std::string depth_note(const Planning& planning, const std::vector<TierKey>& tie
         planning.inventory.context.n_seq_max > 1 ? " of each sequence" : "");
 }
 
-bool is_extrapolated(const std::optional<Prediction>& prediction) {
-    return prediction && prediction->extrapolated;
-}
-
-std::string extrapolation_note(bool is_extrapolated) {
+std::string extrapolation_note(const std::vector<TierPlan>& tiers) {
+    const bool is_extrapolated = std::ranges::any_of(tiers, [](const TierPlan& tier) {
+        const Prediction* prediction = prediction_of(tier);
+        return prediction != nullptr && prediction->extrapolated;
+    });
     if (!is_extrapolated) return "";
     return "\nSome ops have no measured row near them in the profile: the rates are "
            "extrapolated.\n";
-}
-
-double winner_rate(const TierPlan& tier) {
-    const Candidate* plan = tier.winner();
-    return plan != nullptr && plan->prediction ? plan->prediction->tokens_per_second : 0;
 }
 
 // Tells the batch that prompts are fastest in: larger batches are not always faster.
 std::string best_batch(const Planning& planning) {
     const TierPlan* best = nullptr;
     for (const TierPlan& tier : planning.plan.tiers) {
-        if (tier.key.n_tokens < 2 || winner_rate(tier) <= 0) continue;
-        if (best == nullptr || winner_rate(tier) > winner_rate(*best)) best = &tier;
+        if (tier.key.n_tokens < 2 || rate_of(tier) <= 0) continue;
+        if (best == nullptr || rate_of(tier) > rate_of(*best)) best = &tier;
     }
     if (best == nullptr) return "";
     return fmt::format("\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: -ub {}.\n",
                        best->key.n_tokens,
-                       rate_text(winner_rate(*best)),
+                       rate_text(rate_of(*best)),
                        best->key.n_tokens);
 }
 
@@ -220,11 +214,11 @@ std::string better_in_stock(const Planning& planning) {
     std::vector<std::string> batches;
     for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
         const TierPlan& tier = planning.plan.tiers[i];
-        if (winner_rate(tier) <= 0) continue;
+        if (rate_of(tier) <= 0) continue;
         const std::optional<Candidate>& stock = planning.stock_fits[i];
         if (!stock || !stock->prediction) continue;
         const double rate = stock->prediction->tokens_per_second;
-        if (rate <= winner_rate(tier) * (1 + kEqualShare)) continue;
+        if (rate <= rate_of(tier) * (1 + kEqualShare)) continue;
         batches.push_back(fmt::format("{} tokens ({} t/s)", to_text(tier.key), rate_text(rate)));
     }
     if (batches.empty()) return "";
@@ -232,39 +226,21 @@ std::string better_in_stock(const Planning& planning) {
                        fmt::join(batches, ", "));
 }
 
-// The report where stock llama.cpp holds the whole model.
-std::string stock_text(const Planning& planning) {
-    std::vector<TierKey> tiers;
-    bool extrapolated = false;
-    for (const StockRate& rate : planning.stock_rates) {
-        tiers.push_back(rate.tier);
-        extrapolated = extrapolated || is_extrapolated(rate.resident.prediction);
-    }
-    return fmt::format(
-               "Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
-               "pshard has nothing to add (pshard_disabled=1).\n\n",
-               mib_text(*planning.plan.baseline_vram)) +
-           stock_table(planning) + depth_note(planning, tiers) + extrapolation_note(extrapolated);
-}
-
-std::string tiers_text(const Planning& planning) {
-    std::vector<TierKey> tiers;
-    bool extrapolated = false;
-    for (const TierPlan& tier : planning.plan.tiers) {
-        const Candidate* winner = tier.winner();
-        if (winner == nullptr) continue;
-        tiers.push_back(tier.key);
-        extrapolated = extrapolated || is_extrapolated(winner->prediction);
-    }
-    return tiers_table(planning) + best_batch(planning) + better_in_stock(planning) +
-           depth_note(planning, tiers) + refusals(planning) + extrapolation_note(extrapolated);
-}
-
 }  // namespace
 
 std::string to_markdown(const Planning& planning) {
+    const std::vector<TierPlan> tiers = tiers_of(planning);
+    if (!planning.plan.baseline_vram) {
+        return head(planning) + tiers_table(planning, tiers) + best_batch(planning) +
+               better_in_stock(planning) + depth_note(planning, tiers) + refusals(planning) +
+               extrapolation_note(tiers);
+    }
     return head(planning) +
-           (planning.plan.baseline_vram ? stock_text(planning) : tiers_text(planning));
+           fmt::format(
+               "Stock llama.cpp holds the whole model in {} MiB: run it with -ngl all; "
+               "pshard has nothing to add (pshard_disabled=1).\n\n",
+               mib_text(*planning.plan.baseline_vram)) +
+           stock_table(planning, tiers) + depth_note(planning, tiers) + extrapolation_note(tiers);
 }
 
 }  // namespace pshard

@@ -1,6 +1,7 @@
 #include "report/words.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,17 +9,9 @@
 namespace pshard {
 namespace {
 
-std::string_view provenance_text(Provenance provenance) {
-    switch (provenance) {
-        case Provenance::Measured:
-            return "measured";
-        case Provenance::Derived:
-            return "derived from stated rooflines, not measured";
-        case Provenance::Quick:
-            break;
-    }
-    return "the CPU measured in two seconds";
-}
+// By Provenance.
+constexpr std::array<std::string_view, 3> kProvenanceTexts = {
+    "measured", "derived from stated rooflines, not measured", "the CPU measured in two seconds"};
 
 std::string name_or(const std::string& name, std::string_view otherwise) {
     return name.empty() ? std::string(otherwise) : name;
@@ -58,6 +51,29 @@ std::vector<const Candidate*> best_rivals(const TierPlan& tier) {
     return best;
 }
 
+const Prediction* prediction_of(const TierPlan& tier) {
+    const Candidate* plan = tier.winner();
+    return plan != nullptr && plan->prediction ? &*plan->prediction : nullptr;
+}
+
+double rate_of(const TierPlan& tier) {
+    const Prediction* prediction = prediction_of(tier);
+    return prediction != nullptr ? prediction->tokens_per_second : 0;
+}
+
+std::vector<TierPlan> tiers_of(const Planning& planning) {
+    if (!planning.plan.baseline_vram) return planning.plan.tiers;
+    std::vector<TierPlan> tiers;
+    for (const StockRate& rate : planning.stock_rates) {
+        TierPlan& tier = tiers.emplace_back();
+        tier.key = rate.tier;
+        tier.viable = {rate.resident};
+        tier.empty = rate.empty;
+        tier.full = rate.full;
+    }
+    return tiers;
+}
+
 std::string machine_text(const MachineProfile* profile) {
     if (profile == nullptr)
         return "no profile that prices plans: planned for an assumed machine, no speed predicted";
@@ -65,7 +81,7 @@ std::string machine_text(const MachineProfile* profile) {
         "{}; {} ({})",
         profile->cpu ? name_or(profile->cpu_name, "unnamed CPU") : "CPU unknown",
         profile->gpu ? name_or(profile->gpu_name, profile->gpu->backend) : "GPU unknown",
-        provenance_text(profile->provenance));
+        kProvenanceTexts.at(static_cast<std::size_t>(profile->provenance)));
 }
 
 std::string flash_attention_text(const Inventory& inventory) {

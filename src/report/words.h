@@ -19,6 +19,13 @@ std::string choice_text(const PlanChoice& choice);
 // The best viable candidate of each strategy but the winner's, best first.
 std::vector<const Candidate*> best_rivals(const TierPlan& tier);
 
+// What is predicted of the tier's plan, and its tokens per second; nullptr and 0: nothing is.
+const Prediction* prediction_of(const TierPlan& tier);
+double rate_of(const TierPlan& tier);
+
+// The tiers of a plan; stock's tiers where stock llama.cpp holds the whole model.
+std::vector<TierPlan> tiers_of(const Planning& planning);
+
 std::string machine_text(const MachineProfile* profile);
 std::string context_text(const Inventory& inventory);
 std::string flash_attention_text(const Inventory& inventory);  // "on", "off", "auto, comes to on"
