@@ -212,7 +212,4 @@ inline constexpr std::array kFileFields = {field<Count, &FileFacts::n_rows>("row
 inline constexpr std::array kNoiseFields = {
     field<AboveZero<1>, &OpRow::noisy_percent>("row.noisy_percent")};
 
-// Every key of the pshard lines above.
-[[nodiscard]] std::vector<std::string_view> profile_keys();
-
 }  // namespace pshard

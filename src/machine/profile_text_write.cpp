@@ -22,6 +22,11 @@
 
 namespace pshard {
 
+void write_number(std::string& out, double value, int decimals) {
+    const std::string published = fmt::format("{:.{}f}", value, decimals);
+    out += number_of<double>(published) == value ? published : fmt::format("{}", value);
+}
+
 namespace {
 
 std::string batch_list(const std::vector<OpRow>& rows) {

@@ -25,20 +25,4 @@ RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes) 
     return section;
 }
 
-const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint) {
-    const auto found =
-        std::ranges::find(registry.sections, fingerprint, &RegistrySection::fingerprint);
-    return found == registry.sections.end() ? nullptr : &*found;
-}
-
-const RegistryVariant* find_variant(const RegistrySection& section,
-                                    std::uint32_t budget_mib,
-                                    std::uint32_t cache_ubatch) {
-    const auto found =
-        std::find_if(section.variants.rbegin(), section.variants.rend(), [&](const auto& variant) {
-            return variant.budget_mib == budget_mib && variant.cache_ubatch == cache_ubatch;
-        });
-    return found == section.variants.rend() ? nullptr : &*found;
-}
-
 }  // namespace pshard

@@ -84,13 +84,4 @@ double chosen_tps(const RegistryTier& tier);
 // split.
 RegistrySection make_section(const SectionSettings& settings, Bytes file_bytes);
 
-// The first section with the fingerprint, which is the one that the published reader picks; nullptr
-// if there is none.
-const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint);
-
-// The newest variant with exactly this budget and ubatch; nullptr if there is none.
-const RegistryVariant* find_variant(const RegistrySection& section,
-                                    std::uint32_t budget_mib,
-                                    std::uint32_t cache_ubatch);
-
 }  // namespace pshard

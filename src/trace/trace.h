@@ -39,13 +39,11 @@ struct Trace {
     bool operator==(const Trace&) const = default;
 };
 
-// to_chrome_trace gives the whole text of a file. trace_begin and trace_pass give its parts, for a
-// run that may end at any time: Chrome's readers accept an array that was never closed, and so does
-// ours. `names` and `bytes` of a pass must be as long as its schedule. Bytes of a text that are no
-// UTF-8 are replaced.
+// The text of a file: its begin, then each pass. A run may end at any time: Chrome's readers accept
+// an array that was never closed, and so does ours. `names` and `bytes` of a pass must be as long
+// as its schedule. Bytes of a text that are no UTF-8 are replaced.
 std::string trace_begin(const Trace& header);  // without its passes
 std::string trace_pass(const TracedPass& pass, int index);
-std::string to_chrome_trace(const Trace& trace);
 
 // Fails on text that is no such trace; the Error names the place in `file`. Events that are not
 // ours are skipped.

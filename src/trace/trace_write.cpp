@@ -32,10 +32,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kEventEnd = ",\n";
-
 std::string line_of(const Json& event) {
-    return event.dump(-1, ' ', false, Json::error_handler_t::replace).append(kEventEnd);
+    return event.dump(-1, ' ', false, Json::error_handler_t::replace) + ",\n";
 }
 
 std::int64_t nanoseconds(Seconds seconds) { return std::llround(seconds * 1e9); }
@@ -197,13 +195,5 @@ std::string trace_begin(const Trace& header) {
 }
 
 std::string trace_pass(const TracedPass& pass, int index) { return PassWriter(pass, index).run(); }
-
-std::string to_chrome_trace(const Trace& trace) {
-    std::string text = trace_begin(trace);
-    int index = 0;
-    for (const TracedPass& pass : trace.passes) text += trace_pass(pass, index++);
-    text.resize(text.size() - kEventEnd.size());
-    return text + "\n]\n";
-}
 
 }  // namespace pshard

@@ -11,6 +11,7 @@
 #include "report/report.h"
 #include "runtime/memory_watch.h"
 #include "runtime/tier_picker.h"
+#include "support/chrome_trace.h"
 #include "support/testing.h"
 #include "support/toy_planning.h"
 
@@ -74,7 +75,7 @@ TEST_F(TierKeys, EachIsExplainedAndMeasured) {
     Explanation explanation = explain_plan(planning_, study_tiers(planning_));
     Trace trace{"libggml-pshard 9", "toy GPU", "toy", {}};
     for (const ExplainedTier& tier : explanation.tiers) trace.passes.push_back(tier.pass);
-    const Trace read = test::value_of(from_chrome_trace(to_chrome_trace(trace)));
+    const Trace read = test::value_of(from_chrome_trace(test::to_chrome_trace(trace)));
     explanation.measured = compare(read, explanation);
     std::vector<TierKey> keys;
     for (const MeasuredTier& tier : explanation.measured->tiers) keys.push_back(tier.tier);

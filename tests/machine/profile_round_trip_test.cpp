@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "machine/profile_fields.h"
+#include "machine/profile_keys.h"
 #include "machine/profile_text.h"
 
 namespace pshard {
@@ -174,8 +174,8 @@ TEST(ProfileRoundTrip, WritesEveryKey) {
         const ProfileTexts texts = to_text(RandomProfile(seed).machine());
         all += texts.cpu.value_or("") + texts.gpu.value_or("");
     }
-    for (const std::string_view key : profile_keys()) {
-        EXPECT_THAT(all, HasSubstr("# pshard " + std::string(key) + "="));
+    for (const std::string& key : test::profile_keys()) {
+        EXPECT_THAT(all, HasSubstr("# pshard " + key + "="));
     }
 }
 

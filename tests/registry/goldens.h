@@ -1,6 +1,7 @@
 // Registries that the published planner wrote (PR #22691, head 92fc23743), and a small value.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -106,6 +107,13 @@ inline RegistryVariant full_variant() {
                                .bound_by = "link",
                                .unknown = {"x=1", "y"}};
     return variant;
+}
+
+// nullptr: the registry has no section of that fingerprint.
+inline const RegistrySection* find_section(const Registry& registry, Hash64 fingerprint) {
+    const auto found =
+        std::ranges::find(registry.sections, fingerprint, &RegistrySection::fingerprint);
+    return found == registry.sections.end() ? nullptr : &*found;
 }
 
 inline std::string warnings_text(const std::vector<Error>& warnings) {

@@ -219,7 +219,7 @@ TEST(RegistryFile, LosesNothingToOtherPlanners) {
     EXPECT_EQ(reading.registry.sections.size(), 4U);
     for (std::uint32_t n_ctx = 1; n_ctx <= 4; ++n_ctx) {
         const RegistrySection* section =
-            find_section(reading.registry, test::toy_section(n_ctx, 0).fingerprint);
+            test::find_section(reading.registry, test::toy_section(n_ctx, 0).fingerprint);
         ASSERT_NE(section, nullptr) << n_ctx;
         ASSERT_EQ(section->variants.size(), 8U);
         for (std::uint32_t i = 0; i < 8; ++i) {
@@ -248,7 +248,7 @@ TEST(RegistryFile, IsWholeAfterEveryKill) {
         ASSERT_TRUE(reading.ok());
         ASSERT_EQ(test::warnings_text(reading.value().warnings), "");
         const Hash64 fingerprint = test::toy_section(2, 0).fingerprint;
-        const RegistrySection* section = find_section(reading.value().registry, fingerprint);
+        const RegistrySection* section = test::find_section(reading.value().registry, fingerprint);
         ASSERT_NE(section, nullptr);
         ASSERT_EQ(section->variants.back().budget_mib, i);
     }

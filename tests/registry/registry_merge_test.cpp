@@ -14,7 +14,7 @@ std::vector<std::uint32_t> budgets_of(const std::string& text, Hash64 fingerprin
     EXPECT_TRUE(reading.ok());
     EXPECT_EQ(test::warnings_text(reading.value().warnings), "");
     std::vector<std::uint32_t> budgets;
-    const RegistrySection* section = find_section(reading.value().registry, fingerprint);
+    const RegistrySection* section = test::find_section(reading.value().registry, fingerprint);
     if (section == nullptr) return budgets;
     for (const RegistryVariant& variant : section->variants) budgets.push_back(variant.budget_mib);
     return budgets;

@@ -113,7 +113,8 @@ void expect_mergeable(const std::string& text) {
     }
     const auto reading = read_registry(merged, "f");
     ASSERT_TRUE(reading.ok());
-    const RegistrySection* section = find_section(reading.value().registry, added.fingerprint);
+    const RegistrySection* section =
+        test::find_section(reading.value().registry, added.fingerprint);
     ASSERT_NE(section, nullptr);
     EXPECT_EQ(*section, added);
 }

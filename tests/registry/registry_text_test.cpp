@@ -147,20 +147,6 @@ TEST(RegistryText, AgreesWithThePublishedReader) {
     }
 }
 
-// The newest of two variants with the same key; the first of two sections, as published.
-TEST(Find, TakesNewestVariantAndFirstSection) {
-    RegistrySection section = test::toy_section(2048, 600);
-    section.variants.push_back(section.variants[0]);
-    section.variants[1].tiers[0].tps = 2;
-    const Registry registry = {{section, test::toy_section(2048, 700)}};
-    const RegistrySection* found = find_section(registry, section.fingerprint);
-    ASSERT_EQ(found, &registry.sections[0]);
-    EXPECT_EQ(find_variant(*found, 600, 512), &found->variants[1]);
-    EXPECT_EQ(find_variant(*found, 600, 256), nullptr);
-    EXPECT_EQ(find_variant(*found, 700, 512), nullptr);
-    EXPECT_EQ(find_section(registry, Hash64{1}), nullptr);
-}
-
 struct Unwritable {
     const char* part_of_message;
     void (*spoil)(RegistryVariant&);

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "build_paths.h"
+#include "support/chrome_trace.h"
 #include "tool/run_tool.h"
-#include "trace/trace.h"
 
 namespace pshard::test {
 namespace {
@@ -78,7 +78,7 @@ std::string trace_of(const std::string& weights) {
     pass.n_tokens = 1;
     pass.tier = {1};
     pass.weights = weights;
-    return to_chrome_trace(trace);
+    return test::to_chrome_trace(trace);
 }
 
 TEST_F(ExplainTool, ComparesNoOtherModelsTrace) {
@@ -92,7 +92,7 @@ TEST_F(ExplainTool, ComparesNoOtherModelsTrace) {
     EXPECT_THAT(part.out, HasSubstr("- The trace ends within a pass"));
     expect_refused({"--trace", write("other.json", trace_of("0x0123456789abcdef"))},
                    "other.json: all 1 passes of this trace are of another model");
-    expect_refused({"--trace", write("empty.json", to_chrome_trace({"pshard", "", "", {}}))},
+    expect_refused({"--trace", write("empty.json", test::to_chrome_trace({"pshard", "", "", {}}))},
                    "empty.json: this trace holds no whole pass");
 }
 

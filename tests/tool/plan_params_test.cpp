@@ -67,7 +67,8 @@ TEST_F(PlanParams, SectionHasThePublishedFingerprint) {
     const Result<RegistryReading> reading = load_registry(registry());
     ASSERT_TRUE(reading.ok());
     const Hash64 wanted = published_fingerprint(settings, std::filesystem::file_size(model_));
-    EXPECT_NE(find_section(reading.value().registry, wanted), nullptr);
+    const auto& sections = reading.value().registry.sections;
+    EXPECT_EQ(std::ranges::count(sections, wanted, &RegistrySection::fingerprint), 1);
 }
 
 TEST_F(PlanParams, TakesEveryFlag) {

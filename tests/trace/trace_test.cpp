@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "support/chrome_trace.h"
+
 namespace pshard {
 namespace {
 
@@ -63,25 +65,25 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 // The error for the toy trace with one text replaced by another.
 std::string fault_of(std::string_view from, std::string_view to) {
     const auto trace =
-        from_chrome_trace(replaced(to_chrome_trace(toy_trace()), from, to), "t.json");
+        from_chrome_trace(replaced(test::to_chrome_trace(toy_trace()), from, to), "t.json");
     return trace ? "" : trace.error().text();
 }
 
 TEST(Trace, ComesBackAsItWas) {
     const Trace trace = toy_trace();
-    const auto back = from_chrome_trace(to_chrome_trace(trace));
+    const auto back = from_chrome_trace(test::to_chrome_trace(trace));
     ASSERT_TRUE(back.ok()) << back.error().text();
     EXPECT_EQ(back.value(), trace);
 }
 
 TEST(Trace, ComesBackWithoutPasses) {
     const Trace trace = {"program", "", "", {}};
-    EXPECT_EQ(from_chrome_trace(to_chrome_trace(trace)).value(), trace);
+    EXPECT_EQ(from_chrome_trace(test::to_chrome_trace(trace)).value(), trace);
 }
 
 TEST(Trace, ComesBackWithAnEmptyPass) {
     const Trace trace = {"program", "device", "model", {TracedPass{}, toy_pass()}};
-    EXPECT_EQ(from_chrome_trace(to_chrome_trace(trace)).value(), trace);
+    EXPECT_EQ(from_chrome_trace(test::to_chrome_trace(trace)).value(), trace);
 }
 
 // What is finer than a nanosecond is rounded once: the text stays what it is.
@@ -89,21 +91,21 @@ TEST(Trace, KeepsNanoseconds) {
     Trace trace = {"program", "device", "model", {toy_pass()}};
     trace.passes[0].begin = 1.0 / 3;
     trace.passes[0].timeline.intervals[1].end = 0.0023456781;
-    const std::string text = to_chrome_trace(trace);
+    const std::string text = test::to_chrome_trace(trace);
     const Trace back = from_chrome_trace(text).value();
     EXPECT_EQ(back.passes[0].begin, 0.333333333);
     EXPECT_EQ(back.passes[0].timeline.intervals[1].end, 0.002345678);
-    EXPECT_EQ(to_chrome_trace(back), text);
+    EXPECT_EQ(test::to_chrome_trace(back), text);
 }
 
 TEST(Trace, ReplacesBytesThatAreNoUtf8) {
-    const Trace back = from_chrome_trace(to_chrome_trace({"a\xff", "", "", {}})).value();
+    const Trace back = from_chrome_trace(test::to_chrome_trace({"a\xff", "", "", {}})).value();
     EXPECT_EQ(back.program, "a\xef\xbf\xbd");
 }
 
 // Chrome's viewers want microseconds, a thread for each lane, and its name.
 TEST(Trace, IsChromesForm) {
-    const nlohmann::json events = parsed(to_chrome_trace(toy_trace()));
+    const nlohmann::json events = parsed(test::to_chrome_trace(toy_trace()));
     EXPECT_EQ(events[0]["name"], "process_name");
     EXPECT_EQ(events[0]["args"]["name"], "libggml-pshard 0.1.0");
     const auto named = [&](std::string_view name) {
@@ -156,7 +158,7 @@ TEST(Trace, LosesOnlyWhatWasCutOff) {
 }
 
 TEST(Trace, PassesOverEventsOfOthers) {
-    std::string text = to_chrome_trace(toy_trace());
+    std::string text = test::to_chrome_trace(toy_trace());
     text = replaced(text, "\n]", ",\n{\"ph\":\"C\",\"name\":\"x\"},{\"ph\":\"X\",\"cat\":7}\n]");
     EXPECT_EQ(from_chrome_trace(text).value(), toy_trace());
 }
@@ -208,7 +210,7 @@ TEST(Trace, RefusesPassesThatAreNotWhole) {
     EXPECT_THAT(fault_of("\"args\":{\"pass\":1,\"step\"", "\"args\":{\"pass\":0,\"step\""),
                 HasSubstr("needs 'pass' to be 1"));
     EXPECT_THAT(fault_of("\"step\":3", "\"step\":0"), HasSubstr("step 0 is there twice"));
-    const std::string text = to_chrome_trace(toy_trace());
+    const std::string text = test::to_chrome_trace(toy_trace());
     const std::size_t last = text.rfind(",\n{");
     EXPECT_THAT(from_chrome_trace(text.substr(0, last) + "\n]").error().text(),
                 HasSubstr("pass 1 lacks the last 1 of its events"));
@@ -223,7 +225,7 @@ TEST(Trace, RefusesAStepOfAPassThatHasNone) {
     pass.names = {"head"};
     pass.bytes = {0};
     pass.timeline = {{{0, 0, 1}}, 1};
-    const std::string text = to_chrome_trace({"program", "", "", {pass}});
+    const std::string text = test::to_chrome_trace({"program", "", "", {pass}});
     EXPECT_TRUE(from_chrome_trace(text).ok());
     EXPECT_THAT(from_chrome_trace(replaced(text, "\"steps\":1", "\"steps\":0")).error().message,
                 HasSubstr("belongs to a pass without steps"));
@@ -247,7 +249,7 @@ TEST(TraceDocument, ItsExampleIsATrace) {
     const auto trace = from_chrome_trace(example, "trace.md");
     ASSERT_TRUE(trace.ok()) << trace.error().text();
     EXPECT_EQ(trace.value().passes.at(0).timeline.intervals.size(), 3U);
-    EXPECT_EQ(to_chrome_trace(trace.value()), example);
+    EXPECT_EQ(test::to_chrome_trace(trace.value()), example);
 }
 
 }  // namespace
