@@ -95,20 +95,11 @@ private:
     }
 
     void add_source(Signature& signature, const Ref& ref) const {
-        const auto i = static_cast<std::size_t>(ref.index);
-        switch (ref.kind) {
-            case Ref::Kind::Weight:
-                return signature.add_tensor(inventory_.weights[i]);
-            case Ref::Kind::State:
-                return signature.add_tensor(inventory_.states[i]);
-            case Ref::Kind::Input:
-                return signature.add_tensor(graph_.inputs[i]);
-            case Ref::Kind::Node:
-                break;
-        }
-        signature.add_tensor(graph_.nodes[i]);
+        signature.add_tensor(tensor_of(ref, graph_, inventory_));
+        if (ref.kind != Ref::Kind::Node) return;
         // The cells, together with the streams in the shape, decide the fraction in use.
-        signature.add(static_cast<std::uint64_t>(reach_.cells[i]));
+        signature.add(
+            static_cast<std::uint64_t>(reach_.cells[static_cast<std::size_t>(ref.index)]));
     }
 
     Prices fresh_price(std::size_t index) const {

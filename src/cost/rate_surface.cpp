@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace pshard {
 
@@ -25,19 +26,33 @@ double between(double x, double x0, double y0, double x1, double y1) {
     return y0 * std::pow(y1 / y0, t);
 }
 
+// The rate at `x` among ascending points, whose rates never grow faster than their x.
+template <typename Point, typename X, typename Rate>
+double along(const std::vector<Point>& points, double x, X x_of, Rate rate_of) {
+    const Point* below = nullptr;
+    double below_rate = 0;
+    for (const Point& point : points) {
+        const double here = std::invoke(x_of, point);
+        double rate = std::invoke(rate_of, point);
+        if (below) rate = std::min(rate, below_rate * here / std::invoke(x_of, *below));
+        if (here >= x) {
+            return below ? between(x, std::invoke(x_of, *below), below_rate, here, rate) : rate;
+        }
+        below = &point;
+        below_rate = rate;
+    }
+    return below_rate;
+}
+
 }  // namespace
 
 void RateSurface::add(double batch, double size, double rate) {
-    const auto level =
-        std::lower_bound(levels_.begin(), levels_.end(), batch, [](const Level& a, double b) {
-            return a.batch < b;
-        });
+    const auto level = std::ranges::lower_bound(levels_, batch, {}, &Level::batch);
     const auto at = level != levels_.end() && level->batch == batch
                         ? level
                         : levels_.insert(level, Level{batch, {}});
     auto& points = at->points;
-    const auto point = std::lower_bound(
-        points.begin(), points.end(), size, [](const Point& a, double s) { return a.size < s; });
+    const auto point = std::ranges::lower_bound(points, size, {}, &Point::size);
     if (point == points.end() || point->size != size) {
         points.insert(point, {size, rate, 1});
         return;
@@ -46,34 +61,10 @@ void RateSurface::add(double batch, double size, double rate) {
     point->n++;
 }
 
-double RateSurface::rate_at(const Level& level, double size) {
-    const Point* below = nullptr;
-    double below_rate = 0;
-    for (const Point& point : level.points) {
-        const double rate =
-            below ? std::min(point.rate, below_rate * point.size / below->size) : point.rate;
-        if (point.size >= size) {
-            return below ? between(size, below->size, below_rate, point.size, rate) : rate;
-        }
-        below = &point;
-        below_rate = rate;
-    }
-    return below_rate;
-}
-
 double RateSurface::at(double batch, double size) const {
-    const Level* below = nullptr;
-    double below_rate = 0;
-    for (const Level& level : levels_) {
-        double rate = rate_at(level, size);
-        if (below) rate = std::min(rate, below_rate * level.batch / below->batch);
-        if (level.batch >= batch) {
-            return below ? between(batch, below->batch, below_rate, level.batch, rate) : rate;
-        }
-        below = &level;
-        below_rate = rate;
-    }
-    return below_rate;
+    return along(levels_, batch, &Level::batch, [&](const Level& level) {
+        return along(level.points, size, &Point::size, &Point::rate);
+    });
 }
 
 bool RateSurface::covers(double batch) const {

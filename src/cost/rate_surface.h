@@ -1,9 +1,5 @@
-// Rates that were measured at some batches and sizes, and the rates between and beyond them.
-//
-//   between points   log-log interpolation, over size at the two batches around, then over batch
-//   beyond points    the rate of the nearest point
-//   steep points     are lowered: a rate never grows faster than the work (slope at most 1 in size
-//                    and in batch), so that more work never takes less time
+// Rates that were measured at some batches and sizes, and the rates between and beyond them. More
+// work never takes less time: a rate never grows faster than the size, or than the batch.
 #pragma once
 
 #include <optional>
@@ -35,8 +31,6 @@ private:
         double batch;
         std::vector<Point> points;  // ascending size
     };
-
-    static double rate_at(const Level& level, double size);
 
     std::vector<Level> levels_;  // ascending batch
 };

@@ -2,9 +2,8 @@
 //
 //   max(flops / C, bytes / W) + launch
 //
-// C is the GFLOP/s of the profile's rows that compute bound, for the nearest quant, at the op's
-// batch and size. W is the GB/s of rows that memory bound, else the header's bandwidth. More work
-// never takes less time.
+// C is what the profile's rows say of compute at the op's quant, batch and size, W what they say of
+// memory (roofline.cpp). More work never takes less time.
 //
 // Doubt:  `extrapolated` is set if the profile has no row of that op or quant, or if the batch is
 //         more than twice beyond the measured ones.

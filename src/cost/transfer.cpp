@@ -78,19 +78,21 @@ Seconds curve_seconds(const Copy& copy, const std::vector<SlicePoint>& curve) {
     return d_bytes(copy.bytes) / rate_at(d_bytes(copy.bytes) / double(copy.pieces), curve);
 }
 
-std::vector<SlicePoint> points_up(const LinkProfile& link, CopySource source) {
-    std::vector<SlicePoint> curve;
+using Curve = std::vector<SlicePoint>;
+
+Curve points_up(const LinkProfile& link, CopySource source) {
+    Curve curve;
     for (const CopyPoint& point : link.copies) {
         if (point.source == source) curve.push_back({point.mb, point.h2d_gb_per_s});
     }
     return curve;
 }
 
-std::vector<SlicePoint> points_down(const LinkProfile& link, CopySource source) {
-    std::vector<SlicePoint> curve;
+Curve points_down(const LinkProfile& link, CopySource source) {
+    Curve curve;
     for (const CopyPoint& point : link.copies) {
-        if (point.source != source || !point.d2h_gb_per_s) continue;
-        curve.push_back({point.mb, *point.d2h_gb_per_s});
+        const bool counts = point.source == source && point.d2h_gb_per_s;
+        if (counts) curve.push_back({point.mb, *point.d2h_gb_per_s});
     }
     return curve;
 }

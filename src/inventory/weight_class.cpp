@@ -1,5 +1,6 @@
 #include "inventory/weight_class.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -21,10 +22,8 @@ bool is_routed_part(std::string_view part) {
                                           "down_chexps",
                                           "gate_chexps",
                                           "gate_up_chexps"};
-    for (std::string_view name : kNames) {
-        if (part.starts_with(name)) return true;
-    }
-    return false;
+    return std::ranges::any_of(kNames,
+                               [&](std::string_view name) { return part.starts_with(name); });
 }
 
 bool is_dense_ffn_part(std::string_view part) {

@@ -40,21 +40,18 @@ struct Region {
 class ResidentCheck {
 public:
     ResidentCheck(const ResidentsUnderTest& residents, Violations& violations)
-        : inventory_(residents.inventory),
-          placement_(residents.placement),
-          gpu_(residents.gpu),
+        : of_(residents),
           arena_(residents.place.arena),
           budget_(residents.place.budget),
           violations_(violations) {}
 
     void run() {
-        tensors(inventory_.weights, placement_.weights, arena_.weights);
-        tensors(inventory_.states, placement_.states, arena_.states);
+        tensors(of_.inventory.weights, of_.placement.weights, arena_.weights);
+        tensors(of_.inventory.states, of_.placement.states, arena_.states);
         add({extent_of(arena_.slots_begin, arena_.slots.total()), "slots"});
         add({extent_of(arena_.scratch_begin, arena_.scratch), "scratch"});
         if (arena_.end > budget_) {
-            violations_.push_back(
-                fmt::format("the arena ends at {}, over the budget {}", arena_.end, budget_));
+            complain(violations_, "the arena ends at {}, over the budget {}", arena_.end, budget_);
         }
         overlaps();
     }
@@ -65,12 +62,13 @@ private:
                  const std::vector<Lane>& lanes,
                  const std::vector<Bytes>& offsets) {
         for (std::size_t i = 0; i < tensors.size(); i++) {
-            const bool resident = lanes[i] == Lane::Gpu.on(gpu_);
+            const bool resident = lanes[i] == Lane::Gpu.on(of_.gpu);
             if (resident != (offsets[i] != kNoOffset)) {
-                violations_.push_back(fmt::format("'{}' is {}resident and has {}address",
-                                                  tensors[i].name,
-                                                  resident ? "" : "not ",
-                                                  resident ? "no " : "an "));
+                complain(violations_,
+                         "'{}' is {}resident and has {}address",
+                         tensors[i].name,
+                         resident ? "" : "not ",
+                         resident ? "no " : "an ");
             } else if (resident) {
                 add({extent_of(offsets[i], tensors[i].alloc_bytes), tensors[i].name});
             }
@@ -80,19 +78,21 @@ private:
     void add(const Region& region) {
         if (region.extent.begin == region.extent.end) return;
         regions_.push_back(region);
-        if (region.extent.begin % inventory_.device.alignment != 0) {
-            violations_.push_back(fmt::format("'{}' at {} is not aligned to {}",
-                                              region.name,
-                                              region.extent.begin,
-                                              inventory_.device.alignment));
+        if (region.extent.begin % of_.inventory.device.alignment != 0) {
+            complain(violations_,
+                     "'{}' at {} is not aligned to {}",
+                     region.name,
+                     region.extent.begin,
+                     of_.inventory.device.alignment);
         }
         const Bytes limit = std::min(budget_, arena_.end);
         if (region.extent.end > limit) {
-            violations_.push_back(fmt::format("'{}' ends at {}, over the {} {}",
-                                              region.name,
-                                              region.extent.end,
-                                              limit == budget_ ? "budget" : "arena's end",
-                                              limit));
+            complain(violations_,
+                     "'{}' ends at {}, over the {} {}",
+                     region.name,
+                     region.extent.end,
+                     limit == budget_ ? "budget" : "arena's end",
+                     limit);
         }
     }
 
@@ -103,21 +103,20 @@ private:
         const Region* furthest = nullptr;
         for (const Region& region : regions_) {
             if (furthest != nullptr && region.extent.overlaps(furthest->extent)) {
-                violations_.push_back(fmt::format("'{}' [{}, {}) overlaps '{}' [{}, {})",
-                                                  furthest->name,
-                                                  furthest->extent.begin,
-                                                  furthest->extent.end,
-                                                  region.name,
-                                                  region.extent.begin,
-                                                  region.extent.end));
+                complain(violations_,
+                         "'{}' [{}, {}) overlaps '{}' [{}, {})",
+                         furthest->name,
+                         furthest->extent.begin,
+                         furthest->extent.end,
+                         region.name,
+                         region.extent.begin,
+                         region.extent.end);
             }
             if (furthest == nullptr || region.extent.end > furthest->extent.end) furthest = &region;
         }
     }
 
-    const Inventory& inventory_;
-    const Placement& placement_;
-    int gpu_;
+    const ResidentsUnderTest& of_;
     const TierArena& arena_;
     Bytes budget_;
     Violations& violations_;
@@ -147,52 +146,50 @@ void check_group_extent(const PlanUnderTest& plan, int index, Violations& violat
     const auto [part, slots] = slot_region(plan.arenas[group.slot.gpu].arena, group.slot);
     const Extent extent = group_extent(plan, index);
     if (extent.begin < part.begin || extent.end > part.end) {
-        violations.push_back(fmt::format("{} at [{}, {}) leaves the {} slots [{}, {})",
-                                         group_text(plan.lowered.cut, index),
-                                         extent.begin,
-                                         extent.end,
-                                         slots,
-                                         part.begin,
-                                         part.end));
+        complain(violations,
+                 "{} at [{}, {}) leaves the {} slots [{}, {})",
+                 group_text(plan.lowered.cut, index),
+                 extent.begin,
+                 extent.end,
+                 slots,
+                 part.begin,
+                 part.end);
     }
     if (extent.begin % plan.inventory.device.alignment != 0) {
-        violations.push_back(fmt::format("{} at {} is not aligned to {}",
-                                         group_text(plan.lowered.cut, index),
-                                         extent.begin,
-                                         plan.inventory.device.alignment));
+        complain(violations,
+                 "{} at {} is not aligned to {}",
+                 group_text(plan.lowered.cut, index),
+                 extent.begin,
+                 plan.inventory.device.alignment);
     }
 }
 
 // Checks that a tensor that all tiers keep has one address, in the common part.
-class CommonCheck {
-public:
-    CommonCheck(const ArenaLayout& layout, Violations& violations)
-        : layout_(layout), violations_(violations) {}
-
-    template <typename Tensor>
-    void tensor(const Tensor& tensor, std::size_t index, std::vector<Bytes> TierArena::*offsets) {
-        const Bytes first = (layout_.tiers[0].*offsets)[index];
-        if (extent_of(first, tensor.alloc_bytes).end > layout_.common_end) {
-            violations_.push_back(fmt::format("'{}' at {} is common and ends over common_end {}",
-                                              tensor.name,
-                                              first,
-                                              layout_.common_end));
-        }
-        for (std::size_t t = 1; t < layout_.tiers.size(); t++) {
-            const Bytes offset = (layout_.tiers[t].*offsets)[index];
-            if (offset == first) continue;
-            violations_.push_back(fmt::format("common '{}' is at {} in tier 0 and at {} in tier {}",
-                                              tensor.name,
-                                              first,
-                                              offset,
-                                              t));
-        }
+template <typename Tensor>
+void check_common(const ArenaLayout& layout,
+                  const Tensor& tensor,
+                  std::size_t index,
+                  std::vector<Bytes> TierArena::*offsets,
+                  Violations& violations) {
+    const Bytes first = (layout.tiers[0].*offsets)[index];
+    if (extent_of(first, tensor.alloc_bytes).end > layout.common_end) {
+        complain(violations,
+                 "'{}' at {} is common and ends over common_end {}",
+                 tensor.name,
+                 first,
+                 layout.common_end);
     }
-
-private:
-    const ArenaLayout& layout_;
-    Violations& violations_;
-};
+    for (std::size_t t = 1; t < layout.tiers.size(); t++) {
+        const Bytes offset = (layout.tiers[t].*offsets)[index];
+        if (offset == first) continue;
+        complain(violations,
+                 "common '{}' is at {} in tier 0 and at {} in tier {}",
+                 tensor.name,
+                 first,
+                 offset,
+                 t);
+    }
+}
 
 bool resident_in_all(const std::vector<Placement>& placements,
                      std::size_t index,
@@ -259,13 +256,14 @@ void check_turns(const PlanUnderTest& plan, int gpu, Violations& violations) {
         const Extent a = group_extent(plan, one);
         const Extent b = group_extent(plan, next);
         if (!a.overlaps(b)) continue;
-        violations.push_back(fmt::format("{} at [{}, {}) overlaps its neighbour {} at [{}, {})",
-                                         group_text(plan.lowered.cut, one),
-                                         a.begin,
-                                         a.end,
-                                         group_text(plan.lowered.cut, next),
-                                         b.begin,
-                                         b.end));
+        complain(violations,
+                 "{} at [{}, {}) overlaps its neighbour {} at [{}, {})",
+                 group_text(plan.lowered.cut, one),
+                 a.begin,
+                 a.end,
+                 group_text(plan.lowered.cut, next),
+                 b.begin,
+                 b.end);
     }
 }
 
@@ -290,14 +288,13 @@ std::vector<std::string> verify_arena(const Inventory& inventory,
         check_residents({inventory, placements[t], {layout.tiers[t], layout.budget}, gpu},
                         violations);
     }
-    CommonCheck common(layout, violations);
     for (std::size_t i = 0; i < inventory.weights.size(); i++) {
         if (!resident_in_all(placements, i, &Placement::weights, gpu)) continue;
-        common.tensor(inventory.weights[i], i, &TierArena::weights);
+        check_common(layout, inventory.weights[i], i, &TierArena::weights, violations);
     }
     for (std::size_t i = 0; i < inventory.states.size(); i++) {
         if (!resident_in_all(placements, i, &Placement::states, gpu)) continue;
-        common.tensor(inventory.states[i], i, &TierArena::states);
+        check_common(layout, inventory.states[i], i, &TierArena::states, violations);
     }
     return violations;
 }

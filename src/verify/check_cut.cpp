@@ -156,8 +156,8 @@ private:
     }
 
     void complain(const Node& node, Device device, const std::string& what) {
-        violations_.push_back(
-            fmt::format("node '{}' on the {} {}", node.name, device_text(device), what));
+        pshard::complain(
+            violations_, "node '{}' on the {} {}", node.name, device_text(device), what);
     }
 
     const PlanUnderTest& plan_;
@@ -176,12 +176,13 @@ void check_span(const StageCut& cut, int index, Violations& violations) {
         last = static_cast<int>(s);
     }
     if (first == group.first_stage && last == group.last_stage) return;
-    violations.push_back(fmt::format("{} says stages {} to {}, its stages are {} to {}",
-                                     group_text(cut, index),
-                                     group.first_stage,
-                                     group.last_stage,
-                                     first,
-                                     last));
+    complain(violations,
+             "{} says stages {} to {}, its stages are {} to {}",
+             group_text(cut, index),
+             group.first_stage,
+             group.last_stage,
+             first,
+             last);
 }
 
 }  // namespace
@@ -194,10 +195,11 @@ void check_cut(const PlanUnderTest& plan, Violations& violations) {
         if (stage.group == -1) continue;
         const StreamGroup& group = plan.lowered.cut.groups[static_cast<std::size_t>(stage.group)];
         if (stage.device == Device::gpu(group.slot.gpu)) continue;
-        violations.push_back(fmt::format("stage {} is on the {} and has {}",
-                                         s,
-                                         device_text(stage.device),
-                                         group_text(plan.lowered.cut, stage.group)));
+        complain(violations,
+                 "stage {} is on the {} and has {}",
+                 s,
+                 device_text(stage.device),
+                 group_text(plan.lowered.cut, stage.group));
     }
     for (std::size_t g = 0; g < plan.lowered.cut.groups.size(); g++) {
         check_span(plan.lowered.cut, static_cast<int>(g), violations);

@@ -81,14 +81,14 @@ private:
     }
 
     void report(const FusedRun& fused, const Place& result, const Place& operand) {
-        violations_.push_back(
-            fmt::format("node '{}' writes over '{}', which a kernel for {} from '{}' to '{}' "
-                        "would still read",
-                        result.name,
-                        operand.name,
-                        fused.pattern,
-                        node(fused.nodes.front()).name,
-                        node(fused.last()).name));
+        complain(violations_,
+                 "node '{}' writes over '{}', which a kernel for {} from '{}' to '{}' "
+                 "would still read",
+                 result.name,
+                 operand.name,
+                 fused.pattern,
+                 node(fused.nodes.front()).name,
+                 node(fused.last()).name);
     }
 
     static bool same(const Extent& a, const Extent& b) {

@@ -41,8 +41,7 @@ struct Event {
     int pass = 0;
 };
 
-// Which events are over before another one begins, by vector clocks: for each lane, how many of its
-// events must be over. Events of a lane are in order, so that one number per lane tells it all.
+// Which events are over before another one begins, by vector clocks.
 class HappensBefore {
 public:
     explicit HappensBefore(const Schedule& schedule)

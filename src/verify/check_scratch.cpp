@@ -208,8 +208,7 @@ private:
         const Bytes given = plan_.arenas[gpu].arena.scratch;
         const Bytes peak = plan_.lowered.scratch.gpus[gpu].peak;
         if (given >= peak) return;
-        violations_.push_back(
-            fmt::format("the arena has {} bytes of scratch, the peak is {}", given, peak));
+        complain(violations_, "the arena has {} bytes of scratch, the peak is {}", given, peak);
     }
 
     const Node& node_at(int index) const {
@@ -323,10 +322,11 @@ private:
         for (std::size_t i = 0; i < node.sources.size(); i++) {
             if (!overlaps(made, node.sources[i], here)) continue;
             if (may_write_over(node, made, i, here)) continue;
-            violations_.push_back(fmt::format("node '{}' ({}) writes over its operand '{}'",
-                                              node.name,
-                                              node.op,
-                                              here.name(node.sources[i])));
+            complain(violations_,
+                     "node '{}' ({}) writes over its operand '{}'",
+                     node.name,
+                     node.op,
+                     here.name(node.sources[i]));
         }
         claim(here, made);
     }
@@ -372,11 +372,12 @@ private:
 
     bool expect_whole(const Memory& here, const Value& value, const std::string& reader) {
         if (here.holds(value)) return true;
-        violations_.push_back(fmt::format("{} reads '{}' in the {}'s scratch, {}",
-                                          reader,
-                                          here.name(value.of),
-                                          device_text(here.device()),
-                                          missing_text(here, value)));
+        complain(violations_,
+                 "{} reads '{}' in the {}'s scratch, {}",
+                 reader,
+                 here.name(value.of),
+                 device_text(here.device()),
+                 missing_text(here, value));
         return false;
     }
 
@@ -391,23 +392,27 @@ private:
         const Extent extent = here.extent(value.of);
         const std::string& name = here.name(value.of);
         if (here.offset(value.of) == kNoOffset) {
-            violations_.push_back(fmt::format(
-                "'{}' has no address in the {}'s scratch", name, device_text(here.device())));
+            complain(violations_,
+                     "'{}' has no address in the {}'s scratch",
+                     name,
+                     device_text(here.device()));
             return;
         }
         if (extent.end > here.peak()) {
-            violations_.push_back(fmt::format("'{}' at [{}, {}) is beyond the {}'s scratch of {}",
-                                              name,
-                                              extent.begin,
-                                              extent.end,
-                                              device_text(here.device()),
-                                              here.peak()));
+            complain(violations_,
+                     "'{}' at [{}, {}) is beyond the {}'s scratch of {}",
+                     name,
+                     extent.begin,
+                     extent.end,
+                     device_text(here.device()),
+                     here.peak());
         }
         if (extent.begin % plan_.inventory.device.alignment != 0) {
-            violations_.push_back(fmt::format("'{}' at {} is not aligned to {}",
-                                              name,
-                                              extent.begin,
-                                              plan_.inventory.device.alignment));
+            complain(violations_,
+                     "'{}' at {} is not aligned to {}",
+                     name,
+                     extent.begin,
+                     plan_.inventory.device.alignment);
         }
         here.claim(value);
     }

@@ -2,13 +2,21 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "verify/verify.h"
 
 namespace pshard {
 
 using Violations = std::vector<std::string>;
+
+template <typename... Args>
+void complain(Violations& violations, fmt::format_string<Args...> format, Args&&... args) {
+    violations.push_back(fmt::format(format, std::forward<Args>(args)...));
+}
 
 // Checks sizes and indices; the other checks may run only if this one added nothing.
 void check_form(const PlanUnderTest& plan, Violations& violations);

@@ -1,14 +1,6 @@
-// Runs the checks of a plan in the order in which they may rely on each other.
-//
-//   form       sizes and indices; the others run only if nothing was found here, since they index
-//   residents  what is resident has an address, alone, aligned and in the budget
-//   slots      groups lie in their slots, neighbours apart
-//   cut        what a node reads of the model is within its reach
-//   scratch    each read finds the value that was written
-//   fused      kernels of several nodes write over nothing that they read
-//   schedule   nothing runs before what it needs, or over what is needed
-//
-// Each check adds lines and goes on, so that one fault does not hide another.
+// Runs the checks of a plan (verify.h lists them). The sizes and indices come first, and the others
+// run only if nothing was found there, since they index. Each check adds lines and goes on, so that
+// one fault does not hide another.
 #include "verify/verify.h"
 
 #include <fmt/format.h>
@@ -39,12 +31,12 @@ public:
 private:
     void expect_size(std::string_view what, std::size_t size, std::size_t expected) {
         if (size == expected) return;
-        violations_.push_back(fmt::format("{} has {} entries, not {}", what, size, expected));
+        complain(violations_, "{} has {} entries, not {}", what, size, expected);
     }
 
     void expect_index(std::string_view what, int index, std::size_t size) {
         if (index >= 0 && static_cast<std::size_t>(index) < size) return;
-        violations_.push_back(fmt::format("{} names {}, and there are {}", what, index, size));
+        complain(violations_, "{} names {}, and there are {}", what, index, size);
     }
 
     void expect_gpu(std::string_view what, Device device) {
@@ -80,11 +72,12 @@ private:
         for (std::size_t i = 0; i < plan_.lowered.cut.stages.size(); i++) {
             const Stage& stage = plan_.lowered.cut.stages[i];
             if (stage.node_begin != begin || stage.node_end <= stage.node_begin) {
-                violations_.push_back(fmt::format("stage {} has the nodes [{}, {}), and {} is next",
-                                                  i,
-                                                  stage.node_begin,
-                                                  stage.node_end,
-                                                  begin));
+                complain(violations_,
+                         "stage {} has the nodes [{}, {}), and {} is next",
+                         i,
+                         stage.node_begin,
+                         stage.node_end,
+                         begin);
             }
             begin = stage.node_end;
             expect_gpu("a stage", stage.device);
@@ -96,8 +89,7 @@ private:
         // A piece of a graph may be views alone: then there is nothing to compute, in no stage.
         const bool computes = begin > 0 || !std::ranges::all_of(nodes, &Node::is_view);
         if (begin == n_nodes || !computes) return;
-        violations_.push_back(
-            fmt::format("the last stage ends at node {}, the graph at {}", begin, n_nodes));
+        complain(violations_, "the last stage ends at node {}, the graph at {}", begin, n_nodes);
     }
 
     void group(int index) {
@@ -196,8 +188,7 @@ std::vector<std::string> verify_variant(const Inventory& inventory,
             plan.arenas.push_back({layout.tiers[t], layout.budget});
         }
         for (const std::string& violation : verify(plan)) {
-            violations.push_back(
-                fmt::format("in the tier of {} tokens, {}", to_text(graph.tier()), violation));
+            complain(violations, "in the tier of {} tokens, {}", to_text(graph.tier()), violation);
         }
     }
     return violations;
