@@ -1,10 +1,8 @@
 #include "base/atomic_file.h"
 
 #include <csignal>
-#include <functional>
 #include <random>
 #include <thread>
-#include <utility>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,9 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <gtest/gtest.h>
-
 #include "base/temp_folder.h"
+#include "support/testing.h"
 
 namespace pshard::test {
 
@@ -26,7 +23,7 @@ std::function<void()> before_flock;
 // Takes the place of libc's, to let another writer act between our open and our lock.
 extern "C" int flock(int fd, int operation) noexcept {
     if (auto act = std::exchange(pshard::test::before_flock, nullptr)) act();
-    return static_cast<int>(::syscall(SYS_flock, fd, operation));
+    return int(::syscall(SYS_flock, fd, operation));
 }
 
 namespace pshard {
@@ -65,9 +62,8 @@ mode_t mode_of(const std::string& path) {
 
 TEST(ReadFile, TellsAbsentFromUnreadable) {
     const TempFolder folder;
-    const auto absent = read_file(folder.file("a"), 10);
-    ASSERT_TRUE(absent.ok());
-    EXPECT_EQ(absent.value(), std::nullopt);
+    const auto absent = test::value_of(read_file(folder.file("a"), 10));
+    EXPECT_EQ(absent, std::nullopt);
     EXPECT_FALSE(read_file(folder.file(""), 10).ok());
     put_text(folder.file("a"), "0123456789");
     EXPECT_FALSE(read_file(folder.file("a/b"), 10).ok());
@@ -102,10 +98,9 @@ TEST(FileUpdate, WithoutCommitChangesNothing) {
     const TempFolder folder;
     put_text(folder.file("a"), "old");
     {
-        const auto update = FileUpdate::begin(folder.file("a"));
-        ASSERT_TRUE(update.ok());
+        const auto update = test::value_of(FileUpdate::begin(folder.file("a")));
         EXPECT_EQ(folder.names(), (Names{"a", "a.pshard-tmp"}));
-        EXPECT_EQ(update.value().read(10).value(), "old");
+        EXPECT_EQ(update.read(10).value(), "old");
     }
     EXPECT_EQ(text_in(folder.file("a")), "old");
     EXPECT_EQ(folder.names(), Names{"a"});
@@ -235,11 +230,10 @@ TEST(FileUpdate, SeesThatAnotherWriterHasRenamedTheTemporaryFile) {
         put_text(folder.file("a.pshard-tmp"), "theirs");
         std::filesystem::rename(folder.file("a.pshard-tmp"), folder.file("a"));
     };
-    Result<FileUpdate> update = FileUpdate::begin(folder.file("a"));
-    ASSERT_TRUE(update.ok());
-    EXPECT_EQ(update.value().read(100).value(), "theirs");
+    FileUpdate update = test::value_of(FileUpdate::begin(folder.file("a")));
+    EXPECT_EQ(update.read(100).value(), "theirs");
     EXPECT_EQ(folder.names(), (Names{"a", "a.pshard-tmp"}));
-    ASSERT_TRUE(update.value().commit("ours").ok());
+    ASSERT_TRUE(update.commit("ours").ok());
     EXPECT_EQ(text_in(folder.file("a")), "ours");
 }
 
@@ -248,11 +242,10 @@ TEST(FileUpdate, FailsWhenTheTemporaryFileIsTakenAway) {
     const TempFolder folder;
     put_text(folder.file("a"), "old");
     {
-        Result<FileUpdate> update = FileUpdate::begin(folder.file("a"));
-        ASSERT_TRUE(update.ok());
+        FileUpdate update = test::value_of(FileUpdate::begin(folder.file("a")));
         std::filesystem::rename(folder.file("a.pshard-tmp"), folder.file("b"));
         put_text(folder.file("a.pshard-tmp"), "theirs");
-        EXPECT_EQ(update.value().commit("new").error().message,
+        EXPECT_EQ(update.commit("new").error().message,
                   "this temporary file was taken away while it was written");
     }
     EXPECT_EQ(text_in(folder.file("a")), "old");

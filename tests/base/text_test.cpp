@@ -1,10 +1,10 @@
-#include "base/text.h"
-
-#include <array>
-
-#include <gtest/gtest.h>
+#include <atomic>
 
 #include "base/fields.h"
+#include "base/fingerprint.h"
+#include "base/text.h"
+#include "base/worker.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -16,7 +16,7 @@ TEST(LinesOf, KeepEveryByteOnce) {
     for (const TextLine& line : lines_of(text, "f")) {
         joined += line.raw;
         lines.emplace_back(line.text);
-        EXPECT_EQ(line.place, (Place{"f", static_cast<int>(lines.size()), 1}));
+        EXPECT_EQ(line.place, (Place{"f", int(lines.size()), 1}));
     }
     EXPECT_EQ(joined, text);
     EXPECT_EQ(lines, (std::vector<std::string>{"a", "", " b", "last"}));
@@ -148,6 +148,69 @@ TEST(Fields, AreFoundAndComparedByTheirRow) {
     EXPECT_FALSE(kFields[2].same(blue, red));
     EXPECT_EQ(text_of(kFields[2], blue), "blue");
     EXPECT_EQ(text_of(kFields[2], Thing{}), "");
+}
+
+// One step by hand: (0xcbf29ce484222325 xor 0) * 0x100000001b3, modulo 2^64.
+TEST(WordHash, TakesWholeWords) {
+    EXPECT_EQ(word_hash({}), Hash64{0xcbf29ce484222325U});
+    EXPECT_EQ(word_hash({0}), Hash64{0xcbf29ce484222325U * 0x100000001b3U});
+    EXPECT_NE(word_hash({1, 2}), word_hash({2, 1}));
+}
+
+TEST(WordHash, ExtendsTheSign) {
+    EXPECT_EQ(word_hash({-1}), Hash64{~0xcbf29ce484222325U * 0x100000001b3U});
+}
+
+// The values that xxhsum -H3 gives: they are in files, and must never change.
+TEST(TextHash, IsStable) {
+    EXPECT_EQ(to_text(text_hash("")), "0x2d06800538d394c2");
+    EXPECT_EQ(to_text(text_hash("abc")), "0x78af5f94892f3950");
+}
+
+TEST(Hash64, ReadsOnlyItsOwnForm) {
+    EXPECT_EQ(hash_of("0x00000000000000ff"), Hash64{255});
+    EXPECT_EQ(hash_of(to_text(Hash64{0xfedcba9876543210U})), Hash64{0xfedcba9876543210U});
+    for (const char* text : {"",
+                             "0x",
+                             "255",
+                             "0xff",
+                             "0x00000000000000FF",
+                             "0x00000000000000fg",
+                             " 0x00000000000000ff",
+                             "0x00000000000000ff0"}) {
+        EXPECT_EQ(hash_of(text), std::nullopt) << text;
+    }
+}
+
+TEST(Worker, DoesJobsInTheOrderInWhichTheyWerePosted) {
+    std::vector<int> done;
+    Worker worker;
+    for (int i = 0; i < 100; ++i) worker.post([&done, i] { done.push_back(i); });
+    worker.drain();
+    ASSERT_EQ(done.size(), 100U);
+    EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+}
+
+TEST(Worker, WaitsForOneJobWithoutTheLaterOnes) {
+    std::atomic<bool> first = false;
+    std::atomic<bool> release = false;
+    Worker worker;
+    const Worker::Ticket ticket = worker.post([&] { first = true; });
+    worker.post([&] { release.wait(false); });
+    worker.wait_for(ticket);
+    EXPECT_TRUE(first);
+    release = true;
+    release.notify_all();
+    worker.drain();
+}
+
+TEST(Worker, FinishesItsJobsBeforeItEnds) {
+    std::atomic<int> done = 0;
+    {
+        Worker worker;
+        for (int i = 0; i < 10; ++i) worker.post([&] { ++done; });
+    }
+    EXPECT_EQ(done, 10);
 }
 
 }  // namespace

@@ -1,14 +1,11 @@
 // Captures of models that the shapes library makes.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <string>
-
 #include "build_paths.h"
 #include "capture/capture.h"
 #include "models/shapes.h"
 #include "models/stock_llama.h"
+#include "support/testing.h"
 
 namespace pshard {
 
@@ -68,7 +65,7 @@ protected:
         return captured(request_for(path, context));
     }
 
-    stock::TempDir dir_;
+    test::TempFolder dir_;
 };
 
 }  // namespace pshard

@@ -1,21 +1,14 @@
 #include "capture/capture.h"
 
-#include <gmock/gmock.h>
-
-#include <algorithm>
 #include <fstream>
-#include <set>
 
 #include "capture/capture_fixture.h"
 #include "capture/gguf_maker.h"
 #include "capture/stock_memory.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
 
 const Weight* weight_named(const Inventory& inventory, const std::string& name) {
     for (const Weight& weight : inventory.weights) {
@@ -90,10 +83,10 @@ TEST_F(CaptureTest, LeadsEveryReadBackToItsSource) {
                 const Node& node = graph.nodes[i];
                 for (const Ref& source : node.sources) {
                     if (source.kind != Ref::Kind::Node) continue;
-                    EXPECT_LT(source.index, static_cast<int>(i)) << arch << " " << node.name;
+                    EXPECT_LT(source.index, int(i)) << arch << " " << node.name;
                 }
                 if (node.has_storage && node.storage.kind == Ref::Kind::Node) {
-                    const auto root = static_cast<std::size_t>(node.storage.index);
+                    const auto root = std::size_t(node.storage.index);
                     EXPECT_FALSE(graph.nodes[root].has_storage) << arch << " " << node.name;
                 }
                 EXPECT_EQ(node.name.find('#'), std::string::npos);
@@ -133,11 +126,10 @@ protected:
         run.load_mtp = load_mtp;
         run.device = device;
         run.backend_dir = PSHARD_LLAMA_BIN_DIR;
-        const Result<StockMemory> stock = stock_memory(run);
-        ASSERT_TRUE(stock.ok()) << stock.error().text();
+        const StockMemory stock = test::value_of(stock_memory(run));
         const StockMemory ours = counted_by_us(captured(request));
-        EXPECT_EQ(ours.model, stock.value().model) << path;
-        EXPECT_EQ(ours.context, stock.value().context) << path;
+        EXPECT_EQ(ours.model, stock.model) << path;
+        EXPECT_EQ(ours.context, stock.context) << path;
     }
 };
 
@@ -161,10 +153,7 @@ std::vector<std::string> known_names() {
     return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Known,
-                         MemoryOfModel,
-                         testing::ValuesIn(known_names()),
-                         [](const auto& name) { return stock::test_name(name.param); });
+INSTANTIATE_TEST_SUITE_P(Known, MemoryOfModel, ValuesIn(known_names()), test::NamedByParameter());
 
 TEST_F(MemoryTest, OfMtpLayersIsCounted) {
     const std::string path = tiny("glm4moe");
@@ -203,8 +192,7 @@ TEST_F(CaptureTest, GivesATiedHeadItsOwnWeight) {
     EXPECT_EQ(head->bytes, embeddings->bytes);
     const Graph& graph = inventory.graphs[0];
     const Ref read_by_head = graph.nodes.back().sources[0];
-    EXPECT_EQ(inventory.weights[static_cast<std::size_t>(read_by_head.index)].name,
-              "output.weight");
+    EXPECT_EQ(inventory.weights[std::size_t(read_by_head.index)].name, "output.weight");
 }
 
 TEST_F(CaptureTest, MarksRoutedExperts) {
@@ -239,7 +227,7 @@ TEST_F(CaptureTest, GivesSlidingWindowsFewerCells) {
 
 TEST_F(CaptureTest, SeesOneCacheTensorPerLayerOfLatentAttention) {
     const Inventory inventory = captured(tiny("deepseek2"), small_context());
-    EXPECT_EQ(inventory.states.size(), static_cast<std::size_t>(inventory.n_layers));
+    EXPECT_EQ(inventory.states.size(), std::size_t(inventory.n_layers));
     for (const State& state : inventory.states) EXPECT_THAT(state.name, HasSubstr("cache_k_l"));
 }
 
@@ -345,7 +333,7 @@ TEST_F(CaptureTest, CountsTheHalfCopyOfAQuantizedCache) {
     ASSERT_TRUE(single != nullptr && batch != nullptr);
     EXPECT_EQ(single->alloc_bytes, align_up(single->bytes, 128));
     const State& cache = inventory.states[0];
-    const auto half = static_cast<Bytes>(2 * cache.shape[0] * cache.shape[1]);
+    const auto half = Bytes(2 * cache.shape[0] * cache.shape[1]);
     EXPECT_EQ(batch->alloc_bytes, batch->bytes + 2 * half);
 }
 

@@ -3,13 +3,10 @@
 #include <ggml-backend.h>
 #include <ggml-cpp.h>
 #include <ggml.h>
-#include <gtest/gtest.h>
-
-#include <map>
-#include <string_view>
 
 #include "base/units.h"
 #include "ops/op_table.h"
+#include "support/testing.h"
 
 extern "C" bool ggml_op_can_inplace(enum ggml_op op);  // ggml-alloc.c, in no header
 

@@ -1,21 +1,18 @@
 #include "capture/gguf_header.h"
 
-#include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <filesystem>
-#include <ostream>
 
 #include "capture/gguf_maker.h"
 #include "models/shapes.h"
 #include "models/stock_llama.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
-using stock::TempDir;
-using testing::AllOf;
-using testing::HasSubstr;
+using test::TempFolder;
 
 GgufMaker sound_file() {
     GgufMaker file;
@@ -36,10 +33,9 @@ GgufMaker sound_file() {
 }
 
 TEST(GgufHeader, GivesKeysAndTensors) {
-    const TempDir dir;
-    const auto header = GgufHeader::open(sound_file().write(dir / "sound.gguf"));
-    ASSERT_TRUE(header.ok()) << header.error().text();
-    const GgufHeader& file = header.value();
+    const TempFolder dir;
+    const auto header = test::value_of(GgufHeader::open(sound_file().write(dir / "sound.gguf")));
+    const GgufHeader& file = header;
     EXPECT_EQ(file.version, 3U);
     EXPECT_EQ(file.string("general.architecture"), "llama");
     EXPECT_EQ(file.integer("llama.block_count"), 7U);
@@ -59,13 +55,12 @@ TEST(GgufHeader, GivesKeysAndTensors) {
 }
 
 TEST(GgufHeader, ReadsVersion2AndOtherAlignments) {
-    const TempDir dir;
+    const TempFolder dir;
     GgufMaker file;
     file.begin(1, 1, 2).integer("general.alignment", 64).tensor("a", 4, 1, 0).data(16, 64);
-    const auto header = GgufHeader::open(file.write(dir / "v2.gguf"));
-    ASSERT_TRUE(header.ok()) << header.error().text();
-    EXPECT_EQ(header.value().version, 2U);
-    EXPECT_EQ(header.value().data_offset % 64, 0U);
+    const auto header = test::value_of(GgufHeader::open(file.write(dir / "v2.gguf")));
+    EXPECT_EQ(header.version, 2U);
+    EXPECT_EQ(header.data_offset % 64, 0U);
 }
 
 // ---- one fault each ----
@@ -179,7 +174,7 @@ std::vector<Fault> all_faults() {
 class GgufFault : public testing::TestWithParam<Fault> {};
 
 TEST_P(GgufFault, IsOneSentenceAboutTheFile) {
-    const TempDir dir;
+    const TempFolder dir;
     const std::string path = GetParam().file.write(dir / "broken.gguf");
     const auto header = GgufHeader::open(path);
     ASSERT_FALSE(header.ok());
@@ -188,12 +183,10 @@ TEST_P(GgufFault, IsOneSentenceAboutTheFile) {
     EXPECT_EQ(header.error().message.find('\n'), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Corpus, GgufFault, testing::ValuesIn(all_faults()), [](const auto& fault) {
-    return fault.param.name;
-});
+INSTANTIATE_TEST_SUITE_P(Corpus, GgufFault, ValuesIn(all_faults()), test::NamedByParameter());
 
 TEST(GgufHeader, NamesWhatIsNoFile) {
-    const TempDir dir;
+    const TempFolder dir;
     const auto message = [](const std::string& path) {
         const auto header = GgufHeader::open(path);
         return header.ok() ? "" : header.error().message;
@@ -209,7 +202,7 @@ TEST(GgufHeader, NamesWhatIsNoFile) {
 
 // No prefix of a file and no single damaged byte may crash the scan; sanitizers watch.
 TEST(GgufHeader, SurvivesEveryCutAndEveryDamagedByte) {
-    const TempDir dir;
+    const TempFolder dir;
     const std::string bytes = sound_file().bytes();
     int accepted = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -232,13 +225,10 @@ TEST(GgufHeader, SurvivesEveryCutAndEveryDamagedByte) {
 class SplitModel : public testing::Test {
 protected:
     void SetUp() override {
-        const auto shape = find_tiny_shape("llama");
-        ASSERT_TRUE(shape.ok());
-        const auto written = write_sparse(shape.value(), "Q8_0", dir_ / "m.gguf", 3);
-        ASSERT_TRUE(written.ok()) << written.error().text();
-        files_ = written.value().files;
-        const auto whole = write_sparse(shape.value(), "Q8_0", dir_ / "whole.gguf");
-        ASSERT_TRUE(whole.ok());
+        const auto shape = test::value_of(find_tiny_shape("llama"));
+        const auto written = test::value_of(write_sparse(shape, "Q8_0", dir_ / "m.gguf", 3));
+        files_ = written.files;
+        const auto whole = test::value_of(write_sparse(shape, "Q8_0", dir_ / "whole.gguf"));
     }
 
     std::string complaint(const std::string& path) {
@@ -246,27 +236,24 @@ protected:
         return files.ok() ? "" : files.error().text();
     }
 
-    TempDir dir_;
+    TempFolder dir_;
     std::vector<std::filesystem::path> files_;
 };
 
 TEST_F(SplitModel, IsFoundFromItsFirstPart) {
-    const auto files = open_model_files(files_[0]);
-    ASSERT_TRUE(files.ok()) << files.error().text();
-    ASSERT_EQ(files.value().size(), 3U);
+    const auto files = test::value_of(open_model_files(files_[0]));
+    ASSERT_EQ(files.size(), 3U);
     std::size_t n_tensors = 0;
-    for (const GgufHeader& file : files.value()) n_tensors += file.tensors.size();
-    const auto whole = open_model_files(dir_ / "whole.gguf");
-    ASSERT_TRUE(whole.ok());
-    ASSERT_EQ(whole.value().size(), 1U);
-    EXPECT_EQ(n_tensors, whole.value()[0].tensors.size());
+    for (const GgufHeader& file : files) n_tensors += file.tensors.size();
+    const auto whole = test::value_of(open_model_files(dir_ / "whole.gguf"));
+    ASSERT_EQ(whole.size(), 1U);
+    EXPECT_EQ(n_tensors, whole[0].tensors.size());
 }
 
 TEST_F(SplitModel, NamesEveryMissingPart) {
     std::filesystem::remove(files_[1]);
-    EXPECT_THAT(
-        complaint(files_[0]),
-        AllOf(HasSubstr("missing: m-00002-of-00003.gguf"), testing::Not(HasSubstr("00003-of"))));
+    EXPECT_THAT(complaint(files_[0]),
+                AllOf(HasSubstr("missing: m-00002-of-00003.gguf"), Not(HasSubstr("00003-of"))));
     std::filesystem::remove(files_[2]);
     EXPECT_THAT(complaint(files_[0]), HasSubstr("m-00002-of-00003.gguf, m-00003-of-00003.gguf"));
 }

@@ -4,18 +4,13 @@
 #include <ggml-cpp.h>
 #include <ggml-impl.h>
 #include <ggml.h>
-#include <gmock/gmock.h>
-
-#include <algorithm>
-#include <functional>
-#include <string>
-#include <utility>
 
 #include "build_paths.h"
 #include "capture/capture_fixture.h"
 #include "capture/device_model.h"
 #include "capture/llama_session.h"
 #include "capture/virtual_device.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -72,11 +67,11 @@ TEST_P(SchedulerCopies, AreLedBackToTheirSources) {
     CaptureRequest request = request_for(tiny(arch), small_context());
     request.context.flash_attention = FlashAttention::Off;  // Auto would depend on the refusals
     const Inventory plain = captured(request);
-    const auto choosy = capture_inventory(request, std::make_shared<Choosy>(refusal.refuses));
-    ASSERT_TRUE(choosy.ok()) << choosy.error().text();
+    const auto choosy =
+        test::value_of(capture_inventory(request, std::make_shared<Choosy>(refusal.refuses)));
     std::size_t n_refused = 0;
     for (std::size_t i = 0; i < plain.graphs.size(); ++i) {
-        const Graph& graph = choosy.value().graphs[i];
+        const Graph& graph = choosy.graphs[i];
         for (const Node& node : graph.nodes) n_refused += node.device_supports ? 0 : 1;
         EXPECT_EQ(first_difference(graph, plain.graphs[i]), "");
     }
@@ -104,13 +99,10 @@ std::vector<Refusal> refusals() {
 INSTANTIATE_TEST_SUITE_P(
     Models,
     SchedulerCopies,
-    testing::Combine(
-        testing::Values(
-            "llama", "gemma3", "qwen3moe", "deepseek2", "gpt-oss", "qwen3next", "granitehybrid"),
-        testing::ValuesIn(refusals())),
-    [](const auto& test) {
-        return stock::test_name(std::get<0>(test.param)) + std::get<1>(test.param).name;
-    });
+    Combine(
+        Values("llama", "gemma3", "qwen3moe", "deepseek2", "gpt-oss", "qwen3next", "granitehybrid"),
+        ValuesIn(refusals())),
+    test::NamedByParameter());
 
 // ---- graphs made by hand ----
 
@@ -133,7 +125,7 @@ protected:
     ggml_tensor* weight(const std::string& name, int layer) {
         ggml_tensor* tensor = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 64);
         ggml_set_name(tensor, name.c_str());
-        known_.add(tensor, {Ref::Kind::Weight, static_cast<int>(inventory_.weights.size())});
+        known_.add(tensor, {Ref::Kind::Weight, int(inventory_.weights.size())});
         Weight described;
         described.name = name;
         described.layer = layer;
@@ -239,7 +231,7 @@ public:
         std::vector<ggml_backend_t> backends;
         for (const ggml_backend_ptr& backend : backends_) backends.push_back(backend.get());
         scheduler_.reset(ggml_backend_sched_new(
-            backends.data(), types.data(), static_cast<int>(backends.size()), 256, false, false));
+            backends.data(), types.data(), int(backends.size()), 256, false, false));
         for (int i = 0; i < graph->n_nodes; ++i) {
             ggml_tensor* node = graph->nodes[i];
             const auto place = std::find_if(backends.begin(), backends.end(), [&](auto* backend) {
@@ -259,88 +251,86 @@ std::shared_ptr<const DevicePolicy> refusing(ggml_op op) {
     return std::make_shared<Choosy>([op](const ggml_tensor& tensor) { return tensor.op == op; });
 }
 
+// A graph whose squares are the CPU's reads the same once the scheduler has added its copies.
+class Copies : public GraphReaderTest {
+protected:
+    Copies() { policy_ = refusing(GGML_OP_SQR); }
+
+    ggml_tensor* silu(ggml_tensor* x, const char* name) {
+        return named(ggml_silu(context_.get(), x), name);
+    }
+
+    ggml_tensor* sqr(ggml_tensor* x) { return ggml_sqr(context_.get(), x); }
+
+    ggml_tensor* add(ggml_tensor* a, ggml_tensor* b) { return ggml_add(context_.get(), a, b); }
+
+    void expect_same_with_copies(const std::vector<VirtualDevice*>& others = {}) {
+        const Graph plain = read();
+        VirtualDevice device({.policy = policy_});
+        std::vector<VirtualDevice*> devices = {&device};
+        devices.insert(devices.end(), others.begin(), others.end());
+        const Scheduled scheduled(devices, graph_);
+        EXPECT_EQ(read(), plain);
+    }
+};
+
 // Two values of one name and layout, both copied to the CPU: the one is told from the other.
-TEST_F(GraphReaderTest, TellsCopiesOfTheSameNameApart) {
-    policy_ = refusing(GGML_OP_SQR);
-    VirtualDevice device({.policy = policy_});
-    ggml_tensor* first = named(ggml_silu(context_.get(), input("x")), "twin-0");
-    ggml_tensor* on_cpu = named(ggml_sqr(context_.get(), first), "square-0");
-    ggml_tensor* second = named(ggml_silu(context_.get(), on_cpu), "twin-0");
-    ggml_tensor* again = named(ggml_sqr(context_.get(), second), "square-0");
-    end_with(ggml_add(context_.get(), ggml_add(context_.get(), again, first), second));
-    const Graph plain = read();
-    const Scheduled scheduled({&device}, graph_);
+TEST_F(Copies, OfTheSameNameAreToldApart) {
+    ggml_tensor* first = silu(input("x"), "twin-0");
+    ggml_tensor* second = silu(named(sqr(first), "square-0"), "twin-0");
+    ggml_tensor* again = named(sqr(second), "square-0");
+    end_with(add(add(again, first), second));
+    expect_same_with_copies();
     EXPECT_NE(again->src[0], second) << "the scheduler was expected to copy";
-    EXPECT_EQ(read(), plain);
 }
 
 // The twin that is made first is read last, and more often.
-TEST_F(GraphReaderTest, TellsCopiesApartByTheirNumberOfReaders) {
-    policy_ = refusing(GGML_OP_SQR);
-    VirtualDevice device({.policy = policy_});
-    ggml_tensor* first = named(ggml_silu(context_.get(), input("x")), "twin-0");
-    ggml_tensor* second = named(ggml_silu(context_.get(), first), "twin-0");
-    ggml_tensor* sum =
-        ggml_add(context_.get(), ggml_sqr(context_.get(), second), ggml_sqr(context_.get(), first));
-    end_with(ggml_add(context_.get(), sum, ggml_sqr(context_.get(), first)));
-    const Graph plain = read();
-    const Scheduled scheduled({&device}, graph_);
-    EXPECT_EQ(read(), plain);
+TEST_F(Copies, AreToldApartByTheirNumberOfReaders) {
+    ggml_tensor* first = silu(input("x"), "twin-0");
+    ggml_tensor* second = silu(first, "twin-0");
+    end_with(add(add(sqr(second), sqr(first)), sqr(first)));
+    expect_same_with_copies();
 }
 
 // Both twins are copied to the CPU, where squares are, and to a second device for the roots.
-TEST_F(GraphReaderTest, TellsCopiesToSeveralDevicesApart) {
+TEST_F(Copies, ToSeveralDevicesAreToldApart) {
     policy_ = std::make_shared<Choosy>([](const ggml_tensor& tensor) {
         return tensor.op == GGML_OP_SQR || tensor.op == GGML_OP_SQRT;
     });
-    VirtualDevice device({.policy = policy_});
     VirtualDevice second_device({.name = "SECOND", .policy = refusing(GGML_OP_SQR)});
     const auto both = [&](ggml_tensor* value) {
-        return ggml_mul(
-            context_.get(), ggml_sqr(context_.get(), value), ggml_sqrt(context_.get(), value));
+        return ggml_mul(context_.get(), sqr(value), ggml_sqrt(context_.get(), value));
     };
-    ggml_tensor* first = named(ggml_silu(context_.get(), input("x")), "twin-0");
-    ggml_tensor* second = named(ggml_silu(context_.get(), first), "twin-0");
-    end_with(ggml_add(context_.get(), both(first), both(second)));
-    const Graph plain = read();
-    const Scheduled scheduled({&device, &second_device}, graph_);
-    EXPECT_EQ(read(), plain);
+    ggml_tensor* first = silu(input("x"), "twin-0");
+    ggml_tensor* second = silu(first, "twin-0");
+    end_with(add(both(first), both(second)));
+    expect_same_with_copies({&second_device});
 }
 
 // The twin that is made last is read first, and has another shape.
-TEST_F(GraphReaderTest, TellsCopiesApartByTheirShape) {
-    policy_ = refusing(GGML_OP_SQR);
-    VirtualDevice device({.policy = policy_});
-    ggml_tensor* first = named(ggml_silu(context_.get(), input("x")), "twin-0");
+TEST_F(Copies, AreToldApartByTheirShape) {
+    ggml_tensor* first = silu(input("x"), "twin-0");
     ggml_tensor* second = named(ggml_sum_rows(context_.get(), first), "twin-0");
-    end_with(ggml_sqr(context_.get(), second));
-    end_with(ggml_sqr(context_.get(), first));
-    const Graph plain = read();
-    const Scheduled scheduled({&device}, graph_);
-    EXPECT_EQ(read(), plain);
+    end_with(sqr(second));
+    end_with(sqr(first));
+    expect_same_with_copies();
 }
 
 // A name of 63 characters loses its end in the copy's name.
-TEST_F(GraphReaderTest, FindsSourcesOfLongNames) {
-    policy_ = refusing(GGML_OP_SQR);
-    VirtualDevice device({.policy = policy_});
+TEST_F(Copies, OfLongNamesFindTheirSources) {
     const std::string longest(63, 'n');
-    ggml_tensor* value = named(ggml_silu(context_.get(), input("x")), longest.c_str());
-    ggml_tensor* square = ggml_sqr(context_.get(), value);
+    ggml_tensor* value = silu(input("x"), longest.c_str());
+    ggml_tensor* square = sqr(value);
     end_with(ggml_sqrt(context_.get(), square));
-    const Graph plain = read();
-    const Scheduled scheduled({&device}, graph_);
+    expect_same_with_copies();
     EXPECT_NE(square->src[0], value) << "the scheduler was expected to copy";
-    EXPECT_EQ(read(), plain);
 }
 
 // What a split reads from elsewhere are its inputs, under the names that the model gave them.
-TEST_F(GraphReaderTest, MakesCopiesIntoInputsOfASplit) {
-    policy_ = refusing(GGML_OP_SQR);
+TEST_F(Copies, BecomeInputsOfASplit) {
     VirtualDevice device({.policy = policy_});
-    ggml_tensor* on_cpu = named(ggml_sqr(context_.get(), input("x")), "embd");
-    ggml_tensor* value = ggml_add(context_.get(), ggml_silu(context_.get(), on_cpu), input("y"));
-    end_with(named(value, "l_out-0"));
+    ggml_tensor* on_cpu = named(sqr(input("x")), "embd");
+    end_with(named(add(ggml_silu(context_.get(), on_cpu), input("y")), "l_out-0"));
     const Scheduled scheduled({&device}, graph_);
     const ggml_cgraph split = ggml_graph_view(graph_, 1, graph_->n_nodes);
     const Graph graph = read_split(split, {known_, inventory_, *policy_}).graph;

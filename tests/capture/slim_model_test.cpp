@@ -1,10 +1,6 @@
 #include "capture/slim_model.h"
-
-#include <gmock/gmock.h>
-
-#include <algorithm>
-
 #include "capture/capture_fixture.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -24,22 +20,22 @@ TEST_P(SlimModelTest, IsCapturedAsTheFileItself) {
 
 INSTANTIATE_TEST_SUITE_P(Architectures,
                          SlimModelTest,
-                         testing::Values("llama",
-                                         "qwen2",
-                                         "qwen3",
-                                         "gemma3",
-                                         "phi3",
-                                         "command-r",
-                                         "qwen3moe",
-                                         "gpt-oss",
-                                         "deepseek2",
-                                         "glm4moe",
-                                         "llama4",
-                                         "qwen3next",
-                                         "granitehybrid",
-                                         "falcon-h1",
-                                         "nemotron_h"),
-                         [](const auto& arch) { return stock::test_name(arch.param); });
+                         Values("llama",
+                                "qwen2",
+                                "qwen3",
+                                "gemma3",
+                                "phi3",
+                                "command-r",
+                                "qwen3moe",
+                                "gpt-oss",
+                                "deepseek2",
+                                "glm4moe",
+                                "llama4",
+                                "qwen3next",
+                                "granitehybrid",
+                                "falcon-h1",
+                                "nemotron_h"),
+                         test::NamedByParameter());
 
 class SlimRealModelTest : public CaptureTest, public testing::WithParamInterface<std::string> {};
 
@@ -52,14 +48,13 @@ TEST_P(SlimRealModelTest, IsCapturedAsTheFileItself) {
 
 INSTANTIATE_TEST_SUITE_P(RealVocabularies,
                          SlimRealModelTest,
-                         testing::Values("Llama-3.2-3B", "Mixtral-8x7B", "DeepSeek-V2-Lite"),
-                         [](const auto& name) { return stock::test_name(name.param); });
+                         Values("Llama-3.2-3B", "Mixtral-8x7B", "DeepSeek-V2-Lite"),
+                         test::NamedByParameter());
 
 TEST_F(CaptureTest, SlimCopyOfSplitsIsCapturedAsTheWholeFile) {
-    const Result<ModelShape> shape = find_tiny_shape("qwen3moe");
-    ASSERT_TRUE(shape.ok());
-    const auto split = write_sparse(shape.value(), "Q4_0", dir_ / "split.gguf", 4);
-    const auto whole = write_sparse(shape.value(), "Q4_0", dir_ / "whole.gguf");
+    const ModelShape shape = test::value_of(find_tiny_shape("qwen3moe"));
+    const auto split = write_sparse(shape, "Q4_0", dir_ / "split.gguf", 4);
+    const auto whole = write_sparse(shape, "Q4_0", dir_ / "whole.gguf");
     ASSERT_TRUE(split.ok() && whole.ok());
     Inventory of_split = captured(split.value().files[0], small_context());
     Inventory of_whole = captured(whole.value().files[0], small_context());
@@ -71,22 +66,18 @@ TEST_F(CaptureTest, SlimCopyOfSplitsIsCapturedAsTheWholeFile) {
 }
 
 TEST_F(CaptureTest, SlimCopyDropsTheVocabularyAndKeepsTheRest) {
-    const auto files = open_model_files(known("Llama-3.2-3B"));
-    ASSERT_TRUE(files.ok());
-    const GgufHeader& file = files.value()[0];
-    const auto slim = SlimModel::make(files.value());
-    ASSERT_TRUE(slim.ok());
-    const auto copy = GgufHeader::open(slim.value().paths()[0]);
-    ASSERT_TRUE(copy.ok()) << copy.error().text();
-    EXPECT_LT(copy.value().data_offset, file.data_offset / 20);
-    EXPECT_EQ(copy.value().find("tokenizer.ggml.tokens"), nullptr);
-    EXPECT_EQ(copy.value().string("tokenizer.ggml.model"), "no_vocab");
-    EXPECT_EQ(copy.value().integer("llama.vocab_size"), 128256U);
-    EXPECT_EQ(copy.value().integer("llama.block_count"), file.integer("llama.block_count"));
-    EXPECT_EQ(copy.value().file_bytes() - copy.value().data_offset,
-              file.file_bytes() - file.data_offset);
-    ASSERT_EQ(copy.value().tensors.size(), file.tensors.size());
-    EXPECT_EQ(copy.value().tensors.back().offset, file.tensors.back().offset);
+    const auto files = test::value_of(open_model_files(known("Llama-3.2-3B")));
+    const GgufHeader& file = files[0];
+    const auto slim = test::value_of(SlimModel::make(files));
+    const auto copy = test::value_of(GgufHeader::open(slim.paths()[0]));
+    EXPECT_LT(copy.data_offset, file.data_offset / 20);
+    EXPECT_EQ(copy.find("tokenizer.ggml.tokens"), nullptr);
+    EXPECT_EQ(copy.string("tokenizer.ggml.model"), "no_vocab");
+    EXPECT_EQ(copy.integer("llama.vocab_size"), 128256U);
+    EXPECT_EQ(copy.integer("llama.block_count"), file.integer("llama.block_count"));
+    EXPECT_EQ(copy.file_bytes() - copy.data_offset, file.file_bytes() - file.data_offset);
+    ASSERT_EQ(copy.tensors.size(), file.tensors.size());
+    EXPECT_EQ(copy.tensors.back().offset, file.tensors.back().offset);
 }
 
 }  // namespace

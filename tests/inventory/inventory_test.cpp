@@ -1,6 +1,5 @@
 #include "inventory/inventory.h"
-
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

@@ -1,19 +1,15 @@
 #include "inventory/inventory_text.h"
 
-#include <gmock/gmock.h>
-
 #include <random>
-#include <sstream>
 
 #include "base/fingerprint.h"
 #include "base/temp_folder.h"
 #include "build_paths.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
 namespace {
-
-using testing::HasSubstr;
 
 // The example of the format's page.
 std::string example() {
@@ -135,60 +131,60 @@ TEST_P(DamagedText, IsRefusedAtItsPlace) {
 INSTANTIATE_TEST_SUITE_P(
     Each,
     DamagedText,
-    testing::Values(
-        Damage{"OtherFile",
-               "pshard-inventory",
-               "pshard-profile",
-               "toy.inventory:1:1: expected 'pshard-inventory', found 'pshard-profile'"},
-        Damage{"OtherVersion",
+    Values(Damage{"OtherFile",
+                  "pshard-inventory",
+                  "pshard-profile",
+                  "toy.inventory:1:1: expected 'pshard-inventory', found 'pshard-profile'"},
+           Damage{
+               "OtherVersion",
                "inventory 4",
                "inventory 5",
                ":1:18: is version 5 of the format; this program reads version 4; capture the model "
                "again, "
                "with -m and --save-inventory"},
-        Damage{"KeyUnknown", "n_layers 1", "n_layer 1", ":8:1: expected 'n_layers'"},
-        Damage{"KeyMissing", "n_experts 0\n", "", ":10:1: expected 'n_experts'"},
-        Damage{"NumberNone",
-               "n_ctx 64",
-               "n_ctx x",
-               ":18:7: expected n_ctx (a whole number from 0 to 4294967295), found 'x'"},
-        Damage{"NumberTooBig", "n_ctx 64", "n_ctx 4294967296", "to 4294967295"},
-        Damage{"HashShort", "0x00000000000000ff", "0xff", "expected header_hash (0x and 16"},
-        Damage{"AlignmentOdd", "alignment 128", "alignment 96", "no power of two"},
-        Damage{"FieldTooFew", " 0 ffn 0\n", " 0 ffn\n", "found the end of the line"},
-        Damage{"TwoSpaces", "f16 8x16", "f16  8x16", "checksum does not agree"},
-        Damage{"ShapeNegative", "8x16", "8x-16", "expected shape (a shape such as"},
-        Damage{"ShapeOpen", "8x16", "8x", "expected shape ("},
-        Damage{"QuoteOpen", "\"Toy model\"", "\"Toy model", "a text in quotes"},
-        Damage{"QuoteInside", "\"Toy model\"", "\"Toy\" model", "expected the end of the line"},
-        Damage{"EscapeCut", "\"Toy model\"", "\"Toy\\x0\"", "a text in quotes"},
-        Damage{"CountTooBig", "weights 3", "weights 4", ":37:9: expected shape ("},
-        Damage{"CountTooSmall", "weights 3", "weights 2", "expected 'states'"},
-        Damage{"CountAbsurd",
-               "weights 3",
-               "weights 99999999999999",
-               ":33:9: 99999999999999 weights are more records than the text holds"},
-        Damage{"CountBeyondTheText",
-               "=2 4 32 =1\nnodes 5",
-               "=2 4 32 =1\nnodes 12",
-               "12 nodes are more records than the text holds"},
-        Damage{"RunInFirstGraph", "GET_ROWS embd", "=2", "there is none here"},
-        Damage{"RunTooLong", "=13\n", "=14\n", "'=' and a number from 1 to 13"},
-        Damage{"RunZero", "=13\n", "=0\n", "'=' and a number"},
-        Damage{"RunThenTooFew", "=3 8x4 128 =8", "=3 8x4 128 =7", "found the end of the line"},
-        Damage{"RefUnknown", "w0,i0", "w0,z0", "expected sources (refs such as"},
-        Damage{"RefNegative", "w0,i0", "w0,i-1", "expected sources ("},
-        Damage{"RefToWeightPastEnd", "w0,i0", "w3,i0", "node 0 ('embd')"},
-        Damage{"RefToInputPastEnd", "w0,i0", "w0,i2", "does not stand before it"},
-        Damage{"RefToStatePastEnd", "n0,i1,s0", "n0,i1,s1", "does not stand before it"},
-        Damage{"RefToItself", "- w1,n0", "- w1,n2", "node 2 ('ffn_up-0')"},
-        Damage{"StorageUnknown", " 1 s0 n0", " 1 ? n0", "expected storage (a ref"},
-        Damage{"StoragePastEnd", " 1 s0 n0", " 1 s7 n0", "does not stand before it"},
-        Damage{"TiersEqual", "n_tokens 4", "n_tokens 1", "ascending order"},
-        Damage{"TierZero", "n_tokens 1", "n_tokens 0", "ascending order"},
-        Damage{"EndOther", "\nend 0x", "\nfin 0x", "expected 'end', found 'fin'"},
-        Damage{"ChecksumNone", "\nend 0x", "\nend x", "expected a hash"}),
-    [](const auto& damage) { return damage.param.name; });
+           Damage{"KeyUnknown", "n_layers 1", "n_layer 1", ":8:1: expected 'n_layers'"},
+           Damage{"KeyMissing", "n_experts 0\n", "", ":10:1: expected 'n_experts'"},
+           Damage{"NumberNone",
+                  "n_ctx 64",
+                  "n_ctx x",
+                  ":18:7: expected n_ctx (a whole number from 0 to 4294967295), found 'x'"},
+           Damage{"NumberTooBig", "n_ctx 64", "n_ctx 4294967296", "to 4294967295"},
+           Damage{"HashShort", "0x00000000000000ff", "0xff", "expected header_hash (0x and 16"},
+           Damage{"AlignmentOdd", "alignment 128", "alignment 96", "no power of two"},
+           Damage{"FieldTooFew", " 0 ffn 0\n", " 0 ffn\n", "found the end of the line"},
+           Damage{"TwoSpaces", "f16 8x16", "f16  8x16", "checksum does not agree"},
+           Damage{"ShapeNegative", "8x16", "8x-16", "expected shape (a shape such as"},
+           Damage{"ShapeOpen", "8x16", "8x", "expected shape ("},
+           Damage{"QuoteOpen", "\"Toy model\"", "\"Toy model", "a text in quotes"},
+           Damage{"QuoteInside", "\"Toy model\"", "\"Toy\" model", "expected the end of the line"},
+           Damage{"EscapeCut", "\"Toy model\"", "\"Toy\\x0\"", "a text in quotes"},
+           Damage{"CountTooBig", "weights 3", "weights 4", ":37:9: expected shape ("},
+           Damage{"CountTooSmall", "weights 3", "weights 2", "expected 'states'"},
+           Damage{"CountAbsurd",
+                  "weights 3",
+                  "weights 99999999999999",
+                  ":33:9: 99999999999999 weights are more records than the text holds"},
+           Damage{"CountBeyondTheText",
+                  "=2 4 32 =1\nnodes 5",
+                  "=2 4 32 =1\nnodes 12",
+                  "12 nodes are more records than the text holds"},
+           Damage{"RunInFirstGraph", "GET_ROWS embd", "=2", "there is none here"},
+           Damage{"RunTooLong", "=13\n", "=14\n", "'=' and a number from 1 to 13"},
+           Damage{"RunZero", "=13\n", "=0\n", "'=' and a number"},
+           Damage{"RunThenTooFew", "=3 8x4 128 =8", "=3 8x4 128 =7", "found the end of the line"},
+           Damage{"RefUnknown", "w0,i0", "w0,z0", "expected sources (refs such as"},
+           Damage{"RefNegative", "w0,i0", "w0,i-1", "expected sources ("},
+           Damage{"RefToWeightPastEnd", "w0,i0", "w3,i0", "node 0 ('embd')"},
+           Damage{"RefToInputPastEnd", "w0,i0", "w0,i2", "does not stand before it"},
+           Damage{"RefToStatePastEnd", "n0,i1,s0", "n0,i1,s1", "does not stand before it"},
+           Damage{"RefToItself", "- w1,n0", "- w1,n2", "node 2 ('ffn_up-0')"},
+           Damage{"StorageUnknown", " 1 s0 n0", " 1 ? n0", "expected storage (a ref"},
+           Damage{"StoragePastEnd", " 1 s0 n0", " 1 s7 n0", "does not stand before it"},
+           Damage{"TiersEqual", "n_tokens 4", "n_tokens 1", "ascending order"},
+           Damage{"TierZero", "n_tokens 1", "n_tokens 0", "ascending order"},
+           Damage{"EndOther", "\nend 0x", "\nfin 0x", "expected 'end', found 'fin'"},
+           Damage{"ChecksumNone", "\nend 0x", "\nend x", "expected a hash"}),
+    test::NamedByParameter());
 
 TEST(InventoryText, EndsWithItsChecksum) {
     EXPECT_THAT(complaint(example() + "end\n"), HasSubstr("after the end"));
@@ -201,7 +197,7 @@ TEST(InventoryText, RefusesEveryChangedDigit) {
     for (std::size_t at = text.find('\n'); at < text.size(); ++at) {
         if (text[at] < '0' || text[at] > '9') continue;
         std::string edited = text;
-        edited[at] = text[at] == '9' ? '8' : static_cast<char>(text[at] + 1);
+        edited[at] = text[at] == '9' ? '8' : char(text[at] + 1);
         EXPECT_FALSE(inventory_from_text(edited, "edited").ok()) << at;
     }
 }

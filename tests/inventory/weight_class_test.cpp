@@ -1,12 +1,10 @@
 #include "inventory/weight_class.h"
-
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 
 void PrintTo(const WeightClass& where, std::ostream* out) {
-    *out << "layer " << where.layer << " side " << static_cast<int>(where.side) << " routed "
-         << where.routed;
+    *out << "layer " << where.layer << " side " << int(where.side) << " routed " << where.routed;
 }
 
 namespace {

@@ -1,17 +1,12 @@
 // Every known shape against what the public model is known to be, and against stock llama.cpp.
 #include <sys/stat.h>
 
-#include <set>
-
-#include <gmock/gmock.h>
-
 #include "models/shapes.h"
 #include "stock_llama.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using testing::HasSubstr;
 
 // What is public of a model: parameters by its card, bytes of a published GGUF file.
 struct PublicModel {
@@ -62,20 +57,17 @@ Bytes disk_bytes(const std::filesystem::path& path) {
     struct stat status {};
 
     EXPECT_EQ(stat(path.c_str(), &status), 0);
-    return static_cast<Bytes>(status.st_blocks) * 512;
+    return Bytes(status.st_blocks) * 512;
 }
 
 TEST_P(KnownShape, HasThePublicSizeAndLoadsInStockLlamaCpp) {
     const PublicModel known = GetParam();
-    const auto shape = find_shape(known.name);
-    ASSERT_TRUE(shape) << shape.error().text();
-    const stock::TempDir dir;
-    const auto written = write_sparse(shape.value(), known.quant, dir / "model.gguf");
-    ASSERT_TRUE(written) << written.error().text();
-
-    const auto& file = written.value().files.front();
-    EXPECT_EQ(written.value().bytes, std::filesystem::file_size(file));
-    EXPECT_NEAR(double(written.value().bytes) / 1e9, known.gigabytes, 0.01 * known.gigabytes);
+    const auto shape = test::value_of(find_shape(known.name));
+    const test::TempFolder dir;
+    const auto written = test::value_of(write_sparse(shape, known.quant, dir / "model.gguf"));
+    const auto& file = written.files.front();
+    EXPECT_EQ(written.bytes, std::filesystem::file_size(file));
+    EXPECT_NEAR(double(written.bytes) / 1e9, known.gigabytes, 0.01 * known.gigabytes);
     EXPECT_LT(disk_bytes(file), Bytes{16'000'000});
 
     const stock::Model model = stock::load_shape(file);
@@ -83,16 +75,14 @@ TEST_P(KnownShape, HasThePublicSizeAndLoadsInStockLlamaCpp) {
     EXPECT_NEAR(double(llama_model_n_params(model.get())) / 1e9,
                 known.billion_params,
                 0.005 * known.billion_params);
-    EXPECT_EQ(llama_vocab_n_tokens(llama_model_get_vocab(model.get())), shape.value().n_vocab);
+    EXPECT_EQ(llama_vocab_n_tokens(llama_model_get_vocab(model.get())), shape.n_vocab);
     const stock::Context context = stock::new_context(model, 4096);
     ASSERT_NE(context, nullptr);
     EXPECT_NE(llama_graph_reserve(context.get(), 512, 1, 512), nullptr);
     EXPECT_NE(llama_graph_reserve(context.get(), 1, 1, 1), nullptr);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, KnownShape, testing::ValuesIn(kPublicModels), [](const auto& test) {
-    return stock::test_name(fmt::format("{}_{}", test.param.name, test.param.quant));
-});
+INSTANTIATE_TEST_SUITE_P(All, KnownShape, ValuesIn(kPublicModels), test::NamedByParameter());
 
 TEST(KnownShapes, AreAllHeldAgainstAPublicModel) {
     std::set<std::string> held;

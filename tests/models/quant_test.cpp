@@ -1,9 +1,9 @@
 // Our choice of types against llama.cpp's own quantizer, tensor by tensor.
 #include "models/quant.h"
-
 #include "models/arch.h"
 #include "models/shapes.h"
 #include "stock_llama.h"
+#include "support/testing.h"
 
 namespace pshard::shapes {
 namespace {
@@ -25,8 +25,8 @@ std::vector<ggml_type> stock_types(const stock::Model& model,
     std::vector<ggml_tensor*> quantized;
     std::vector<size_t> places;
     for (size_t i = 0; i < specs.size(); ++i) {
-        ggml_tensor* tensor = ggml_new_tensor(
-            ggml, GGML_TYPE_F32, static_cast<int>(specs[i].dims.size()), specs[i].dims.data());
+        ggml_tensor* tensor =
+            ggml_new_tensor(ggml, GGML_TYPE_F32, int(specs[i].dims.size()), specs[i].dims.data());
         ggml_set_name(tensor, specs[i].name.c_str());
         if (llama_quant_tensor_allows_quantization(state.get(), tensor)) {
             quantized.push_back(tensor);
@@ -56,10 +56,9 @@ class QuantOfModel : public testing::TestWithParam<std::string> {};
 
 TEST_P(QuantOfModel, IsThatOfLlamaCpp) {
     const ModelShape shape = find_shape(GetParam()).value();
-    const stock::TempDir dir;
-    const auto written = write_sparse(shape, "F16", dir / "model.gguf");
-    ASSERT_TRUE(written) << written.error().text();
-    const stock::Model model = stock::load_shape(written.value().files[0]);
+    const test::TempFolder dir;
+    const auto written = test::value_of(write_sparse(shape, "F16", dir / "model.gguf"));
+    const stock::Model model = stock::load_shape(written.files[0]);
     ASSERT_NE(model, nullptr);
     const TensorList tensors = list_tensors(shape).value();
     for (const Quant& quant : all_quants()) {
@@ -72,9 +71,7 @@ TEST_P(QuantOfModel, IsThatOfLlamaCpp) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, QuantOfModel, testing::ValuesIn(known_names()), [](const auto& test) {
-    return stock::test_name(test.param);
-});
+INSTANTIATE_TEST_SUITE_P(All, QuantOfModel, ValuesIn(known_names()), test::NamedByParameter());
 
 TEST(Quants, FileTypesAreThoseOfLlamaCpp) {
     for (const Quant& quant : all_quants()) {
@@ -82,14 +79,14 @@ TEST(Quants, FileTypesAreThoseOfLlamaCpp) {
                   quant.base)
             << quant.name;
     }
-    EXPECT_EQ(static_cast<int>(FileType::Q4_K_M), LLAMA_FTYPE_MOSTLY_Q4_K_M);
-    EXPECT_EQ(static_cast<int>(FileType::Q4_K_S), LLAMA_FTYPE_MOSTLY_Q4_K_S);
-    EXPECT_EQ(static_cast<int>(FileType::Q5_K_M), LLAMA_FTYPE_MOSTLY_Q5_K_M);
-    EXPECT_EQ(static_cast<int>(FileType::Q5_K_S), LLAMA_FTYPE_MOSTLY_Q5_K_S);
-    EXPECT_EQ(static_cast<int>(FileType::Q3_K_L), LLAMA_FTYPE_MOSTLY_Q3_K_L);
-    EXPECT_EQ(static_cast<int>(FileType::Q3_K_M), LLAMA_FTYPE_MOSTLY_Q3_K_M);
-    EXPECT_EQ(static_cast<int>(FileType::Q3_K_S), LLAMA_FTYPE_MOSTLY_Q3_K_S);
-    EXPECT_EQ(static_cast<int>(FileType::Q2_K), LLAMA_FTYPE_MOSTLY_Q2_K);
+    EXPECT_EQ(int(FileType::Q4_K_M), LLAMA_FTYPE_MOSTLY_Q4_K_M);
+    EXPECT_EQ(int(FileType::Q4_K_S), LLAMA_FTYPE_MOSTLY_Q4_K_S);
+    EXPECT_EQ(int(FileType::Q5_K_M), LLAMA_FTYPE_MOSTLY_Q5_K_M);
+    EXPECT_EQ(int(FileType::Q5_K_S), LLAMA_FTYPE_MOSTLY_Q5_K_S);
+    EXPECT_EQ(int(FileType::Q3_K_L), LLAMA_FTYPE_MOSTLY_Q3_K_L);
+    EXPECT_EQ(int(FileType::Q3_K_M), LLAMA_FTYPE_MOSTLY_Q3_K_M);
+    EXPECT_EQ(int(FileType::Q3_K_S), LLAMA_FTYPE_MOSTLY_Q3_K_S);
+    EXPECT_EQ(int(FileType::Q2_K), LLAMA_FTYPE_MOSTLY_Q2_K);
 }
 
 // Qwen2.5-72B: 29568 = 115.5 * 256, so ffn_down cannot be q4_K (q5_0) nor q6_K (q8_0).

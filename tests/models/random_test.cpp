@@ -1,14 +1,10 @@
 // Random models run in stock llama.cpp.
-#include <cmath>
 #include <fstream>
-#include <iterator>
-#include <vector>
-
-#include <gmock/gmock.h>
 
 #include "models/arch.h"
 #include "models/shapes.h"
 #include "stock_llama.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -40,7 +36,7 @@ std::vector<llama_token> tokens_of(const stock::Model& model, const std::string&
     std::vector<llama_token> tokens(text.size() + 8);
     const int n = llama_tokenize(
         vocab, text.data(), int(text.size()), tokens.data(), int(tokens.size()), false, false);
-    tokens.resize(static_cast<size_t>(std::max(n, 0)));
+    tokens.resize(size_t(std::max(n, 0)));
     return tokens;
 }
 
@@ -50,7 +46,7 @@ std::string text_of(const stock::Model& model, const std::vector<llama_token>& t
     for (const llama_token token : tokens) {
         char piece[64];
         const int n = llama_token_to_piece(vocab, token, piece, sizeof(piece), 0, true);
-        text.append(piece, static_cast<size_t>(std::max(n, 0)));
+        text.append(piece, size_t(std::max(n, 0)));
     }
     return text;
 }
@@ -59,8 +55,7 @@ std::string text_of(const stock::Model& model, const std::vector<llama_token>& t
 // Empty: llama.cpp failed.
 std::vector<float> run(const stock::Model& model, std::vector<llama_token> tokens, int n_more) {
     const stock::Context context = stock::new_context(model, 256);
-    const auto n_vocab =
-        static_cast<size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.get())));
+    const auto n_vocab = size_t(llama_vocab_n_tokens(llama_model_get_vocab(model.get())));
     std::vector<float> all;
     for (int i = 0; i <= n_more; ++i) {
         if (llama_decode(context.get(), llama_batch_get_one(tokens.data(), int(tokens.size()))) !=
@@ -77,16 +72,14 @@ std::vector<float> run(const stock::Model& model, std::vector<llama_token> token
 class RandomModel : public testing::TestWithParam<Case> {};
 
 TEST_P(RandomModel, DecodesToFiniteLogits) {
-    const stock::TempDir dir;
-    const auto shape = find_tiny_shape(GetParam().arch);
-    ASSERT_TRUE(shape);
-    const auto written = write_random(shape.value(), GetParam().quant, dir / "a.gguf", 1);
-    ASSERT_TRUE(written) << written.error().text();
+    const test::TempFolder dir;
+    const auto shape = test::value_of(find_tiny_shape(GetParam().arch));
+    const auto written = test::value_of(write_random(shape, GetParam().quant, dir / "a.gguf", 1));
     const stock::Model model = stock::load_weights(dir / "a.gguf");
     ASSERT_NE(model, nullptr);
 
     const std::vector<float> logits = run(model, tokens_of(model, "hello the world"), 4);
-    ASSERT_EQ(logits.size(), 5 * static_cast<size_t>(shape.value().n_vocab));
+    ASSERT_EQ(logits.size(), 5 * size_t(shape.n_vocab));
     double sum = 0;
     double squares = 0;
     for (const float logit : logits) {
@@ -100,28 +93,21 @@ TEST_P(RandomModel, DecodesToFiniteLogits) {
     EXPECT_LT(deviation, 100.0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RandomModel, testing::ValuesIn(all_cases()), [](const auto& test) {
-    return stock::test_name(test.param.arch + "_" + test.param.quant);
-});
-
-std::string bytes_of(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
+INSTANTIATE_TEST_SUITE_P(All, RandomModel, ValuesIn(all_cases()), test::NamedByParameter());
 
 TEST(WriteRandom, IsMadeByItsSeedAlone) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     const ModelShape shape = find_tiny_shape("qwen3moe").value();
     ASSERT_TRUE(write_random(shape, "Q4_K_M", dir / "a.gguf", 7));
     ASSERT_TRUE(write_random(shape, "Q4_K_M", dir / "b.gguf", 7));
     ASSERT_TRUE(write_random(shape, "Q4_K_M", dir / "c.gguf", 8));
-    const std::string first = bytes_of(dir / "a.gguf");
-    EXPECT_TRUE(first == bytes_of(dir / "b.gguf"));
-    EXPECT_FALSE(first == bytes_of(dir / "c.gguf"));
+    const std::string first = test::text_in(dir / "a.gguf");
+    EXPECT_TRUE(first == test::text_in(dir / "b.gguf"));
+    EXPECT_FALSE(first == test::text_in(dir / "c.gguf"));
 }
 
 TEST(WriteRandom, SplitsComputeWhatTheWholeFileDoes) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     const ModelShape shape = find_tiny_shape("qwen3moe").value();
     const auto whole = write_random(shape, "Q4_K_M", dir / "one.gguf", 7);
     const auto split = write_random(shape, "Q4_K_M", dir / "many.gguf", 7, 3);
@@ -135,7 +121,7 @@ TEST(WriteRandom, SplitsComputeWhatTheWholeFileDoes) {
 }
 
 TEST(WriteRandom, AnyTextCanBeReadAndShown) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     ASSERT_TRUE(write_random(find_tiny_shape("llama").value(), "Q8_0", dir / "a.gguf", 1));
     const stock::Model model = stock::load_weights(dir / "a.gguf");
     ASSERT_NE(model, nullptr);
@@ -146,7 +132,7 @@ TEST(WriteRandom, AnyTextCanBeReadAndShown) {
 }
 
 TEST(WriteRandom, OtherSizesRunToo) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     for (const ModelShape& tiny : tiny_shapes()) {
         const ModelShape shape =
             resized(tiny,

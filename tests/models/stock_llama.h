@@ -1,21 +1,12 @@
 // Stock llama.cpp on the CPU, for tests that hand it our files.
 #pragma once
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cctype>
-#include <filesystem>
-#include <memory>
-#include <string>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "ggml-backend.h"
 #include "llama-ext.h"
 #include "llama.h"
+#include "support/testing.h"
 
 namespace pshard::stock {
 
@@ -27,36 +18,6 @@ struct Free {
 
 using Model = std::unique_ptr<llama_model, Free>;
 using Context = std::unique_ptr<llama_context, Free>;
-
-// `text` as a part of a test's name: letters, digits and '_'.
-inline std::string test_name(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-    return text;
-}
-
-// A folder of this test process, removed at the end of the test.
-class TempDir {
-public:
-    TempDir() {
-        const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        const std::string name = test_name(test->test_suite_name()) + "." + test_name(test->name());
-        path_ = std::filesystem::temp_directory_path() / fmt::format("{}.{}", name, getpid());
-        std::filesystem::create_directories(path_);
-    }
-
-    ~TempDir() { std::filesystem::remove_all(path_); }
-
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-
-    [[nodiscard]] std::filesystem::path operator/(const std::string& file) const {
-        return path_ / file;
-    }
-
-private:
-    std::filesystem::path path_;
-};
 
 inline void log_errors(ggml_log_level level, const char* text, void*) {
     if (level == GGML_LOG_LEVEL_ERROR) {

@@ -1,10 +1,6 @@
 #include "models/tokenizer.h"
-
-#include <set>
-
-#include <gtest/gtest.h>
-
 #include "models/shapes.h"
+#include "support/testing.h"
 
 namespace pshard::shapes {
 namespace {
@@ -39,7 +35,7 @@ TEST(Tokenizer, TokensAreUniqueAndOfUsualLength) {
         Header header(shape.arch);
         ASSERT_TRUE(add_tokenizer(header, shape.tokenizer, shape.n_vocab)) << shape.name;
         const auto tokens = texts(header, "tokenizer.ggml.tokens");
-        ASSERT_EQ(tokens.size(), static_cast<size_t>(shape.n_vocab));
+        ASSERT_EQ(tokens.size(), size_t(shape.n_vocab));
         const std::set<std::string> unique(tokens.begin(), tokens.end());
         EXPECT_EQ(unique.size(), tokens.size()) << shape.name;
         size_t n_bytes = 0;

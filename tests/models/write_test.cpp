@@ -1,19 +1,16 @@
 // Sparse files: splits, what is in the file, and what is refused.
-#include <gmock/gmock.h>
-
 #include "models/arch.h"
 #include "models/shapes.h"
 #include "stock_llama.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
-using testing::HasSubstr;
-
 ModelShape known(const std::string& name) { return find_shape(name).value(); }
 
 TEST(WriteSparse, SplitsAreOneModelOfTheSameSize) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     const auto whole = write_sparse(known("Qwen3-8B"), "Q4_K_M", dir / "one.gguf");
     const auto split = write_sparse(known("Qwen3-8B"), "Q4_K_M", dir / "many.gguf", 3);
     ASSERT_TRUE(whole);
@@ -34,18 +31,17 @@ TEST(WriteSparse, SplitsAreOneModelOfTheSameSize) {
 
 TEST(WriteSparse, CanPutEachTensorInItsOwnFile) {
     ModelShape shape = find_tiny_shape("llama").value();
-    const auto n_tensors = static_cast<int>(shapes::list_tensors(shape).value().size());
-    const stock::TempDir dir;
-    const auto written = write_sparse(shape, "Q8_0", dir / "a.gguf", n_tensors);
-    ASSERT_TRUE(written);
-    EXPECT_NE(stock::load_shape(written.value().files[0]), nullptr);
+    const auto n_tensors = int(shapes::list_tensors(shape).value().size());
+    const test::TempFolder dir;
+    const auto written = test::value_of(write_sparse(shape, "Q8_0", dir / "a.gguf", n_tensors));
+    EXPECT_NE(stock::load_shape(written.files[0]), nullptr);
     const auto refused = write_sparse(shape, "Q8_0", dir / "b.gguf", n_tensors + 1);
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("cannot split {}", n_tensors)));
 }
 
 TEST(WriteSparse, RefusesWhatItCannotWrite) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     const auto quant = write_sparse(known("Qwen3-8B"), "Q9_9", dir / "a.gguf");
     ASSERT_FALSE(quant);
     EXPECT_THAT(quant.error().message, HasSubstr("'Q9_9' is not known"));
@@ -68,7 +64,7 @@ TEST(WriteSparse, RefusesWhatItCannotWrite) {
 }
 
 TEST(WriteSparse, RefusesSizesThatMakeNoModel) {
-    const stock::TempDir dir;
+    const test::TempFolder dir;
     const auto message = [&](const ModelShape& shape) {
         const auto written = write_sparse(shape, "Q8_0", dir / "a.gguf");
         return written ? std::string("written") : written.error().message;

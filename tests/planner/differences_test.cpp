@@ -1,19 +1,13 @@
 // What a backend says of a run that is not the one that was planned.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "plan/plan_hash.h"
 #include "planner/registered_plan.h"
 #include "planner/registry_form.h"
 #include "registry/registry_text.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class Differences : public test::ToyPlanning {
 protected:

@@ -1,8 +1,6 @@
 #include "planner/registry_form.h"
-
-#include <gtest/gtest.h>
-
 #include "registry/registry_text.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {
@@ -15,10 +13,10 @@ TEST_F(RegistryForm, IsWritableAndComesBack) {
     section.fingerprint = Hash64{1};
     section.variants = {to_registry_variant(planning_)};
     ASSERT_TRUE(check_writable(section).ok());
-    const Result<RegistryReading> reading = read_registry(to_text(Registry{{section}}), "test");
-    ASSERT_TRUE(reading.ok());
-    EXPECT_TRUE(reading.value().warnings.empty());
-    const RegistryVariant& back = reading.value().registry.sections[0].variants[0];
+    const RegistryReading reading =
+        test::value_of(read_registry(to_text(Registry{{section}}), "test"));
+    EXPECT_TRUE(reading.warnings.empty());
+    const RegistryVariant& back = reading.registry.sections[0].variants[0];
     EXPECT_EQ(back.pshard, section.variants[0].pshard);
     ASSERT_EQ(back.tiers.size(), planning_.plan.tiers.size());
     for (std::size_t i = 0; i < back.tiers.size(); ++i) {

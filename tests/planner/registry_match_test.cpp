@@ -1,12 +1,8 @@
 // What a launcher knows of a run, and which plans serve it. What a device knows is in
 // plugin/choice_of_plan_test.cpp and differences_test.cpp.
 #include "planner/registry_match.h"
-
-#include <functional>
-
-#include <gtest/gtest.h>
-
 #include "planner/registry_form.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {

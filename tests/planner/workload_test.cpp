@@ -1,7 +1,5 @@
 #include "planner/workload.h"
-
-#include <gtest/gtest.h>
-
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {

@@ -1,9 +1,7 @@
 #include "registry/override_list.h"
-
-#include <gtest/gtest.h>
-
 #include "registry/goldens.h"
 #include "registry/registry_text.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -17,12 +15,11 @@ OverrideList compiled(std::string_view text) {
 }
 
 TEST(ParseOt, SplitsAtFirstEqualsAndLastColon) {
-    const auto items = parse_ot("^output=A:B=C:3,blk\\.0\\..*=CUDA_Host:0");
-    ASSERT_TRUE(items.ok());
+    const auto items = test::value_of(parse_ot("^output=A:B=C:3,blk\\.0\\..*=CUDA_Host:0"));
     EXPECT_EQ(
-        items.value(),
+        items,
         (std::vector<OverrideItem>{{"^output", "A:B=C", 3}, {"blk\\.0\\..*", "CUDA_Host", 0}}));
-    EXPECT_EQ(to_text(items.value()), "^output=A:B=C:3,blk\\.0\\..*=CUDA_Host:0");
+    EXPECT_EQ(to_text(items), "^output=A:B=C:3,blk\\.0\\..*=CUDA_Host:0");
 }
 
 // The column of the faulty item, from the start of the list.
@@ -94,9 +91,8 @@ int expected_lane(const PlanChoice& choice, int layer, bool ffn) {
 }
 
 void expect_published_lanes(const RegistryTier& tier, const std::string& name) {
-    const auto compiled_list = OverrideList::compile(tier.ot);
-    ASSERT_TRUE(compiled_list.ok());
-    const OverrideList& list = compiled_list.value();
+    const auto compiled_list = test::value_of(OverrideList::compile(tier.ot));
+    const OverrideList& list = compiled_list;
     EXPECT_EQ(list.lane_of("output.weight"), tier.choice.output_on_gpu ? 0 : 3);
     EXPECT_EQ(list.lane_of("token_embd.weight"), 3);
     int layer = 0;
@@ -112,9 +108,8 @@ void expect_published_lanes(const RegistryTier& tier, const std::string& name) {
 
 TEST(OverrideList, AgreesWithTheStrategiesInPublishedFiles) {
     for (const test::Golden& golden : test::kGoldens) {
-        const auto reading = read_registry(test::golden_text(golden), golden.name);
-        ASSERT_TRUE(reading.ok());
-        for (const RegistryTier& tier : reading.value().registry.sections[0].variants[0].tiers) {
+        const auto reading = test::value_of(read_registry(test::golden_text(golden), golden.name));
+        for (const RegistryTier& tier : reading.registry.sections[0].variants[0].tiers) {
             expect_published_lanes(tier, golden.name);
         }
     }

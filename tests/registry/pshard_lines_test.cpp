@@ -1,10 +1,6 @@
 #include "registry/pshard_lines.h"
-
-#include <algorithm>
-
-#include <gtest/gtest.h>
-
 #include "registry/goldens.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

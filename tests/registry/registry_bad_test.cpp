@@ -1,11 +1,8 @@
 // Damaged files: nothing is lost, all is reported, and no plan passes for another one [A44].
-#include <gtest/gtest.h>
-
-#include <fmt/format.h>
-
 #include "registry/goldens.h"
 #include "registry/registry_blocks.h"
 #include "registry/registry_text.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -89,14 +86,13 @@ class RegistryBad : public testing::TestWithParam<Fault> {};
 TEST_P(RegistryBad, IsReportedAndNothingPassesForAnotherPlan) {
     std::vector<std::string> lines = kGood;
     for (const auto& [number, line] : GetParam().edits) {
-        lines[static_cast<std::size_t>(number - 1)] = line;
+        lines[std::size_t(number - 1)] = line;
     }
     const std::string text = joined(lines);
     EXPECT_EQ(text_of(registry_blocks(text, "f")), text);
-    const auto reading = read_registry(text, "f");
-    ASSERT_TRUE(reading.ok());
-    EXPECT_EQ(meaning_of(reading.value().registry), GetParam().meaning);
-    const std::vector<Error>& warnings = reading.value().warnings;
+    const auto reading = test::value_of(read_registry(text, "f"));
+    EXPECT_EQ(meaning_of(reading.registry), GetParam().meaning);
+    const std::vector<Error>& warnings = reading.warnings;
     EXPECT_EQ(warnings.size(), GetParam().warnings.size()) << test::warnings_text(warnings);
     for (std::size_t i = 0; i < std::min(warnings.size(), GetParam().warnings.size()); ++i) {
         EXPECT_NE(warnings[i].text().find(GetParam().warnings[i]), std::string::npos)
@@ -274,10 +270,7 @@ const Fault kFaults[] = {
       "f:18:1: expected a header"}},
 };
 
-INSTANTIATE_TEST_SUITE_P(OneFaultEach,
-                         RegistryBad,
-                         testing::ValuesIn(kFaults),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(OneFaultEach, RegistryBad, ValuesIn(kFaults), test::NamedByParameter());
 
 TEST(NotARegistry, IsRefusedWithItsReason) {
     const std::string elf(
@@ -303,9 +296,8 @@ TEST(NotARegistry, IsNotSaidOfAnEmptyOrCutOffFile) {
                                     kGood[0],
                                     kGood[0] + "\n",
                                     std::string("[fingerprint=")}) {
-        const auto reading = read_registry(text, "f");
-        ASSERT_TRUE(reading.ok()) << text;
-        EXPECT_TRUE(reading.value().registry.sections.empty());
+        const auto reading = test::value_of(read_registry(text, "f"));
+        EXPECT_TRUE(reading.registry.sections.empty());
     }
 }
 

@@ -1,20 +1,13 @@
 #include "registry/registry_file.h"
 
-#include <csignal>
-#include <random>
-#include <thread>
-
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "base/temp_folder.h"
 #include "base/units.h"
 #include "registry/goldens.h"
 #include "registry/registry_lines.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -22,9 +15,15 @@ namespace {
 using test::put_text;
 using test::TempFolder;
 using test::text_in;
-using testing::HasSubstr;
 
 const std::string kName = "model.gguf" + std::string(kRegistrySuffix);
+
+class RegistryFile : public testing::Test {
+protected:
+    const TempFolder folder;
+    const std::string path = folder.file(kName);
+    RegistrySection added = test::toy_section(2048, 600);
+};
 
 RegistryReading loaded(const std::string& path) {
     auto reading = load_registry(path);
@@ -32,56 +31,47 @@ RegistryReading loaded(const std::string& path) {
     return reading.ok() ? std::move(reading).value() : RegistryReading{};
 }
 
-TEST(RegistryFile, IsEmptyWhereThereIsNone) {
-    const TempFolder folder;
-    EXPECT_TRUE(loaded(folder.file(kName)).registry.sections.empty());
+TEST_F(RegistryFile, IsEmptyWhereThereIsNone) {
+    EXPECT_TRUE(loaded(path).registry.sections.empty());
 }
 
-TEST(RegistryFile, LoadsWhatWasSaved) {
-    const TempFolder folder;
-    RegistrySection added = test::toy_section(2048, 600);
-    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
-    EXPECT_EQ(loaded(folder.file(kName)).registry, Registry{{added}});
+TEST_F(RegistryFile, LoadsWhatWasSaved) {
+    ASSERT_TRUE(update_registry(path, added).ok());
+    EXPECT_EQ(loaded(path).registry, Registry{{added}});
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
 }
 
-TEST(RegistryFile, AddsToAPublishedFile) {
-    const TempFolder folder;
+TEST_F(RegistryFile, AddsToAPublishedFile) {
     const std::string text = test::golden_text(test::kGoldens[0]);
-    put_text(folder.file(kName), text);
-    const RegistrySection added = test::toy_section(2048, 600);
-    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
-    EXPECT_EQ(text_in(folder.file(kName)), text + to_text(added));
+    put_text(path, text);
+    ASSERT_TRUE(update_registry(path, added).ok());
+    EXPECT_EQ(text_in(path), text + to_text(added));
 }
 
 // The same plan again: the file is not written, its time stays.
-TEST(RegistryFile, IsNotTouchedWithoutNeed) {
-    const TempFolder folder;
-    const RegistrySection added = test::toy_section(2048, 600);
-    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
+TEST_F(RegistryFile, IsNotTouchedWithoutNeed) {
+    ASSERT_TRUE(update_registry(path, added).ok());
     const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
-    std::filesystem::last_write_time(folder.file(kName), long_ago);
-    ASSERT_TRUE(update_registry(folder.file(kName), added).ok());
-    EXPECT_EQ(std::filesystem::last_write_time(folder.file(kName)), long_ago);
+    std::filesystem::last_write_time(path, long_ago);
+    ASSERT_TRUE(update_registry(path, added).ok());
+    EXPECT_EQ(std::filesystem::last_write_time(path), long_ago);
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
 }
 
 // Nothing of what is not a registry is ever overwritten.
-TEST(RegistryFile, RefusesWhatIsNoRegistry) {
-    const TempFolder folder;
-    const std::string path = folder.file("f");
+TEST_F(RegistryFile, RefusesWhatIsNoRegistry) {
     const std::string large(64 * kMiB + 1, '#');
     for (const std::string& text : {std::string("GGUF\0\0", 6), std::string("my notes\n"), large}) {
         put_text(path, text);
         EXPECT_FALSE(load_registry(path).ok());
-        const auto status = update_registry(path, test::toy_section(2048, 600));
+        const auto status = update_registry(path, added);
         ASSERT_FALSE(status.ok());
         EXPECT_EQ(status.error().place.file, path);
         EXPECT_TRUE(text_in(path) == text);
-        EXPECT_EQ(folder.names(), std::vector<std::string>{"f"});
+        EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
     }
     EXPECT_FALSE(load_registry(folder.file("")).ok());
-    EXPECT_FALSE(update_registry(folder.file(""), test::toy_section(2048, 600)).ok());
+    EXPECT_FALSE(update_registry(folder.file(""), added).ok());
 }
 
 // With a plan for every batch up to the variant's ubatch.
@@ -93,10 +83,8 @@ RegistrySection whole_section() {
 
 // The end of a file may be lost anywhere: no number of half a line is used, and no variant that
 // lost its last tiers passes for whole.
-TEST(RegistryFile, UsesNoLineWithoutItsEnd) {
-    const TempFolder folder;
-    const std::string path = folder.file(kName);
-    const RegistrySection added = whole_section();
+TEST_F(RegistryFile, UsesNoLineWithoutItsEnd) {
+    added = whole_section();
     const std::string whole = to_text(added);
     for (std::size_t n = whole.find("[variant"); n < whole.size(); ++n) {
         const std::string text = whole.substr(0, n);
@@ -118,16 +106,13 @@ TEST(RegistryFile, UsesNoLineWithoutItsEnd) {
 }
 
 // A golden that ends in the middle of the override list of its second tier.
-TEST(RegistryFile, NamesWhatItKeepsOfADamagedFile) {
-    const TempFolder folder;
-    const std::string path = folder.file(kName);
+TEST_F(RegistryFile, NamesWhatItKeepsOfADamagedFile) {
     const std::string whole = test::golden_text(test::kGoldens[0]);
     const std::string cut = whole.substr(0, whole.find("ot=", whole.find("[tier 1")) + 20);
     put_text(path, cut);
-    const auto faults = update_registry(path, test::toy_section(2048, 600));
-    ASSERT_TRUE(faults.ok());
+    const auto faults = test::value_of(update_registry(path, added));
     std::string texts;
-    for (const Error& fault : faults.value()) texts += fault.text() + "\n";
+    for (const Error& fault : faults) texts += fault.text() + "\n";
     EXPECT_THAT(texts, HasSubstr(path + ":6:1: expected tiers up to"));
     EXPECT_THAT(texts, HasSubstr("the tier is not viable"));
     EXPECT_THAT(texts, HasSubstr("cut off"));
@@ -136,30 +121,25 @@ TEST(RegistryFile, NamesWhatItKeepsOfADamagedFile) {
     EXPECT_TRUE(text_in(path).starts_with(cut + "\n"));
 }
 
-TEST(RegistryFile, HasNothingToNameInASoundFile) {
-    const TempFolder folder;
+TEST_F(RegistryFile, HasNothingToNameInASoundFile) {
     for (const test::Golden& golden : test::kGoldens) {
-        put_text(folder.file(kName), test::golden_text(golden));
-        const auto faults = update_registry(folder.file(kName), whole_section());
-        ASSERT_TRUE(faults.ok());
-        EXPECT_TRUE(faults.value().empty()) << faults.value()[0].text();
+        put_text(path, test::golden_text(golden));
+        const auto faults = test::value_of(update_registry(path, whole_section()));
+        EXPECT_TRUE(faults.empty()) << faults[0].text();
     }
 }
 
 // Every second line ends with CR LF: the lines of others stay byte for byte, and mean the same.
-TEST(RegistryFile, KeepsMixedLineEnds) {
-    const TempFolder folder;
-    const std::string path = folder.file(kName);
+TEST_F(RegistryFile, KeepsMixedLineEnds) {
     const std::string golden = test::golden_text(test::kGoldens[0]);
     std::string mixed;
     for (const RegistryLine& line : registry_lines(golden)) {
         mixed += std::string(line.text) + (line.place.line % 2 == 0 ? "\r\n" : "\n");
     }
     put_text(path, mixed);
-    const RegistrySection added = whole_section();
-    const auto faults = update_registry(path, added);
-    ASSERT_TRUE(faults.ok());
-    EXPECT_TRUE(faults.value().empty());
+    added = whole_section();
+    const auto faults = test::value_of(update_registry(path, added));
+    EXPECT_TRUE(faults.empty());
     EXPECT_EQ(text_in(path), mixed + to_text(added));
     put_text(path, golden + to_text(added));
     const Registry same = loaded(path).registry;
@@ -167,20 +147,17 @@ TEST(RegistryFile, KeepsMixedLineEnds) {
     EXPECT_EQ(loaded(path).registry, same);
 }
 
-TEST(RegistryFile, RefusesWhatHasNoWrittenForm) {
-    const TempFolder folder;
-    RegistrySection added = test::toy_section(2048, 600);
+TEST_F(RegistryFile, RefusesWhatHasNoWrittenForm) {
     added.variants[0].tiers[0].ot[0].pattern = "a,b";
     EXPECT_EQ(
-        update_registry(folder.file(kName), added).error().text(),
+        update_registry(path, added).error().text(),
         "the variant budget=600 cache_ubatch=512 has no registry form: tier bs=1: its pattern "
         "'a,b' is empty or holds a comma, '=' or blank");
     EXPECT_TRUE(folder.names().empty());
 }
 
-TEST(RegistryFile, SaysOnceWhyItCannotBeWritten) {
-    const TempFolder folder;
-    const auto status = update_registry(folder.file("no/f"), test::toy_section(2048, 600));
+TEST_F(RegistryFile, SaysOnceWhyItCannotBeWritten) {
+    const auto status = update_registry(folder.file("no/f"), added);
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().text(),
               folder.file("no/f.pshard-tmp") +
@@ -206,15 +183,14 @@ bool ended_well(pid_t child) {
 
 // 4 planners with different settings save 40 times each, at once: all sections are there, each with
 // its newest 8 budgets in order.
-TEST(RegistryFile, LosesNothingToOtherPlanners) {
+TEST_F(RegistryFile, LosesNothingToOtherPlanners) {
     constexpr std::uint32_t kRounds = 40;
-    const TempFolder folder;
     std::vector<pid_t> children;
     for (std::uint32_t n_ctx = 1; n_ctx <= 4; ++n_ctx) {
-        children.push_back(fork_writer(folder.file(kName), n_ctx, kRounds));
+        children.push_back(fork_writer(path, n_ctx, kRounds));
     }
     for (const pid_t child : children) EXPECT_TRUE(ended_well(child));
-    const RegistryReading reading = loaded(folder.file(kName));
+    const RegistryReading reading = loaded(path);
     EXPECT_EQ(test::warnings_text(reading.warnings), "");
     EXPECT_EQ(reading.registry.sections.size(), 4U);
     for (std::uint32_t n_ctx = 1; n_ctx <= 4; ++n_ctx) {
@@ -226,49 +202,6 @@ TEST(RegistryFile, LosesNothingToOtherPlanners) {
             EXPECT_EQ(section->variants[i], test::toy_variant(kRounds - 7 + i, 512));
         }
     }
-    EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
-}
-
-// A planner that never stops saving, killed at 100 random moments while another one saves too.
-TEST(RegistryFile, IsWholeAfterEveryKill) {
-    const TempFolder folder;
-    const std::string path = folder.file(kName);
-    const std::string golden = test::golden_text(test::kGoldens[2]);
-    put_text(path, golden);
-    std::mt19937 random(11);
-    for (std::uint32_t i = 1; i <= 100; ++i) {
-        const pid_t victim = fork_writer(path, 1, 1000000);
-        std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));
-        ASSERT_TRUE(update_registry(path, test::toy_section(2, i)).ok());
-        ::kill(victim, SIGKILL);
-        EXPECT_FALSE(ended_well(victim));
-        const std::string text = text_in(path);
-        ASSERT_EQ(text.substr(0, golden.size()), golden);
-        const auto reading = read_registry(text, "f");
-        ASSERT_TRUE(reading.ok());
-        ASSERT_EQ(test::warnings_text(reading.value().warnings), "");
-        const Hash64 fingerprint = test::toy_section(2, 0).fingerprint;
-        const RegistrySection* section = test::find_section(reading.value().registry, fingerprint);
-        ASSERT_NE(section, nullptr);
-        ASSERT_EQ(section->variants.back().budget_mib, i);
-    }
-}
-
-// The disk is full: the old file stays, and nothing else.
-TEST(RegistryFile, StaysWhenTheDiskIsFull) {
-    const TempFolder folder;
-    const std::string path = folder.file(kName);
-    const std::string golden = test::golden_text(test::kGoldens[0]);
-    put_text(path, golden);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        const rlimit limit = {10000, 10000};
-        ::signal(SIGXFSZ, SIG_IGN);
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-        ::_exit(update_registry(path, test::toy_section(2048, 600)).ok() ? 1 : 0);
-    }
-    EXPECT_TRUE(ended_well(child));
-    EXPECT_EQ(text_in(path), golden);
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
 }
 

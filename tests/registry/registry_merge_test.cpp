@@ -1,13 +1,16 @@
 #include "registry/registry_merge.h"
-
-#include <gtest/gtest.h>
-
 #include "registry/goldens.h"
 #include "registry/published_reader.h"
 #include "registry/registry_text.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
+
+class MergedRegistry : public testing::Test {
+protected:
+    RegistrySection added = test::toy_section(2048, 600);
+};
 
 std::vector<std::uint32_t> budgets_of(const std::string& text, Hash64 fingerprint) {
     const auto reading = read_registry(text, "f");
@@ -20,8 +23,7 @@ std::vector<std::uint32_t> budgets_of(const std::string& text, Hash64 fingerprin
     return budgets;
 }
 
-TEST(MergedRegistry, BeginsAFile) {
-    const RegistrySection added = test::toy_section(2048, 600);
+TEST_F(MergedRegistry, BeginsAFile) {
     const std::string expected = to_text(Registry{{added}});
     EXPECT_EQ(merged_registry("", added), expected);
     EXPECT_EQ(merged_registry("# Generated file. Ed", added), expected);
@@ -30,24 +32,22 @@ TEST(MergedRegistry, BeginsAFile) {
 }
 
 // Strange lines and line ends in a foreign section stay as they are.
-TEST(MergedRegistry, KeepsForeignSectionsByteForByte) {
+TEST_F(MergedRegistry, KeepsForeignSectionsByteForByte) {
     const std::string foreign =
         "\r\n[fingerprint=0x00000000000000aa]\r\n# n_ctx=01\r\nhello  \r\n[variant budget=1]\r\n"
         "[tier 0 bs=1]\r\nstrategy=NOT_KNOWN\r\n[tire]\r\not==\r\n";
     const std::string text = "# Generated file. Edit at your own risk.\n# mine\n" + foreign;
-    const RegistrySection added = test::toy_section(2048, 600);
     EXPECT_EQ(merged_registry(text, added), text + to_text(added));
 }
 
-TEST(MergedRegistry, EndsAnUnfinishedLastLine) {
+TEST_F(MergedRegistry, EndsAnUnfinishedLastLine) {
     const std::string text = "# Generated file. Edit at your own risk.\n[fingerprint=0x12";
-    const RegistrySection added = test::toy_section(2048, 600);
     EXPECT_EQ(merged_registry(text, added), text + "\n" + to_text(added));
 }
 
 // The section that is saved moves behind the others; its old variants and remarks stay, in their
 // order.
-TEST(MergedRegistry, ReplacesOneVariantOnly) {
+TEST_F(MergedRegistry, ReplacesOneVariantOnly) {
     const RegistrySection first = test::toy_section(2048, 600);
     const RegistrySection other = test::toy_section(4096, 600);
     std::string text = merged_registry("", first);
@@ -64,7 +64,7 @@ TEST(MergedRegistry, ReplacesOneVariantOnly) {
     EXPECT_EQ(merged_registry(merged, changed), merged);
 }
 
-TEST(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
+TEST_F(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
     const RegistrySection section = test::toy_section(2048, 600);
     RegistrySection same_budget = section;
     same_budget.variants[0].cache_ubatch = 1024;
@@ -72,9 +72,9 @@ TEST(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
     EXPECT_EQ(budgets_of(text, section.fingerprint), (std::vector<std::uint32_t>{600, 600}));
 }
 
-TEST(MergedRegistry, AddsOurLineToAPublishedSection) {
+TEST_F(MergedRegistry, AddsOurLineToAPublishedSection) {
     const test::Golden& golden = test::kGoldens[1];
-    RegistrySection added = make_section(test::golden_settings(golden.n_ctx), golden.file_bytes);
+    added = make_section(test::golden_settings(golden.n_ctx), golden.file_bytes);
     added.variants = {test::toy_variant(600, 512)};
     const std::string text = test::golden_text(golden);
     const std::string merged = merged_registry(text, added);
@@ -89,7 +89,7 @@ TEST(MergedRegistry, AddsOurLineToAPublishedSection) {
     EXPECT_EQ(seen[1].budget, 600U);
 }
 
-TEST(MergedRegistry, UnitesSectionsWithTheSameFingerprint) {
+TEST_F(MergedRegistry, UnitesSectionsWithTheSameFingerprint) {
     const RegistrySection a = test::toy_section(2048, 600);
     const RegistrySection b = test::toy_section(2048, 700);
     const std::string text = to_text(Registry{{a, b}});
@@ -99,8 +99,7 @@ TEST(MergedRegistry, UnitesSectionsWithTheSameFingerprint) {
 
 // Lines that we do not know stay in the head of the section that is saved, and those of a second
 // head join it.
-TEST(MergedRegistry, KeepsRemarksInTheHead) {
-    const RegistrySection added = test::toy_section(2048, 600);
+TEST_F(MergedRegistry, KeepsRemarksInTheHead) {
     const std::string head = head_text(added);
     const std::string text = "# Generated file. Edit at your own risk.\n" + head + "# first\n" +
                              to_text(added.variants[0]) + head + "# second\n";
@@ -110,8 +109,7 @@ TEST(MergedRegistry, KeepsRemarksInTheHead) {
 }
 
 // A damaged variant of the section that is saved is kept, and counts.
-TEST(MergedRegistry, KeepsDamagedVariants) {
-    const RegistrySection added = test::toy_section(2048, 600);
+TEST_F(MergedRegistry, KeepsDamagedVariants) {
     const std::string damaged = "\n[variant budget=x]\n[tier 0 bs=1]\nstrategy=what\n";
     const std::string text = to_text(Registry{{added}}) + damaged;
     const std::string merged = merged_registry(text, added);
@@ -120,7 +118,7 @@ TEST(MergedRegistry, KeepsDamagedVariants) {
                   to_text(added.variants[0]));
 }
 
-TEST(MergedRegistry, DropsTheOldestVariantsBeyondEight) {
+TEST_F(MergedRegistry, DropsTheOldestVariantsBeyondEight) {
     std::string text;
     const Hash64 fingerprint = test::toy_section(2048, 0).fingerprint;
     for (std::uint32_t budget = 1; budget <= 10; ++budget) {
@@ -131,7 +129,7 @@ TEST(MergedRegistry, DropsTheOldestVariantsBeyondEight) {
     EXPECT_EQ(budgets_of(text, fingerprint), (std::vector<std::uint32_t>{3, 5, 6, 7, 8, 9, 10, 4}));
 }
 
-TEST(MergedRegistry, DropsTheOldestSectionsBeyondTen) {
+TEST_F(MergedRegistry, DropsTheOldestSectionsBeyondTen) {
     std::string text;
     for (std::uint32_t n_ctx = 1; n_ctx <= 12; ++n_ctx) {
         text = merged_registry(text, test::toy_section(n_ctx, 600));
@@ -145,7 +143,7 @@ TEST(MergedRegistry, DropsTheOldestSectionsBeyondTen) {
 }
 
 // Unknown pairs in pshard lines, of a later version of us, survive a save of another variant.
-TEST(MergedRegistry, KeepsPshardLinesOfLaterVersions) {
+TEST_F(MergedRegistry, KeepsPshardLinesOfLaterVersions) {
     RegistrySection later = test::toy_section(2048, 600);
     later.pshard.unknown = {"colour=blue"};
     later.variants[0].pshard.unknown = {"version=2"};

@@ -1,10 +1,11 @@
 #include "registry/registry_text.h"
-
-#include <gtest/gtest.h>
-
+#include "build_paths.h"
 #include "registry/goldens.h"
 #include "registry/published_reader.h"
+#include "registry/registry_fields.h"
+#include "registry/settings.h"
 #include "strategy/rules.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -139,8 +140,7 @@ TEST(RegistryText, AgreesWithThePublishedReader) {
             const RegistryTier& tier = section.variants[0].tiers[i];
             EXPECT_EQ(seen[0].tiers[i].bs, tier.key.n_tokens);
             EXPECT_EQ(seen[0].tiers[i].strategy, strategy_name(tier.choice.strategy));
-            EXPECT_EQ(seen[0].tiers[i].n_attn_pinned,
-                      static_cast<unsigned>(tier.choice.n_attn_pinned));
+            EXPECT_EQ(seen[0].tiers[i].n_attn_pinned, unsigned(tier.choice.n_attn_pinned));
             EXPECT_EQ(seen[0].tiers[i].vram, tier.vram_mib);
             EXPECT_EQ(seen[0].tiers[i].overrides.size(), tier.ot.size());
         }
@@ -178,6 +178,46 @@ TEST(CheckWritable, RefusesWhatThePublishedReaderWouldNotReadBack) {
         EXPECT_NE(status.error().message.find(c.part_of_message), std::string::npos)
             << status.error().message;
     }
+}
+
+// docs/formats/registry.md holds what the code does.
+
+std::string document() {
+    return test::text_in(std::string(PSHARD_SOURCE_DIR) + "/docs/formats/registry.md");
+}
+
+std::string example() {
+    const std::string text = document();
+    const std::size_t begin = text.find("```\n", text.find("\n## Example\n")) + 4;
+    return text.substr(begin, text.find("```", begin) - begin);
+}
+
+TEST(RegistryDocument, ItsExampleIsARegistry) {
+    const auto reading = test::value_of(read_registry(example(), "registry.md"));
+    EXPECT_EQ(test::warnings_text(reading.warnings), "");
+    EXPECT_EQ(to_text(reading.registry), example());
+    const RegistrySection& section = reading.registry.sections.at(0);
+    EXPECT_TRUE(check_writable(section).ok());
+    EXPECT_EQ(section.fingerprint,
+              published_fingerprint(section.settings.value(), section.pshard.file_bytes.value()));
+    ASSERT_EQ(section.variants.size(), 2U);
+    EXPECT_EQ(section.variants[0].tiers.size(), 3U);
+    EXPECT_EQ(section.variants[0].tiers[0].pshard.plan.value().strategy, Strategy::StaticFitParams);
+    EXPECT_EQ(section.variants[1].baseline_vram_mib, 3120.5);
+}
+
+// Each key of a pshard line has a row in a table of the document.
+template <typename Record>
+void expect_rows(const std::string& text, Fields<Record> fields) {
+    for (const Field<Record>& field : fields) {
+        EXPECT_NE(text.find(fmt::format("\n| `{}` | ", field.key)), std::string::npos) << field.key;
+    }
+}
+
+TEST(RegistryDocument, NamesEveryPshardKey) {
+    expect_rows<PshardSection>(document(), kPshardSectionFields);
+    expect_rows<PshardVariant>(document(), kPshardVariantFields);
+    expect_rows<PshardTier>(document(), kPshardTierFields);
 }
 
 }  // namespace

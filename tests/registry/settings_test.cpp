@@ -1,10 +1,6 @@
 #include "registry/settings.h"
-
-#include <set>
-
-#include <gtest/gtest.h>
-
 #include "registry/goldens.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -68,9 +64,8 @@ TEST(SectionSettings, FollowFromTheContext) {
     context.flash_attention = FlashAttention::On;
     context.type_k = "q8_0";
     context.type_v = "bf16";
-    const auto settings = section_settings(context, 12, Strategy::StaticAttnPrio);
-    ASSERT_TRUE(settings.ok());
-    EXPECT_EQ(settings.value(),
+    const auto settings = test::value_of(section_settings(context, 12, Strategy::StaticAttnPrio));
+    EXPECT_EQ(settings,
               (SectionSettings{.n_ctx = 0,
                                .n_seq_max = 4,
                                .n_threads = 12,

@@ -1,22 +1,16 @@
 // Reports, on toy models.
 #include "report/report.h"
 
-#include <algorithm>
-#include <sstream>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "report/words.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
 
 using nlohmann::json;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 using Reports = test::ToyPlanning;
 

@@ -1,19 +1,15 @@
 #include "trace/trace.h"
 #include "build_paths.h"
+#include "support/testing.h"
 
-#include <algorithm>
 #include <fstream>
-#include <sstream>
 
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "support/chrome_trace.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::HasSubstr;
 
 // Every kind of step: Waits before a step, two in a row, at the end of a lane; a Load that did not
 // run, with a Wait before it.
@@ -71,9 +67,8 @@ std::string fault_of(std::string_view from, std::string_view to) {
 
 TEST(Trace, ComesBackAsItWas) {
     const Trace trace = toy_trace();
-    const auto back = from_chrome_trace(test::to_chrome_trace(trace));
-    ASSERT_TRUE(back.ok()) << back.error().text();
-    EXPECT_EQ(back.value(), trace);
+    const auto back = test::value_of(from_chrome_trace(test::to_chrome_trace(trace)));
+    EXPECT_EQ(back, trace);
 }
 
 TEST(Trace, ComesBackWithoutPasses) {
@@ -246,10 +241,9 @@ TEST(TraceDocument, ItsExampleIsATrace) {
     const std::string text = all.str();
     const std::size_t begin = text.find("```json\n", text.find("\n## Example\n")) + 8;
     const std::string example = text.substr(begin, text.find("```", begin) - begin);
-    const auto trace = from_chrome_trace(example, "trace.md");
-    ASSERT_TRUE(trace.ok()) << trace.error().text();
-    EXPECT_EQ(trace.value().passes.at(0).timeline.intervals.size(), 3U);
-    EXPECT_EQ(test::to_chrome_trace(trace.value()), example);
+    const auto trace = test::value_of(from_chrome_trace(example, "trace.md"));
+    EXPECT_EQ(trace.passes.at(0).timeline.intervals.size(), 3U);
+    EXPECT_EQ(test::to_chrome_trace(trace), example);
 }
 
 }  // namespace
