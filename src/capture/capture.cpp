@@ -69,7 +69,6 @@ public:
         inventory_.device = policy_->model();
     }
 
-    // Asks llama.cpp for the whole inventory. Throws what llama.cpp throws.
     Status run(const std::vector<GgufHeader>& files,
                const std::vector<std::string>& paths,
                const llama_context_params& params) {
@@ -265,7 +264,6 @@ Error explained(const Error& error,
     return Error{error.message + reason, {path}};
 }
 
-// Runs the capture, and turns llama.cpp's exceptions and failed assertions into Errors.
 Status run_guarded(Capture& capture,
                    const std::vector<GgufHeader>& files,
                    const std::vector<std::string>& paths,

@@ -26,7 +26,6 @@ StockMemory measure(const llama_context* context, VirtualDevice& device) {
     return memory;
 }
 
-// Loads and measures. May throw what llama.cpp throws.
 Result<StockMemory> measured(const StockRun& run,
                              const std::vector<std::string>& paths,
                              const llama_context_params& params,

@@ -60,7 +60,6 @@ CopyLoad::~CopyLoad() {
     thread_.join();
 }
 
-// Copies one piece and gives its time.
 Seconds CopyLoad::copy_once() {
     if (at_ + piece_ > memory_.bytes()) at_ = 0;
     const Seconds seconds = time_of([this] {
@@ -77,7 +76,6 @@ Seconds CopyLoad::copy_once() {
     return seconds;
 }
 
-// Copies pieces, whose size grows until one takes kPieceSeconds at the best rate so far.
 void CopyLoad::run() {
     double best_rate = 0;
     while (!stop_) {

@@ -110,8 +110,6 @@ private:
         }
     }
 
-    // Measures copies of all sizes and gives the point of the largest. Memory that the device may
-    // not write to has no rates down.
     CopyPoint measure_copies(CopySource kind, const HostBlock& host) {
         CopyPoint point{kind};
         for (const Bytes size : sizes()) {

@@ -56,7 +56,6 @@ Bytes OpBench::walk_of(const OpCase& op_case) const {
     return (op_rule(op_case.op).family == OpFamily::MatMulId ? 4 : 2) * options_.cache_bytes;
 }
 
-// Fills as much of the pool as the walk needs, and at least two operands that take turns.
 Status OpBench::fill_pool(const OpCase& op_case) {
     const Result<ggml_backend_buffer_type_t> where = operand_buffer_type(device_, op_case);
     if (!where) return where.error();

@@ -60,7 +60,6 @@ double kv_bytes(const OpCase& op_case) {
 
 OpFamily family_of(const OpCase& op_case) { return op_rule(op_case.op).family; }
 
-// The flops of a product, and its bytes, each counted once.
 FlopsAndBytes sums_of_product(const OpCase& op_case) {
     const bool routed = family_of(op_case) == OpFamily::MatMulId;
     const double rows = double(op_case.n_tokens) * double(routed ? op_case.n_used : 1);
@@ -100,8 +99,6 @@ Elements elements_of(const OpCase& op_case) {
     return {n * op_rule(op_case.op).n_operands, n};
 }
 
-// The sums of any other op. It counts one flop for each element, unless it is a recurrence, so that
-// no row has a rate of 0.
 FlopsAndBytes sums_of_other(const OpCase& op_case) {
     const OpRule& rule = op_rule(op_case.op);
     const double n = product(op_case.shape);

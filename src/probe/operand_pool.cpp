@@ -30,8 +30,6 @@ namespace {
 
 constexpr Bytes kLeastWarm = 32 * kMiB;
 
-// The size of the template. It has enough rows for every interleaving, and its rows are long enough
-// for every block.
 constexpr std::int64_t kTemplateColumns = 4096;
 constexpr std::int64_t kTemplateRows = 32;
 
@@ -47,7 +45,6 @@ std::vector<float> random_floats(std::size_t n) {
     return values;
 }
 
-// The template of a type: random weights, quantized as those of a model are.
 std::vector<std::uint8_t> random_template(ggml_type type) {
     constexpr auto kElements = static_cast<std::size_t>(kTemplateColumns * kTemplateRows);
     static const std::vector<float> values = random_floats(kElements);
@@ -68,7 +65,6 @@ std::vector<std::uint8_t> random_template(ggml_type type) {
     return bytes;
 }
 
-// Writes the template through a tensor of its type, so that a buffer that repacks does so.
 void write_template(ggml_backend_buffer_t buffer,
                     ggml_type type,
                     const std::vector<std::uint8_t>& bytes) {

@@ -45,7 +45,6 @@ constexpr double kOverheadWeight = 0.1;  // of the latest visit in the running m
 // The share of the time limit that is kept for the timing under copies.
 constexpr double kUnderCopiesShare = 0.3;
 
-// A case, and what its visits gave.
 struct Visited {
     OpCase op_case{};
     OpSize size{};
@@ -92,7 +91,6 @@ private:
         options_.on_progress({what, std::max(cases_share, std::min(most, time_share)), elapsed()});
     }
 
-    // The time of an op without its launch.
     [[nodiscard]] Seconds work_seconds(Seconds whole) const {
         return std::max(whole - measured_.launch_seconds, kLeastWorkShare * whole);
     }
@@ -105,7 +103,6 @@ private:
         std::size_t n_cases_left = 1;
     };
 
-    // The time for the next case.
     [[nodiscard]] Seconds budget_of(const RoundPlace& at) const {
         const Seconds most = options_.bench.sampling.budget;
         if (!options_.time_limit) return most;
@@ -152,8 +149,6 @@ private:
         timed_.push_back(std::move(visited));
     }
 
-    // Times rows again while copies run, in as many rounds as without them, so that equally many
-    // times are compared.
     Status time_under_copies(double begin_share) {
         Result<std::unique_ptr<CopyLoad>> copies = options_.start_copies();
         if (!copies) return copies.error();

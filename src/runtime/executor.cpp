@@ -184,7 +184,6 @@ void Executor::tidy() {
     if (++n_passes_ % kEvery == 0) upload_worker_->post([this] { upload_->synchronize(); });
 }
 
-// Issues the uploads of the next pass that wait for nothing but this pass.
 void Executor::run_ahead() {
     const std::vector<Step>& steps = program_->schedule.steps;
     std::swap(now_, last_);
@@ -226,13 +225,10 @@ void Executor::wait(ScheduleLane lane, const Wait& wait) {
     hold(lane, {mark_of(pass, of, wait.step), worker(of), pass.tickets[at(wait.step)]});
 }
 
-// Waits until the mark is issued: a wait for a mark before that would hold nobody.
 void Executor::Point::wait_until_issued() const {
     if (worker != nullptr) worker->wait_for(ticket);
 }
 
-// Lets the caller wait. The worker itself waits for a mark of its own, as one thread at a time may
-// use a mark.
 void Executor::Point::wait_until_reached() const {
     if (worker == nullptr) return mark.host_wait();
     worker->wait_for(worker->post([&seen = mark] { seen.host_wait(); }));
@@ -252,7 +248,6 @@ void Executor::hold(ScheduleLane lane, const Point& point) {
     gpu_->wait(point.mark);
 }
 
-// Hands copies to the lane's worker, which issues them, then the step's mark.
 void Executor::hand_over(int index, ScheduleLane lane, std::function<void()> copies) {
     Queue& held = queue(lane);
     Mark& mark = mark_of(*now_, lane, index);
@@ -376,7 +371,6 @@ void Executor::watch(int index, ScheduleLane lane) {
         return;
     }
     const Point point{mark_of(*now_, lane, index), worker(lane), now_->tickets[at(index)]};
-    // The watcher waits by a queue of its own, as one thread at a time may use a mark.
     const auto wait = [&watching = *watching_.at(lane.index()), point] {
         point.wait_until_issued();
         watching.wait(point.mark);
