@@ -224,24 +224,6 @@ OpWork named_work(const Sources& in) {
 
 }  // namespace
 
-TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& inventory) {
-    const auto index = static_cast<std::size_t>(ref.index);
-    const auto view = [](const auto& tensor) {
-        return TensorView{tensor.name, tensor.type, tensor.shape, tensor.bytes};
-    };
-    switch (ref.kind) {
-        case Ref::Kind::Weight:
-            return view(inventory.weights.at(index));
-        case Ref::Kind::State:
-            return view(inventory.states.at(index));
-        case Ref::Kind::Input:
-            return view(graph.inputs.at(index));
-        case Ref::Kind::Node:
-            break;
-    }
-    return view(graph.nodes.at(index));
-}
-
 std::int64_t elements(const Shape& shape) { return shape[0] * shape[1] * shape[2] * shape[3]; }
 
 bool computes_nothing(const Node& node) {

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "inventory/inventory.h"
+#include "inventory/tensor_view.h"
 #include "ops/op_table.h"
 
 namespace pshard {
@@ -33,16 +33,6 @@ struct OpWork {
 
     bool operator==(const OpWork&) const = default;
 };
-
-// The tensor that a Ref points to.
-struct TensorView {
-    std::string_view name;
-    std::string_view type;
-    Shape shape{1, 1, 1, 1};
-    Bytes bytes = 0;
-};
-
-[[nodiscard]] TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& inventory);
 
 [[nodiscard]] std::int64_t elements(const Shape& shape);
 

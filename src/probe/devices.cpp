@@ -14,20 +14,6 @@ bool is_gpu(ggml_backend_dev_t device) {
     return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
 }
 
-DeviceInfo info_of(ggml_backend_dev_t device) {
-    ggml_backend_dev_props props{};
-    ggml_backend_dev_get_props(device, &props);
-    DeviceInfo info;
-    info.name = props.name;
-    info.description = props.description;
-    info.backend = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
-    info.is_gpu = is_gpu(device);
-    info.total_bytes = props.memory_total;
-    info.free_bytes = props.memory_free;
-    if (props.device_id != nullptr) info.bus_id = props.device_id;
-    return info;
-}
-
 std::string names_of_gpus() {
     std::string names;
     for (const DeviceInfo& device : list_devices()) {
@@ -43,6 +29,20 @@ void load_ggml_backends(const std::string& folder) {
     std::error_code code;
     const bool exists = std::filesystem::exists(folder, code);
     ggml_backend_load_all_from_path(exists ? folder.c_str() : nullptr);
+}
+
+DeviceInfo info_of(ggml_backend_dev_t device) {
+    ggml_backend_dev_props props{};
+    ggml_backend_dev_get_props(device, &props);
+    DeviceInfo info;
+    info.name = props.name;
+    info.description = props.description;
+    info.backend = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
+    info.is_gpu = is_gpu(device);
+    info.total_bytes = props.memory_total;
+    info.free_bytes = props.memory_free;
+    if (props.device_id != nullptr) info.bus_id = props.device_id;
+    return info;
 }
 
 std::vector<DeviceInfo> list_devices() {

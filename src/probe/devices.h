@@ -25,6 +25,8 @@ struct DeviceInfo {
 // folder, and the one that GGML_BACKEND_PATH names. May be called again.
 void load_ggml_backends(const std::string& folder);
 
+[[nodiscard]] DeviceInfo info_of(ggml_backend_dev_t device);
+
 // All devices, in ggml's order.
 [[nodiscard]] std::vector<DeviceInfo> list_devices();
 

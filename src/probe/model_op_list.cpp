@@ -18,6 +18,7 @@
 #include <set>
 #include <string_view>
 
+#include "inventory/tensor_view.h"
 #include "ops/op_table.h"
 #include "probe/op_lists.h"
 
@@ -25,38 +26,14 @@ namespace pshard {
 
 namespace {
 
-struct Operand {
-    std::string type{};
-    Shape shape{1, 1, 1, 1};
-    bool is_weight = false;
-};
+using Operands = std::vector<TensorView>;
 
-Operand operand_of(const Ref& ref, const Graph& graph, const Inventory& inventory) {
-    const auto index = static_cast<std::size_t>(ref.index);
-    const auto of = [&](const auto& tensor) {
-        return Operand{tensor.type, tensor.shape, ref.kind == Ref::Kind::Weight};
-    };
-    switch (ref.kind) {
-        case Ref::Kind::Weight:
-            return of(inventory.weights.at(index));
-        case Ref::Kind::State:
-            return of(inventory.states.at(index));
-        case Ref::Kind::Input:
-            return of(graph.inputs.at(index));
-        case Ref::Kind::Node:
-            break;
-    }
-    return of(graph.nodes.at(index));
-}
-
-using Operands = std::vector<Operand>;
-
-std::optional<OpCase> matmul_case(const Operands& in) {
+std::optional<OpCase> matmul_case(const Node& node, const Operands& in) {
     const Shape& weight = in[0].shape;
-    if (!in[0].is_weight || weight[2] * weight[3] > 1) return std::nullopt;
+    if (node.sources[0].kind != Ref::Kind::Weight || weight[2] * weight[3] > 1) return std::nullopt;
     const Shape& rows = in[1].shape;
     return OpCase{.op = "MUL_MAT",
-                  .type = in[0].type,
+                  .type = std::string(in[0].type),
                   .n_tokens = rows[1] * rows[2] * rows[3],
                   .n = weight[1],
                   .k = weight[0]};
@@ -64,7 +41,7 @@ std::optional<OpCase> matmul_case(const Operands& in) {
 
 OpCase experts_case(const Operands& in) {
     return OpCase{.op = "MUL_MAT_ID",
-                  .type = in[0].type,
+                  .type = std::string(in[0].type),
                   .n_tokens = in[2].shape[1],
                   .n = in[0].shape[1],
                   .k = in[0].shape[0],
@@ -77,7 +54,7 @@ OpCase attention_case(const Operands& in) {
     const Shape& q = in[0].shape;
     const Shape& k = in[1].shape;
     return OpCase{.op = "FLASH_ATTN_EXT",
-                  .type = in[1].type,
+                  .type = std::string(in[1].type),
                   .n_tokens = q[1],
                   .n_cells = k[1],
                   .n_heads = q[2],
@@ -119,12 +96,12 @@ std::optional<OpCase> element_case(const Node& node, CaseForm form, const Operan
 
 std::optional<OpCase> case_of(const Node& node, const Graph& graph, const Inventory& inventory) {
     Operands in;
-    for (const Ref& ref : node.sources) in.push_back(operand_of(ref, graph, inventory));
+    for (const Ref& ref : node.sources) in.push_back(tensor_of(ref, graph, inventory));
     const OpRule& rule = op_rule(node.op);
     if (node.is_view || in.empty() || in.size() < rule.n_sources) return std::nullopt;
     switch (rule.family) {
         case OpFamily::MatMul:
-            return matmul_case(in);
+            return matmul_case(node, in);
         case OpFamily::MatMulId:
             return experts_case(in);
         case OpFamily::Attention:

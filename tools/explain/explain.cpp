@@ -55,10 +55,15 @@ Error no_pass(const std::string& path, const Trace& trace) {
 
 Result<Outcome> explained(const ExplainOptions& options,
                           const Machine& machine,
-                          const Planning& planning,
+                          Planning& planning,
                           const std::optional<Trace>& trace) {
     const SlowNotice notice("planning for other machines and budgets");
-    Explanation explanation = explain_plan(planning, study_tiers(planning));
+    std::vector<TierStudy> studies = study_tiers(planning);
+    const bool planned = !planning.plan.tiers.empty();  // else stock llama.cpp holds everything
+    for (const TierStudy& study : studies) {
+        if (planned) planning.details.push_back(study.detail);
+    }
+    Explanation explanation = explain_plan(planning, std::move(studies));
     Result<std::vector<Scenario>> changes = planned_changes(options, machine, planning);
     if (!changes) return changes.error();
     explanation.changes = std::move(changes).value();
@@ -112,9 +117,7 @@ Result<Outcome> explain_model(const ExplainOptions& options) {
         return declined(refusal->reason);
     }
     auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
-    Planning& planning = jobs.front().planning;
-    add_details(planning);
-    return explained(options, machine.value(), planning, trace.value());
+    return explained(options, machine.value(), jobs.front().planning, trace.value());
 }
 
 }  // namespace pshard::tool

@@ -17,9 +17,10 @@
 
 #include <fmt/format.h>
 
+#include "common/folders.h"
+#include "probe/devices.h"
 #include "probe/launch_probe.h"
 #include "probe/sample_run.h"
-#include "profiler/backends.h"
 #include "profiler/device_memory.h"
 #include "profiler/guards.h"
 
@@ -76,7 +77,7 @@ public:
         std::string device;
         std::int64_t n_tokens = 0;
         words >> verb >> device >> n_tokens;
-        load_backends();
+        load_ggml_backends(ggml_folder());
         const Result<ggml_backend_dev_t> found = find_gpu(device);
         if (!found) return found.error();
         return verb == "launch" ? launch(found.value()) : run(found.value(), n_tokens);

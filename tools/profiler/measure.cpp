@@ -25,11 +25,11 @@
 
 #include "machine/identity.h"
 #include "probe/copy_load.h"
+#include "probe/devices.h"
 #include "probe/dram_probe.h"
 #include "probe/launch_probe.h"
 #include "probe/link_probe.h"
 #include "probe/profile_ops.h"
-#include "profiler/backends.h"
 #include "profiler/device_memory.h"
 #include "profiler/guards.h"
 
@@ -59,12 +59,37 @@ public:
     void identify(ggml_backend_dev_t gpu) {
         MachineIdentity machine = this_machine();
         if (gpu != nullptr) {
-            machine.gpu_name = ggml_backend_dev_description(gpu);
+            const DeviceInfo info = info_of(gpu);
+            machine.gpu_name = info.description;
             const auto copies = CopyLoad::start(gpu, {});
             if (copies) std::this_thread::sleep_for(std::chrono::milliseconds(200));
-            machine.link_name = link_name(bus_id(gpu));
+            machine.link_name = link_name(info.bus_id);
         }
         set_identity(machine, measured.profile);
+    }
+
+    Status measure_link(ggml_backend_dev_t gpu) {
+        const Result<LaunchCosts> launches = measure_launches(gpu, 1, {});
+        if (!launches) return launches.error();
+        LinkProbeOptions link;
+        link.full = options_.full;
+        if (link.full) link.policy = kFullLinkPolicy;
+        link.kernel_launch = launches.value().node;
+        link.on_progress = [this](const std::string& what, double share) {
+            progress_.show(what, share);
+        };
+        const Seconds begin = progress_.elapsed();
+        const auto late = [&] {
+            return options_.time_limit &&
+                   progress_.elapsed() - begin > kLinkTimeShare * *options_.time_limit;
+        };
+        link.wants_stop = [&] { return stop_wanted() || late(); };
+        Result<LinkProbe> probe = probe_link(gpu, link);
+        if (!probe) return probe.error();
+        measured.profile.link = std::move(probe.value().link);
+        for (const std::string& text : probe.value().notes) note(text);
+        if (late()) note("the time limit cut the link's figures short");
+        return Done{};
     }
 
     Result<MeasuredOps> time_ops(ggml_backend_dev_t device,
@@ -99,12 +124,6 @@ public:
     Measured measured{};
 
 private:
-    static std::string bus_id(ggml_backend_dev_t device) {
-        ggml_backend_dev_props props{};
-        ggml_backend_dev_get_props(device, &props);
-        return props.device_id == nullptr ? "" : props.device_id;
-    }
-
     const ProfilerOptions& options_;
     Progress& progress_;
 };
@@ -115,31 +134,6 @@ Result<ggml_backend_dev_t> wanted_gpu(const ProfilerOptions& options, Run& run) 
     if (gpu || !options.device.empty()) return gpu;
     run.note("no GPU: the link was not measured. " + gpu.error().message);
     return static_cast<ggml_backend_dev_t>(nullptr);
-}
-
-Status measure_link(Run& run,
-                    ggml_backend_dev_t gpu,
-                    const ProfilerOptions& options,
-                    Progress& progress) {
-    const Result<LaunchCosts> launches = measure_launches(gpu, 1, {});
-    if (!launches) return launches.error();
-    LinkProbeOptions link;
-    link.full = options.full;
-    if (options.full) link.policy = kFullLinkPolicy;
-    link.kernel_launch = launches.value().node;
-    link.on_progress = [&](const std::string& what, double share) { progress.show(what, share); };
-    const Seconds begin = progress.elapsed();
-    const auto late = [&] {
-        return options.time_limit &&
-               progress.elapsed() - begin > kLinkTimeShare * *options.time_limit;
-    };
-    link.wants_stop = [&] { return stop_wanted() || late(); };
-    Result<LinkProbe> probe = probe_link(gpu, link);
-    if (!probe) return probe.error();
-    run.measured.profile.link = std::move(probe.value().link);
-    for (const std::string& note : probe.value().notes) run.note(note);
-    if (late()) run.note("the time limit cut the link's figures short");
-    return Done{};
 }
 
 // Measures memory bandwidth and the time of a graph, and keeps the better of now and before. Called
@@ -182,7 +176,7 @@ Result<Measured> measure_cpu(const ProfilerOptions& options,
     run.identify(gpu.value());
     progress.begin_part(0.05, 0.3);
     if (gpu.value() != nullptr) {
-        const Status linked = measure_link(run, gpu.value(), options, progress);
+        const Status linked = run.measure_link(gpu.value());
         if (!linked) return linked.error();
     }
     progress.begin_part(gpu.value() != nullptr ? 0.3 : 0.05, 1);

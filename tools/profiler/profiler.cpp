@@ -1,16 +1,17 @@
 #include "profiler/profiler.h"
 
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <exception>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "common/folders.h"
 #include "common/log.h"
+#include "common/output.h"
 #include "machine/profile_text.h"
-#include "profiler/backends.h"
+#include "probe/devices.h"
 #include "profiler/guards.h"
 #include "profiler/helper.h"
 #include "profiler/measure.h"
@@ -20,19 +21,11 @@
 namespace pshard::tool {
 namespace {
 
-constexpr int kFailed = 1;
 constexpr int kStopped = 130;
 
-int fail(const std::string& reason) {
+int give_up(const std::string& reason) {
     discard_output();
-    log_line(reason);
-    return kFailed;
-}
-
-int print(const std::string& text) {
-    const bool written =
-        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    return written ? 0 : fail("cannot write to stdout");
+    return fail(reason);
 }
 
 void add_provenance(const ProfilerOptions& options, MachineProfile& profile) {
@@ -49,22 +42,22 @@ int write_profile(const ProfilerOptions& options, Measured measured, Seconds too
     const ProfileTexts texts = to_text(measured.profile);
     const Status written =
         commit_output(options.kind == ProfileKind::Cpu ? texts.cpu.value() : texts.gpu.value());
-    if (!written) return fail(written.error().text());
-    return print(profiler_report(options, measured, took));
+    if (!written) return give_up(written.error().text());
+    return print(profiler_report(options, measured, took), 0);
 }
 
 // Runs a profiler. It opens the output first: what cannot be written is not worth measuring. It
 // captures the model before it loads backends, in a child of a process with one thread.
 int run(const ProfilerOptions& options) {
     if (options.list_devices) {
-        load_backends();
-        return print(device_list(options.json));
+        load_ggml_backends(ggml_folder());
+        return print(device_list(options.json), 0);
     }
     const Status opened = begin_output(options.output);
-    if (!opened) return fail(opened.error().text());
+    if (!opened) return give_up(opened.error().text());
     const Result<std::vector<OpCase>> cases = cases_of(options);
-    if (!cases) return fail(cases.error().text());
-    load_backends();
+    if (!cases) return give_up(cases.error().text());
+    load_ggml_backends(ggml_folder());
     Seconds took = 0;
     const Result<Measured> measured = [&] {
         Progress progress(options.time_limit);
@@ -79,7 +72,7 @@ int run(const ProfilerOptions& options) {
         log_line(fmt::format("stopped; {} stays as it was", options.output));
         return kStopped;
     }
-    if (!measured) return fail(measured.error().text());
+    if (!measured) return give_up(measured.error().text());
     return write_profile(options, measured.value(), took);
 }
 
@@ -90,13 +83,13 @@ int profiler_main(ProfileKind kind, int argc, const char* const* argv) {
         if (argc > 1 && std::strcmp(argv[1], kHelperFlag) == 0) return run_helper();
         const auto read = read_profiler_options(kind, argc, argv);
         if (const auto* early = std::get_if<ProfilerExit>(&read)) {
-            return early->code == 0 ? print(early->text) : fail(early->text);
+            return early->code == 0 ? print(early->text, 0) : fail(early->text);
         }
         watch_for_stop();
         prepare_ggml();
         return run(std::get<ProfilerOptions>(read));
     } catch (const std::exception& error) {
-        return fail(error.what());
+        return give_up(error.what());
     }
 }
 

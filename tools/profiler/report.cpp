@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "probe/devices.h"
+
 namespace pshard::tool {
 namespace {
 
@@ -134,6 +136,27 @@ std::string json_report(const ProfilerOptions& options, const Measured& measured
 }
 
 }  // namespace
+
+std::string device_list(bool json) {
+    std::string text;
+    Json array = Json::array();
+    for (const DeviceInfo& device : list_devices()) {
+        array.push_back({{"name", device.name},
+                         {"description", device.description},
+                         {"backend", device.backend},
+                         {"gpu", device.is_gpu},
+                         {"total_mib", in_mib(device.total_bytes)},
+                         {"free_mib", in_mib(device.free_bytes)},
+                         {"bus_id", device.bus_id}});
+        text += fmt::format("{:<10} {} ({:.0f} MiB, {:.0f} MiB free){}\n",
+                            device.name,
+                            device.description,
+                            in_mib(device.total_bytes),
+                            in_mib(device.free_bytes),
+                            device.bus_id.empty() ? "" : ", " + device.bus_id);
+    }
+    return json ? array.dump(2) + "\n" : text;
+}
 
 std::string profiler_report(const ProfilerOptions& options,
                             const Measured& measured,
