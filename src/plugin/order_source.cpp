@@ -35,6 +35,7 @@
 
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
+#include "machine/identity.h"
 #include "planner/registered_plan.h"
 #include "plugin/registry_files.h"
 #include "registry/registry_file.h"
@@ -155,8 +156,8 @@ std::string for_an_assumed_machine(const std::string& missing) {
 
 class OrderSource {
 public:
-    OrderSource(PluginSettings settings, Bytes room, Log log)
-        : settings_(std::move(settings)), room_(room), log_(std::move(log)) {}
+    OrderSource(PluginSettings settings, DeviceHere device, Log log)
+        : settings_(std::move(settings)), device_(std::move(device)), log_(std::move(log)) {}
 
     Result<Orders> operator()(const Inventory& inventory, Bytes budget) {
         largest_ = std::max(largest_, budget);
@@ -248,9 +249,9 @@ private:
     // Warns once for each model, unless other models have or may get some of the budget.
     void warn_of_unused_room(const RegistryMatch& match, const Inventory& inventory, Bytes budget) {
         if (budget < largest_ || names_several_models()) return;
-        const bool given = budget < room_;
+        const bool given = budget < device_.room;
         const std::string warning =
-            unused_room(match, {std::min(budget, room_), given ? 0 : kPlannersMargin});
+            unused_room(match, {std::min(budget, device_.room), given ? 0 : kPlannersMargin});
         if (warning.empty() || !warned_.insert(weights_hash(inventory.weights)).second) return;
         log_("warning: " + warning);
     }
@@ -261,12 +262,23 @@ private:
         why_ = why;
     }
 
-    // Fails if a profile is there and cannot be read.
+    // The profiles of this machine; notes on others are told once, before the reason they explain.
+    FoundProfiles find_profiles() {
+        MachineIdentity here = this_machine();
+        here.gpu_name = device_.gpu_name;
+        FoundProfiles found = find_profile_files(settings_.profiles, here);
+        for (const std::string& note : found.notes) {
+            if (told_.insert(note).second) log_("note: " + note);
+        }
+        return found;
+    }
+
+    // Fails if a profile is named and cannot be read.
     Result<Chosen> planned_here(const std::string& why,
                                 const std::string& advice,
                                 const Inventory& inventory,
                                 Bytes budget) {
-        const ProfileNames& names = settings_.profiles;
+        const ProfileNames names = find_profiles().names();
         const Result<MachineProfile> read = read_profile_files(names);
         if (!read) return read.error();
         const std::string missing = missing_prices(read.value());
@@ -325,11 +337,12 @@ private:
     }
 
     PluginSettings settings_;
-    Bytes room_;
+    DeviceHere device_;
     Log log_;
     Bytes largest_ = 0;  // the most that a model was left: all of the budget, if it came first
-    std::set<Hash64> warned_;  // models, by their weights
-    std::string why_;          // why it was last planned here
+    std::set<Hash64> warned_;     // models, by their weights
+    std::set<std::string> told_;  // notes
+    std::string why_;             // why it was last planned here
     std::size_t calls_ = 0;
 };
 
@@ -342,8 +355,9 @@ Result<Orders> orders_of(const Inventory& inventory,
     return roomy ? roomy : packed_orders(inventory, choices, budget, /*by_layers=*/false);
 }
 
-OrderGiver make_order_giver(PluginSettings settings, Bytes room, Log log) {
-    const auto source = std::make_shared<OrderSource>(std::move(settings), room, std::move(log));
+OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log) {
+    const auto source =
+        std::make_shared<OrderSource>(std::move(settings), std::move(device), std::move(log));
     return
         [source](const Inventory& inventory, Bytes budget) { return (*source)(inventory, budget); };
 }

@@ -1,6 +1,7 @@
 // Makes the runtime's orders: from a registry, by a search here, or forced for tests.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "planner/tier_choice.h"
@@ -14,8 +15,13 @@ Result<Orders> orders_of(const Inventory& inventory,
                          const std::vector<TierChoice>& choices,
                          Bytes budget);
 
-// The planner that the settings ask for. Each call moves on to the next forced strategy. `room`:
-// the bytes that the device has for plans, whatever budget was given.
-OrderGiver make_order_giver(PluginSettings settings, Bytes room, Log log);
+// What plans are made for here.
+struct DeviceHere {
+    Bytes room = 0;          // the bytes that it has for plans, whatever budget was given
+    std::string gpu_name{};  // as profiles name it; empty: not known, or no GPU
+};
+
+// The planner that the settings ask for. Each call moves on to the next forced strategy.
+OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log);
 
 }  // namespace pshard

@@ -28,6 +28,11 @@ Bytes room_of(ggml_backend_dev_t gpu) {
     return free > 2 * kMargin ? free - kMargin : free / 2;
 }
 
+// The GPU as a profile names it; empty where the CPU stands in for one.
+std::string gpu_name(const InnerDevices& devices) {
+    return devices.gpu == devices.cpu ? "" : ggml_backend_dev_description(devices.gpu);
+}
+
 // Asks for page locks: CUDA's backend locks memory in place only for those who ask.
 void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*/0); }
 
@@ -49,7 +54,7 @@ Result<Engine*> open_engine() {
     setup.budget = settings.value().budget.value_or(room);
     setup.budget_is_given = settings.value().budget.has_value();
     setup.page_lock_limit = available_host_memory() / 10 * 8;
-    setup.orders = make_order_giver(settings.value(), room, log_line);
+    setup.orders = make_order_giver(settings.value(), {room, gpu_name(devices.value())}, log_line);
     setup.log = log_line;
     setup.chaos = settings.value().chaos;
     if (settings.value().check) setup.check_pass = check_pass;

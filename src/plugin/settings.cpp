@@ -99,10 +99,11 @@ Status read_plan_names(PluginSettings& settings) {
 }
 
 Status read_plan(PluginSettings& settings) {
-    const std::string cpu = variable("PSHARD_CPU_PROFILE");
-    const std::string gpu = variable("PSHARD_GPU_PROFILE");
-    if (!cpu.empty()) settings.profiles.cpu = cpu;
-    if (!gpu.empty()) settings.profiles.gpu = gpu;
+    settings.profiles = {variable("PSHARD_CPU_PROFILE"),
+                         variable("PSHARD_GPU_PROFILE"),
+                         "",
+                         profile_cache(variable("XDG_CACHE_HOME"), variable("HOME")),
+                         /*runs_here=*/true};
     const std::string text = variable("PSHARD_PLAN");
     if (!text.empty() && text != "auto" && text != "off") {
         return Error{fmt::format("PSHARD_PLAN: '{}' is neither 'auto' nor 'off'", text), {}};

@@ -8,7 +8,8 @@
 //                          FINGERPRINT:CACHE_UBATCH, separated by ","; else all that match
 //   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
-//                          profiles to plan here with; else those in the working directory
+//                          profiles to plan here with; else those of this machine in the working
+//                          directory, else in $XDG_CACHE_HOME/pshard or ~/.cache/pshard
 //   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
 //   PSHARD_CHECK           1: every graph's plan is verified before it is run, and refused if a
 //                          fault is found; 0 or unset: only the planner verifies what it writes
@@ -25,7 +26,7 @@
 
 #include "base/result.h"
 #include "base/units.h"
-#include "machine/profile_text.h"
+#include "machine/profile_search.h"
 #include "plan/choice.h"
 #include "planner/registry_match.h"
 #include "runtime/executor.h"
@@ -46,7 +47,7 @@ struct PluginSettings {
     std::string registry;
     std::vector<PlanName> plans;  // empty: any that matches
     bool plan_here = true;
-    ProfileNames profiles{};
+    ProfilePlaces profiles{};
     std::string trace;
     bool check = false;
     std::vector<ForcedStrategy> forced;

@@ -62,7 +62,7 @@ protected:
                                   Bytes room = 24000 * kMiB) const {
         std::vector<std::string> lines;
         const OrderGiver source = make_order_giver(
-            settings, room, [&](std::string_view line) { lines.emplace_back(line); });
+            settings, {room}, [&](std::string_view line) { lines.emplace_back(line); });
         for (const Bytes budget : left) {
             const Result<Orders> orders = source(planning_.inventory, budget);
             EXPECT_TRUE(orders.ok()) << orders.error().text();

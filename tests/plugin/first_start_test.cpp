@@ -21,10 +21,9 @@ protected:
         const Inventory inventory = toy_model(
             {.n_layers = 24, .n_embd = 512, .n_ff = 2048, .n_cells = 512, .tiers = tiers});
         PluginSettings settings;
-        settings.profiles = {"no_cpu_profile", "no_gpu_profile"};
         const Bytes budget = all_resident_bytes(inventory, inventory.graphs.back()) / 2;
         const OrderGiver source = make_order_giver(
-            settings, budget, [&](std::string_view line) { log_.emplace_back(line); });
+            settings, {budget}, [&](std::string_view line) { log_.emplace_back(line); });
         Result<Orders> orders = source(inventory, budget);
         EXPECT_TRUE(orders.ok()) << orders.error().text();
         return std::move(orders).value();

@@ -1,6 +1,9 @@
 #include "common/folders.h"
 
+#include <cstdlib>
 #include <system_error>
+
+#include "machine/profile_search.h"
 
 namespace pshard::tool {
 
@@ -19,6 +22,14 @@ std::string ggml_folder() {
         if (fs::exists(folder / "libggml-cpu.so", code)) return folder;
     }
     return "";
+}
+
+std::string profile_cache_folder() {
+    const auto variable = [](const char* name) {
+        const char* value = std::getenv(name);
+        return std::string(value == nullptr ? "" : value);
+    };
+    return profile_cache(variable("XDG_CACHE_HOME"), variable("HOME"));
 }
 
 }  // namespace pshard::tool

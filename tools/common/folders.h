@@ -15,4 +15,8 @@ std::filesystem::path library_folder();
 // where ggml looks itself.
 std::string ggml_folder();
 
+// The folder of the profiles that were measured here (machine/profile_search.h); empty: there is
+// none, as neither XDG_CACHE_HOME nor HOME is set.
+std::string profile_cache_folder();
+
 }  // namespace pshard::tool

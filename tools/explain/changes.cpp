@@ -31,9 +31,11 @@ Scenario faster_link(const Planning& planning) {
     return scenario;
 }
 
-// Loads the machine as the options would with this change. `storage` keeps what is loaded.
+// Loads the machine as the options would with this change; what is not changed is read from the
+// same files. `storage` keeps what is loaded.
 Result<const MachineProfile*> changed_profile(const Options& options,
                                               const WhatIf& change,
+                                              const Machine& machine,
                                               const Planning& planning,
                                               Machine& storage) {
     const bool other =
@@ -42,12 +44,15 @@ Result<const MachineProfile*> changed_profile(const Options& options,
         storage.profile = *planning.profile;
     } else {
         Options changed = options;
-        if (!change.gpu_profile.empty()) changed.gpu_profile = change.gpu_profile;
-        if (!change.cpu_profile.empty()) changed.cpu_profile = change.cpu_profile;
+        const auto changed_or = [](const std::string& file, const std::string& before) {
+            return file.empty() ? before : file;
+        };
+        changed.gpu_profile = changed_or(change.gpu_profile, machine.files.gpu);
+        changed.cpu_profile = changed_or(change.cpu_profile, machine.files.cpu);
         if (change.n_threads) changed.n_threads = change.n_threads;
-        Result<Machine> machine = load_machine(changed);
-        if (!machine) return machine.error();
-        storage = std::move(machine).value();
+        Result<Machine> loaded = load_machine(changed);
+        if (!loaded) return loaded.error();
+        storage = std::move(loaded).value();
         if (!storage.priced) {
             return Error{fmt::format("--what-if {}: this machine's profiles price no plan: a GPU, "
                                      "a CPU and the link between them must be known",
@@ -74,7 +79,7 @@ Result<Scenario> planned_change(const ExplainOptions& options,
                                 const Machine& machine,
                                 const Planning& planning) {
     Machine changed;
-    const auto profile = changed_profile(options.planning, change, planning, changed);
+    const auto profile = changed_profile(options.planning, change, machine, planning, changed);
     if (!profile) return profile.error();
     Problem problem = problem_of(planning);
     problem.profile = profile.value();
@@ -98,9 +103,7 @@ Result<Scenario> more_threads(const ExplainOptions& options,
                               const Machine& machine,
                               const Planning& planning) {
     const int now = planning.profile->cpu->n_threads;
-    const std::string& named = options.planning.cpu_profile;
-    const ProfileNames names{named.empty() ? ProfileNames{}.cpu : named, ProfileNames{}.gpu};
-    const Result<MachineProfile> read = read_profile_files({names.cpu, names.cpu + ".none"}, 0);
+    const Result<MachineProfile> read = read_profile_files({machine.files.cpu, ""});
     const bool more = read && read.value().cpu && read.value().cpu->n_threads > now;
     if (!more) {
         Scenario scenario;

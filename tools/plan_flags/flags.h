@@ -257,11 +257,13 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "cuda or vulkan: how device memory is counted (default: as the GPU profile's)"},
     {FlagGroup::Machine, "--cpu-profile", "FILE", PSHARD_TO(cpu_profile), nullptr,
      kNoRange, "", "PSHARD_CPU_PROFILE", InRun::Taken,
-     "(default: cpu_profile.txt in this folder, if it is there)",
+     "(default: cpu_profile.txt in this folder, else in the cache where llama-pshard-run keeps it, "
+     "if it is of this machine)",
      "(default: of this machine, in this folder or in the cache)"},
     {FlagGroup::Machine, "--gpu-profile", "FILE", PSHARD_TO(gpu_profile), nullptr,
      kNoRange, "", "PSHARD_GPU_PROFILE", InRun::Taken,
-     "(default: gpu_profile.txt in this folder, if it is there)",
+     "(default: gpu_profile.txt in this folder, else in the cache where llama-pshard-run keeps it, "
+     "if it is of this machine)",
      "(default: of this machine, in this folder or in the cache)"},
     {FlagGroup::Machine, "--depth", "N", PSHARD_TO(depth), nullptr,
      kTokensFrom0, "", nullptr, InRun::Taken,

@@ -7,12 +7,18 @@
 //   no         yes        yes      priced: a measurement of two seconds stands in for the CPU
 //   else                           for an assumed machine, with a note
 //
+// Where the files are looked for: machine/profile_search.h. What is found in the cache is of this
+// machine, and is dropped where the flags speak of another device (-dev, --device-memory). A note
+// names it, and one is there too where a saved inventory may have been brought from elsewhere.
+//
 // Traps: a profile that the user names must be a file; one by its default name may be absent. The
 // stand-in is measured in a child process, since captures fork and ggml's threads would not survive
 // that. A profile of another machine is taken, with a note: the user may plan for that machine.
 #include "planning/machine.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <filesystem>
 #include <thread>
 
@@ -24,7 +30,7 @@
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
 #include "machine/identity.h"
-#include "machine/profile_text.h"
+#include "machine/profile_search.h"
 #include "probe/devices.h"
 #include "probe/stand_in_profile.h"
 
@@ -95,6 +101,79 @@ std::string assumption() {
                        assumed_machine_text());
 }
 
+bool is_given(const Options& options, std::string_view flag) {
+    return std::ranges::count(options.given, flag) > 0;
+}
+
+// "cuda" of "CUDA0", the kind of a device or of a model of one.
+std::string kind_of(std::string device) {
+    std::erase_if(device, [](unsigned char c) { return std::isalpha(c) == 0; });
+    std::ranges::transform(device, device.begin(), [](unsigned char c) { return std::tolower(c); });
+    return device;
+}
+
+// The flags that speak of another device than the profile is of; empty: none does.
+std::string flags_of_another_device(const Options& options, const GpuProfile& gpu) {
+    constexpr double kSameMemory = 0.05;
+    const auto told = static_cast<double>(options.device_memory_mib.value_or(0));
+    std::string flags;
+    if (is_given(options, "-dev") && kind_of(options.device) != kind_of(gpu.backend)) {
+        flags = "-dev " + options.device;
+    }
+    const double there = gpu.memory_mib.value_or(told);
+    if (told > 0 && std::abs(told - there) > kSameMemory * there) {
+        flags += fmt::format("{}--device-memory {}", flags.empty() ? "" : " and ", told);
+    }
+    return flags;
+}
+
+// Drops profiles of the cache that are not of the device to plan for. A note names them.
+Status sort_out_cached(const Options& options,
+                       FoundProfiles& found,
+                       std::vector<std::string>& notes) {
+    if (found.cached.empty() || found.gpu.empty()) return Done{};
+    const Result<MachineProfile> profile = read_profile_files({"", found.gpu});
+    if (!profile) return profile.error();
+    const std::string names = fmt::format("{}", fmt::join(found.cached, " and "));
+    const std::string flags = flags_of_another_device(options, *profile.value().gpu);
+    if (flags.empty()) {
+        if (options.inventory.empty()) return Done{};
+        notes.push_back(
+            fmt::format("{}, measured on this machine, price the plan: if the inventory "
+                        "is for another machine, name that machine's profiles with "
+                        "--cpu-profile and --gpu-profile",
+                        names));
+        return Done{};
+    }
+    notes.push_back(
+        fmt::format("{} of this machine's GPU are passed over, as {} speaks of another "
+                    "device; name profiles with --cpu-profile and --gpu-profile to "
+                    "take them all the same",
+                    names,
+                    flags));
+    for (std::string* path : {&found.cpu, &found.gpu}) {
+        if (std::ranges::count(found.cached, *path) > 0) path->clear();
+    }
+    return Done{};
+}
+
+// Finds the files to read, for the flags.
+Result<FoundProfiles> find_files(const Options& options, PlannedFor wanted) {
+    for (const std::string& path : {options.cpu_profile, options.gpu_profile}) {
+        if (Status named = check_named(path); !named) return named.error();
+    }
+    FoundProfiles found = find_profile_files({options.cpu_profile,
+                                              options.gpu_profile,
+                                              "",
+                                              profile_cache_folder(),
+                                              wanted == PlannedFor::ThisMachine},
+                                             this_machine());
+    std::vector<std::string> notes;
+    if (Status sorted = sort_out_cached(options, found, notes); !sorted) return sorted.error();
+    found.notes.insert(found.notes.end(), notes.begin(), notes.end());
+    return found;
+}
+
 void note_pricing(Machine& machine) {
     const std::string missing = missing_prices(*machine.profile);
     machine.priced = missing.empty();
@@ -104,28 +183,27 @@ void note_pricing(Machine& machine) {
 
 }  // namespace
 
-Result<Machine> load_machine(const Options& options) {
-    for (const std::string& path : {options.cpu_profile, options.gpu_profile}) {
-        if (Status named = check_named(path); !named) return named.error();
-    }
-    ProfileNames names;
-    if (!options.cpu_profile.empty()) names.cpu = options.cpu_profile;
-    if (!options.gpu_profile.empty()) names.gpu = options.gpu_profile;
+Result<Machine> load_machine(const Options& options, PlannedFor wanted) {
+    Result<FoundProfiles> found = find_files(options, wanted);
+    if (!found) return found.error();
+    Machine machine;
+    machine.files = found.value().names();
+    machine.notes = std::move(found.value().notes);
     std::optional<int> n_threads = options.n_threads;
     if (n_threads && *n_threads <= 0) n_threads = hardware_threads();
-    Result<MachineProfile> profile = read_profile_files(names, n_threads.value_or(0));
+    Result<MachineProfile> profile = read_profile_files(machine.files, n_threads.value_or(0));
     if (!profile) return profile.error();
 
-    Machine machine;
     if (profile.value().cpu || profile.value().gpu) machine.profile = std::move(profile).value();
     if (machine.profile) {
-        machine.notes = machine.profile->notes;
+        const std::vector<std::string>& notes = machine.profile->notes;
+        machine.notes.insert(machine.notes.end(), notes.begin(), notes.end());
         note_other_machine(machine);
         if (Status added = add_stand_in_cpu(n_threads, machine); !added) return added.error();
         note_pricing(machine);
     } else {
-        machine.notes.push_back(
-            fmt::format("no profile ({}, {}): {}", names.cpu, names.gpu, assumption()));
+        machine.notes.push_back(fmt::format(
+            "no profile of CPU and GPU, neither here nor in the cache: {}", assumption()));
     }
     const bool has_cpu = machine.profile && machine.profile->cpu;
     machine.n_threads =

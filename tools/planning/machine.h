@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "machine/machine_profile.h"
+#include "machine/profile_text.h"
 #include "memory/memory_use.h"
 #include "plan_flags/options.h"
 
@@ -14,7 +15,8 @@ namespace pshard::tool {
 
 struct Machine {
     std::optional<MachineProfile> profile;  // as read; nullopt: no file at all
-    bool priced = false;  // the profile can price plans; else a machine is assumed
+    bool priced = false;         // the profile can price plans; else a machine is assumed
+    ProfileNames files{"", ""};  // where the profile is from; empty: no such file
     int n_threads = 1;
     std::vector<std::string> notes;
 
@@ -24,7 +26,11 @@ struct Machine {
 // What the host offers: --host-memory, and the profile's ceiling of page-locked memory.
 HostLimits host_limits(const Options& options, const Machine& machine);
 
-// Fails on a profile that is named and not there, or that cannot be read.
-Result<Machine> load_machine(const Options& options);
+// Who plans may do so for another machine, whose profiles lie in the working directory.
+enum class PlannedFor { AnyMachine, ThisMachine };
+
+// Finds the profiles (machine/profile_search.h) and reads them. Fails on a profile that is named
+// and not there, or that cannot be read.
+Result<Machine> load_machine(const Options& options, PlannedFor wanted = PlannedFor::AnyMachine);
 
 }  // namespace pshard::tool

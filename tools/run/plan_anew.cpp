@@ -203,7 +203,7 @@ Result<RunDecision> decide(const PlanRequest& request,
 Result<RunDecision> plan_anew(const PlanRequest& request) {
     const Result<Options> options = planner_options(request);
     if (!options) return options.error();
-    const Result<Machine> machine = load_machine(options.value());
+    const Result<Machine> machine = load_machine(options.value(), PlannedFor::ThisMachine);
     if (!machine) return machine.error();
     Result<Planned> planned = plan_jobs(options.value(), machine.value());
     if (!planned) return planned.error();

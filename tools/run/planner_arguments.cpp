@@ -91,8 +91,7 @@ Result<Words> bench_arguments(const PlanRequest& request) {
 // The model of a device that the plan is for, by the backend that the profile was measured on.
 Result<std::string> device_model(const PlanRequest& request) {
     if (request.profiles.gpu.empty()) return std::string("cuda");
-    const Result<MachineProfile> profile =
-        read_profile_files({"/nonexistent/profile", request.profiles.gpu});
+    const Result<MachineProfile> profile = read_profile_files({"", request.profiles.gpu});
     if (!profile) return profile.error();
     const bool vulkan = profile.value().gpu && profile.value().gpu->backend.starts_with("Vulkan");
     return std::string(vulkan ? "vulkan" : "cuda");

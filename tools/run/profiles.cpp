@@ -3,19 +3,16 @@
 // In: what the user named, this folder, the cache, and the program that will run. Out: the names of
 // a CPU profile and a GPU profile, and notes for the user. Each name may be empty.
 //
-//   for each of CPU and GPU:  named by the user?     -> taken as it is
-//                             cpu_profile.txt here?  -> taken if it is of this machine
-//                             in the cache?          -> taken if it is of this machine
+//   find_profile_files()      -> what is named, in this folder or in the cache, of this machine
 //   both found                -> done
 //   no GPU, and no profile    -> done: plans are for an assumed machine
+//   no cache                  -> done, likewise: there is no folder to measure into
 //   a dry run                 -> done, with a note: a dry run measures nothing
 //   else                      -> what is missing is measured into the cache, the GPU first
 //
 // Traps:
 // * A profile that the user names is never compared with this machine: the user may plan for
-//   another. One that was only found is compared, and passed over with a note if it differs.
-// * A profile is a pair of files, and each is read alone here: the other is a name that does not
-//   exist.
+//   another.
 // * GGML_BACKEND_PATH may name libggml-pshard.so. The profiler must measure the device behind that
 //   library, so the variable is replaced or dropped.
 // * The CPU that stands in for a GPU (PSHARD_DEVICE=CPU) is not worth measuring as one.
@@ -26,47 +23,22 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "common/log.h"
 #include "cost/transfer.h"
 #include "machine/identity.h"
-#include "machine/profile_text.h"
+#include "machine/profile_search.h"
 
 namespace pshard::tool {
 namespace {
 
 namespace fs = std::filesystem;
 
-enum class Side { Cpu, Gpu };
+constexpr ProfileSide kCpu = ProfileSide::Cpu;
+constexpr ProfileSide kGpu = ProfileSide::Gpu;
 
-std::string file_of(Side side) { return side == Side::Cpu ? "cpu_profile.txt" : "gpu_profile.txt"; }
-
-ProfileNames only(Side side, const std::string& path) {
-    const std::string none = "/nonexistent/profile";
-    return side == Side::Cpu ? ProfileNames{path, none} : ProfileNames{none, path};
-}
-
-// Whether the file is there and of this machine. A note tells if it is of another.
-bool is_of_this_machine(Side side, const std::string& path, std::vector<std::string>& notes) {
-    std::error_code code;
-    if (!fs::exists(path, code)) return false;
-    const Result<MachineProfile> profile = read_profile_files(only(side, path));
-    if (!profile) {
-        notes.push_back(profile.error().text() + "; it is passed over");
-        return false;
-    }
-    const std::vector<std::string> found = differences(profile.value(), this_machine());
-    if (found.empty()) return true;
-    notes.push_back(
-        fmt::format("{} is of another machine ({}); it is passed over, name it with "
-                    "--{}-profile to take it all the same",
-                    path,
-                    fmt::join(found, "; "),
-                    side == Side::Cpu ? "cpu" : "gpu"));
-    return false;
-}
+std::string absolute(const std::string& path) { return path.empty() ? "" : fs::absolute(path); }
 
 class Finder {
 public:
@@ -74,13 +46,24 @@ public:
         : options_(options), here_(here), program_(program), inner_(inner_device(here)) {}
 
     Result<Profiles> find() {
-        profiles_.cpu = given_or_found(Side::Cpu, options_.plan.cpu_profile);
-        profiles_.gpu = given_or_found(Side::Gpu, options_.plan.gpu_profile);
+        FoundProfiles found = find_profile_files({absolute(options_.plan.cpu_profile),
+                                                  absolute(options_.plan.gpu_profile),
+                                                  fs::current_path(),
+                                                  here_.profile_cache,
+                                                  /*runs_here=*/true},
+                                                 this_machine());
+        profiles_ = {found.cpu, found.gpu, std::move(found.notes)};
         if (!profiles_.cpu.empty() && !profiles_.gpu.empty()) return profiles_;
         if (profiles_.gpu.empty() && !has_gpu()) {
             profiles_.notes.push_back(
                 "no GPU was found to measure: plans are for an assumed machine, and no speed is "
                 "told");
+            return profiles_;
+        }
+        if (here_.profile_cache.empty()) {
+            profiles_.notes.push_back(
+                "this machine is not measured, as neither HOME nor XDG_CACHE_HOME names a place "
+                "for its profiles: plans are for an assumed machine, and no speed is told");
             return profiles_;
         }
         if (options_.dry_run) {
@@ -89,29 +72,21 @@ public:
                 "would be, which takes a minute or two, and the plan may differ");
             return profiles_;
         }
-        for (const Side side : {Side::Gpu, Side::Cpu}) {
+        for (const ProfileSide side : {kGpu, kCpu}) {
             if (const Status measured = measure(side); !measured) return measured.error();
         }
         return profiles_;
     }
 
 private:
-    std::string& file(Side side) { return side == Side::Cpu ? profiles_.cpu : profiles_.gpu; }
+    std::string& file(ProfileSide side) { return side == kCpu ? profiles_.cpu : profiles_.gpu; }
 
-    [[nodiscard]] std::string cached(Side side) const {
-        return fs::path(here_.profile_cache) / file_of(side);
+    [[nodiscard]] std::string cached(ProfileSide side) const {
+        return fs::path(here_.profile_cache) / profile_name(side);
     }
 
-    std::string given_or_found(Side side, const std::string& given) {
-        if (!given.empty()) return fs::absolute(given);
-        for (const std::string& path : {fs::absolute(file_of(side)).string(), cached(side)}) {
-            if (is_of_this_machine(side, path, profiles_.notes)) return path;
-        }
-        return "";
-    }
-
-    [[nodiscard]] Command profiler(Side side, std::vector<std::string> arguments) const {
-        const std::string name = side == Side::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
+    [[nodiscard]] Command profiler(ProfileSide side, std::vector<std::string> arguments) const {
+        const std::string name = side == kCpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
         Command command{{fs::path(here_.folder) / name}, here_.environment};
         command.words.insert(command.words.end(), arguments.begin(), arguments.end());
         const std::string library =
@@ -125,7 +100,7 @@ private:
     [[nodiscard]] bool has_gpu() const {
         if (inner_.is_cpu()) return false;
         const Result<Finished> asked =
-            run_command(profiler(Side::Gpu, {"--list-devices", "-o", "json"}), Catch::Out);
+            run_command(profiler(kGpu, {"--list-devices", "-o", "json"}), Catch::Out);
         if (!asked) return false;
         const auto devices = nlohmann::json::parse(asked.value().out, nullptr, false);
         if (!devices.is_array()) return false;
@@ -136,7 +111,7 @@ private:
     }
 
     // Measures the CPU or the GPU into the cache, unless it has a profile already.
-    Status measure(Side side) {
+    Status measure(ProfileSide side) {
         if (!file(side).empty()) return Done{};
         std::error_code code;
         fs::create_directories(here_.profile_cache, code);
@@ -147,7 +122,7 @@ private:
                          {here_.profile_cache}};
         }
         log_line(fmt::format("measuring the {}, once; let nothing else run meanwhile",
-                             side == Side::Cpu ? "CPU" : "GPU"));
+                             side == kCpu ? "CPU" : "GPU"));
         const Result<Finished> measured =
             run_command(profiler(side, measuring(side)), Catch::Out);  // the bar is on stderr
         if (!measured) return measured.error();
@@ -161,7 +136,7 @@ private:
         return Done{};
     }
 
-    [[nodiscard]] std::vector<std::string> measuring(Side side) const {
+    [[nodiscard]] std::vector<std::string> measuring(ProfileSide side) const {
         std::vector<std::string> arguments = {"--output", cached(side)};
         if (!inner_.name.empty()) arguments.insert(arguments.end(), {"--device", inner_.name});
         if (!options_.time_limit.empty()) {
@@ -202,7 +177,7 @@ Result<int> threads_of(const RunOptions& options, const Profiles& profiles) {
     const std::optional<int> given = options.plan.n_threads;
     if (given) return *given > 0 ? *given : hardware_threads();
     if (!profiles.cpu.empty()) {
-        const Result<MachineProfile> profile = read_profile_files(only(Side::Cpu, profiles.cpu));
+        const Result<MachineProfile> profile = read_profile_files({profiles.cpu, ""});
         if (!profile) return profile.error();
         if (profile.value().cpu) return profile.value().cpu->n_threads;
     }

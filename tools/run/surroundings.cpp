@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "common/folders.h"
+#include "machine/profile_search.h"
 
 namespace pshard::tool {
 namespace {
@@ -31,13 +32,6 @@ std::string find_plugin(const fs::path& folder) {
     return "";
 }
 
-// $XDG_CACHE_HOME/pshard, else ~/.cache/pshard.
-std::string cache_folder(const Variables& environment) {
-    const std::string cache = value_of(environment, "XDG_CACHE_HOME");
-    if (!cache.empty()) return fs::path(cache) / "pshard";
-    return fs::path(value_of(environment, "HOME")) / ".cache" / "pshard";
-}
-
 }  // namespace
 
 Result<Surroundings> look_around(const char* const* environment) {
@@ -45,7 +39,8 @@ Result<Surroundings> look_around(const char* const* environment) {
     here.environment = variables_of(environment);
     here.folder = program_folder();
     here.plugin = find_plugin(here.folder);
-    here.profile_cache = cache_folder(here.environment);
+    here.profile_cache = profile_cache(value_of(here.environment, "XDG_CACHE_HOME"),
+                                       value_of(here.environment, "HOME"));
     if (!here.plugin.empty()) return here;
     return Error{fmt::format("{} lies neither in {} nor in {}: install pshard as a whole",
                              kPlugin,

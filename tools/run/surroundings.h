@@ -14,7 +14,7 @@ struct Surroundings {
     Variables environment;
     std::string folder;         // of this program, with the planner and the profilers
     std::string plugin;         // libggml-pshard.so
-    std::string profile_cache;  // folder of the profiles that this program has measured
+    std::string profile_cache;  // folder of the profiles that this program measures; empty: none
 };
 
 // Fails where the plugin lies neither beside this program nor where it is installed.
