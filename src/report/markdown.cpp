@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -151,17 +152,27 @@ std::string stock_table(const Planning& planning, const std::vector<TierPlan>& t
                           joined({true}, std::vector<bool>(heads.size(), true), {false, true}));
 }
 
+// Of what was refused, what came closest: within the budget if any is, then with the least bytes.
+const Candidate* closest(const TierPlan& tier) {
+    const auto order = [](const Candidate& plan) {
+        const bool is_over = plan.verdict == Verdict::OverBudget;
+        const MemoryUse& use = plan.memory;
+        return std::pair(is_over, is_over ? use.device.total() : use.host.total());
+    };
+    const auto best = std::ranges::min_element(tier.refused, std::less<>(), order);
+    return best == tier.refused.end() ? nullptr : &*best;
+}
+
 // Why the tiers without a plan have none.
 std::string refusals(const Planning& planning) {
     std::string text;
     for (const TierPlan& tier : planning.plan.tiers) {
-        if (tier.winner() != nullptr) continue;
-        for (const Candidate& refused : tier.refused) {
-            text += fmt::format("- {} tokens, {}: {}\n",
-                                to_text(tier.key),
-                                strategy_name(refused.choice.strategy),
-                                refused.reason);
-        }
+        const Candidate* refused = tier.winner() == nullptr ? closest(tier) : nullptr;
+        if (refused == nullptr) continue;
+        text += fmt::format("- {} tokens: {} comes closest, but {}\n",
+                            to_text(tier.key),
+                            strategy_name(refused->choice.strategy),
+                            refused->reason);
     }
     return text.empty() ? text : "\n" + text;
 }

@@ -238,13 +238,22 @@ private:
         return plan;
     }
 
-    // The first candidate of a strategy, if none of its candidates is viable; else nullptr.
+    // The first candidate of a strategy, if none of its candidates is viable; else nullptr. Where
+    // the host is too small, the one that lacks least.
     const Candidate* refusal_of(Strategy strategy) const {
         if (best_of(strategy) != nullptr) return nullptr;
+        const Candidate* refusal = nullptr;
         for (const Tried& tried : tried_) {
-            if (tried.candidate.choice.strategy == strategy) return &tried.candidate;
+            const Candidate& candidate = tried.candidate;
+            if (candidate.choice.strategy != strategy) continue;
+            if (refusal == nullptr || lacks_less(candidate, *refusal)) refusal = &candidate;
         }
-        return nullptr;
+        return refusal;
+    }
+
+    static bool lacks_less(const Candidate& a, const Candidate& b) {
+        return a.verdict == Verdict::HostTooSmall && b.verdict == Verdict::HostTooSmall &&
+               a.memory.host.total() < b.memory.host.total();
     }
 
     const Problem& problem_;

@@ -33,7 +33,7 @@ readme() {
     local row n_rows=0 before=$faults
     "$PSHARD_TOOL_DIR/pshard-make-model" Llama-3.3-70B --quant Q4_K_M -o "$scratch/model.gguf" >/dev/null
     PSHARD_CPU_PROFILE=profiles/reference/cpu_profile.txt PSHARD_GPU_PROFILE=profiles/reference/gpu_profile.txt \
-        "$PSHARD_TOOL_DIR/llama-pshard-plan-params" -m "$scratch/model.gguf" -c 8192 -fa on -mva 12000 --no-registry \
+        "$PSHARD_TOOL_DIR/llama-pshard-plan-params" -m "$scratch/model.gguf" -c 8192 -fa on -mva 11500 --no-registry \
         >"$scratch/plan" 2>"$scratch/log" || { cat "$scratch/log" && fault "the planner fails"; }
     while read -r row; do
         n_rows=$((n_rows + 1))
@@ -41,6 +41,16 @@ readme() {
     done < <(awk '/^```/ { inside = !inside } inside && /^\|/' README.md)
     ((n_rows > 2)) || fault "README.md shows no plan"
     if ((faults > before)); then cat "$scratch/plan"; fi
+}
+
+# The budgets of examples leave 470 MiB to the driver on a card of a multiple of 2 GiB.
+budgets() {
+    local place budget
+    while read -r place budget; do
+        ((budget < 2048 || budget % 2048 + 470 <= 2048)) ||
+            fault "$place shows a budget of $budget MiB, which leaves the driver no room on the card that it is for"
+    done < <(grep -rnoE '(-mva |MAX_VRAM_ALLOC=|vram=)[0-9]{4,}' README.md docs/*.md docs/cli tools scripts |
+        sed -E 's/:(-mva |[a-zA-Z_]+=)([0-9]+)$/ \2/')
 }
 
 # A page of results names in `...` what writes it: a program of bench/ or scripts/.
@@ -87,6 +97,7 @@ traps() {
 
 architecture
 readme
+budgets
 results
 files
 traps

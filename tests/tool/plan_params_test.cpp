@@ -264,7 +264,7 @@ TEST_F(PlanParams, RefusesByNameAndWritesNothing) {
         {{"--cpu-moe"}, "tensor_buft_overrides"},
         {{"--n-cpu-moe", "4"}, "tensor_buft_overrides"},
         {{"-nkvo"}, "KV offload is disabled"},
-        {{"--host-memory", "100"}, "no tier has a plan"},
+        {{"--host-memory", "100"}, "MiB of host memory are needed"},
         {{"--reserve", "1500"}, "nothing is left"}};
     for (const auto& [flags, reason] : cases) {
         const ToolRun tool = run(planning(flags));
@@ -316,18 +316,6 @@ TEST_F(PlanParams, OneOfFourUsersIsAsFastAsASingleUser) {
     const double shared = rate_of({"-c", "4096", "-np", "4"});
     EXPECT_GT(shared, 0.7 * alone) << "the larger cache takes some room of the weights";
     EXPECT_LE(shared, alone);
-}
-
-TEST_F(PlanParams, MoreBudgetThanTheGpuHoldsIsQuestioned) {
-    const ToolRun tool = run(planning({"--device-memory", "1000"}));
-    EXPECT_EQ(tool.exit_code, 0);
-    EXPECT_THAT(tool.out,
-                testing::ContainsRegex("note: -mva 1500 is more than the 1000 MiB that the GPU "
-                                       "holds; the plan takes 1[0-9.]+ besides the driver's 470 "
-                                       "and will not fit\n"));
-    EXPECT_THAT(run(planning({"--device-memory", "1500"})).out, Not(HasSubstr("is more than")));
-    EXPECT_THAT(run(planning({"-mva", "20000"})).out,
-                testing::ContainsRegex("note: -mva 20000 is more than the 16302 MiB that .* fits"));
 }
 
 }  // namespace

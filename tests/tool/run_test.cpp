@@ -85,6 +85,16 @@ TEST_F(Run, SecondStartTakesThePlanOfTheRegistry) {
                 HasSubstr("planned for"));
 }
 
+// Without a profile the driver is not known to take anything.
+TEST_F(Run, LoweredBudgetFindsItsPlanAgain) {
+    const std::string program = stand_in("llama-server");
+    const std::vector<std::string> flags = planning({"--device-memory", "1400"});
+    EXPECT_THAT(run(with(flags, {program, "--port", "0"})).err, HasSubstr("planned for 1400 MiB"));
+    const ToolRun second = run(with(flags, {program, "--port", "0"}));
+    EXPECT_THAT(second.err, HasSubstr("plan of " + registry().string()));
+    EXPECT_THAT(second.err, HasSubstr("note: the budget is lowered to 1400 MiB: -mva 1500"));
+}
+
 // As PSHARD_FINGERPRINT names it.
 std::string name_of(const RegistrySection& section) {
     return fmt::format("{}:{}", to_text(section.fingerprint), section.variants.back().cache_ubatch);

@@ -28,12 +28,12 @@ Manual page() {
                          "refused by name, or no tier has a plan at this budget (what there is, is "
                          "explained)"}};
     page.examples = {
-        {"llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000", "on the terminal"},
-        {"llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 12000 --html report.html",
+        {"llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 11500", "on the terminal"},
+        {"llama-pshard-explain -m model.gguf -c 8192 -fa on -mva 11500 --html report.html",
          "in the browser"},
-        {"llama-pshard-explain --inventory model.inv -mva 12000 --trace run.json -o json",
+        {"llama-pshard-explain --inventory model.inv -mva 11500 --trace run.json -o json",
          "holds the plan against a run"},
-        {"llama-pshard-explain -m model.gguf -mva 12000 --what-if "
+        {"llama-pshard-explain -m model.gguf -mva 11500 --what-if "
          "gpu=other.txt,link=32GB/s,vram=24000",
          "on another machine"}};
     page.see_also = "llama-pshard-plan-params(1), llama-pshard-run(1)";

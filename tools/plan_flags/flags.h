@@ -235,8 +235,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {FlagGroup::Budget, "-mva,--max-vram-alloc", "MiB", PSHARD_TO(max_vram_mib), nullptr,
      kMibFrom0, "", nullptr, InRun::Taken,
      "budget (default: 0, device memory less the driver's overhead and --fit-target); more "
-     "than the device is known to hold is planned all the same, and a note says whether the "
-     "plan fits"},
+     "than the driver leaves of a device whose memory is known is lowered to that, with a note"},
     {FlagGroup::Budget, "-fitt,--fit-target", "MiB", nullptr, take_fit_target,
      kNoRange, "", "LLAMA_ARG_FIT_TARGET", InRun::Taken,
      "device memory to leave free without -mva; of a list the first counts (default: 1024)"},
@@ -249,7 +248,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "profile; of a device that is here, what is free)"},
     {FlagGroup::Budget, "--host-memory", "MiB", PSHARD_TO(host_memory_mib), nullptr,
      kMib, "", nullptr, InRun::Taken,
-     "host memory for the model: plans that need more are not viable (default: not checked)"},
+     "host memory for the model: plans that need more are not viable (default: what is available "
+     "here; with a profile of another machine, what that has)"},
     {FlagGroup::Machine, "-dev,--device", "NAME", PSHARD_TO(device), nullptr,
      kNoRange, "", nullptr, InRun::Taken,
      "cuda or vulkan, which are models of a device, or a device that ggml has here, such as "

@@ -23,9 +23,9 @@ Manual plan_page() {
     manual.exit_status = {{"0", "planned, or the whole model fits into the budget"},
                           {"1", "an error; the registry is as it was"},
                           {"2", "refused by name, or no tier has a plan at this budget"}};
-    manual.examples = {{"llama-pshard-plan-params -m model.gguf -c 8192 -fa on -mva 12000",
-                        "plans for 12000 MiB and prints a table of the tiers"},
-                       {"llama-pshard-plan-params -m model.gguf -c 8192 -mva 12000 --explain",
+    manual.examples = {{"llama-pshard-plan-params -m model.gguf -c 8192 -fa on -mva 11500",
+                        "plans for 11500 MiB and prints a table of the tiers"},
+                       {"llama-pshard-plan-params -m model.gguf -c 8192 -mva 11500 --explain",
                         "tells why, too: the rivals, the memory, the lanes of a pass"}};
     manual.see_also = "llama-pshard-run(1), llama-profiler-cpu(1), llama-profiler-gpu(1)";
     return manual;

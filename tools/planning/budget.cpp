@@ -3,14 +3,15 @@
 // In: the flags, the machine's profile, and the context. Out: a BudgetUse (the total, and what
 // others take of it), or a Refusal where no budget is known or nothing is left.
 //
-//   -mva MiB given   ------------------------------------------->  total
+//   -mva MiB given   at most device memory - driver's overhead -->  total
 //   else             device memory - driver's overhead - --fit-target
 //
 //     device memory                      overhead that is subtracted
 //     --device-memory                    all of it
 //     the GPU profile, where the device  all of it
 //       is only a model of one
-//     what the device calls free         the part that a process takes after it has asked
+//     what the device calls free; with   the part that a process takes after it has asked; with
+//       -mva all that it has               -mva all of it
 //
 //   total   [ draft model, MTP context | projector | reserve | plan              ]
 //
@@ -19,8 +20,8 @@
 //
 // Traps: a driver takes part of its memory before the device can first be asked, so "free" lacks it
 // already. The weights of the MTP context are the model's own, which the plan counts. Sizes are
-// rounded to be safe: memory down, overhead up. A -mva beyond what the GPU holds is obeyed;
-// budget_note() warns of it.
+// rounded to be safe: memory down, overhead up. A -mva is held against all that a device has, not
+// against what is free: the program that is planned for may be running on it.
 #include "planning/budget.h"
 
 #include <algorithm>
@@ -41,24 +42,24 @@ constexpr Bytes kProjectorAllowance = 512 * kMiB;
 constexpr std::uint32_t kDraftUbatch = 512;
 
 // MiB of device memory, as the user says or, where the device cannot be asked, the GPU profile.
-std::optional<std::uint64_t> told_memory(const Options& options, const Machine& machine) {
+std::optional<std::uint64_t> told_memory(const Options& options,
+                                         const std::optional<MachineProfile>& profile) {
     if (options.device_memory_mib) return options.device_memory_mib;
     if (!is_model_of_a_device(options.device)) return std::nullopt;
-    const bool known = machine.profile && machine.profile->gpu && machine.profile->gpu->memory_mib;
+    const bool known = profile && profile->gpu && profile->gpu->memory_mib;
     if (!known) return std::nullopt;
-    return static_cast<std::uint64_t>(std::floor(*machine.profile->gpu->memory_mib));
+    return static_cast<std::uint64_t>(std::floor(*profile->gpu->memory_mib));
 }
 
-std::uint64_t overhead_mib(const Machine& machine) {
-    const bool known =
-        machine.profile && machine.profile->gpu && machine.profile->gpu->overhead_mib;
-    return known ? static_cast<std::uint64_t>(std::ceil(*machine.profile->gpu->overhead_mib)) : 0;
+std::uint64_t overhead_mib(const std::optional<MachineProfile>& profile) {
+    const bool known = profile && profile->gpu && profile->gpu->overhead_mib;
+    return known ? static_cast<std::uint64_t>(std::ceil(*profile->gpu->overhead_mib)) : 0;
 }
 
 // MiB of the overhead that a process takes after it has asked how much is free; 0: not known.
-std::uint64_t overhead_to_come_mib(const Machine& machine) {
-    if (!machine.profile || !machine.profile->gpu) return 0;
-    const GpuProfile& gpu = *machine.profile->gpu;
+std::uint64_t overhead_to_come_mib(const std::optional<MachineProfile>& profile) {
+    if (!profile || !profile->gpu) return 0;
+    const GpuProfile& gpu = *profile->gpu;
     if (!gpu.overhead_mib || !gpu.overhead_unseen_mib) return 0;
     const double to_come = *gpu.overhead_mib - *gpu.overhead_unseen_mib;
     return static_cast<std::uint64_t>(std::ceil(std::max(to_come, 0.0)));
@@ -71,26 +72,47 @@ struct DeviceMemory {
     std::string origin;
 };
 
+// Whether what is free now counts, or all that the device has.
+enum class DevicePart { Free, All };
+
 // nullopt: nobody tells how much there is.
-Result<std::optional<DeviceMemory>> device_memory(const Options& options, const Machine& machine) {
-    const std::optional<std::uint64_t> told = told_memory(options, machine);
+Result<std::optional<DeviceMemory>> device_memory(const Options& options,
+                                                  const std::optional<MachineProfile>& profile,
+                                                  DevicePart part) {
+    const std::optional<std::uint64_t> told = told_memory(options, profile);
     if (told) {
-        return std::optional(DeviceMemory{*told, overhead_mib(machine), "device memory"});
+        return std::optional(DeviceMemory{*told, overhead_mib(profile), "device memory"});
     }
     if (is_model_of_a_device(options.device)) return std::optional<DeviceMemory>();
-    const Result<Bytes> free = free_memory_in_child(options.device);
-    if (!free) return free.error();
-    return std::optional(DeviceMemory{
-        free.value() / kMiB, overhead_to_come_mib(machine), "free memory of " + options.device});
+    const Result<DeviceBytes> asked = device_bytes_in_child(options.device);
+    if (!asked) return asked.error();
+    const auto& [free, total] = asked.value();
+    if (part == DevicePart::Free) {
+        return std::optional(DeviceMemory{
+            free / kMiB, overhead_to_come_mib(profile), "free memory of " + options.device});
+    }
+    if (total == 0) return std::optional<DeviceMemory>();
+    return std::optional(
+        DeviceMemory{total / kMiB, overhead_mib(profile), "memory of " + options.device});
+}
+
+Result<std::variant<BudgetUse, Refusal>> budget_of_mva(const Options& options,
+                                                       const Machine& machine) {
+    using Total = std::variant<BudgetUse, Refusal>;
+    const Result<GivenBudget> given = given_budget(options, machine.profile);
+    if (!given) return given.error();
+    const auto& [mib, why_lowered] = given.value();
+    if (mib == 0) return Total(Refusal{"no budget is left: " + why_lowered});
+    return Total(
+        BudgetUse{.total = mib * kMiB, .origin = why_lowered.empty() ? "-mva" : why_lowered});
 }
 
 Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
                                                       const Machine& machine) {
     using Total = std::variant<BudgetUse, Refusal>;
-    if (options.max_vram_mib > 0) {
-        return Total(BudgetUse{.total = options.max_vram_mib * kMiB, .origin = "-mva"});
-    }
-    const Result<std::optional<DeviceMemory>> memory = device_memory(options, machine);
+    if (options.max_vram_mib > 0) return budget_of_mva(options, machine);
+    const Result<std::optional<DeviceMemory>> memory =
+        device_memory(options, machine.profile, DevicePart::Free);
     if (!memory) return memory.error();
     if (!memory.value()) {
         return Total(
@@ -149,20 +171,28 @@ Result<Bytes> projector_bytes(const Options& options) {
 
 }  // namespace
 
-std::optional<std::string> budget_note(const Options& options,
-                                       const Machine& machine,
-                                       Bytes taken) {
-    const std::optional<std::uint64_t> told = told_memory(options, machine);
-    if (!told || options.max_vram_mib <= *told) return std::nullopt;
-    const bool fits = taken + overhead_mib(machine) * kMiB <= *told * kMiB;
-    return fmt::format(
-        "-mva {} is more than the {} MiB that the GPU holds; the plan takes {:.1f} besides the "
-        "driver's {} and {}",
-        options.max_vram_mib,
-        *told,
-        in_mib(taken),
-        overhead_mib(machine),
-        fits ? "fits" : "will not fit");
+Result<GivenBudget> given_budget(const Options& options,
+                                 const std::optional<MachineProfile>& profile) {
+    const GivenBudget as_given{options.max_vram_mib, ""};
+    const Result<std::optional<DeviceMemory>> memory =
+        device_memory(options, profile, DevicePart::All);
+    if (!memory) return memory.error();
+    if (!memory.value()) return as_given;
+    const DeviceMemory& device = *memory.value();
+    const std::uint64_t left = device.mib - std::min(device.mib, device.overhead_mib);
+    if (options.max_vram_mib <= left) return as_given;
+    return GivenBudget{left,
+                       fmt::format("-mva {} is more than the {} MiB that the driver leaves of {} "
+                                   "MiB of {}",
+                                   options.max_vram_mib,
+                                   left,
+                                   device.mib,
+                                   device.origin)};
+}
+
+std::optional<std::string> budget_note(const Options& options, const BudgetUse& use) {
+    if (options.max_vram_mib * kMiB <= use.total) return std::nullopt;
+    return fmt::format("the budget is lowered to {:.0f} MiB: {}", in_mib(use.total), use.origin);
 }
 
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,

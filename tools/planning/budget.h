@@ -1,6 +1,7 @@
 // How much of the GPU the plan may take.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -17,13 +18,21 @@ struct Refusal {
     std::string reason;
 };
 
-// Tells if -mva is more than the GPU is known to hold. `taken`: bytes of the plan and of what
-// shares its budget.
-std::optional<std::string> budget_note(const Options& options, const Machine& machine, Bytes taken);
+// What -mva comes to: no more than the driver leaves of a device whose memory is known.
+struct GivenBudget {
+    std::uint64_t mib = 0;
+    std::string why_lowered;  // empty: it is as given
+};
 
-// Finds the total (-mva, else device memory - driver's overhead - fit target) and what the draft
-// model, the projector and the reserve take of it. `context`: of the target model; the draft model
-// gets the same. Declines where no budget is known, or nothing is left of it.
+Result<GivenBudget> given_budget(const Options& options,
+                                 const std::optional<MachineProfile>& profile);
+
+// Tells if the budget is less than -mva.
+std::optional<std::string> budget_note(const Options& options, const BudgetUse& use);
+
+// Finds the total (given_budget(), else device memory - driver's overhead - fit target) and what
+// the draft model, the projector and the reserve take of it. `context`: of the target model; the
+// draft model gets the same. Declines where no budget is known, or nothing is left of it.
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
                                                     const Machine& machine,
                                                     const ContextSpec& context);

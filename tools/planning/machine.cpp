@@ -205,15 +205,17 @@ Result<Machine> load_machine(const Options& options, PlannedFor wanted) {
         machine.notes.push_back(fmt::format(
             "no profile of CPU and GPU, neither here nor in the cache: {}", assumption()));
     }
+    machine.host = host_memory(options, machine.profile);
+    if (!machine.host.note.empty()) machine.notes.push_back(machine.host.note);
     const bool has_cpu = machine.profile && machine.profile->cpu;
     machine.n_threads =
         n_threads.value_or(has_cpu ? machine.profile->cpu->n_threads : default_threads());
     return machine;
 }
 
-HostLimits host_limits(const Options& options, const Machine& machine) {
+HostLimits host_limits(const Machine& machine) {
     HostLimits host;
-    if (options.host_memory_mib) host.memory = *options.host_memory_mib * kMiB;
+    host.memory = machine.host.bytes;
     if (machine.profile && machine.profile->link.page_lock_ceiling_gb) {
         host.page_lock_ceiling =
             static_cast<Bytes>(*machine.profile->link.page_lock_ceiling_gb * 1e9);

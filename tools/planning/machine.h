@@ -10,6 +10,7 @@
 #include "machine/profile_text.h"
 #include "memory/memory_use.h"
 #include "plan_flags/options.h"
+#include "planning/host_memory.h"
 
 namespace pshard::tool {
 
@@ -18,13 +19,14 @@ struct Machine {
     bool priced = false;         // the profile can price plans; else a machine is assumed
     ProfileNames files{"", ""};  // where the profile is from; empty: no such file
     int n_threads = 1;
+    HostMemory host;
     std::vector<std::string> notes;
 
     [[nodiscard]] const MachineProfile* pricing() const { return priced ? &*profile : nullptr; }
 };
 
-// What the host offers: --host-memory, and the profile's ceiling of page-locked memory.
-HostLimits host_limits(const Options& options, const Machine& machine);
+// What the host offers: its memory, and the profile's ceiling of page-locked memory.
+HostLimits host_limits(const Machine& machine);
 
 // Who plans may do so for another machine, whose profiles lie in the working directory.
 enum class PlannedFor { AnyMachine, ThisMachine };

@@ -48,14 +48,14 @@ Result<std::string> stock_memory_text(const StockRun& run) {
     return fmt::format("{} {} {}", bytes.model, bytes.context, bytes.compute);
 }
 
-Result<std::string> free_memory_text(const std::string& device) {
+Result<std::string> device_bytes_text(const std::string& device) {
     load_ggml_backends(ggml_folder());
     ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
     if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
     std::size_t free = 0;
     std::size_t total = 0;
     ggml_backend_dev_memory(found, &free, &total);
-    return std::to_string(free);
+    return fmt::format("{} {}", free, total);
 }
 
 Bytes bytes_of(const std::vector<GgufHeader>& files) {
@@ -104,11 +104,13 @@ bool is_model_of_a_device(const std::string& device) {
     return device == "cuda" || device == "vulkan";
 }
 
-Result<Bytes> free_memory_in_child(const std::string& device) {
+Result<DeviceBytes> device_bytes_in_child(const std::string& device) {
     const Result<std::string> text =
-        run_in_child({fmt::format("asking {}", device), [&] { return free_memory_text(device); }});
+        run_in_child({fmt::format("asking {}", device), [&] { return device_bytes_text(device); }});
     if (!text) return text.error();
-    return Bytes{std::stoull(text.value())};
+    DeviceBytes bytes;
+    std::istringstream(text.value()) >> bytes.free >> bytes.total;
+    return bytes;
 }
 
 Result<Inventory> capture_in_child(const CaptureWish& wish) {

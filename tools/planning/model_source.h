@@ -27,8 +27,13 @@ Result<Bytes> read_projector_bytes(const std::string& path);
 // "cuda" and "vulkan" name a model of a device; all else a device that ggml has here.
 bool is_model_of_a_device(const std::string& device);
 
-// Free memory of a device that ggml has, with a context of ours on it.
-Result<Bytes> free_memory_in_child(const std::string& device);
+// The memory of a device that ggml has, with a context of ours on it.
+struct DeviceBytes {
+    Bytes free = 0;
+    Bytes total = 0;  // 0: the device does not say
+};
+
+Result<DeviceBytes> device_bytes_in_child(const std::string& device);
 
 struct CaptureWish {
     std::string model;

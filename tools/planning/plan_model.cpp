@@ -61,15 +61,6 @@ Status save_inventory(const Options& options, const Inventory& inventory) {
     return write_inventory(options.save_inventory, inventory);
 }
 
-// Device bytes of the tier that takes most.
-Bytes device_bytes(const VariantPlan& plan) {
-    Bytes most = plan.baseline_vram.value_or(0);
-    for (const TierPlan& tier : plan.tiers) {
-        if (tier.winner() != nullptr) most = std::max(most, tier.winner()->memory.device.total());
-    }
-    return most;
-}
-
 class JobPlanner {
 public:
     JobPlanner(const Options& options, const Machine& machine)
@@ -93,11 +84,14 @@ public:
         }
         const SlowNotice notice("planning");
         make_plan(planning);
+        if (auto reason = host_refusal(planning, machine_.host)) {
+            return std::optional(Refusal{std::move(*reason)});
+        }
         if (const Status right = check(planning); !right) return right.error();
         if (options_.explain) add_details(planning);
-        const Bytes taken = planning.budget.taken() + device_bytes(planning.plan);
-        for (const auto& note :
-             {context_note(planning.inventory), budget_note(options_, machine_, taken)}) {
+        for (const auto& note : {context_note(planning.inventory),
+                                 budget_note(options_, planning.budget),
+                                 host_note(planning, machine_.host)}) {
             if (note) planning.notes.push_back(*note);
         }
         planned_.push_back({job, std::move(planning)});
@@ -124,7 +118,7 @@ private:
         planning.inventory = std::move(inventory);
         planning.budget = budget;
         planning.profile = machine_.pricing();
-        planning.host = host_limits(options_, machine_);
+        planning.host = host_limits(machine_);
         planning.depth_tokens =
             options_.depth.value_or(tokens_per_sequence(planning.inventory.context) / 2);
         planning.n_threads = machine_.n_threads;

@@ -1,6 +1,7 @@
 #include "planning/static_flags.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/log.h"
 #include "planning/model_source.h"
@@ -21,7 +22,7 @@ StaticWish wish_of(const Options& options, const Machine& machine, const Job& jo
     wish.tiers = job.tiers;
     wish.largest_batch = batch_tokens(options, job.tiers.back());
     wish.profile = machine.pricing();
-    wish.host = host_limits(options, machine);
+    wish.host = host_limits(machine);
     wish.depth_tokens = options.depth.value_or(tokens_per_sequence(job.context) / 2);
     return wish;
 }
@@ -56,6 +57,16 @@ StockModel model_of(const Options& options, const Job& job) {
     return model;
 }
 
+// Searches without a limit of host memory: a plan that is found then lacks only that.
+std::string why_no_static_plan(StaticWish wish, const Machine& machine, const StockModel& model) {
+    const HostLimits limits = std::exchange(wish.host, {});
+    const Result<std::optional<StaticFound>> found = find_static_plan(wish, model);
+    if (!limits.memory || !found || !found.value()) return "no static plan fits this budget";
+    const auto& [inventory, plan] = *found.value();
+    const Problem problem{inventory, nullptr, wish.budget, 0, limits, std::nullopt};
+    return host_refusal(problem, plan.prompt.memory.host, machine.host);
+}
+
 }  // namespace
 
 Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& options,
@@ -70,14 +81,13 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
     StaticWish wish = wish_of(options, machine, job);
     wish.budget = use.total - use.taken();
     wish.work = work;
-    Result<std::optional<StaticFound>> found = find_static_plan(wish, model_of(options, job));
+    const StockModel model = model_of(options, job);
+    Result<std::optional<StaticFound>> found = find_static_plan(wish, model);
     if (!found) return found.error();
-    if (!found.value()) return Answer(Refusal{"no static plan fits this budget"});
+    if (!found.value()) return Answer(Refusal{why_no_static_plan(wish, machine, model)});
     StaticFlags flags{std::move(*found.value()), 0, machine.notes};
     flags.n_batch = batch_tokens(options, flags.found.plan.n_ubatch);
-    const Bytes taken = use.taken() + flags.found.plan.prompt.memory.device.total();
-    for (const auto& note :
-         {context_note(flags.found.inventory), budget_note(options, machine, taken)}) {
+    for (const auto& note : {context_note(flags.found.inventory), budget_note(options, use)}) {
         if (note) flags.notes.push_back(*note);
     }
     return Answer(std::move(flags));

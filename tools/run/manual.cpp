@@ -48,9 +48,9 @@ std::string run_manual() {
                           {"2", "no plan at this budget, or refused by name"},
                           {"other", "the program's own: this process has become it"}};
     manual.examples = {
-        {"llama-pshard-run -m model.gguf -c 16384 -mva 8000 -- llama-server --port 8080",
-         "serves with at most 8000 MiB of the GPU"},
-        {"llama-pshard-run -m model.gguf -mva 8000 --for bench -- llama-bench -p 512 -n 128",
+        {"llama-pshard-run -m model.gguf -c 16384 -mva 7500 -- llama-server --port 8080",
+         "serves with at most 7500 MiB of the GPU"},
+        {"llama-pshard-run -m model.gguf -mva 7500 --for bench -- llama-bench -p 512 -n 128",
          "measures what the plan is worth"}};
     manual.see_also = "llama-pshard-plan-params(1), llama-profiler-cpu(1), llama-profiler-gpu(1)";
     return manual_text(manual);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "planner/registry_form.h"
 #include "planner/registry_match.h"
+#include "planning/budget.h"
 #include "planning/jobs.h"
 #include "registry/registry_file.h"
 #include "run/goal.h"
@@ -25,10 +26,10 @@ ContextSpec asked_context(const Options& options) {
     return context;
 }
 
-AskedRun asked_run(const Options& options, const ContextSpec& context) {
+AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint64_t budget_mib) {
     const ContextOptions& given = options.context;
     AskedRun asked;
-    asked.budget_mib = options.max_vram_mib;
+    asked.budget_mib = budget_mib;
     asked.kv_unified = context.kv_unified;
     asked.swa_full = context.swa_full;
     asked.n_ctx = context.n_ctx;
@@ -134,16 +135,22 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const Result<RegistryReading> reading = load_registry(registry);
     if (!reading) return reading.error();
     for (const Error& warning : reading.value().warnings) log_line("warning: " + warning.text());
-    const FoundPlans found =
-        find_plans(reading.value().registry,
-                   {{{*section.value()}}, std::nullopt, asked_run(request.options.plan, context)});
-    if (found.best.empty()) return none;
     const auto machine = read_profiles(request.profiles, request.n_threads);
     if (!machine) return machine.error();
+    const Result<GivenBudget> budget = given_budget(request.options.plan, machine.value());
+    if (!budget) return budget.error();
+    const auto& [budget_mib, why_lowered] = budget.value();
+    const FoundPlans found = find_plans(
+        reading.value().registry,
+        {{{*section.value()}}, std::nullopt, asked_run(request.options.plan, context, budget_mib)});
+    if (found.best.empty()) return none;
     const FoundPlan& newest = found.best.back();
     const Result<bool> ours = is_for(*newest.variant, machine.value(), registry);
     if (!ours) return ours.error();
     if (!ours.value()) return none;
+    if (!why_lowered.empty()) {
+        log_line(fmt::format("note: the budget is lowered to {} MiB: {}", budget_mib, why_lowered));
+    }
     return std::optional(plan_of(newest, context, request));
 }
 
