@@ -72,6 +72,7 @@ void add_sizes(CLI::App& app, CLI::Option* random, pshard::TinySizes& sizes) {
             ->needs(random);
     };
     add("--layers", sizes.n_layer, "layers");
+    add("--nextn", sizes.n_nextn, "MTP layers behind them; of glm4moe and qwen35moe");
     add("--embd", sizes.n_embd, "width; heads that are not given grow with it");
     add("--ff", sizes.n_ff, "width of the dense FFN");
     add("--heads", sizes.n_head, "attention heads");

@@ -283,7 +283,7 @@ Result<Inventory> capture_files(const CaptureRequest& request,
     if (!identity) return identity.error();
     Result<llama_context_params> params = context_params(request.context);
     if (!params) return params.error();
-    if (request.mtp_context) params.value().ctx_type = LLAMA_CONTEXT_TYPE_MTP;
+    params.value().n_rs_seq = request.n_rs_seq;
     LogCapture log;
     if (Status loaded = ensure_cpu_backend(request.backend_dir); !loaded) return loaded.error();
     if (policy == nullptr) {

@@ -28,7 +28,7 @@ struct CaptureRequest {
     std::vector<std::uint32_t> tiers;  // tokens, ascending, at most the context's n_ubatch
     std::string device = "cuda";       // a model of a device, or a device that ggml has loaded
     bool load_mtp = false;             // also load the MTP layers, as --spec-type draft-mtp does
-    bool mtp_context = false;      // capture the context that drafts with the MTP layers instead
+    std::uint32_t n_rs_seq = 0;    // recurrent states kept beside the newest, to take tokens back
     std::string backend_dir;       // folder of libggml-cpu.so; empty: where ggml looks itself
     bool load_vocabulary = false;  // load the file itself, not a slim copy: slower, same result
 };

@@ -48,13 +48,18 @@ Result<StockMemory> stock_memory(const StockRun& run) {
     Result<llama_context_params> params = context_params(run.context);
     if (!params) return params.error();
     params.value().op_offload = run.op_offload;
+    params.value().n_rs_seq = run.n_rs_seq;
+    if (run.mtp_context) params.value().ctx_type = LLAMA_CONTEXT_TYPE_MTP;
     LogCapture log;
     if (Status loaded = ensure_cpu_backend(run.backend_dir); !loaded) return loaded.error();
     Result<std::unique_ptr<DevicePolicy>> policy = make_device_policy(run.device);
     if (!policy) return policy.error();
     VirtualDevice device({.policy = std::move(policy).value(), .offload = run.op_offload});
     try {
-        return measured(run, slim.value().paths(), params.value(), device);
+        Result<StockMemory> memory = measured(run, slim.value().paths(), params.value(), device);
+        if (memory || log.complaint().empty()) return memory;
+        const Error& error = memory.error();
+        return Error{fmt::format("{}: {}", error.message, log.complaint()), error.place};
     } catch (const std::exception& error) {
         return Error{fmt::format("llama.cpp gave up on the model ({})", error.what()),
                      {run.model_path}};

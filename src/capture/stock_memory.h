@@ -13,10 +13,12 @@ namespace pshard {
 struct StockRun {
     std::string model_path;  // the file, or the first split
     ContextSpec context;
-    int n_gpu_layers = 0;                   // -ngl
-    std::vector<std::string> cpu_patterns;  // patterns of -ot, without their "=CPU"
+    int n_gpu_layers = 0;                     // -ngl
+    std::vector<std::string> cpu_patterns{};  // patterns of -ot, without their "=CPU"
     bool op_offload = true;
     bool load_mtp = false;
+    bool mtp_context = false;     // the context that drafts with the MTP layers, not the main one
+    std::uint32_t n_rs_seq = 0;   // as in CaptureRequest
     std::string device = "cuda";  // as in CaptureRequest
     std::string backend_dir{};
 };

@@ -1,6 +1,7 @@
 #include "plan/tiers.h"
 
 #include <algorithm>
+#include <set>
 
 namespace pshard {
 namespace {
@@ -8,9 +9,13 @@ namespace {
 constexpr std::uint32_t kDefaultCap = 16384;
 constexpr std::uint32_t kFirstPromptTier = 512;
 
-std::vector<std::uint32_t> generation_tiers(std::uint32_t n_parallel) {
-    if (n_parallel <= 1) return {1, 16};
-    return {1, 4, 16, 32, 64};
+std::set<std::uint64_t> generation_tiers(const TierRule& rule) {
+    std::set<std::uint64_t> tiers = {1, 16};
+    if (rule.n_parallel > 1) tiers.insert({4, 32, 64});
+    if (rule.n_draft == 0) return tiers;
+    const std::uint64_t checked = rule.n_draft + std::uint64_t{1};
+    tiers.insert({checked, checked * rule.n_parallel});
+    return tiers;
 }
 
 }  // namespace
@@ -21,15 +26,11 @@ std::uint32_t tier_cap(const TierRule& rule) {
 
 std::vector<std::uint32_t> tiers_of(const TierRule& rule) {
     const std::uint64_t cap = tier_cap(rule);
-    std::vector<std::uint32_t> tiers;
-    for (const std::uint32_t tier : generation_tiers(rule.n_parallel)) {
-        if (tier < cap) tiers.push_back(tier);
-    }
-    for (std::uint64_t tier = kFirstPromptTier; tier < cap; tier *= 2) {
-        tiers.push_back(static_cast<std::uint32_t>(tier));
-    }
-    tiers.push_back(static_cast<std::uint32_t>(cap));
-    return tiers;
+    std::set<std::uint64_t> tiers = generation_tiers(rule);
+    for (std::uint64_t tier = kFirstPromptTier; tier < cap; tier *= 2) tiers.insert(tier);
+    tiers.erase(tiers.lower_bound(cap), tiers.end());
+    tiers.insert(cap);
+    return {tiers.begin(), tiers.end()};
 }
 
 }  // namespace pshard

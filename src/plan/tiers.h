@@ -2,6 +2,7 @@
 // tier that holds it. [S9]
 //
 //   generation  one user: 1, 16      several: 1, 4, 16, 32, 64
+//   drafting    what a pass checks: n_draft + 1, of one sequence and of all
 //   prompts     512, 1024, ... below the cap, and the cap
 #pragma once
 
@@ -15,6 +16,7 @@ struct TierRule {
     std::uint32_t n_ctx = 0;       // tokens, above 0: no tier is larger
     std::uint32_t n_batch = 2048;  // logical batch, tokens
     std::uint32_t n_parallel = 1;
+    std::uint32_t n_draft = 0;  // tokens drafted at most for a sequence; 0: nothing drafts
     std::optional<std::uint32_t> tier_max{};  // what the user asked for, above 0
 };
 

@@ -22,6 +22,7 @@
 #include <algorithm>
 
 #include "plan/plan_hash.h"
+#include "planner/checked_batch.h"
 #include "strategy/expand.h"
 
 namespace pshard {
@@ -71,18 +72,6 @@ std::optional<DriverMemory> driver_of(const RegistryVariant& variant) {
     for (const RegistryTier& tier : variant.tiers) most = std::max(most, tier.pshard.outside);
     if (!most) return std::nullopt;
     return DriverMemory{*most, variant.pshard.unseen.value_or(0)};
-}
-
-// The rows that the head is applied to in a graph that llama.cpp has reserved; 0: it has no head.
-std::uint32_t rows_of_logits(const Inventory& inventory, const Graph& graph) {
-    for (const Node& node : graph.nodes) {
-        for (const Ref& source : node.sources) {
-            if (source.kind != Ref::Kind::Weight || node.op != "MUL_MAT") continue;
-            const Weight& weight = inventory.weights[static_cast<std::size_t>(source.index)];
-            if (weight.name == "output.weight") return static_cast<std::uint32_t>(node.shape[1]);
-        }
-    }
-    return 0;
 }
 
 // Warns if the run reserves other rows of logits than were planned. A program that sets no cap

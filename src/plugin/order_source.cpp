@@ -9,6 +9,9 @@
 //        | no
 //   a registry's plan serves?    --yes-->  its choices, in the budget that they were made for
 //        | no
+//   the plan of another model    --yes-->  planned here: the other's has counted it (a draft model)
+//   leaves it room?
+//        | no
 //   PSHARD_PLAN=off?             --yes-->  Error
 //        | no
 //   planned here, by the profiles or, where they cannot price a plan, for an assumed machine
@@ -19,6 +22,7 @@
 // PSHARD_PLAN allows, the model is planned here.
 //
 // Traps:
+// * llama.cpp reserves no graph for batches that check drafts: planner/checked_batch.h makes one.
 // * llama.cpp may compute a graph in pieces, and a piece may stream what the whole graph would not
 //   at that point. So slots are made large enough for any layer at once, where that fits.
 // * The same model may ask again (its contexts change): what was said once is not said again.
@@ -36,6 +40,7 @@
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
 #include "machine/identity.h"
+#include "planner/checked_batch.h"
 #include "planner/registered_plan.h"
 #include "plugin/registry_files.h"
 #include "registry/registry_file.h"
@@ -159,7 +164,8 @@ public:
     OrderSource(PluginSettings settings, DeviceHere device, Log log)
         : settings_(std::move(settings)), device_(std::move(device)), log_(std::move(log)) {}
 
-    Result<Orders> operator()(const Inventory& inventory, Bytes budget) {
+    Result<Orders> operator()(const Inventory& seen, Bytes budget) {
+        const Inventory inventory = with_checked_batch(seen);
         largest_ = std::max(largest_, budget);
         Result<Chosen> chosen = choose(inventory, budget);
         if (!chosen) return chosen.error();
@@ -177,6 +183,7 @@ private:
     // A plan that nobody gave a budget may leave so much of the device free (--fit-target).
     static constexpr Bytes kPlannersMargin = 1024 * kMiB;
     static constexpr const char* kMoreTiers = "llama-pshard-plan-params plans more tiers";
+    static constexpr const char* kIsCounted = "the other model's plan leaves room for it";
 
     struct Chosen {
         std::vector<TierChoice> choices;
@@ -229,7 +236,9 @@ private:
         }
         Result<RegistryMatch> match = from_registry(inventory, budget);
         if (!match) return match.error();
+        const Hash64 model = weights_hash(inventory.weights);
         if (!match.value().choices.empty()) {
+            if (match.value().planned_for > match.value().budget) leaves_room_ = model;
             log_(fmt::format("plan from {}", match.value().text));
             for (const std::string& warning : match.value().warnings) {
                 log_("warning: " + warning);
@@ -237,13 +246,15 @@ private:
             warn_of_unused_room(match.value(), inventory, budget);
             return Chosen{match.value().choices, match.value().budget, true, match.value().driver};
         }
-        if (!settings_.plan_here) {
+        const bool is_counted = leaves_room_ && *leaves_room_ != model;
+        if (!settings_.plan_here && !is_counted) {
             return Error{fmt::format("{}, and PSHARD_PLAN is off; run llama-pshard-plan-params "
                                      "with this run's flags",
                                      match.value().text),
                          {}};
         }
-        return planned_here(match.value().text, kMoreTiers, inventory, budget);
+        return planned_here(
+            match.value().text, is_counted ? kIsCounted : kMoreTiers, inventory, budget);
     }
 
     // Warns once for each model, unless other models have or may get some of the budget.
@@ -340,9 +351,10 @@ private:
     DeviceHere device_;
     Log log_;
     Bytes largest_ = 0;  // the most that a model was left: all of the budget, if it came first
-    std::set<Hash64> warned_;     // models, by their weights
-    std::set<std::string> told_;  // notes
-    std::string why_;             // why it was last planned here
+    std::set<Hash64> warned_;              // models, by their weights
+    std::set<std::string> told_;           // notes
+    std::string why_;                      // why it was last planned here
+    std::optional<Hash64> leaves_room_{};  // the model, by its weights, whose plan does
     std::size_t calls_ = 0;
 };
 

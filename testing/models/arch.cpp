@@ -55,6 +55,17 @@ void common_keys(Header& header, const ModelShape& model) {
     }
 }
 
+// Adds what makes a layer at the end predict the token after the next one.
+void add_nextn(Layer& layer) {
+    const ModelShape& m = layer.model;
+    layer.weight("nextn.eh_proj", {std::int64_t{2} * m.n_embd, m.n_embd});
+    layer.weight("nextn.embed_tokens", {m.n_embd, m.n_vocab});
+    layer.weight("nextn.enorm", {m.n_embd});
+    layer.weight("nextn.hnorm", {m.n_embd});
+    layer.weight("nextn.shared_head_head", {m.n_embd, m.n_vocab});
+    layer.weight("nextn.shared_head_norm", {m.n_embd});
+}
+
 }  // namespace
 
 const std::vector<Arch>& all_archs() {
@@ -129,6 +140,7 @@ Result<TensorList> list_tensors(const ModelShape& model) {
     for (int index = 0; index < model.n_layer + model.n_nextn; ++index) {
         Layer layer(list, model, index);
         arch.value().layer(layer);
+        if (index >= model.n_layer) add_nextn(layer);
     }
     return list;
 }
@@ -142,7 +154,8 @@ int rope_dim(const ModelShape& model) {
 }
 
 char layer_kind(const ModelShape& model, int layer) {
-    return model.layer_pattern.empty() ? '*' : model.layer_pattern[static_cast<size_t>(layer)];
+    const auto index = static_cast<size_t>(layer);
+    return index < model.layer_pattern.size() ? model.layer_pattern[index] : '*';
 }
 
 }  // namespace pshard::shapes

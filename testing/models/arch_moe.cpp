@@ -4,17 +4,6 @@
 namespace pshard::shapes {
 namespace {
 
-// Adds the layer at the end that predicts the token after the next one.
-void add_nextn(Layer& layer) {
-    const ModelShape& m = layer.model;
-    layer.weight("nextn.eh_proj", {std::int64_t{2} * m.n_embd, m.n_embd});
-    layer.weight("nextn.embed_tokens", {m.n_embd, m.n_vocab});
-    layer.weight("nextn.enorm", {m.n_embd});
-    layer.weight("nextn.hnorm", {m.n_embd});
-    layer.weight("nextn.shared_head_head", {m.n_embd, m.n_vocab});
-    layer.weight("nextn.shared_head_norm", {m.n_embd});
-}
-
 // Adds a dense FFN in the leading layers, routed and shared experts in the rest.
 void add_dense_or_experts(Layer& layer) {
     if (layer.index < layer.model.moe.n_dense_lead) {
@@ -105,9 +94,6 @@ void glm4moe_layer(Layer& layer) {
     add_attention(layer);
     layer.norm("post_attention_norm");
     add_dense_or_experts(layer);
-    if (layer.index >= layer.model.n_layer) {
-        add_nextn(layer);
-    }
 }
 
 // Chunked attention on 3 of 4 layers is llama.cpp's default where no window is named.

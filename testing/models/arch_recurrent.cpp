@@ -71,6 +71,7 @@ void qwen35moe_keys(Header& header, const ModelShape& model) {
     const int n_pairs = rope_dim(model) / 2;
     const int side = n_pairs / 3;
     header.i32s("%.rope.dimension_sections", {n_pairs - 2 * side, side, side, 0});
+    if (model.n_nextn > 0) header.u32("%.nextn_predict_layers", model.n_nextn);
 }
 
 void qwen35moe_layer(Layer& layer) { add_qwen_hybrid(layer, {"ssm_alpha", "ssm_beta"}); }

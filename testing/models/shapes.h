@@ -112,6 +112,7 @@ Result<ModelShape> find_tiny_shape(const std::string& arch);
 // Other sizes for a small model; 0 leaves a size as it is.
 struct TinySizes {
     int n_layer = 0;  // layer_pattern is repeated or cut
+    int n_nextn = 0;  // of glm4moe and qwen35moe
     int n_embd = 0;   // heads and recurrent mixers grow with it
     int n_ff = 0;
     int n_head = 0;  // after n_embd

@@ -183,6 +183,11 @@ Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes)
     ModelShape model = tiny_shape;
     resize_layers(model, sizes.n_layer);
     if (const Status whole = resize_width(model, sizes); !whole) return whole.error();
+    if (sizes.n_nextn > 0 && model.arch != "glm4moe" && model.arch != "qwen35moe") {
+        return Error{
+            fmt::format("{} has no MTP layers here: glm4moe and qwen35moe have", model.arch), {}};
+    }
+    set_if_given(model.n_nextn, sizes.n_nextn);
     set_if_given(model.n_ff, sizes.n_ff);
     set_if_given(model.n_head, sizes.n_head);
     set_if_given(model.n_head_kv, sizes.n_head_kv);

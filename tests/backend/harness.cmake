@@ -73,7 +73,7 @@ list(APPEND definitions
     PSHARD_LOAD_BACKENDS="${CMAKE_CURRENT_BINARY_DIR}/libload_backends.so"
     PSHARD_KEEP_BUFFERS="${CMAKE_CURRENT_BINARY_DIR}/libkeep_buffers.so")
 
-add_dependencies(test_backend ${door_hosts} llama-pshard-plan-params)
+add_dependencies(test_backend ${door_hosts} llama-pshard-plan-params llama-pshard-run)
 foreach(program test_backend test_backend_slow test_backend_threads)
     if(TARGET ${program})
         target_link_libraries(${program} PRIVATE pshard_backend_harness)

@@ -115,15 +115,18 @@ protected:
     void expect_equal(const std::string& path,
                       const ContextSpec& context,
                       const std::string& device = "cuda",
-                      bool load_mtp = false) {
+                      bool load_mtp = false,
+                      std::uint32_t n_rs_seq = 0) {
         CaptureRequest request = request_for(path, context);
         request.device = device;
         request.load_mtp = load_mtp;
+        request.n_rs_seq = n_rs_seq;
         StockRun run;
         run.model_path = path;
         run.context = context;
         run.n_gpu_layers = -1;
         run.load_mtp = load_mtp;
+        run.n_rs_seq = n_rs_seq;
         run.device = device;
         run.backend_dir = PSHARD_LLAMA_BIN_DIR;
         const StockMemory stock = test::value_of(stock_memory(run));
@@ -159,6 +162,22 @@ TEST_F(MemoryTest, OfMtpLayersIsCounted) {
     const std::string path = tiny("glm4moe");
     expect_equal(path, small_context(), "cuda", true);
     expect_equal(path, small_context(), "cuda", false);
+}
+
+TEST_F(MemoryTest, OfRecurrentStatesThatTakeTokensBackIsCounted) {
+    const std::string path = tiny("qwen35moe", [](ModelShape& model) { model.n_nextn = 1; });
+    CaptureRequest request = request_for(path, small_context());
+    const auto recurrent_bytes = [&] {
+        Bytes bytes = 0;
+        for (const State& state : captured(request).states) {
+            if (state.kind == StateKind::Recurrent) bytes += state.bytes;
+        }
+        return bytes;
+    };
+    const Bytes newest_alone = recurrent_bytes();
+    request.n_rs_seq = 3;
+    EXPECT_EQ(recurrent_bytes(), 4 * newest_alone);
+    expect_equal(path, small_context(), "cuda", true, 3);
 }
 
 TEST_F(MemoryTest, OfQuantizedCachesIsCounted) {

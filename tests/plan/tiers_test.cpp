@@ -17,6 +17,14 @@ TEST(Tiers, SeveralUsersHaveMoreGenerationTiers) {
                 ElementsAre(1, 4, 16, 32, 64, 512, 1024));
 }
 
+// A sequence has as many tokens as were drafted checked, and one more; all sequences at once.
+TEST(Tiers, DraftingAddsTheBatchesThatAreChecked) {
+    EXPECT_THAT(tiers_of({.n_ctx = 1024, .n_draft = 3}), ElementsAre(1, 4, 16, 512, 1024));
+    EXPECT_THAT(tiers_of({.n_ctx = 1024, .n_parallel = 3, .n_draft = 4}),
+                ElementsAre(1, 4, 5, 15, 16, 32, 64, 512, 1024));
+    EXPECT_THAT(tiers_of({.n_ctx = 32, .n_draft = 48}), ElementsAre(1, 16, 32));
+}
+
 TEST(Tiers, CapIsTheLargerOfTheBatchAnd16384) {
     EXPECT_EQ(tier_cap({.n_ctx = 131072, .n_batch = 2048}), 16384);
     EXPECT_EQ(tier_cap({.n_ctx = 131072, .n_batch = 32768}), 32768);

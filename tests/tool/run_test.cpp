@@ -386,9 +386,14 @@ TEST_F(Run, RefusesWhatItCannotStart) {
     expect_sentence(run(planning()), "no program: name one behind --");
     expect_sentence(run(with({"-m", model_, "-c", "512"}, {stand_in("llama-bench")})),
                     "leave -c out");
-    expect_sentence(run(with({"--mtp", "-m", model_}, {stand_in("llama-cli")})), "MTP layers");
-    expect_sentence(run(with({"-md", "d.gguf", "-m", model_}, {stand_in("llama-completion")})),
-                    "-md: this program takes no draft model");
+    for (const char* flag : {"--mtp", "-md=d.gguf", "--spec-type=ngram-mod"}) {
+        expect_sentence(run(with({flag, "-m", model_}, {stand_in("llama-completion")})),
+                        "this program does not draft");
+    }
+    expect_sentence(run(with({"-mm", "p.gguf", "-m", model_}, {stand_in("llama-bench")})),
+                    "-mm: this program takes no projector");
+    expect_sentence(refused({stand_in("llama-cli"), "--spec-type", "magic"}),
+                    "'magic' is no kind of drafting");
     expect_sentence(refused({stand_in("llama-cli"), "-devd", "x"}), "-devd stands behind --");
     expect_sentence(run(with({"--for", "fun"}, {stand_in("llama-cli")})),
                     "--for fun: there are chat, agent, batch and bench");

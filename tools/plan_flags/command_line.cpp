@@ -137,7 +137,8 @@ struct FlagAdder {
     }
 };
 
-std::string take_cache_type(std::optional<std::string>& type, const std::string& text) {
+template <typename Type>
+std::string take_cache_type(Type& type, const std::string& text) {
     if (!kv_type_number(text)) {
         return fmt::format(
             "'{}' is no cache type: f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0 or q5_1", text);
@@ -319,6 +320,14 @@ std::string take_type_k(Options& options, const std::string& text) {
 
 std::string take_type_v(Options& options, const std::string& text) {
     return take_cache_type(options.context.type_v, text);
+}
+
+std::string take_draft_type_k(Options& options, const std::string& text) {
+    return take_cache_type(options.drafting.type_k, text);
+}
+
+std::string take_draft_type_v(Options& options, const std::string& text) {
+    return take_cache_type(options.drafting.type_v, text);
 }
 
 std::string take_output_use(Options& options, const std::string& text) {

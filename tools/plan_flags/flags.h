@@ -51,6 +51,16 @@ struct ContextOptions {
     bool operator==(const ContextOptions&) const = default;
 };
 
+// How the run drafts; plan_flags/drafting.h says what that comes to.
+struct DraftingOptions {
+    std::string types;                   // of --spec-type: names, parted by commas
+    std::optional<std::uint32_t> n_max;  // tokens drafted at most; nullopt: llama.cpp's default
+    std::string type_k = "f16";          // of the caches of the context that drafts
+    std::string type_v = "f16";
+
+    bool operator==(const DraftingOptions&) const = default;
+};
+
 // Flags of llama.cpp's that would place tensors against the plan. They are read, so that the
 // refusal can name its reason.
 struct RefusedOptions {
@@ -69,6 +79,7 @@ struct Options {
     std::string draft_model;
     std::string mmproj;
     bool mtp = false;
+    DraftingOptions drafting;
     ContextOptions context;
     std::optional<int> n_threads;
     std::optional<int> n_threads_batch;
@@ -120,6 +131,7 @@ struct FlagRange {
 inline constexpr FlagRange kNoRange = {};
 inline constexpr FlagRange kTokensFrom0 = {0, std::numeric_limits<std::int32_t>::max()};
 inline constexpr FlagRange kTokens = {1, std::numeric_limits<std::int32_t>::max()};
+inline constexpr FlagRange kDrafted = {0, 1024};
 inline constexpr FlagRange kMibFrom0 = {0, std::numeric_limits<std::uint32_t>::max()};
 inline constexpr FlagRange kMib = {1, std::numeric_limits<std::uint32_t>::max()};
 inline constexpr FlagRange kThreads = {-1, 4096};
@@ -150,6 +162,9 @@ struct Flag {
 std::string take_flash_attention(Options& options, const std::string& text);
 std::string take_type_k(Options& options, const std::string& text);
 std::string take_type_v(Options& options, const std::string& text);
+std::string take_draft_type_k(Options& options, const std::string& text);
+std::string take_draft_type_v(Options& options, const std::string& text);
+std::string take_spec_types(Options& options, const std::string& text);
 std::string take_output_use(Options& options, const std::string& text);
 std::string take_fit_target(Options& options, const std::string& text);
 std::string take_format(Options& options, const std::string& text);
@@ -165,15 +180,31 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {FlagGroup::Model, "-md,--model-draft,--spec-draft-model", "FILE",
      PSHARD_TO(draft_model), nullptr,
      kNoRange, "", "LLAMA_ARG_SPEC_DRAFT_MODEL", InRun::Taken,
-     "draft model: weights, cache and scratch (ubatch 512, same context), all on the GPU, "
+     "draft model: weights, cache and scratch (context and ubatch of the run), all on the GPU, "
      "count against the budget"},
     {FlagGroup::Model, "-mm,--mmproj", "FILE", PSHARD_TO(mmproj), nullptr,
-     kNoRange, "", "LLAMA_ARG_MMPROJ", InRun::Hidden,
+     kNoRange, "", "LLAMA_ARG_MMPROJ", InRun::Taken,
      "multimodal projector (architecture clip): its tensors and an allowance of 512 MiB for "
      "its graph count against the budget"},
-    {FlagGroup::Model, "--mtp", "", PSHARD_TO(mtp), nullptr, kNoRange, "", nullptr, InRun::Hidden,
-     "load the MTP layers, as --spec-type draft-mtp does; cache and scratch of the context "
-     "that drafts with them (ubatch 512) count against the budget"},
+    {FlagGroup::Model, "--mtp", "", PSHARD_TO(mtp), nullptr, kNoRange, "", nullptr, InRun::Taken,
+     "draft with the MTP layers, as --spec-type draft-mtp does; cache and scratch of the context "
+     "that drafts with them (context and ubatch of the run) count against the budget"},
+    {FlagGroup::Model, "--spec-type", "TYPES", nullptr, take_spec_types,
+     kNoRange, "", "LLAMA_ARG_SPEC_TYPE", InRun::Taken,
+     "what drafts, by llama.cpp's names, parted by commas (default: draft-simple with -md, else "
+     "none)"},
+    {FlagGroup::Model, "--spec-draft-n-max", "N", PSHARD_TO(drafting.n_max), nullptr,
+     kDrafted, "", "LLAMA_ARG_SPEC_DRAFT_N_MAX", InRun::Taken,
+     "tokens that are drafted at most: as many rows of logits and one more for each sequence, "
+     "and with MTP layers as many recurrent states (default: 3)"},
+    {FlagGroup::Model, "-ctkd,--cache-type-k-draft,--spec-draft-type-k", "TYPE",
+     nullptr, take_draft_type_k,
+     kNoRange, "", "LLAMA_ARG_SPEC_DRAFT_CACHE_TYPE_K", InRun::Taken,
+     "type of K in the cache of what drafts (default: f16, whatever -ctk says)"},
+    {FlagGroup::Model, "-ctvd,--cache-type-v-draft,--spec-draft-type-v", "TYPE",
+     nullptr, take_draft_type_v,
+     kNoRange, "", "LLAMA_ARG_SPEC_DRAFT_CACHE_TYPE_V", InRun::Taken,
+     "type of V in that cache, likewise"},
     {FlagGroup::Model, "--inventory", "FILE", PSHARD_TO(inventory), nullptr,
      kNoRange, "", nullptr, InRun::Refused,
      "plan this saved inventory instead of a model; flags that contradict its context are an "

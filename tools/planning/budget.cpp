@@ -15,8 +15,8 @@
 //
 //   total   [ draft model, MTP context | projector | reserve | plan              ]
 //
-// The draft model and the MTP context are captured and sized with their whole models resident, as
-// stock runs them. A projector's graph is not captured: it gets an allowance.
+// The draft model and the MTP context take what llama.cpp itself counts for them, all on the
+// device. A projector's graph is not captured: it gets an allowance.
 //
 // Traps: a driver takes part of its memory before the device can first be asked, so "free" lacks it
 // already. The weights of the MTP context are the model's own, which the plan counts. Sizes are
@@ -29,8 +29,8 @@
 
 #include <fmt/format.h>
 
+#include "plan_flags/drafting.h"
 #include "planning/model_source.h"
-#include "search/search.h"
 
 namespace pshard::tool {
 namespace {
@@ -38,8 +38,7 @@ namespace {
 // The bytes allowed for a projector's graph besides its tensors; the documentation states them.
 constexpr Bytes kProjectorAllowance = 512 * kMiB;
 
-// The draft model runs in stock llama.cpp, with its default ubatch.
-constexpr std::uint32_t kDraftUbatch = 512;
+constexpr int kAllLayers = -1;  // of StockRun::n_gpu_layers
 
 // MiB of device memory, as the user says or, where the device cannot be asked, the GPU profile.
 std::optional<std::uint64_t> told_memory(const Options& options,
@@ -130,36 +129,34 @@ Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
     return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
 }
 
-Result<Bytes> draft_bytes(const Options& options, ContextSpec context) {
-    if (options.draft_model.empty()) return Bytes{0};
-    if (const Result<ModelFacts> facts = read_facts(options.draft_model); !facts) {
-        return facts.error();
-    }
-    context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);
-    context.n_batch = context.n_ubatch;
-    const Result<Inventory> draft = capture_in_child({.model = options.draft_model,
-                                                      .context = context,
-                                                      .tiers = {context.n_ubatch},
-                                                      .device = options.device});
-    if (!draft) return draft.error();
-    return all_resident_bytes(draft.value(), draft.value().graphs.front());
+// The context of what drafts: as long as the run's and with its ubatch; its caches have types of
+// their own, and it keeps a row of logits for each sequence (common_base_params_to_speculative of
+// llama.cpp v0.5.0, common/speculative.cpp).
+ContextSpec drafting_context(const Options& options, ContextSpec context) {
+    context.type_k = options.drafting.type_k;
+    context.type_v = options.drafting.type_v;
+    context.n_outputs = context.n_seq_max;
+    return context;
 }
 
-// Bytes of the context that drafts with the model's own MTP layers: KV cache and scratch. Its
-// weights are the model's.
-Result<Bytes> mtp_bytes(const Options& options, ContextSpec context) {
-    if (!options.mtp) return Bytes{0};
-    context.n_ubatch = std::min(kDraftUbatch, context.n_ctx);
-    context.n_batch = context.n_ubatch;
-    const Result<Inventory> drafting = capture_in_child({.model = options.model,
-                                                         .context = context,
-                                                         .tiers = {context.n_ubatch},
-                                                         .device = options.device,
-                                                         .mtp = true,
-                                                         .mtp_context = true});
-    if (!drafting) return drafting.error();
-    const DeviceUse use = all_resident_use(drafting.value(), drafting.value().graphs.front());
-    return use.states + use.scratch;
+// What drafts, as stock llama.cpp counts it: a draft model all on the device, or the context of the
+// model's own MTP layers, whose weights are the model's.
+Result<Bytes> draft_bytes(const Options& options, const ContextSpec& context) {
+    const bool own_model = !options.draft_model.empty();
+    const bool mtp = drafting_of(options).mtp;
+    if (!own_model && !mtp) return Bytes{0};
+    const std::string& model = own_model ? options.draft_model : options.model;
+    if (const Result<ModelFacts> facts = read_facts(model); !facts) return facts.error();
+    const Result<StockMemory> memory =
+        stock_memory_in_child({.model_path = model,
+                               .context = drafting_context(options, context),
+                               .n_gpu_layers = kAllLayers,
+                               .load_mtp = mtp,
+                               .mtp_context = mtp,
+                               .device = options.device});
+    if (!memory) return memory.error();
+    const Bytes weights = own_model ? memory.value().model : 0;
+    return weights + memory.value().context + memory.value().compute;
 }
 
 Result<Bytes> projector_bytes(const Options& options) {
@@ -205,9 +202,7 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     if (!draft) return draft.error();
     const Result<Bytes> mmproj = projector_bytes(options);
     if (!mmproj) return mmproj.error();
-    const Result<Bytes> mtp = mtp_bytes(options, context);
-    if (!mtp) return mtp.error();
-    use.draft = draft.value() + mtp.value();
+    use.draft = draft.value();
     use.mmproj = mmproj.value();
     use.reserve = options.reserve_mib * kMiB;
     if (use.taken() >= use.total) {

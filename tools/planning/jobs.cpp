@@ -23,6 +23,7 @@
 
 #include "plan/tiers.h"
 #include "plan_flags/bench_contexts.h"
+#include "plan_flags/drafting.h"
 
 namespace pshard::tool {
 namespace {
@@ -34,10 +35,13 @@ constexpr std::uint32_t kDefaultBatch = 2048;
 
 Job make_job(const Options& options, std::uint32_t n_ctx, std::optional<std::uint32_t> tier_max) {
     Job job;
-    job.context = context_of(options.context, {});
+    job.context = context_of(options, {});
     job.context.n_ctx = n_ctx;
-    const TierRule rule{
-        n_ctx, options.context.n_batch.value_or(kDefaultBatch), job.context.n_seq_max, tier_max};
+    const TierRule rule{n_ctx,
+                        options.context.n_batch.value_or(kDefaultBatch),
+                        job.context.n_seq_max,
+                        drafting_of(options).n_max,
+                        tier_max};
     job.tiers = tiers_of(rule);
     job.context.n_ubatch = job.tiers.back();
     job.context.n_batch = job.tiers.back();
@@ -61,7 +65,8 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
 
 }  // namespace
 
-ContextSpec context_of(const ContextOptions& options, ContextSpec base) {
+ContextSpec context_of(const Options& all, ContextSpec base) {
+    const ContextOptions& options = all.context;
     const bool automatic = options.n_parallel && *options.n_parallel < 0;
     if (automatic) {
         base.n_seq_max = kAutoParallel;
@@ -75,6 +80,9 @@ ContextSpec context_of(const ContextOptions& options, ContextSpec base) {
     base.type_k = options.type_k.value_or(base.type_k);
     base.type_v = options.type_v.value_or(base.type_v);
     base.output_use = options.output_use.value_or(base.output_use);
+    // A row for each token that is checked, and one more for each sequence.
+    const std::uint32_t n_drafted = drafting_of(all).n_max;
+    if (n_drafted > 0) base.n_outputs = base.n_seq_max * (1 + n_drafted);
     base.n_outputs = options.n_outputs.value_or(base.n_outputs);
     return base;
 }

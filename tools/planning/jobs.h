@@ -25,6 +25,6 @@ std::optional<std::string> context_note(const Inventory& inventory);
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train);
 
 // `base`, changed where the options say anything.
-ContextSpec context_of(const ContextOptions& options, ContextSpec base);
+ContextSpec context_of(const Options& options, ContextSpec base);
 
 }  // namespace pshard::tool

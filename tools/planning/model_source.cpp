@@ -33,8 +33,8 @@ Result<std::string> capture_text(const CaptureWish& wish) {
                                                            .context = wish.context,
                                                            .tiers = wish.tiers,
                                                            .device = wish.device,
-                                                           .load_mtp = wish.mtp,
-                                                           .mtp_context = wish.mtp_context,
+                                                           .load_mtp = wish.drafting.mtp,
+                                                           .n_rs_seq = wish.drafting.n_rs_seq,
                                                            .backend_dir = ggml_folder()});
     if (!inventory) return inventory.error();
     return to_text(inventory.value());

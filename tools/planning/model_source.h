@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "capture/stock_memory.h"
 #include "inventory/inventory.h"
+#include "plan_flags/drafting.h"
 #include "plan_flags/options.h"
 
 namespace pshard::tool {
@@ -40,8 +41,7 @@ struct CaptureWish {
     ContextSpec context;
     std::vector<std::uint32_t> tiers;
     std::string device;
-    bool mtp = false;          // load the MTP layers
-    bool mtp_context = false;  // the context that drafts with them, not the main one
+    Drafting drafting{};
 };
 
 // Fails also where llama.cpp crashes, or takes longer than two minutes.

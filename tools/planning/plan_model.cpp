@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
+#include "plan_flags/drafting.h"
 #include "planning/model_source.h"
 #include "search/check_plan.h"
 
@@ -31,7 +32,7 @@ namespace {
 // The job of a saved inventory, which holds a context: what the flags say must be the same.
 Result<Job> job_of_inventory(const Options& options, const Inventory& inventory) {
     Job job{inventory.context, options.context.n_ctx.value_or(inventory.context.n_ctx), {}};
-    ContextSpec asked = context_of(options.context, inventory.context);
+    ContextSpec asked = context_of(options, inventory.context);
     if (job.n_ctx_given != 0) asked.n_ctx = job.n_ctx_given;
     if (asked != inventory.context || options.context.tier_max) {
         return Error{
@@ -152,8 +153,8 @@ Result<Planned> plan_captured(const Options& options, const Machine& machine) {
     if (!jobs) return jobs.error();
     JobPlanner planner(options, machine);
     for (const Job& job : jobs.value()) {
-        Result<Inventory> inventory =
-            capture_in_child({options.model, job.context, job.tiers, options.device, options.mtp});
+        Result<Inventory> inventory = capture_in_child(
+            {options.model, job.context, job.tiers, options.device, drafting_of(options)});
         if (!inventory) return inventory.error();
         const auto refusal = planner.add(std::move(inventory).value(), job);
         if (!refusal) return refusal.error();

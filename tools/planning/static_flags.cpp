@@ -36,7 +36,8 @@ Result<DeviceUse> memory_of(const Options& options,
                                .n_gpu_layers = plan.args.n_gpu_layers,
                                .cpu_patterns = plan.args.cpu_patterns,
                                .op_offload = plan.op_offload,
-                               .load_mtp = options.mtp,
+                               .load_mtp = drafting_of(options).mtp,
+                               .n_rs_seq = drafting_of(options).n_rs_seq,
                                .device = options.device});
     if (!memory) return memory.error();
     return DeviceUse{memory.value().model, memory.value().context, 0, memory.value().compute};
@@ -45,7 +46,7 @@ Result<DeviceUse> memory_of(const Options& options,
 StockModel model_of(const Options& options, const Job& job) {
     StockModel model;
     model.capture = [&](std::uint32_t n_ubatch, const std::vector<std::uint32_t>& tiers) {
-        CaptureWish wish{options.model, job.context, tiers, options.device, options.mtp};
+        CaptureWish wish{options.model, job.context, tiers, options.device, drafting_of(options)};
         wish.context.n_ubatch = n_ubatch;
         wish.context.n_batch = n_ubatch;
         return capture_in_child(wish);

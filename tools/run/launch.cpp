@@ -8,6 +8,9 @@
 //            -b -ub -c -np -kvu --swa-full      the context that the plan is for
 //            -t -fa -ctk -ctv -fit off
 //            -md DRAFT -ngld all -devd PSHARD0  the draft model, if there is one
+//            --spec-type --spec-draft-n-max     how it drafts, if it does
+//            -ctkd -ctvd
+//            --mmproj FILE                      the projector, if there is one
 //            -tb N                              if the user has given it
 //            the user's own words behind `--`
 //
@@ -27,6 +30,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+
+#include "plan_flags/drafting.h"
 
 namespace pshard::tool {
 namespace {
@@ -76,9 +81,9 @@ constexpr std::array kDecided = {
     DecidedFlag{"", "--spec-draft-ngl"},
     DecidedFlag{"-hfd", "--hf-repo-draft", "LLAMA_ARG_SPEC_DRAFT_HF_REPO"},
     DecidedFlag{"-hfrd", "--spec-draft-hf"},
-    DecidedFlag{"-ctkd", "--cache-type-k-draft"},
+    DecidedFlag{"-ctkd", "--cache-type-k-draft", "LLAMA_ARG_SPEC_DRAFT_CACHE_TYPE_K"},
     DecidedFlag{"", "--spec-draft-type-k"},
-    DecidedFlag{"-ctvd", "--cache-type-v-draft"},
+    DecidedFlag{"-ctvd", "--cache-type-v-draft", "LLAMA_ARG_SPEC_DRAFT_CACHE_TYPE_V"},
     DecidedFlag{"", "--spec-draft-type-v"},
     DecidedFlag{"-otd", "--override-tensor-draft"},
     DecidedFlag{"", "--spec-draft-override-tensor"},
@@ -156,16 +161,29 @@ private:
     Words words_;
 };
 
-// The flags of a draft model. All of it lies on the model's GPU, in what the plan leaves of the
-// budget.
-Words draft_words(const RunOptions& options, bool stock) {
-    const std::string& draft = options.plan.draft_model;
-    if (draft.empty()) return {};
-    Words words = {"-md", draft, "-ngld", "all"};
-    if (!stock) words.insert(words.end(), {"-devd", "PSHARD0"});
-    const Words& given = options.command;
-    if (std::find(given.begin(), given.end(), "--spec-type") == given.end()) {
-        words.insert(words.end(), {"--spec-type", "draft-simple"});
+// How the run drafts, and the projector. Both lie on the model's GPU, in what the plan leaves of
+// the budget. The user may have said behind `--` what drafts.
+Words drafting_words(const RunOptions& options, bool stock) {
+    const Options& plan = options.plan;
+    Words words;
+    const auto add = [&](const char* flag, const std::string& value) {
+        words.insert(words.end(), {flag, value});
+    };
+    if (!plan.mmproj.empty()) add("--mmproj", plan.mmproj);
+    const Words kinds = kinds_of_drafting(plan);
+    if (kinds.empty()) return words;
+    if (!plan.draft_model.empty()) {
+        add("-md", plan.draft_model);
+        add("-ngld", "all");
+        if (!stock) add("-devd", "PSHARD0");
+    }
+    add("-ctkd", plan.drafting.type_k);
+    add("-ctvd", plan.drafting.type_v);
+    if (value_behind(options.command, kSpecType).empty()) {
+        add(kSpecType, fmt::format("{}", fmt::join(kinds, ",")));
+    }
+    if (plan.drafting.n_max && value_behind(options.command, kSpecMax).empty()) {
+        add(kSpecMax, std::to_string(*plan.drafting.n_max));
     }
     return words;
 }
@@ -267,7 +285,7 @@ Launch make_launch(const PlanRequest& request, const RunPlan& plan) {
     Words words = {request.program.path};
     const Words flags = Spelling(request.program.kind).words(request.options.plan.model, plan);
     words.insert(words.end(), flags.begin(), flags.end());
-    const Words draft = draft_words(request.options, plan.stock);
+    const Words draft = drafting_words(request.options, plan.stock);
     words.insert(words.end(), draft.begin(), draft.end());
     if (plan.stock) {
         const Words device = stock_device(request.here);

@@ -133,6 +133,14 @@ bool has(const Words& words, std::initializer_list<std::string_view> names) {
 
 }  // namespace
 
+std::string value_behind(const Words& command, std::string_view flag) {
+    std::string value;
+    for (std::size_t i = 1; i + 1 < command.size(); ++i) {
+        if (command[i] == flag) value = command[i + 1];
+    }
+    return value;
+}
+
 std::variant<RunOptions, EarlyExit> read_run_options(int argc, const char* const* argv) {
     const Words all(argv + 1, argv + argc);
     const auto dashes = std::find(all.begin(), all.end(), "--");

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,6 +23,13 @@ struct RunOptions {
     std::string time_limit;            // of a profiler, seconds; empty: its own
     std::vector<std::string> command;  // the program and its arguments
 };
+
+// Flags of llama.cpp's that may stand behind `--`, though the plan must know them.
+inline constexpr const char* kSpecType = "--spec-type";
+inline constexpr const char* kSpecMax = "--spec-draft-n-max";
+
+// The value of such a flag in a command, the last one if it comes twice; "": it is not there.
+std::string value_behind(const std::vector<std::string>& command, std::string_view flag);
 
 // Reads `FLAGS... -- PROGRAM ARGUMENTS...`. A flag before `--` that is not this program's own is
 // the planner's. What neither knows ends the program with a sentence.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
+#include "plan_flags/drafting.h"
 #include "planner/registry_form.h"
 #include "planner/registry_match.h"
 #include "planning/budget.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 // The context that the planner would make of the flags.
 ContextSpec asked_context(const Options& options) {
-    ContextSpec context = context_of(options.context, {});
+    ContextSpec context = context_of(options, {});
     context.n_ctx = options.context.n_ctx.value_or(0);
     return context;
 }
@@ -114,7 +115,8 @@ Result<std::optional<Hash64>> section_of(const PlanRequest& request, const Conte
     const Options& plan = request.options.plan;
     std::error_code code;
     const std::uintmax_t file_bytes = fs::file_size(plan.model, code);
-    const bool shared = plan.reserve_mib > 0 || !plan.draft_model.empty();
+    const bool shared =
+        plan.reserve_mib > 0 || !plan.mmproj.empty() || !kinds_of_drafting(plan).empty();
     const bool asked = !request.options.replan && plan.max_vram_mib > 0 && !shared && !code;
     if (!asked || request.program.kind == ProgramKind::Bench) return std::optional<Hash64>();
     const Result<SectionSettings> settings =

@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "machine/profile_text.h"
 #include "plan_flags/bench_contexts.h"
+#include "plan_flags/drafting.h"
 #include "run/run_plan.h"
 
 namespace pshard::tool {
@@ -110,6 +112,7 @@ void make_absolute(std::string& path) {
 void add_files(const Options& plan, Words& arguments) {
     arguments.push_back("--model=" + plan.model);
     if (!plan.draft_model.empty()) arguments.push_back("--model-draft=" + plan.draft_model);
+    if (!plan.mmproj.empty()) arguments.push_back("--mmproj=" + plan.mmproj);
     if (!plan.registry.empty()) arguments.push_back("--registry=" + plan.registry);
 }
 
@@ -133,6 +136,30 @@ Status take_variables(const Variables& environment, RunOptions& options) {
     return Done{};
 }
 
+// Takes what the words behind `--` say of drafting, which the planner must know, too.
+Status take_drafting(const HostProgram& program, RunOptions& options) {
+    Options& plan = options.plan;
+    const std::string types = value_behind(options.command, kSpecType);
+    const std::string n_max = value_behind(options.command, kSpecMax);
+    if (!types.empty()) {
+        if (std::string fault = take_spec_types(plan, types); !fault.empty()) {
+            return Error{fmt::format("--spec-type: {}", fault), {program.name}};
+        }
+        options.plan_arguments.push_back("--spec-type=" + types);
+    }
+    if (!n_max.empty()) {
+        plan.drafting.n_max = number_of<std::uint32_t>(n_max);
+        options.plan_arguments.push_back("--spec-draft-n-max=" + n_max);
+    }
+    if (takes_draft_model(program.kind)) return Done{};
+    if (!kinds_of_drafting(plan).empty()) {
+        return Error{"-md, --mtp, --spec-type: this program does not draft; leave them out",
+                     {program.name}};
+    }
+    if (plan.mmproj.empty()) return Done{};
+    return Error{"-mm: this program takes no projector; leave it out", {program.name}};
+}
+
 }  // namespace
 
 Status complete_options(const HostProgram& program,
@@ -142,23 +169,14 @@ Status complete_options(const HostProgram& program,
     ContextOptions& context = options.plan.context;
     const bool bench = program.kind == ProgramKind::Bench;
     Options& plan = options.plan;
-    for (std::string* path : {&plan.model, &plan.draft_model, &plan.registry}) {
+    for (std::string* path : {&plan.model, &plan.draft_model, &plan.mmproj, &plan.registry}) {
         make_absolute(*path);
     }
     if (plan.model.empty()) return Error{"no model: name one with -m (or LLAMA_ARG_MODEL)", {}};
     if (bench && context.n_ctx) {
         return Error{"llama-bench sets -c itself, by its -p, -n, -pg and -d: leave -c out", {}};
     }
-    if (plan.mtp || !plan.mmproj.empty()) {
-        return Error{
-            "drafting with MTP layers and projectors (--mtp, -mm) are not started by "
-            "llama-pshard-run yet: plan with llama-pshard-plan-params, and start the "
-            "program yourself as docs/backend.md tells",
-            {}};
-    }
-    if (!plan.draft_model.empty() && !takes_draft_model(program.kind)) {
-        return Error{"-md: this program takes no draft model; leave it out", {program.name}};
-    }
+    if (Status taken = take_drafting(program, options); !taken) return taken;
     if (context.n_ubatch && !context.tier_max) {
         context.tier_max = context.n_ubatch;
         options.plan_arguments.push_back(fmt::format("--pshard-tier-max={}", *context.n_ubatch));

@@ -1,0 +1,286 @@
+// Runs that draft: what llama-pshard-plan-params reserves for it, held against what llama-server
+// says that it takes, and what llama-pshard-run starts.
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "backend/harness/expect.h"
+#include "backend/harness/programs.h"
+#include "backend/harness/projector.h"
+#include "backend/harness/server.h"
+#include "base/temp_folder.h"
+#include "base/units.h"
+#include "build_paths.h"
+#include "capture/gguf_header.h"
+#include "models/shapes.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using Words = std::vector<std::string>;
+
+class Drafting : public testing::Test {
+protected:
+    void SetUp() override { PSHARD_NEEDS_PLUGIN(); }
+
+    std::string random_model(const std::string& arch, const std::string& quant, int n_nextn = 0) {
+        const Result<ModelShape> shape =
+            resized(find_tiny_shape(arch).value(), {.n_nextn = n_nextn});
+        std::string path = folder_.file(arch + ".gguf");
+        EXPECT_TRUE(shape.ok());
+        EXPECT_TRUE(write_random(shape.value(), quant, path, 1).ok());
+        return path;
+    }
+
+    // Eight layers, of which six are recurrent, and one that drafts.
+    std::string hybrid() { return random_model("qwen35moe", "Q8_0", 1); }
+
+    test::TempFolder folder_{};
+};
+
+// ---- what is reserved ----
+
+// MiB that llama.cpp's log tells of, in the order of the log: first the model's, then of what
+// drafts.
+std::vector<double> told_mib(const std::string& log, const std::string& what) {
+    const std::regex line(what + " buffer size = +([0-9.]+) MiB");
+    std::vector<double> found;
+    for (std::sregex_iterator at(log.begin(), log.end(), line), end; at != end; ++at) {
+        found.push_back(std::stod((*at)[1]));
+    }
+    return found;
+}
+
+// Without the embeddings of tokens, which stay in host memory.
+double device_weights_mib(const std::string& model) {
+    Bytes bytes = 0;
+    for (const GgufHeader& file : open_model_files(model).value()) {
+        for (const GgufTensor& tensor : file.tensors()) {
+            if (tensor.name != "token_embd.weight") bytes += tensor.bytes;
+        }
+    }
+    return in_mib(bytes);
+}
+
+struct Reserved {
+    double states = 0;  // of the model, MiB
+    double drafts = 0;  // what drafts takes of the budget, MiB
+    int rows = 0;
+};
+
+class DraftingMemory : public Drafting {
+protected:
+    static std::string log_of_stock(const std::string& model, const Words& flags) {
+        Server server(llama_program("llama-server", model, "none")
+                          .with({"-fit", "off", "-lv", "4"})
+                          .with(flags));
+        EXPECT_TRUE(server.wait_until_ready().ok());
+        return server.stop().err;
+    }
+
+    Reserved reserved(const std::string& model, Words flags) const {
+        const std::string saved = folder_.file("inventory");
+        ChildProgram program{.command = {PSHARD_TOOL_PATH_PLAN_PARAMS, "-m", model}};
+        program.with(flags).with({"--no-registry", "-mva", "200", "-o", "json"});
+        program.with({"--save-inventory", saved});
+        const ChildResult result = run(program);
+        EXPECT_TRUE(result.ok()) << result.text();
+        if (!result.ok()) return {};
+        const nlohmann::json plan = nlohmann::json::parse(result.out)["plans"][0];
+        Reserved reserved;
+        reserved.drafts = in_mib(plan["budget"]["draft_bytes"].get<Bytes>());
+        reserved.rows = plan["context"]["output_rows"];
+        reserved.states = states_mib(saved);
+        return reserved;
+    }
+
+    static void expect_near(double ours, double theirs) {
+        EXPECT_NEAR(ours, theirs, std::max(1.0, 0.005 * theirs));
+    }
+
+private:
+    // The lines of states have name, type, shape and bytes (docs/formats/inventory.md).
+    static double states_mib(const std::string& inventory) {
+        std::ifstream text(inventory);
+        Bytes bytes = 0;
+        std::string line;
+        while (std::getline(text, line) && !line.starts_with("states ")) {
+        }
+        while (std::getline(text, line) && !line.starts_with("graphs ")) {
+            std::istringstream words(line);
+            std::string name, type, shape;
+            Bytes size = 0;
+            words >> name >> type >> shape >> size;
+            bytes += size;
+        }
+        return in_mib(bytes);
+    }
+};
+
+double sum(const std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    return sum;
+}
+
+// Recurrent states are kept for each token that may be taken back, and the drafting context has the
+// run's ubatch and an f16 cache.
+TEST_F(DraftingMemory, OfMtpLayersIsWhatStockTells) {
+    const std::string model = hybrid();
+    for (const Words& more : {Words{"-np", "1", "-ub", "512", "-ctk", "q8_0"},
+                              Words{"-np", "2", "-ub", "256", "--spec-draft-n-max", "6"},
+                              Words{"-np", "1", "-ub", "1024", "-ctkd", "q8_0"}}) {
+        Words flags = {"-c", "4096", "-fa", "on", "-b", "1024"};
+        flags.insert(flags.end(), more.begin(), more.end());
+        Words stock = flags;
+        stock.insert(stock.end(), {"--spec-type", "draft-mtp"});
+        flags.insert(flags.end(), {"--mtp", "--pshard-tier-max", more[3]});
+        const std::string log = log_of_stock(model, stock);
+        const std::vector<double> kv = told_mib(log, "KV");
+        const std::vector<double> compute = told_mib(log, "compute");
+        ASSERT_EQ(kv.size(), 2U) << log;
+        ASSERT_GE(compute.size(), 2U) << log;
+        const Reserved ours = reserved(model, flags);
+        expect_near(ours.states, kv[0] + sum(told_mib(log, "RS")));
+        expect_near(ours.drafts, kv[1] + compute[1]);
+        EXPECT_THAT(log, HasSubstr("n_outputs_max         = " + std::to_string(ours.rows) + "\n"));
+    }
+}
+
+// Its cache is f16 whatever the model's is.
+TEST_F(DraftingMemory, OfADraftModelIsWhatStockTells) {
+    const std::string model = random_model("qwen3moe", "Q8_0");
+    const std::string draft = random_model("llama", "F16");
+    for (const Words& more : {Words{"-np", "1", "-ub", "512", "-ctk", "q4_0"},
+                              Words{"-np", "4", "-ub", "1024", "-ctvd", "q8_0"}}) {
+        Words flags = {"-c", "8192", "-fa", "on", "-b", "1024", "-md", draft};
+        flags.insert(flags.end(), more.begin(), more.end());
+        Words stock = flags;
+        stock.insert(stock.end(), {"--spec-type", "draft-simple"});
+        flags.insert(flags.end(), {"--pshard-tier-max", more[3]});
+        const std::string log = log_of_stock(model, stock);
+        const std::vector<double> kv = told_mib(log, "KV");
+        const std::vector<double> compute = told_mib(log, "compute");
+        ASSERT_EQ(kv.size(), 2U) << log;
+        ASSERT_GE(compute.size(), 2U) << log;
+        const Reserved ours = reserved(model, flags);
+        expect_near(ours.states, kv[0]);
+        expect_near(ours.drafts, device_weights_mib(draft) + kv[1] + compute[1]);
+        EXPECT_THAT(log, HasSubstr("n_outputs_max         = " + std::to_string(ours.rows) + "\n"));
+    }
+}
+
+// ---- what is started ----
+
+// Answers to a server of one sequence, and how many tokens were drafted for each.
+Result<Talk> short_talk(Server& server) {
+    Talk talk;
+    for (const char* prompt : {"hello the world", "once 7 hello 12 hello 7 hello"}) {
+        const Result<nlohmann::json> answer = server.post(
+            "/completion",
+            {{"prompt", prompt}, {"n_predict", 24}, {"temperature", 0}, {"ignore_eos", true}});
+        if (!answer) return answer.error();
+        talk.push_back(answer.value()["content"].get<std::string>() + " " +
+                       std::to_string(answer.value()["timings"].value("draft_n", 0)));
+    }
+    return talk;
+}
+
+// Starts llama-server by a plan that is made for it and kept, in a budget that does not hold all of
+// the model; the CPU stands in for the GPU, and PSHARD0 plans nothing itself.
+class DraftingRuns : public Drafting {
+protected:
+    ChildProgram launched(const std::string& model, int budget_mib, const Words& flags) const {
+        const std::string profiles = PSHARD_SOURCE_DIR "/profiles/reference/";
+        ChildProgram program{.command = {PSHARD_TOOL_PATH_RUN, "-m", model}};
+        program.with(kContext).with({"-t", "1", "-mva", std::to_string(budget_mib)}).with(flags);
+        program.with({"--", PSHARD_LLAMA_BIN_DIR "/llama-server"});
+        program.environment = {{"PSHARD_DEVICE", "CPU"},
+                               {"PSHARD_PLAN", "off"},
+                               {"PSHARD_CPU_PROFILE", profiles + "cpu_profile.txt"},
+                               {"PSHARD_GPU_PROFILE", profiles + "gpu_profile.txt"}};
+        program.folder = folder_.file("");
+        return program;
+    }
+
+    static ChildProgram stock(const std::string& model, const Words& flags) {
+        return llama_program("llama-server", model, "none").with(kContext).with(flags);
+    }
+
+    // What the second start has logged, as the first has left a registry.
+    static std::string log_as_stock(const ChildProgram& ours,
+                                    const ChildProgram& stock,
+                                    Talker talker) {
+        const Talk expected = told_by(stock, talker).talk;
+        EXPECT_EQ(told_by(ours, talker).talk, expected);
+        const Told told = told_by(ours, talker);
+        EXPECT_EQ(told.talk, expected);
+        return told.log;
+    }
+
+    inline static const Words kContext = {"-c", "2048", "-b", "512", "-ub", "512", "-fa", "on"};
+};
+
+TEST_F(DraftingRuns, WithTheMtpLayersByAKeptPlan) {
+    const std::string model = hybrid();
+    const std::string log = log_as_stock(launched(model, 30, {"--mtp", "-np", "1"}),
+                                         stock(model, {"--spec-type", "draft-mtp", "-np", "1"}),
+                                         short_talk);
+    EXPECT_THAT(log,
+                AllOf(HasSubstr("plan from " + model),
+                      HasSubstr("plan up to 4 tokens"),
+                      Not(HasSubstr("another context")),
+                      Not(HasSubstr("planning here"))));
+}
+
+TEST_F(DraftingRuns, WithADraftModelThatItsPlanLeavesRoom) {
+    const std::string model = random_model("qwen35moe", "Q8_0");
+    const std::string draft = random_model("llama", "F16");
+    const std::string log = log_as_stock(
+        launched(model, 40, {"-md", draft, "-np", "1"}),
+        stock(model, {"-md", draft, "--spec-type", "draft-simple", "-devd", "none", "-np", "1"}),
+        short_talk);
+    EXPECT_THAT(log,
+                AllOf(HasSubstr("plan from " + model),
+                      HasSubstr("the other model's plan leaves room for it"),
+                      Not(HasSubstr("PSHARD_PLAN is off"))));
+}
+
+TEST_F(DraftingRuns, WithAProjectorBesideAKeptPlan) {
+    const std::string model = random_model("llama", "Q8_0");
+    const std::string projector = folder_.file("mmproj.gguf");
+    write_random_projector(projector, "llama");
+    const std::string log = log_as_stock(launched(model, 520, {"-mm", projector, "-np", "4"}),
+                                         stock(model, {"--mmproj", projector, "-np", "4"}),
+                                         seeing_talk);
+    EXPECT_THAT(log, AllOf(HasSubstr("the projector (--mmproj)"), Not(HasSubstr("is off"))));
+}
+
+// A batch that checks drafts runs by a plan of its own, which moves nothing: without it each ran by
+// the plan of the largest batches, and back.
+TEST_F(DraftingRuns, InTheProcessHaveATierForWhatIsChecked) {
+    const std::string model = hybrid();
+    ChildProgram ours = llama_program("llama-server", model, "PSHARD0").with(kContext);
+    ours.with({"--spec-type", "draft-mtp", "-np", "1"});
+    ours.environment = {{"GGML_BACKEND_PATH", PSHARD_PLUGIN_PATH},
+                        {"PSHARD_DEVICE", "CPU"},
+                        {"PSHARD_MAX_VRAM_ALLOC", "30"},
+                        {"PSHARD_TRACE", folder_.file("trace")}};
+    const Told told = told_by(ours, short_talk);
+    EXPECT_EQ(told.talk,
+              told_by(stock(model, {"--spec-type", "draft-mtp", "-np", "1"}), short_talk).talk);
+    EXPECT_THAT(told.log, HasSubstr("plan up to 4 tokens"));
+    const std::regex moves("plan switch to the tier of (4|512) tokens: [1-9]");
+    const std::ptrdiff_t n_moves = std::distance(
+        std::sregex_iterator(told.log.begin(), told.log.end(), moves), std::sregex_iterator());
+    EXPECT_LE(n_moves, 6) << told.log;  // there and back for each prompt
+}
+
+}  // namespace
+}  // namespace pshard::backend_test

@@ -1,0 +1,85 @@
+#include "plan_flags/drafting.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace pshard::tool {
+namespace {
+
+constexpr std::uint32_t kDefaultMax = 3;  // llama.cpp's --spec-draft-n-max
+constexpr std::string_view kMtp = "draft-mtp";
+
+// A kind of drafting, as llama.cpp v0.5.0 has it (common/speculative.cpp: common_speculative_n_max;
+// common/common.h: need_n_rs_seq).
+struct DraftingKind {
+    std::string_view name;
+    bool takes_back = false;               // recurrent states are kept, to take tokens back
+    std::optional<std::uint32_t> n_max{};  // by llama.cpp's default; nullopt: --spec-draft-n-max
+};
+
+constexpr std::array kKinds = {
+    DraftingKind{"none", false, 0},
+    DraftingKind{"draft-simple"},
+    DraftingKind{kMtp, true},
+    DraftingKind{"draft-eagle3", true},
+    DraftingKind{"draft-dflash", true},
+    DraftingKind{"draft-dspark", true},
+    DraftingKind{"ngram-simple", false, 48},
+    DraftingKind{"ngram-map-k", false, 48},
+    DraftingKind{"ngram-map-k4v", false, 48},
+    DraftingKind{"ngram-mod", false, 64},
+    DraftingKind{"ngram-cache", false, 8},
+};
+
+const DraftingKind* kind_of(std::string_view name) {
+    const auto* found = std::ranges::find(kKinds, name, &DraftingKind::name);
+    return found == kKinds.end() ? nullptr : found;
+}
+
+std::vector<std::string> names_in(const std::string& list) {
+    std::vector<std::string> names;
+    std::istringstream text(list);
+    for (std::string name; std::getline(text, name, ',');) names.push_back(name);
+    return names;
+}
+
+}  // namespace
+
+std::string take_spec_types(Options& options, const std::string& text) {
+    for (const std::string& name : names_in(text)) {
+        if (kind_of(name) != nullptr) continue;
+        std::vector<std::string_view> known;
+        for (const DraftingKind& kind : kKinds) known.push_back(kind.name);
+        return fmt::format(
+            "'{}' is no kind of drafting: there are {}", name, fmt::join(known, ", "));
+    }
+    options.drafting.types = text;
+    return "";
+}
+
+std::vector<std::string> kinds_of_drafting(const Options& options) {
+    std::vector<std::string> kinds = names_in(options.drafting.types);
+    if (options.mtp && std::ranges::count(kinds, kMtp) == 0) kinds.emplace_back(kMtp);
+    if (kinds.empty() && !options.draft_model.empty()) kinds.emplace_back("draft-simple");
+    return kinds;
+}
+
+Drafting drafting_of(const Options& options) {
+    const std::uint32_t asked = options.drafting.n_max.value_or(kDefaultMax);
+    Drafting drafting;
+    for (const std::string& name : kinds_of_drafting(options)) {
+        const DraftingKind& kind = *kind_of(name);
+        drafting.n_max = std::max(drafting.n_max, kind.n_max.value_or(asked));
+        if (kind.takes_back) drafting.n_rs_seq = asked;
+        drafting.mtp = drafting.mtp || name == kMtp;
+    }
+    return drafting;
+}
+
+}  // namespace pshard::tool

@@ -1,0 +1,29 @@
+// What drafts tokens beside the model, and what that asks of the model's own context.
+//
+// A run that drafts checks up to n_max tokens and one more in a pass. It keeps a row of logits for
+// each, and where the kind of drafting takes tokens back, the recurrent state after each.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plan_flags/options.h"
+
+namespace pshard::tool {
+
+struct Drafting {
+    std::uint32_t n_max = 0;     // most tokens that are drafted at a time; 0: nothing drafts
+    std::uint32_t n_rs_seq = 0;  // recurrent states that are kept beside the newest one
+    bool mtp = false;            // the context that drafts has the MTP layers
+
+    bool operator==(const Drafting&) const = default;
+};
+
+// The kinds of drafting by llama.cpp's names: those of --spec-type and --mtp; -md alone is
+// draft-simple. Empty: nothing drafts.
+std::vector<std::string> kinds_of_drafting(const Options& options);
+
+Drafting drafting_of(const Options& options);
+
+}  // namespace pshard::tool
