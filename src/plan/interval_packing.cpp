@@ -26,6 +26,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
+
+#include "base/fingerprint.h"
 
 namespace pshard {
 namespace {
@@ -180,6 +183,26 @@ private:
 
 Packed pack_intervals(std::vector<Block>& blocks, int clock_end) {
     return Packing(blocks, clock_end).run();
+}
+
+Bytes PackingMemo::end_of(std::vector<Block> blocks, int clock_end) {
+    static_assert(sizeof(Block) == 2 * sizeof(Bytes) + 2 * sizeof(int));  // no padding
+    const std::string_view bytes(reinterpret_cast<const char*>(blocks.data()),
+                                 blocks.size() * sizeof(Block));
+    const std::uint64_t key = text_hash(bytes).value;
+    {
+        const std::lock_guard lock(mutex_);
+        ++asked_;
+        if (const auto known = ends_.find(key); known != ends_.end()) return known->second;
+    }
+    const Bytes end = pack_intervals(blocks, clock_end).end;
+    const std::lock_guard lock(mutex_);
+    return ends_.emplace(key, end).first->second;
+}
+
+PackingMemo::Counts PackingMemo::counts() const {
+    const std::lock_guard lock(mutex_);
+    return {asked_, ends_.size()};
 }
 
 }  // namespace pshard

@@ -6,6 +6,9 @@
 // most bytes that live at once, the bound below which no packing can go.
 #pragma once
 
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "base/units.h"
@@ -31,5 +34,26 @@ struct Packed {
 // Sets the offset of every block. Its cost grows with the pairs of blocks that meet in time: each
 // is looked at once or twice, however long the two live together.
 Packed pack_intervals(std::vector<Block>& blocks, int clock_end);
+
+// The ends of packings, kept by the blocks: a search packs the same blocks many times, since most
+// choices differ in what they pin and not in what they compute. Serves several threads.
+class PackingMemo {
+public:
+    // What pack_intervals() gives as the end; sets no offset.
+    Bytes end_of(std::vector<Block> blocks, int clock_end);
+
+    // How many packings were asked for, and how many were made.
+    struct Counts {
+        std::size_t asked = 0;
+        std::size_t made = 0;
+    };
+
+    Counts counts() const;
+
+private:
+    mutable std::mutex mutex_;
+    std::unordered_map<std::uint64_t, Bytes> ends_;  // by the hash of the blocks
+    std::size_t asked_ = 0;
+};
 
 }  // namespace pshard

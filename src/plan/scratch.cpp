@@ -32,7 +32,6 @@
 
 #include "ops/op_table.h"
 #include "plan/fused_runs.h"
-#include "plan/interval_packing.h"
 
 namespace pshard {
 namespace {
@@ -75,6 +74,23 @@ public:
           alignment_(inventory.device.alignment) {}
 
     ScratchLayout run() {
+        return regions([this](DeviceScratch& region, Device device) { lay_out(region, device); });
+    }
+
+    ScratchLayout peaks(PackingMemo& memo) {
+        return regions([&](DeviceScratch& region, Device device) {
+            region.peak = memo.end_of(blocks_on(device).blocks, n_nodes_);
+        });
+    }
+
+private:
+    struct DeviceBlocks {
+        std::vector<Block> blocks;
+        std::vector<int> of_value;  // by block
+    };
+
+    template <typename Fill>
+    ScratchLayout regions(const Fill& fill_region) {
         find_lives();
         for (int i = 0; i < n_nodes_; ++i) {
             if (!node(i).is_view && !node(i).has_storage) take_over_operand(i);
@@ -83,12 +99,11 @@ public:
         ScratchLayout layout;
         layout.gpus.resize(static_cast<std::size_t>(n_gpus_));
         for (int g = 0; g < n_gpus_; ++g)
-            lay_out(layout.gpus[static_cast<std::size_t>(g)], Device::gpu(g));
-        lay_out(layout.cpu, Device::Cpu);
+            fill_region(layout.gpus[static_cast<std::size_t>(g)], Device::gpu(g));
+        fill_region(layout.cpu, Device::Cpu);
         return layout;
     }
 
-private:
     // The copy of a node's value on a device that is not its own.
     int copy_of(int node, Device where) const {
         const auto other = static_cast<int>(where.index(n_gpus_));
@@ -286,20 +301,24 @@ private:
     }
 
     Bytes pack(Device target) {
-        std::vector<Block> blocks;
-        std::vector<int> of_value;
-        for (int v = 0; v < static_cast<int>(values_.size()); ++v) {
-            const Value& living = value(v);
-            if (living.birth < 0 || living.owner >= 0 || living.device != target) continue;
-            const int death = living.stays ? n_nodes_ - 1 : living.last_use;
-            blocks.push_back({living.bytes, living.birth, death, 0});
-            of_value.push_back(v);
-        }
+        auto [blocks, of_value] = blocks_on(target);
         const Bytes peak = pack_intervals(blocks, n_nodes_).end;
         for (std::size_t b = 0; b < blocks.size(); ++b) {
             value(of_value[b]).offset = blocks[b].offset;
         }
         return peak;
+    }
+
+    DeviceBlocks blocks_on(Device target) const {
+        DeviceBlocks found;
+        for (int v = 0; v < static_cast<int>(values_.size()); ++v) {
+            const Value& living = value(v);
+            if (living.birth < 0 || living.owner >= 0 || living.device != target) continue;
+            const int death = living.stays ? n_nodes_ - 1 : living.last_use;
+            found.blocks.push_back({living.bytes, living.birth, death, 0});
+            found.of_value.push_back(v);
+        }
+        return found;
     }
 
     void fill(DeviceScratch& out, Device target) const {
@@ -338,6 +357,15 @@ ScratchLayout layout_scratch(const Inventory& inventory,
                              const StageCut& cut,
                              OpOffload offload) {
     return ScratchBuilder(inventory, graph, placement, cut, offload).run();
+}
+
+ScratchLayout scratch_peaks(const Inventory& inventory,
+                            const Graph& graph,
+                            const Placement& placement,
+                            const StageCut& cut,
+                            OpOffload offload,
+                            PackingMemo& memo) {
+    return ScratchBuilder(inventory, graph, placement, cut, offload).peaks(memo);
 }
 
 }  // namespace pshard

@@ -10,6 +10,7 @@
 
 #include <vector>
 
+#include "plan/interval_packing.h"
 #include "plan/stages.h"
 
 namespace pshard {
@@ -41,5 +42,13 @@ ScratchLayout layout_scratch(const Inventory& inventory,
                              const Placement& placement,
                              const StageCut& cut,
                              OpOffload offload);
+
+// The same without addresses: only the peaks, for those who size many placements.
+ScratchLayout scratch_peaks(const Inventory& inventory,
+                            const Graph& graph,
+                            const Placement& placement,
+                            const StageCut& cut,
+                            OpOffload offload,
+                            PackingMemo& memo);
 
 }  // namespace pshard

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
+
 namespace pshard {
 namespace {
 
@@ -29,7 +31,9 @@ Problem problem_of(const Planning& planning) {
             planning.budget.total - planning.budget.taken(),
             planning.depth_tokens,
             planning.host,
-            planning.forced};
+            planning.forced,
+            planning.on_progress,
+            planning.packed};
 }
 
 void make_plan(Planning& planning) {
@@ -39,21 +43,23 @@ void make_plan(Planning& planning) {
     planning.stock_fits.clear();
     planning.details.clear();
     if (planning.plan.baseline_vram) planning.stock_rates = rates_of_stock(problem);
-    for (const TierPlan& tier : planning.plan.tiers) {
-        const Graph& graph = *graph_of_tier(planning.inventory, tier.key);
-        planning.stock_fits.push_back(stock_fit(problem, graph));
-    }
+    planning.stock_fits.resize(planning.plan.tiers.size());
+    for_each_on_two_threads(planning.stock_fits.size(), [&](std::size_t i) {
+        const Graph& graph = *graph_of_tier(planning.inventory, planning.plan.tiers[i].key);
+        planning.stock_fits[i] = stock_fit(problem, graph);
+    });
 }
 
 void add_details(Planning& planning) {
     const Problem problem = problem_of(planning);
     planning.details.clear();
-    for (const TierPlan& tier : planning.plan.tiers) {
-        TierDetail& detail = planning.details.emplace_back();
-        if (tier.winner() == nullptr) continue;
+    planning.details.resize(planning.plan.tiers.size());
+    for_each_on_two_threads(planning.details.size(), [&](std::size_t i) {
+        const TierPlan& tier = planning.plan.tiers[i];
+        if (tier.winner() == nullptr) return;
         const Graph& graph = *graph_of_tier(planning.inventory, tier.key);
-        detail = Evaluator(problem, graph).detail(*tier.winner());
-    }
+        planning.details[i] = Evaluator(problem, graph).detail(*tier.winner());
+    });
 }
 
 bool is_viable(const Planning& planning) {

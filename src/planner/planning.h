@@ -23,11 +23,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fingerprint.h"
+#include "base/progress.h"
 #include "inventory/inventory.h"
 #include "machine/machine_profile.h"
 #include "search/search.h"
@@ -65,6 +67,8 @@ struct Planning {
     std::uint32_t depth_tokens = 0;
     int n_threads = 0;
     std::optional<Strategy> forced;
+    OnProgress on_progress{};  // told of tiers that make_plan() has planned
+    std::shared_ptr<PackingMemo> packed = std::make_shared<PackingMemo>();
 
     // What make_plan() found.
     VariantPlan plan;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.h"
+
 namespace pshard {
 namespace {
 
@@ -30,17 +32,18 @@ std::vector<TierPlan> tiers_of(const Planning& planning) {
 
 std::vector<TierStudy> study_tiers(const Planning& planning) {
     const Problem problem = problem_of(planning);
-    std::vector<TierStudy> studies;
-    for (TierPlan& tier : tiers_of(planning)) {
-        TierStudy& study = studies.emplace_back();
-        study.plan = std::move(tier);
+    std::vector<TierPlan> tiers = tiers_of(planning);
+    std::vector<TierStudy> studies(tiers.size());
+    for_each_on_two_threads(tiers.size(), [&](std::size_t i) {
+        TierStudy& study = studies[i];
+        study.plan = std::move(tiers[i]);
         const Candidate* winner = study.plan.winner();
-        if (winner == nullptr) continue;
+        if (winner == nullptr) return;
         const Graph& graph = *graph_of_tier(planning.inventory, study.plan.key);
         Evaluator evaluator(problem, graph);
         study.detail = evaluator.detail(*winner);
         study.depths = depth_rates(evaluator, *winner, full_depth(planning.inventory, graph));
-    }
+    });
     return studies;
 }
 

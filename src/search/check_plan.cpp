@@ -1,21 +1,20 @@
 #include "search/check_plan.h"
 
+#include "base/parallel.h"
 #include "strategy/expand.h"
 #include "verify/verify.h"
 
 namespace pshard {
 namespace {
 
-TierUnderTest lowered(const Inventory& inventory, const Graph& graph, const Candidate& candidate) {
-    const StageOptions& options = candidate.options;
-    return {graph,
-            lower({inventory, graph}, expand(inventory, candidate.choice), options),
-            options.offload};
+Lowered lowered(const Inventory& inventory, const Graph& graph, const Candidate& candidate) {
+    return lower({inventory, graph}, expand(inventory, candidate.choice), candidate.options);
 }
 
 Status check_alone(const Problem& problem, const Graph& graph, const Candidate& candidate) {
     const Inventory& inventory = problem.inventory;
-    const TierUnderTest tier = lowered(inventory, graph, candidate);
+    const TierUnderTest tier{
+        graph, lowered(inventory, graph, candidate), candidate.options.offload};
     const TierDemand demand{
         tier.lowered.placement, tier.lowered.slots[0], tier.lowered.scratch.gpus[0].peak};
     const Bytes budget = arena_bytes(inventory, demand);
@@ -30,11 +29,16 @@ Status check_plan(const Problem& problem,
                   const std::vector<TierPlan>& tiers,
                   const ArenaLayout& arena) {
     std::vector<TierUnderTest> winners;
+    std::vector<const Candidate*> plans;
     for (const TierPlan& tier : tiers) {
         if (tier.winner() == nullptr) continue;
         const Graph& graph = *graph_of_tier(problem.inventory, tier.key);
-        winners.push_back(lowered(problem.inventory, graph, *tier.winner()));
+        plans.push_back(tier.winner());
+        winners.push_back({graph, {}, tier.winner()->options.offload});
     }
+    for_each_on_two_threads(winners.size(), [&](std::size_t i) {
+        winners[i].lowered = lowered(problem.inventory, winners[i].graph, *plans[i]);
+    });
     return as_status(verify_variant(problem.inventory, winners, {arena}));
 }
 

@@ -7,9 +7,9 @@
 //                                        |
 //               price_graph (once per depth) -> price_pass -> simulate -> prediction
 //
-// Packing the scratch costs ten times as much as all the rest, and hardly depends on how many
-// layers are pinned: what matters is which kinds of layers stand beside each other. So the
-// evaluator knows three ways to size a choice:
+// Packing the scratch costs as much as all the rest, and hardly depends on how many layers are
+// pinned: what matters is which kinds of layers stand beside each other. So equal blocks are packed
+// once (PackingMemo), and the evaluator knows three ways to size a choice:
 //
 //   device_bytes   no schedule, no prediction; for strategies, which ask it of many choices
 //   estimate       with the scratch of the first choice of the same kind (kind_of)
@@ -115,7 +115,9 @@ std::uint32_t full_depth(const Inventory& inventory, const Graph& graph) {
 }
 
 Evaluator::Evaluator(const Problem& problem, const Graph& graph)
-    : problem_(problem), graph_(graph) {
+    : problem_(problem),
+      graph_(graph),
+      packed_(problem.packed ? problem.packed : std::make_shared<PackingMemo>()) {
     if (problem.profile == nullptr) return;
     roofline_.emplace(*problem.profile);
     link_ = link_rates(*problem.profile);
@@ -133,9 +135,14 @@ Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
     const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
-    const ScratchLayout scratch = lowered(choice, options, LowerUntil::Scratch).scratch;
+    const ScratchLayout scratch = peaks_of(lowered(choice, options, LowerUntil::Slots), options);
     return scratch_.emplace(kind, ScratchPeaks{scratch.gpus[0].peak, scratch.cpu.peak})
         .first->second;
+}
+
+ScratchLayout Evaluator::peaks_of(const Lowered& cut, const StageOptions& options) const {
+    return scratch_peaks(
+        problem_.inventory, graph_, cut.placement, cut.cut, options.offload, *packed_);
 }
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
@@ -197,8 +204,9 @@ Candidate Evaluator::candidate_of(const Lowered& lowered,
 }
 
 Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
-    const Lowered whole = lowered(choice, options, LowerUntil::Scratch);
-    ScratchPeaks& known = scratch_of_kind(choice, options);
+    Lowered whole = lowered(choice, options, LowerUntil::Schedule);
+    whole.scratch = peaks_of(whole, options);
+    ScratchPeaks& known = scratch_[kind_of(choice, options, problem_.inventory.n_layers)];
     known.gpu = std::max(known.gpu, whole.scratch.gpus[0].peak);
     known.cpu = std::max(known.cpu, whole.scratch.cpu.peak);
     return candidate_of(whole, choice, options);

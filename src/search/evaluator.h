@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/progress.h"
 #include "cost/graph_cost.h"
 #include "cost/transfer.h"
 #include "machine/machine_profile.h"
@@ -24,6 +25,9 @@ struct Problem {
     std::uint32_t depth_tokens = 0;           // that predictions hold for
     HostLimits host;
     std::optional<Strategy> forced;
+    OnProgress on_progress{};  // told of tiers that are planned
+    // What was packed for other problems of the same model; nullptr: nothing.
+    std::shared_ptr<PackingMemo> packed{};
 };
 
 // All that follows from a choice: what the runtime allocates and does, and when.
@@ -67,6 +71,7 @@ private:
                            const StageOptions& options);
     // The most scratch seen among choices of that kind; computed from this one if it is the first.
     ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
+    ScratchLayout peaks_of(const Lowered& cut, const StageOptions& options) const;
     const GraphCost& cost_at(std::uint32_t depth_tokens);
     std::optional<Prediction> predict(const Lowered& lowered,
                                       const Candidate& candidate,
@@ -75,6 +80,7 @@ private:
 
     const Problem& problem_;
     const Graph& graph_;
+    std::shared_ptr<PackingMemo> packed_;
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::uint32_t, GraphCost> costs_;            // by depth

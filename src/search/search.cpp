@@ -5,7 +5,7 @@
 //
 //   does stock hold everything? -- yes --> no tiers: the program runs without PSHARD0
 //        | no
-//   plan_tier() of each tier, two threads side by side
+//   plan_tier() of each tier, on two threads
 //        v
 //   pack_arena() of the winners -> switch_bytes() of each pair
 //
@@ -19,8 +19,8 @@
 #include "search/search.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "base/parallel.h"
 #include "search/check_plan.h"
 #include "strategy/expand.h"
 #include "strategy/rules.h"
@@ -116,14 +116,10 @@ std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
 std::vector<TierPlan> plan_tiers(const Problem& problem) {
     const std::vector<Graph>& graphs = problem.inventory.graphs;
     std::vector<TierPlan> tiers(graphs.size());
-    const auto work = [&](std::size_t first) {
-        for (std::size_t i = first; i < graphs.size(); i += 2) {
-            tiers[i] = plan_tier(problem, graphs[i]);
-        }
-    };
-    std::thread other(work, 1);
-    work(0);
-    other.join();
+    for_each_on_two_threads(
+        graphs.size(),
+        [&](std::size_t i) { tiers[i] = plan_tier(problem, graphs[i]); },
+        problem.on_progress);
     if (kAsserts) expect_right(problem, tiers);
     return tiers;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/overloaded.h"
+#include "base/parallel.h"
 #include "verify/checks.h"
 
 namespace pshard {
@@ -181,14 +182,21 @@ std::vector<std::string> verify_variant(const Inventory& inventory,
         }
         if (tiers.size() != layouts[g].tiers.size()) return violations;
     }
-    for (std::size_t t = 0; t < tiers.size(); t++) {
+    std::vector<Violations> of_tiers(tiers.size());
+    for_each_on_two_threads(tiers.size(), [&](std::size_t t) {
         const auto& [graph, lowered, offload] = tiers[t];
         PlanUnderTest plan{inventory, graph, lowered, {}, offload};
         for (const ArenaLayout& layout : layouts) {
             plan.arenas.push_back({layout.tiers[t], layout.budget});
         }
-        for (const std::string& violation : verify(plan)) {
-            complain(violations, "in the tier of {} tokens, {}", to_text(graph.tier()), violation);
+        of_tiers[t] = verify(plan);
+    });
+    for (std::size_t t = 0; t < tiers.size(); t++) {
+        for (const std::string& violation : of_tiers[t]) {
+            complain(violations,
+                     "in the tier of {} tokens, {}",
+                     to_text(tiers[t].graph.tier()),
+                     violation);
         }
     }
     return violations;

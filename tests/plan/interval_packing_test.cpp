@@ -112,5 +112,17 @@ TEST(PackIntervals, LooksAtAPairOnceHoweverLongItLives) {
     }
 }
 
+TEST(PackingMemo, PacksTheSameBlocksOnce) {
+    PackingMemo memo;
+    const std::vector<Block> blocks = {block(10, 1, 1), block(10, 0, 1), block(20, 0, 0)};
+    EXPECT_EQ(memo.end_of(blocks, 2), 30u);
+    EXPECT_EQ(memo.end_of(blocks, 2), 30u);
+    EXPECT_EQ(memo.counts().asked, 2u);
+    EXPECT_EQ(memo.counts().made, 1u);
+    // The same sizes in other lives are another packing: two of 10 over 20.
+    EXPECT_EQ(memo.end_of({block(10, 1, 1), block(10, 1, 1), block(20, 0, 0)}, 2), 20u);
+    EXPECT_EQ(memo.counts().made, 2u);
+}
+
 }  // namespace
 }  // namespace pshard
