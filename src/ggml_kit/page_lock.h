@@ -17,6 +17,9 @@ public:
     // GGML_CUDA_REGISTER_HOST is set), or if the system refuses to lock so much.
     static Result<PageLock> make(ggml_backend_dev_t device, const void* data, Bytes bytes);
 
+    // Whether the backend has functions for it; it may refuse all the same.
+    static bool is_offered(ggml_backend_dev_t device);
+
     PageLock(PageLock&& other) noexcept
         : unlock_(other.unlock_), data_(std::exchange(other.data_, nullptr)) {}
 

@@ -37,6 +37,7 @@
 #include <set>
 #include <utility>
 
+#include "base/progress.h"
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
 #include "machine/identity.h"
@@ -161,8 +162,11 @@ std::string for_an_assumed_machine(const std::string& missing) {
 
 class OrderSource {
 public:
-    OrderSource(PluginSettings settings, DeviceHere device, Log log)
-        : settings_(std::move(settings)), device_(std::move(device)), log_(std::move(log)) {}
+    OrderSource(PluginSettings settings, DeviceHere device, Log log, Log progress)
+        : settings_(std::move(settings)),
+          device_(std::move(device)),
+          log_(std::move(log)),
+          progress_(std::move(progress)) {}
 
     Result<Orders> operator()(const Inventory& seen, Bytes budget) {
         const Inventory inventory = with_checked_batch(seen);
@@ -298,10 +302,9 @@ private:
         tell_why(fmt::format("{}: planning here, {}; {}", why, by, advice));
         const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
         const std::uint32_t depth = tokens_per_sequence(inventory.context) / 2;  // as the planner
-        return Chosen{plan_for_device({inventory, profile, budget, depth, {}, std::nullopt}),
-                      budget,
-                      false,
-                      driver_of(read.value())};
+        Problem problem{inventory, profile, budget, depth, {}, std::nullopt};
+        problem.on_progress = told_each_second("planning", "tiers", progress_);
+        return Chosen{plan_for_device(problem), budget, false, driver_of(read.value())};
     }
 
     // Takes the first registry with plans for this model; else tells why none has. Fails if one
@@ -350,6 +353,7 @@ private:
     PluginSettings settings_;
     DeviceHere device_;
     Log log_;
+    Log progress_;
     Bytes largest_ = 0;  // the most that a model was left: all of the budget, if it came first
     std::set<Hash64> warned_;              // models, by their weights
     std::set<std::string> told_;           // notes
@@ -367,9 +371,9 @@ Result<Orders> orders_of(const Inventory& inventory,
     return roomy ? roomy : packed_orders(inventory, choices, budget, /*by_layers=*/false);
 }
 
-OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log) {
-    const auto source =
-        std::make_shared<OrderSource>(std::move(settings), std::move(device), std::move(log));
+OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log, Log progress) {
+    const auto source = std::make_shared<OrderSource>(
+        std::move(settings), std::move(device), std::move(log), std::move(progress));
     return
         [source](const Inventory& inventory, Bytes budget) { return (*source)(inventory, budget); };
 }

@@ -22,6 +22,7 @@ struct DeviceHere {
 };
 
 // The planner that the settings ask for. Each call moves on to the next forced strategy.
-OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log);
+// `progress`: told how far the planning is, where it takes more than a second.
+OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log, Log progress = {});
 
 }  // namespace pshard

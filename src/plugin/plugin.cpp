@@ -1,6 +1,7 @@
 // What the door (src/door) calls in libggml-pshard-core.so when ggml loads PSHARD0.
 #include <fmt/format.h>
 #include <ggml-backend.h>
+#include <ggml.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,14 @@ namespace pshard {
 namespace {
 
 void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line); }
+
+// Goes where the host's log goes: it shows and silences what only tells how far something is.
+void log_progress(std::string_view line) {
+    ggml_log_callback log = nullptr;
+    void* user = nullptr;
+    ggml_log_get(&log, &user);
+    if (log != nullptr) log(GGML_LOG_LEVEL_INFO, fmt::format("pshard: {}\n", line).c_str(), user);
+}
 
 // The bytes left to the driver and to others where nobody gave a budget.
 constexpr Bytes kMargin = 512 * kMiB;
@@ -54,8 +63,10 @@ Result<Engine*> open_engine() {
     setup.budget = settings.value().budget.value_or(room);
     setup.budget_is_given = settings.value().budget.has_value();
     setup.page_lock_limit = available_host_memory() / 10 * 8;
-    setup.orders = make_order_giver(settings.value(), {room, gpu_name(devices.value())}, log_line);
+    setup.orders = make_order_giver(
+        settings.value(), {room, gpu_name(devices.value())}, log_line, log_progress);
     setup.log = log_line;
+    setup.progress = log_progress;
     setup.chaos = settings.value().chaos;
     if (settings.value().check) setup.check_pass = check_pass;
     setup.replan_every = settings.value().replan_every;

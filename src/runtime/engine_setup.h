@@ -31,6 +31,7 @@ struct EngineSetup {
     Bytes page_lock_limit = 0;     // host bytes that may be locked for uploads
     OrderGiver orders;
     Log log;
+    Log progress{};  // what is going on, where it takes more than a second; empty: nobody listens
     Chaos chaos;
     int replan_every = 0;  // graphs; 0: never. For tests of plan switches.
     std::function<void(const PassRecord&)> on_pass{};  // none: passes are not timed

@@ -63,7 +63,8 @@ bool reads_weights(const ggml_cgraph& graph) { return !touched_by(graph).weights
 // ---- which model ----
 
 std::unique_ptr<PlannedModel> ModelTable::make_model() const {
-    return std::make_unique<PlannedModel>(shared_.setup.gpu, shared_.policy, shared_.page_locks);
+    return std::make_unique<PlannedModel>(
+        shared_.setup.gpu, shared_.policy, shared_.page_locks, shared_.setup.progress);
 }
 
 PlannedModel* ModelTable::of_buffer(const HostBuffer& buffer) {

@@ -10,10 +10,12 @@
 // run is locked whole or not at all, and once the limit or the driver refuses one, smaller runs
 // that come later may still get theirs.
 //
-// To lock pages reads them from the disk. The locks change only while nothing is copied, so that
+// To lock pages reads them from the disk; where somebody wants to know how far that is, they are
+// read in steps before. The locks change only while nothing is copied, so that
 // hold(), which a copying thread asks, needs no lock of its own.
 #include "runtime/page_locks.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +35,25 @@ HostRange whole_pages(const HostRange& range, Bytes page) {
     const std::uintptr_t end = (begin + range.bytes + page - 1) / page * page;
     return {range.data - (begin - first), end - first};
 }
+
+// Reads pages from the disk before they are locked, which is most of the time that a lock takes: a
+// driver locks a run in one call, and tells nobody how far it is.
+struct Reading {
+    const OnProgress& on_progress;
+    Bytes all = 0;
+    Bytes done = 0;
+
+    void read(const HostRange& pages) {
+        constexpr Bytes kStep = 64 * kMiB;
+        for (Bytes at = 0; at < pages.bytes; at += kStep) {
+            const Bytes step = std::min(kStep, pages.bytes - at);
+            // Where the system cannot (before Linux 5.14), the lock reads them all the same.
+            madvise(const_cast<std::byte*>(pages.data + at), step, MADV_POPULATE_READ);
+            done += step;
+            on_progress(done / kMiB, all / kMiB);
+        }
+    }
+};
 
 }  // namespace
 
@@ -62,18 +83,25 @@ std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page) {
 
 PageLocks::PageLocks(ggml_backend_dev_t device, Bytes limit) : device_(device), left_(limit) {}
 
-PageLocks::Lock PageLocks::lock(std::vector<HostRange> ranges) {
+PageLocks::Lock PageLocks::lock(std::vector<HostRange> ranges, const OnProgress& on_progress) {
     Lock lock;
     lock.locks_ = this;
     const auto page = static_cast<Bytes>(sysconf(_SC_PAGESIZE));
-    for (const HostRange& pages : pages_of(std::move(ranges), page)) {
+    const std::vector<HostRange> runs = pages_of(std::move(ranges), page);
+    Reading reading{on_progress, total_bytes(runs)};
+    for (const HostRange& pages : runs) {
+        if (on_progress && may_add(pages)) reading.read(pages);
         if (add(pages)) lock.ranges_.push_back(pages);
     }
     return lock;
 }
 
+bool PageLocks::may_add(const HostRange& pages) const {
+    return PageLock::is_offered(device_) && pages.bytes >= kLeastLock && pages.bytes <= left_;
+}
+
 bool PageLocks::add(const HostRange& pages) {
-    if (pages.bytes < kLeastLock || pages.bytes > left_) return false;
+    if (!may_add(pages)) return false;
     Result<PageLock> lock = PageLock::make(device_, pages.data, pages.bytes);
     if (!lock) return false;
     locked_.emplace(pages.data, Locked{pages.bytes, std::move(lock).value()});

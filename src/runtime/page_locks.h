@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "base/progress.h"
 #include "ggml_kit/page_lock.h"
 
 namespace pshard {
@@ -52,7 +53,8 @@ public:
     // Locks the pages that the ranges lie in, as far as the limit and the device allow; none if the
     // device cannot. A run of pages is locked whole or not at all: a driver may refuse a copy that
     // only begins in a locked page. A lock reads its pages from the disk.
-    [[nodiscard]] Lock lock(std::vector<HostRange> ranges);
+    // `on_progress` is told of MiB.
+    [[nodiscard]] Lock lock(std::vector<HostRange> ranges, const OnProgress& on_progress = {});
 
     // Whether all of the bytes lie in one lock.
     [[nodiscard]] bool hold(const void* data, Bytes bytes) const;
@@ -61,6 +63,7 @@ public:
     [[nodiscard]] bool touch(const void* data, Bytes bytes) const;
 
 private:
+    [[nodiscard]] bool may_add(const HostRange& pages) const;
     bool add(const HostRange& pages);
     void remove(const HostRange& pages);
 

@@ -104,8 +104,11 @@ std::vector<HostRange> uploaded_again(const Orders& orders, const Model& model, 
 
 }  // namespace
 
-PlannedModel::PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy, PageLocks& locks)
-    : model(policy), gpu_(gpu), page_locks_(locks) {}
+PlannedModel::PlannedModel(ggml_backend_dev_t gpu,
+                           const DevicePolicy& policy,
+                           PageLocks& locks,
+                           Log progress)
+    : model(policy), gpu_(gpu), page_locks_(locks), progress_(std::move(progress)) {}
 
 Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
     Result<Orders> orders = source(model.inventory(), budget);
@@ -131,7 +134,8 @@ PlannedModel::LockedPages PlannedModel::lock_pages() {
     std::vector<HostRange> weights = uploaded_again(*orders_, model, kWeights);
     std::vector<HostRange> states = uploaded_again(*orders_, model, kStates);
     const Bytes wanted = total_bytes(weights) + total_bytes(states);
-    locked_weights_ = page_locks_.lock(std::move(weights));
+    locked_weights_ = page_locks_.lock(std::move(weights),
+                                       told_each_second("page-locking weights", "MiB", progress_));
     locked_states_ = page_locks_.lock(std::move(states));
     return {wanted, locked_weights_.bytes() + locked_states_->bytes()};
 }
@@ -186,7 +190,8 @@ Places PlannedModel::places(std::size_t tier, Fallback fallback) const {
 Bytes PlannedModel::fill_arena(const Places& places, std::size_t tier, Staging& link) {
     if (!locked_states_)
         locked_states_ = page_locks_.lock(uploaded_again(*orders_, model, kStates));
-    const Bytes moved = residency.go_to(places.arena, model, arena_.get(), link);
+    const OnProgress told = told_each_second("filling the device's memory", "tensors", progress_);
+    const Bytes moved = residency.go_to(places.arena, model, arena_.get(), link, told);
     filled_ = places.arena;
     tier_ = tier;
     return moved;

@@ -33,7 +33,11 @@ struct Places {
 
 class PlannedModel {
 public:
-    PlannedModel(ggml_backend_dev_t gpu, const DevicePolicy& policy, PageLocks& locks);
+    // `progress`: told what takes long; may be empty.
+    PlannedModel(ggml_backend_dev_t gpu,
+                 const DevicePolicy& policy,
+                 PageLocks& locks,
+                 Log progress);
 
     Model model;
     Residency residency;
@@ -89,6 +93,7 @@ private:
     std::optional<TierPicker> picker_;  // chooses among the orders' tiers
     BufferHandle arena_;
     PageLocks& page_locks_;
+    Log progress_;
     PageLocks::Lock locked_weights_;
     std::optional<PageLocks::Lock> locked_states_;  // nullopt: they are locked at the next switch
     std::optional<TierArena> filled_;               // nullopt: the arena holds no tier's plan

@@ -51,7 +51,8 @@ void Residency::drop_state(int state) {
 Bytes Residency::go_to(const TierArena& to,
                        const Model& model,
                        ggml_backend_buffer_t arena,
-                       Staging& link) {
+                       Staging& link,
+                       const OnProgress& on_progress) {
     Bytes moved = 0;
     std::vector<bool> comes(to.states.size());
     for (std::size_t i = 0; i < to.states.size(); ++i) {
@@ -72,6 +73,7 @@ Bytes Residency::go_to(const TierArena& to,
         ggml_backend_buffer_init_tensor(arena, &there);  // the device's own padding
         link.upload(there, weight->data, 0, ggml_nbytes(weight));
         moved += ggml_nbytes(weight);
+        if (on_progress) on_progress(i + 1, to.weights.size());
     }
     for (std::size_t i = 0; i < to.states.size(); ++i) {
         if (!comes[i]) continue;

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "base/progress.h"
 #include "plan/arena.h"
 #include "runtime/model.h"
 #include "runtime/staging.h"
@@ -19,11 +20,12 @@ ggml_tensor placed(const ggml_tensor& tensor, ggml_backend_buffer_t arena, Bytes
 class Residency {
 public:
     // Moves what `to` has elsewhere. Everything that was issued before must be done; returns when
-    // all is moved. Returns the bytes that crossed the link.
+    // all is moved. Returns the bytes that crossed the link. `on_progress` is told of weights.
     Bytes go_to(const TierArena& to,
                 const Model& model,
                 ggml_backend_buffer_t arena,
-                Staging& link);
+                Staging& link,
+                const OnProgress& on_progress = {});
 
     // Offset of a state in the arena; kNoOffset: its master is its home.
     [[nodiscard]] Bytes home(int state) const;

@@ -156,5 +156,22 @@ TEST_F(LocksTest, OfAllOwnersKeepToTheLimit) {
     EXPECT_GE(locks.lock({range(2)}).bytes(), kBytes);
 }
 
+// Two runs of 256 KiB and what else lies in their pages: a step each, and 0 of 0 MiB.
+TEST_F(LocksTest, TellHowFarTheyAre) {
+    PageLocks locks(&device_.gpu.device, 8 * kBytes);
+    int steps = 0;
+    const PageLocks::Lock lock =
+        locks.lock({range(0), range(2)}, [&](std::size_t done, std::size_t all) {
+            ++steps;
+            EXPECT_LE(done, all);
+        });
+    EXPECT_EQ(steps, 2);
+    EXPECT_GE(lock.bytes(), 2 * kBytes);
+    // What is over the limit is not read.
+    PageLocks few(&device_.gpu.device, kBytes / 2);
+    const auto never = [](std::size_t, std::size_t) { FAIL(); };
+    EXPECT_EQ(few.lock({range(4)}, never).bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace pshard::simgpu
