@@ -89,19 +89,15 @@ struct Reading {
 
 Reading read_until(int fd, const ChildWork& child) {
     const Clock::time_point begin = Clock::now();
+    const SlowNotice notice(child.what);
     Reading reading;
     std::vector<char> buffer(1 << 16);
-    bool announced = false;
     while (true) {
         const auto waited =
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
         if (waited.count() > child.limit_seconds * 1000L) {
             reading.timed_out = true;
             return reading;
-        }
-        if (!announced && waited.count() >= 1000) {
-            log_line(child.what + " ...");
-            announced = true;
         }
         pollfd ready{fd, POLLIN, 0};
         if (poll(&ready, 1, 250) <= 0) continue;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -15,19 +16,35 @@ std::string visible(const std::string& text);
 // "PROGRAM: TEXT", visible.
 void log_line(const std::string& text);
 
-// Says what is going on, if it still is after a second.
+// Lets this program show no progress from now on (--quiet): what it says at its end stays.
+void silence_progress();
+bool progress_is_silent();
+
+// Says what is going on, if it still is after a second, and from then on how far it is: on a
+// terminal in one line, which goes at the end, else in a line every five seconds.
 class SlowNotice {
 public:
-    explicit SlowNotice(std::string what);
+    // `unit`: of what show() counts, "tiers".
+    explicit SlowNotice(std::string what, std::string unit = "");
     ~SlowNotice();
+
+    // `done` of `all` units are done. Any thread may say so.
+    void show(std::size_t done, std::size_t all);
 
     SlowNotice(const SlowNotice&) = delete;
     SlowNotice& operator=(const SlowNotice&) = delete;
 
 private:
+    void run();
+    [[nodiscard]] std::string text() const;
+
+    std::string what_;
+    std::string unit_;
     std::mutex mutex_;
     std::condition_variable ended_;
-    bool done_ = false;
+    bool has_ended_ = false;
+    std::size_t done_ = 0;
+    std::size_t all_ = 0;  // 0: nothing is counted
     std::thread thread_;
 };
 

@@ -120,6 +120,10 @@ Result<Scenario> more_threads(const ExplainOptions& options,
 
 }  // namespace
 
+std::size_t count_changes(const ExplainOptions& options, const Machine& machine) {
+    return machine.pricing() == nullptr ? 0 : 3 + options.what_ifs.size();
+}
+
 Result<std::vector<Scenario>> planned_changes(const ExplainOptions& options,
                                               const Machine& machine,
                                               const Planning& planning) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "common/log.h"
 #include "explain/options.h"
 
 namespace pshard::tool {
@@ -45,6 +46,7 @@ struct Words {
     ExplainOptions options;
     std::vector<std::string> what_ifs;
     std::string format = "md";
+    bool quiet = false;
 };
 
 // "" if `text` is one of them.
@@ -67,6 +69,7 @@ void add_flags(CLI::App& app, Words& words) {
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_flag("--sweep", words.options.sweep, "plan a dozen budgets too (--html always does)");
+    app.add_flag("--quiet", words.quiet, "show no progress on stderr; notes and errors stay");
     app.add_option("-o,--output", words.format, "md, json or csv (default: md)")
         ->type_name("FORMAT")
         ->check(CLI::Validator([](std::string& text) { return check_format(text); }, ""));
@@ -81,6 +84,7 @@ std::variant<ExplainOptions, EarlyExit> options_of(Words words) {
     if (words.format == "json") words.options.format = ExplainFormat::Json;
     if (words.format == "csv") words.options.format = ExplainFormat::Csv;
     words.options.planning.no_registry = true;
+    if (words.quiet) silence_progress();
     return std::move(words.options);
 }
 

@@ -53,22 +53,46 @@ Error no_pass(const std::string& path, const Trace& trace) {
             {path}};
 }
 
-Result<Outcome> explained(const ExplainOptions& options,
-                          const Machine& machine,
-                          Planning& planning,
-                          const std::optional<Trace>& trace) {
-    const SlowNotice notice("planning for other machines and budgets");
+// Studies each tier, and keeps what each winner does, step by step, for the report.
+std::vector<TierStudy> studied(Planning& planning) {
     std::vector<TierStudy> studies = study_tiers(planning);
     const bool planned = !planning.plan.tiers.empty();  // else stock llama.cpp holds everything
     for (const TierStudy& study : studies) {
         if (planned) planning.details.push_back(study.detail);
     }
-    Explanation explanation = explain_plan(planning, std::move(studies));
+    return studies;
+}
+
+// Plans all that an explanation compares with. Counts plans: what changes, and each budget.
+Result<Explanation> planned_explanation(const ExplainOptions& options,
+                                        const Machine& machine,
+                                        Planning& planning) {
+    const bool sweeps = (options.sweep || !options.html.empty()) && planning.profile != nullptr;
+    const std::size_t n_changes = count_changes(options, machine);
+    const std::size_t n_plans = n_changes + (sweeps ? std::size_t{kBudgets} : 0);
+    SlowNotice notice("planning for other machines and budgets", "plans");
+    std::size_t n_done = 0;
+    planning.on_progress = [&](std::size_t done, std::size_t all) {
+        if (done == all) notice.show(++n_done, n_plans);
+    };
+    Explanation explanation = explain_plan(planning, studied(planning));
+    n_done = 0;
     Result<std::vector<Scenario>> changes = planned_changes(options, machine, planning);
+    n_done = n_changes;  // what cannot be changed is not planned
+    if (changes && sweeps) explanation.budgets = sweep(planning, kBudgets);
+    planning.on_progress = {};
     if (!changes) return changes.error();
     explanation.changes = std::move(changes).value();
-    const bool sweeps = options.sweep || !options.html.empty();
-    if (sweeps && planning.profile != nullptr) explanation.budgets = sweep(planning, kBudgets);
+    return explanation;
+}
+
+Result<Outcome> explained(const ExplainOptions& options,
+                          const Machine& machine,
+                          Planning& planning,
+                          const std::optional<Trace>& trace) {
+    Result<Explanation> made = planned_explanation(options, machine, planning);
+    if (!made) return made.error();
+    Explanation& explanation = made.value();
     if (trace) explanation.measured = compare(*trace, explanation);
     if (trace && explanation.measured->tiers.empty()) return no_pass(options.trace, *trace);
     if (!options.html.empty()) {

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/log.h"
 #include "common/manual.h"
 #include "plan_flags/arguments.h"
 #include "plan_flags/manual.h"
@@ -193,6 +194,7 @@ public:
         note_given();
         add_refusals();
         if (std::string fault = this->fault(); !fault.empty()) return EarlyExit{1, fault};
+        if (options_.quiet) silence_progress();
         return std::move(options_);
     }
 

@@ -104,6 +104,7 @@ struct Options {
     OutputFormat format = OutputFormat::Markdown;
     bool explain = false;
     bool emit_args = false;
+    bool quiet = false;
 
     bool check = false;  // PSHARD_CHECK=1: rivals are verified too, not only the plan
 
@@ -332,6 +333,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      kNoRange, "", nullptr, InRun::Refused,
      "print only the flags of the best static plan for stock llama-server, and write no "
      "registry; -p and -n weigh prompt and answer, -o json tells more"},
+    {FlagGroup::Output, "--quiet", "", PSHARD_TO(quiet), nullptr,
+     kNoRange, "", nullptr, InRun::Taken,
+     "show no progress on stderr; notes, refusals and errors stay"},
     {FlagGroup::Refused, "-ngl,--gpu-layers,--n-gpu-layers", "",
      PSHARD_TO(refused.n_gpu_layers), nullptr,
      kNoRange, "", "LLAMA_ARG_N_GPU_LAYERS", InRun::Hidden,

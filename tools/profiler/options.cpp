@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/log.h"
 #include "common/manual.h"
 #include "machine/identity.h"
 
@@ -125,6 +126,7 @@ private:
                 options_.time_limit,
                 fmt::format("Seconds (default: {} with --fast, none with --full)", kFastSeconds))
             ->check(seconds_above_zero());
+        app_.add_flag_callback("--quiet", silence_progress, "No progress on stderr");
     }
 
     CLI::App app_{};

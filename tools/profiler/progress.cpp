@@ -47,6 +47,7 @@ void Progress::begin_part(double begin, double end) {
 
 void Progress::show(const std::string& what, double share) {
     const Seconds now = elapsed();
+    if (progress_is_silent()) return;
     if (now - last_shown_ < (terminal_ ? kTerminalInterval : kLineInterval)) return;
     last_shown_ = now;
     const double whole = begin_ + std::clamp(share, 0.0, 1.0) * (end_ - begin_);

@@ -142,6 +142,7 @@ private:
         if (!options_.time_limit.empty()) {
             arguments.insert(arguments.end(), {"--time-limit", options_.time_limit});
         }
+        if (options_.plan.quiet) arguments.emplace_back("--quiet");
         return arguments;
     }
 
