@@ -86,13 +86,10 @@ public:
         SlowNotice notice("planning", "tiers");
         planning.on_progress = [&](std::size_t done, std::size_t all) { notice.show(done, all); };
         make_plan(planning);
-<<<<<<< HEAD
+        planning.on_progress = {};
         if (auto reason = host_refusal(planning, machine_.host)) {
             return std::optional(Refusal{std::move(*reason)});
         }
-=======
-        planning.on_progress = {};
->>>>>>> 21a405e (tools: a progress line says what of how many is done, and --quiet shows none)
         if (const Status right = check(planning); !right) return right.error();
         if (options_.explain) add_details(planning);
         for (const auto& note : {context_note(planning.inventory),
