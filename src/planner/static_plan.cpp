@@ -89,9 +89,10 @@ bool is_better(const StaticPlan& a, const StaticPlan& b, const Workload& work) {
     return better(a.prompt, b.prompt);
 }
 
-// The best of one ubatch, in a budget that shrinks while llama.cpp takes more.
+// The best of one ubatch, in a budget that shrinks while llama.cpp takes more than there is room.
 struct UbatchPlan {
     Inventory inventory;
+    Bytes room = 0;
     Bytes budget = 0;
     std::optional<StaticPlan> best{};
 };
@@ -104,7 +105,11 @@ public:
         for (const std::uint32_t n_ubatch : ubatches(wish_)) {
             Result<Inventory> inventory = model_.capture(n_ubatch, graphs_for(wish_, n_ubatch));
             if (!inventory) return inventory.error();
-            ubatches_.push_back({std::move(inventory).value(), wish_.budget});
+            const Result<Bytes> drafting =
+                model_.drafting ? model_.drafting(n_ubatch) : Result<Bytes>(0);
+            if (!drafting) return drafting.error();
+            const Bytes room = wish_.budget - std::min(wish_.budget, drafting.value());
+            ubatches_.push_back({std::move(inventory).value(), room, room});
             search(ubatches_.back());
         }
         return Done{};
@@ -119,11 +124,11 @@ public:
             if (!memory) return memory.error();
             const Bytes planned = use.total();
             use = memory.value();
-            if (use.total() <= wish_.budget) {
+            if (use.total() <= best->room) {
                 return std::optional(
                     StaticFound{std::move(best->inventory), std::move(*best->best)});
             }
-            best->budget = planned - std::min(planned, use.total() - wish_.budget);
+            best->budget = planned - std::min(planned, use.total() - best->room);
             search(*best);
         }
         return std::optional<StaticFound>();

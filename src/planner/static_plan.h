@@ -65,6 +65,8 @@ struct StockModel {
         capture;
     // What stock llama.cpp takes of the device with that plan.
     std::function<Result<DeviceUse>(const Inventory& inventory, const StaticPlan& plan)> memory;
+    // What drafts beside it in such a ubatch takes of the budget; may be empty: nothing drafts.
+    std::function<Result<Bytes>(std::uint32_t n_ubatch)> drafting{};
     // Makes something that lives while a search goes on, and shows that it does; may be empty.
     std::function<std::shared_ptr<void>()> show_search{};
 };

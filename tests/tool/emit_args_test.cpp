@@ -103,6 +103,19 @@ TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
 
 class EmitArgsFlags : public ToolTest {};
 
+// What drafts takes less in a smaller ubatch: stock is not held to the largest, where the draft
+// model alone takes more than the budget.
+TEST_F(EmitArgsFlags, StartWhatDraftsAndLeaveItRoomInTheirUbatch) {
+    const ToolRun tool = run(
+        {"-m", model_, "-c", "16384", "-mva", "6000", "-md", model_, "-fa", "on", "--emit-args"});
+    ASSERT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_NE(tool.out.find(" -md " + model_ +
+                            " -ngld all -ctkd f16 -ctvd f16 --spec-type "
+                            "draft-simple\n"),
+              std::string::npos)
+        << tool.out;
+}
+
 // The scratch of op-offload is more than the budget; without it nothing is on the GPU.
 TEST_F(EmitArgsFlags, TinyBudgetTurnsOpOffloadOff) {
     const ToolRun tool =

@@ -82,4 +82,23 @@ Drafting drafting_of(const Options& options) {
     return drafting;
 }
 
+std::vector<std::string> drafting_words(const Options& options) {
+    std::vector<std::string> words;
+    const auto add = [&](const char* flag, const std::string& value) {
+        words.insert(words.end(), {flag, value});
+    };
+    if (!options.mmproj.empty()) add("--mmproj", options.mmproj);
+    const std::vector<std::string> kinds = kinds_of_drafting(options);
+    if (kinds.empty()) return words;
+    if (!options.draft_model.empty()) {
+        add("-md", options.draft_model);
+        add("-ngld", "all");
+    }
+    add("-ctkd", options.drafting.type_k);
+    add("-ctvd", options.drafting.type_v);
+    add("--spec-type", fmt::format("{}", fmt::join(kinds, ",")));
+    if (options.drafting.n_max) add("--spec-draft-n-max", std::to_string(*options.drafting.n_max));
+    return words;
+}
+
 }  // namespace pshard::tool

@@ -26,4 +26,8 @@ std::vector<std::string> kinds_of_drafting(const Options& options);
 
 Drafting drafting_of(const Options& options);
 
+// The flags of llama.cpp's that start what drafts, and the projector, with all of it on the GPU: a
+// name and a value in turn.
+std::vector<std::string> drafting_words(const Options& options);
+
 }  // namespace pshard::tool

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "plan_flags/bench_contexts.h"
+#include "plan_flags/drafting.h"
 #include "planning/static_flags.h"
 
 namespace pshard::tool {
@@ -64,6 +65,7 @@ std::string args_text(const StaticFlags& flags, const Options& options, int n_th
     if (!context.kv_unified && context.n_seq_max > 1) text += " -no-kvu";
     if (context.swa_full) text += " --swa-full";
     if (!plan.op_offload) text += " --no-op-offload";
+    for (const std::string& word : drafting_words(options)) text += " " + word;
     return text + "\n";
 }
 

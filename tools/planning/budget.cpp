@@ -139,9 +139,18 @@ ContextSpec drafting_context(const Options& options, ContextSpec context) {
     return context;
 }
 
+Result<Bytes> projector_bytes(const Options& options) {
+    if (options.mmproj.empty()) return Bytes{0};
+    const Result<Bytes> tensors = read_projector_bytes(options.mmproj);
+    if (!tensors) return tensors.error();
+    return tensors.value() + kProjectorAllowance;
+}
+
+}  // namespace
+
 // What drafts, as stock llama.cpp counts it: a draft model all on the device, or the context of the
 // model's own MTP layers, whose weights are the model's.
-Result<Bytes> draft_bytes(const Options& options, const ContextSpec& context) {
+Result<Bytes> drafting_bytes(const Options& options, const ContextSpec& context) {
     const bool own_model = !options.draft_model.empty();
     const bool mtp = drafting_of(options).mtp;
     if (!own_model && !mtp) return Bytes{0};
@@ -158,15 +167,6 @@ Result<Bytes> draft_bytes(const Options& options, const ContextSpec& context) {
     const Bytes weights = own_model ? memory.value().model : 0;
     return weights + memory.value().context + memory.value().compute;
 }
-
-Result<Bytes> projector_bytes(const Options& options) {
-    if (options.mmproj.empty()) return Bytes{0};
-    const Result<Bytes> tensors = read_projector_bytes(options.mmproj);
-    if (!tensors) return tensors.error();
-    return tensors.value() + kProjectorAllowance;
-}
-
-}  // namespace
 
 Result<GivenBudget> given_budget(const Options& options,
                                  const std::optional<MachineProfile>& profile) {
@@ -198,7 +198,7 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     Result<std::variant<BudgetUse, Refusal>> total = total_budget(options, machine);
     if (!total || std::holds_alternative<Refusal>(total.value())) return total;
     BudgetUse use = std::get<BudgetUse>(total.value());
-    const Result<Bytes> draft = draft_bytes(options, context);
+    const Result<Bytes> draft = drafting_bytes(options, context);
     if (!draft) return draft.error();
     const Result<Bytes> mmproj = projector_bytes(options);
     if (!mmproj) return mmproj.error();
@@ -208,11 +208,12 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     if (use.taken() >= use.total) {
         return std::variant<BudgetUse, Refusal>(Refusal{
             fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
-                        "{:.1f}, reserve {:.1f}",
+                        "{:.1f}, reserve {:.1f}{}",
                         in_mib(use.total),
                         in_mib(use.draft),
                         in_mib(use.mmproj),
-                        in_mib(use.reserve))});
+                        in_mib(use.reserve),
+                        use.draft > 0 ? "; a smaller --pshard-tier-max or -c leaves more" : "")});
     }
     return std::variant<BudgetUse, Refusal>(std::move(use));
 }

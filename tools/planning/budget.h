@@ -30,6 +30,9 @@ Result<GivenBudget> given_budget(const Options& options,
 // Tells if the budget is less than -mva.
 std::optional<std::string> budget_note(const Options& options, const BudgetUse& use);
 
+// What drafts takes of the device beside a model in that context; 0: nothing drafts.
+Result<Bytes> drafting_bytes(const Options& options, const ContextSpec& context);
+
 // Finds the total (given_budget(), else device memory - driver's overhead - fit target) and what
 // the draft model, the projector and the reserve take of it. `context`: of the target model; the
 // draft model gets the same. Declines where no budget is known, or nothing is left of it.

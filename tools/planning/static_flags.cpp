@@ -43,16 +43,26 @@ Result<DeviceUse> memory_of(const Options& options,
     return DeviceUse{memory.value().model, memory.value().context, 0, memory.value().compute};
 }
 
+ContextSpec in_ubatch(ContextSpec context, std::uint32_t n_ubatch) {
+    context.n_ubatch = n_ubatch;
+    context.n_batch = n_ubatch;
+    return context;
+}
+
 StockModel model_of(const Options& options, const Job& job) {
     StockModel model;
     model.capture = [&](std::uint32_t n_ubatch, const std::vector<std::uint32_t>& tiers) {
-        CaptureWish wish{options.model, job.context, tiers, options.device, drafting_of(options)};
-        wish.context.n_ubatch = n_ubatch;
-        wish.context.n_batch = n_ubatch;
-        return capture_in_child(wish);
+        return capture_in_child({options.model,
+                                 in_ubatch(job.context, n_ubatch),
+                                 tiers,
+                                 options.device,
+                                 drafting_of(options)});
     };
     model.memory = [&](const Inventory& inventory, const StaticPlan& plan) {
         return memory_of(options, inventory, plan);
+    };
+    model.drafting = [&](std::uint32_t n_ubatch) {
+        return drafting_bytes(options, in_ubatch(job.context, n_ubatch));
     };
     model.show_search = [] { return std::make_shared<SlowNotice>("planning"); };
     return model;
@@ -75,12 +85,13 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
                                                              const Job& job,
                                                              const Workload& work) {
     using Answer = std::variant<StaticFlags, Refusal>;
-    const auto budget = budget_use(options, machine, job.context);
+    // What drafts takes more in a larger ubatch: it is counted for each.
+    const auto budget = budget_use(options, machine, in_ubatch(job.context, job.tiers.front()));
     if (!budget) return budget.error();
     if (const auto* refusal = std::get_if<Refusal>(&budget.value())) return Answer(*refusal);
     const BudgetUse& use = std::get<BudgetUse>(budget.value());
     StaticWish wish = wish_of(options, machine, job);
-    wish.budget = use.total - use.taken();
+    wish.budget = use.total - use.taken() + use.draft;
     wish.work = work;
     const StockModel model = model_of(options, job);
     Result<std::optional<StaticFound>> found = find_static_plan(wish, model);

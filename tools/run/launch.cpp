@@ -164,27 +164,14 @@ private:
 // How the run drafts, and the projector. Both lie on the model's GPU, in what the plan leaves of
 // the budget. The user may have said behind `--` what drafts.
 Words drafting_words(const RunOptions& options, bool stock) {
-    const Options& plan = options.plan;
+    const Words all = drafting_words(options.plan);
     Words words;
-    const auto add = [&](const char* flag, const std::string& value) {
-        words.insert(words.end(), {flag, value});
-    };
-    if (!plan.mmproj.empty()) add("--mmproj", plan.mmproj);
-    const Words kinds = kinds_of_drafting(plan);
-    if (kinds.empty()) return words;
-    if (!plan.draft_model.empty()) {
-        add("-md", plan.draft_model);
-        add("-ngld", "all");
-        if (!stock) add("-devd", "PSHARD0");
+    for (std::size_t i = 0; i < all.size(); i += 2) {
+        if (!value_behind(options.command, all[i]).empty()) continue;
+        words.insert(words.end(), {all[i], all[i + 1]});
     }
-    add("-ctkd", plan.drafting.type_k);
-    add("-ctvd", plan.drafting.type_v);
-    if (value_behind(options.command, kSpecType).empty()) {
-        add(kSpecType, fmt::format("{}", fmt::join(kinds, ",")));
-    }
-    if (plan.drafting.n_max && value_behind(options.command, kSpecMax).empty()) {
-        add(kSpecMax, std::to_string(*plan.drafting.n_max));
-    }
+    const bool has_device = !stock && !options.plan.draft_model.empty();
+    if (has_device) words.insert(words.end(), {"-devd", "PSHARD0"});
     return words;
 }
 
