@@ -61,7 +61,7 @@ std::vector<double> told_mib(const std::string& log, const std::string& what) {
 double device_weights_mib(const std::string& model) {
     Bytes bytes = 0;
     for (const GgufHeader& file : open_model_files(model).value()) {
-        for (const GgufTensor& tensor : file.tensors()) {
+        for (const GgufTensor& tensor : file.tensors) {
             if (tensor.name != "token_embd.weight") bytes += tensor.bytes;
         }
     }

@@ -171,7 +171,7 @@ TEST_F(Registry, OfASplitModelIsFoundBesideItsFirstFile) {
 TEST_F(Registry, HoldsWithTheContextOfTheMtpLayers) {
     const std::string model = add("glm4moe-Q8_0");
     std::vector<std::string> context = kContext;
-    context.emplace_back("--mtp");
+    context.insert(context.end(), {"--mtp", "--pshard-tier-max", "32"});
     plan(model, 20, context);
     const auto drafting = [&](const std::string& device) {
         return server_of(model, device).with({"--spec-type", "draft-mtp"});
