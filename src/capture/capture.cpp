@@ -127,7 +127,7 @@ private:
             const bool tied_head = on_device && name == "token_embd.weight";
             inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
             Weight weight = weight_facts(*tensor, tied_head ? "output.weight" : name, *policy_);
-            if (weight.layer < 0 && !on_device) weight.side = Side::Input;
+            if (!on_device) weight.side = Side::Input;
             known_.add(tensor, {Ref::Kind::Weight, static_cast<int>(inventory_.weights.size())});
             inventory_.weights.push_back(std::move(weight));
         }

@@ -3,9 +3,10 @@
 // knows can be captured, without a line about it here.
 //
 // llama.cpp places everything on the device, as with -ngl all. What it keeps in host memory even
-// then (the token embeddings) is Side::Input. A tier's tokens are spread over as many sequences as
-// divide them evenly, at most n_seq_max: a batch of one token has one sequence, however many slots
-// the server has. (A model with recurrent state keeps all sequences.)
+// then is Side::Input: the token embeddings, and weights of a type that the device does not
+// support. A tier's tokens are spread over as many sequences as divide them evenly, at most
+// n_seq_max: a batch of one token has one sequence, however many slots the server has. (A model
+// with recurrent state keeps all sequences.)
 //
 // A capture of nine tiers takes from 20 ms for a small model to 0.2 s for one of 90 layers.
 // Concurrent calls wait for each other, since llama.cpp's log is process-wide.

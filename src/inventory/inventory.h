@@ -30,7 +30,7 @@ using Shape = std::array<std::int64_t, 4>;
 // `blk.N.ffn_{up,down,gate,gate_up}_{ch,}exps.*` are on the FFN side. The attention side holds the
 // rest of a layer: attention, norms, the router and shared experts.
 enum class Side {
-    Input,      // token_embd: always in host memory, read by GET_ROWS on the CPU
+    Input,      // always in host memory: token_embd, and what llama.cpp loads to no device
     Attention,  // attention and dense parts of a layer
     Ffn,        // feed-forward or routed experts of a layer
     Output,     // output norm and head, and all else that belongs to no layer

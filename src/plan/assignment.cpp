@@ -102,6 +102,10 @@ bool is_offloaded(const Inventory& inventory, const Node& node, const Placement&
     return inventory.weights[index].side != Side::Input && placement.weights[index] == Lane::Cpu;
 }
 
+bool is_copied_back(const Node& node, std::size_t weight, const Placement& placement) {
+    return !node.device_supports && is_resident(placement.weights[weight]);
+}
+
 std::vector<Device> assign_nodes(const Inventory& inventory,
                                  const Graph& graph,
                                  const Placement& placement,

@@ -11,6 +11,7 @@
 //   4. views are where their storage is.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "plan/placement.h"
@@ -31,5 +32,9 @@ std::vector<Device> assign_nodes(const Inventory& inventory,
 
 // True if the node reads a CPU weight that stock llama.cpp would upload for this batch.
 bool is_offloaded(const Inventory& inventory, const Node& node, const Placement& placement);
+
+// True if stock's scheduler copies that weight of the node back to the CPU in every pass: it lies
+// on the device, and the device does not support the node. (PSHARD0 reads the host's master.)
+bool is_copied_back(const Node& node, std::size_t weight, const Placement& placement);
 
 }  // namespace pshard

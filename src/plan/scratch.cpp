@@ -119,7 +119,7 @@ private:
         return (n_gpus_ + 1) * n_nodes_ + n_gpus_ * n_inputs_ + input;
     }
 
-    int uploaded(int weight) const { return (n_gpus_ + 1) * (n_nodes_ + n_inputs_) + weight; }
+    int copied(int weight) const { return (n_gpus_ + 1) * (n_nodes_ + n_inputs_) + weight; }
 
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
 
@@ -177,7 +177,7 @@ private:
 
     void use(const Ref& source, int reader, const Stage& stage) {
         if (source.kind == Ref::Kind::Input) return use_input(source.index, reader, stage);
-        if (source.kind == Ref::Kind::Weight) return use_weight(source.index, reader);
+        if (source.kind == Ref::Kind::Weight) return use_weight(source.index, reader, stage);
         if (source.kind != Ref::Kind::Node) return;
         const int root = root_node(source.index);
         const bool crosses = device(source.index) != device(reader);
@@ -214,13 +214,17 @@ private:
         live(gpu_input(input, where), where, bytes, stage.node_begin, reader);
     }
 
-    // Only stock's op-offload brings a CPU weight to a GPU op; our own streams go through slots.
-    void use_weight(int weight, int reader) {
+    // Only stock copies weights from one side to the other: by op-offload to a GPU op, and back to
+    // an op that the GPU does not support. Our own streams go through slots.
+    void use_weight(int weight, int reader, const Stage& stage) {
         const auto index = static_cast<std::size_t>(weight);
-        const bool uploads = offload_ == OpOffload::Stock && device(reader) == Device::Gpu &&
-                             placement_.weights[index] == Lane::Cpu;
-        if (!uploads) return;
-        live(uploaded(weight), Device::Gpu, inventory_.weights[index].alloc_bytes, reader, reader);
+        if (offload_ != OpOffload::Stock) return;
+        const Bytes bytes = inventory_.weights[index].alloc_bytes;
+        if (device(reader) == Device::Gpu && placement_.weights[index] == Lane::Cpu) {
+            live(copied(weight), Device::Gpu, bytes, reader, reader);
+        } else if (is_copied_back(node(reader), index, placement_)) {
+            live(copied(weight), Device::Cpu, bytes, stage.node_begin, reader);
+        }
     }
 
     void take_over_operand(int i) {
@@ -333,7 +337,7 @@ private:
             out.inputs.push_back(at(target.is_gpu() ? gpu_input(i, target) : host_input(i)));
         }
         for (int w = 0; w < static_cast<int>(inventory_.weights.size()); ++w) {
-            out.weights.push_back(at(uploaded(w)));
+            out.weights.push_back(at(copied(w)));
         }
     }
 

@@ -20,7 +20,7 @@ inline constexpr Bytes kNoOffset = ~Bytes{0};
 struct DeviceScratch {
     std::vector<Bytes> nodes;    // offset of the node's value (or of its copy here), or kNoOffset
     std::vector<Bytes> inputs;   // offset of the input's copy
-    std::vector<Bytes> weights;  // offset of a weight uploaded for one op (stock's op-offload)
+    std::vector<Bytes> weights;  // offset of the copy that stock makes of a weight for one op
     Bytes peak = 0;              // bytes of the region
 
     bool operator==(const DeviceScratch&) const = default;

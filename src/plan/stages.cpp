@@ -28,8 +28,10 @@
 // the slot of the experts. Slots A and B grow from both ends of one range, as neighbours alone are
 // there together; the last group and the first of the next pass are neighbours, too.
 //
-// Traps: a value crosses once to each device, however many nodes read it there. A view crosses as
-// the view, not as its storage. A view of a state does not cross: the node runs where the state is.
+// Traps: a value crosses once to each device, however many nodes read it there. So does a weight in
+// VRAM that stock's scheduler copies back, for a node that the device does not support. A view
+// crosses as the view, not as its storage. A view of a state does not cross: the node runs where
+// the state is.
 #include "plan/stages.h"
 
 #include <algorithm>
@@ -203,12 +205,22 @@ private:
                 const std::size_t mark = where * graph_.inputs.size() + index;
                 if (!seen(crossed_inputs_, mark)) bytes += graph_.inputs[index].bytes;
             }
+            if (source.kind == Ref::Kind::Weight) bytes += copied_back_bytes(reader, index);
             if (source.kind != Ref::Kind::Node || cut_.devices[index] == to) continue;
             if (root_of(source).kind == Ref::Kind::State) continue;
             if (seen(crossed_nodes_, where * graph_.nodes.size() + index)) continue;
             bytes += node(source.index).bytes;
             if (cut_.devices[index].is_gpu()) hop(cut_.devices[index], node(source.index).bytes);
         }
+        return bytes;
+    }
+
+    // Bytes of a weight that stock's scheduler copies to the CPU for this node: whole, and once.
+    Bytes copied_back_bytes(const Node& reader, std::size_t weight) {
+        if (options_.offload != OpOffload::Stock) return 0;
+        if (!is_copied_back(reader, weight, placement_) || seen(listed_weights_, weight)) return 0;
+        const Bytes bytes = inventory_.weights[weight].bytes;
+        hop(device_of(placement_.weights[weight]), bytes);
         return bytes;
     }
 

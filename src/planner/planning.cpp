@@ -12,7 +12,7 @@ std::vector<StockRate> rates_of_stock(const Problem& problem) {
     const PlanChoice everything = everything_resident(inventory.n_layers);
     std::vector<StockRate> rates;
     for (const Graph& graph : inventory.graphs) {
-        Evaluator evaluator(problem, graph);
+        Evaluator evaluator(problem, graph, LoadedBy::Stock);
         StockRate rate{
             graph.tier(), evaluator.evaluate(everything, kAsStock), std::nullopt, std::nullopt};
         if (rate.resident.verdict != Verdict::Viable) continue;

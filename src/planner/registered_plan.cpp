@@ -103,7 +103,7 @@ std::string other_graph(const PshardTier& pshard,
             "are right, speed and memory may not be as predicted",
             to_text(choice.key));
     }
-    const Placement placement = expand(inventory, choice.choice);
+    const Placement placement = expand({inventory, *choice.graph}, choice.choice);
     if (pshard.steps && pshard.steps != steps_hash(inventory, *part, placement, choice.options)) {
         return fmt::format(
             "the steps for {} tokens are not those that were planned: answers are "
@@ -161,9 +161,11 @@ std::string no_match(const std::string& fault, const std::vector<PlanName>& name
 }
 
 bool is_all_resident(const Inventory& inventory, const std::vector<TierChoice>& choices) {
-    const Placement all = expand(inventory, everything_resident(inventory.n_layers));
-    return std::ranges::all_of(
-        choices, [&](const TierChoice& tier) { return expand(inventory, tier.choice) == all; });
+    const PlanChoice all = everything_resident(inventory.n_layers);
+    return std::ranges::all_of(choices, [&](const TierChoice& tier) {
+        const GraphView view{inventory, *tier.graph};
+        return expand(view, tier.choice) == expand(view, all);
+    });
 }
 
 RegistryMatch match_of(const RegistryVariant& variant, const Inventory& inventory) {

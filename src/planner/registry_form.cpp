@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "machine/profile_text.h"
+#include "plan/idle_weights.h"
 #include "plan/plan_hash.h"
 #include "strategy/expand.h"
 
@@ -16,9 +17,11 @@ std::string host_buffer_type(const DeviceModel& device) {
     return device.name + "_Host";
 }
 
-std::vector<OverrideItem> overrides_of(const Inventory& inventory, const PlanChoice& choice) {
+std::vector<OverrideItem> overrides_of(const GraphView& view, const PlanChoice& choice) {
+    const Inventory& inventory = view.inventory;
+    const std::vector<bool> idle = idle_weights(inventory, view.graph);
     std::vector<OverrideItem> items;
-    for (const LanePattern& pattern : lane_patterns(inventory, choice)) {
+    for (const LanePattern& pattern : lane_patterns(inventory, choice, idle)) {
         items.push_back({pattern.pattern, host_buffer_type(inventory.device), pattern.lane.id()});
     }
     return items;
@@ -36,12 +39,12 @@ std::string one_word(std::string_view text) {
 }
 
 // Sets the published line: the part of a registry that the published reader goes by.
-void set_published(const Inventory& inventory, const Candidate& plan, RegistryTier& tier) {
+void set_published(const GraphView& view, const Candidate& plan, RegistryTier& tier) {
     tier.viable = true;
     tier.choice = plan.choice;
     tier.tps = rate_of(plan.prediction).value_or(0);
     tier.vram_mib = in_mib(plan.memory.device.total());
-    tier.ot = overrides_of(inventory, plan.choice);
+    tier.ot = overrides_of(view, plan.choice);
 }
 
 // Bytes that the driver takes, as the profile says; nullopt: it does not.
@@ -61,7 +64,9 @@ public:
         tier.index = static_cast<int>(index);
         tier.key = plan.key;
         const Candidate* published = plan.published();
-        if (published != nullptr) set_published(planning_.inventory, *published, tier);
+        const Inventory& inventory = planning_.inventory;
+        const Graph& graph = *graph_of_tier(inventory, plan.key);
+        if (published != nullptr) set_published({inventory, graph}, *published, tier);
         if (plan.winner() == nullptr) return tier;
         tier.pshard = pshard(plan);
         if (plan.winner() != published) {
@@ -93,11 +98,12 @@ private:
 
     void add_hashes(const Candidate& winner, const TierKey& tier, PshardTier& pshard) const {
         const Inventory& inventory = planning_.inventory;
-        const std::optional<Graph> part = device_part(inventory, *graph_of_tier(inventory, tier));
+        const Graph& graph = *graph_of_tier(inventory, tier);
+        const std::optional<Graph> part = device_part(inventory, graph);
         if (!part) return;
         pshard.ops = ops_hash(inventory, *part);
         pshard.steps =
-            steps_hash(inventory, *part, expand(inventory, winner.choice), winner.options);
+            steps_hash(inventory, *part, expand({inventory, graph}, winner.choice), winner.options);
     }
 
     const Planning& planning_;

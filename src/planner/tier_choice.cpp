@@ -41,7 +41,7 @@ std::vector<TierChoice> all_resident_tiers(const Inventory& inventory) {
 std::vector<TierChoice> plan_for_device(const Problem& problem) {
     const Inventory& inventory = problem.inventory;
     const bool fits = !inventory.graphs.empty() &&
-                      all_resident_bytes(inventory, inventory.graphs.back()) <= problem.budget;
+                      is_held_by_stock(inventory, inventory.graphs.back(), problem.budget);
     if (fits && !problem.forced) return all_resident_tiers(inventory);
     std::vector<TierChoice> choices;
     for (const TierPlan& tier : plan_tiers(problem)) {

@@ -123,8 +123,8 @@ Result<Orders> packed_orders(const Inventory& inventory,
     orders.budget = budget;
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
-        orders.tiers.push_back(
-            {tier.key, expand(inventory, tier.choice), tier.options, text_of(tier)});
+        Placement placement = expand({inventory, *tier.graph}, tier.choice);
+        orders.tiers.push_back({tier.key, std::move(placement), tier.options, text_of(tier)});
         demands.push_back(demand_of(inventory, tier, orders.tiers.back(), by_layers));
     }
     Result<ArenaLayout> arena = pack_arena(inventory, demands, budget);

@@ -8,7 +8,8 @@ namespace pshard {
 namespace {
 
 Lowered lowered(const Inventory& inventory, const Graph& graph, const Candidate& candidate) {
-    return lower({inventory, graph}, expand(inventory, candidate.choice), candidate.options);
+    return lower(
+        {inventory, graph}, expand({inventory, graph}, candidate.choice), candidate.options);
 }
 
 Status check_alone(const Problem& problem, const Graph& graph, const Candidate& candidate) {

@@ -30,6 +30,7 @@
 
 #include <fmt/format.h>
 
+#include "plan/idle_weights.h"
 #include "sim/simulator.h"
 #include "strategy/expand.h"
 
@@ -114,10 +115,11 @@ std::uint32_t full_depth(const Inventory& inventory, const Graph& graph) {
     return n_cells > n_own ? n_cells - n_own : 0;
 }
 
-Evaluator::Evaluator(const Problem& problem, const Graph& graph)
+Evaluator::Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader)
     : problem_(problem),
       graph_(graph),
       packed_(problem.packed ? problem.packed : std::make_shared<PackingMemo>()) {
+    if (loader == LoadedBy::Plan) idle_ = idle_weights(problem.inventory, graph);
     if (problem.profile == nullptr) return;
     roofline_.emplace(*problem.profile);
     link_ = link_rates(*problem.profile);
@@ -127,7 +129,7 @@ Lowered Evaluator::lowered(const PlanChoice& choice,
                            const StageOptions& options,
                            LowerUntil until) const {
     const Inventory& inventory = problem_.inventory;
-    return lower({inventory, graph_}, expand(inventory, choice), options, until);
+    return lower({inventory, graph_}, expand(inventory, choice, idle_), options, until);
 }
 
 Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
@@ -147,7 +149,7 @@ ScratchLayout Evaluator::peaks_of(const Lowered& cut, const StageOptions& option
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
     const Inventory& inventory = problem_.inventory;
-    const Placement placement = expand(inventory, choice);
+    const Placement placement = expand(inventory, choice, idle_);
     Bytes slots = 0;
     if (streams(placement)) {
         slots = lower({inventory, graph_}, placement, options, LowerUntil::Slots).slots[0].total();

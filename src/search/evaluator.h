@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/progress.h"
 #include "cost/graph_cost.h"
@@ -39,9 +40,15 @@ struct TierDetail {
 // The depth at which the batch of a graph fills the cache: the tokens of each sequence before it.
 std::uint32_t full_depth(const Inventory& inventory, const Graph& graph);
 
+// Who decides where the weights lie that the device cannot compute with (plan/idle_weights.h).
+enum class LoadedBy {
+    Plan,   // PSHARD0, or flags of stock llama.cpp: the CPU has them
+    Stock,  // without such flags: they lie where their layer does
+};
+
 class Evaluator {
 public:
-    Evaluator(const Problem& problem, const Graph& graph);
+    Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader = LoadedBy::Plan);
 
     // Device bytes for sizing: the scratch is that of a choice of the same kind, computed once and
     // corrected by every exact evaluation that finds more.
@@ -81,6 +88,7 @@ private:
     const Problem& problem_;
     const Graph& graph_;
     std::shared_ptr<PackingMemo> packed_;
+    std::vector<bool> idle_;  // weights that stay with the CPU
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::uint32_t, GraphCost> costs_;            // by depth

@@ -3,7 +3,7 @@
 // In: a problem. Out: the plan of each tier, the one arena for all of them, and the bytes that each
 // plan switch moves.
 //
-//   does stock hold everything? -- yes --> no tiers: the program runs without PSHARD0
+//   does stock hold everything, and the device compute it? -- yes --> no tiers: no PSHARD0
 //        | no
 //   plan_tier() of each tier, on two threads
 //        v
@@ -21,6 +21,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "plan/idle_weights.h"
 #include "search/check_plan.h"
 #include "strategy/expand.h"
 #include "strategy/rules.h"
@@ -39,7 +40,7 @@ ArenaLayout arena_of(const Problem& problem, const std::vector<TierPlan>& tiers)
         if (winner == nullptr) continue;
         const Graph* graph = graph_of_tier(problem.inventory, tier.key);
         Lowered lowered = lower({problem.inventory, *graph},
-                                expand(problem.inventory, winner->choice),
+                                expand({problem.inventory, *graph}, winner->choice),
                                 winner->options,
                                 LowerUntil::Slots);
         demands.push_back(
@@ -78,7 +79,7 @@ const Graph* baseline_graph(const Problem& problem) {
     const std::vector<Graph>& graphs = problem.inventory.graphs;
     for (auto graph = graphs.rbegin(); graph != graphs.rend(); ++graph) {
         if (graph->n_tokens < kPromptTier && graph != graphs.rbegin()) continue;
-        if (all_resident_bytes(problem.inventory, *graph) <= problem.budget) return &*graph;
+        if (is_held_by_stock(problem.inventory, *graph, problem.budget)) return &*graph;
     }
     return nullptr;
 }
@@ -90,12 +91,18 @@ Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph) {
 }
 
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
-    const Placement placement = expand(inventory, everything_resident(inventory.n_layers));
+    const PlanChoice everything = everything_resident(inventory.n_layers);
+    const Placement placement = expand(inventory, everything, kAllUsed);
     return memory_use(inventory, lower({inventory, graph}, placement, kAsStock)).device;
 }
 
+bool is_held_by_stock(const Inventory& inventory, const Graph& graph, Bytes budget) {
+    return idle_layer_weights(inventory, graph).empty() &&
+           all_resident_bytes(inventory, graph) <= budget;
+}
+
 std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph) {
-    Evaluator evaluator(problem, graph);
+    Evaluator evaluator(problem, graph, LoadedBy::Stock);
     const Sizing sizing{[&](const PlanChoice& c) { return evaluator.device_bytes(c, kAsStock); },
                         problem.budget};
     std::optional<PlanChoice> tried;

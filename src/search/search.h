@@ -27,8 +27,12 @@ VariantPlan plan_variant(const Problem& problem);
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph);
 Bytes all_resident_bytes(const Inventory& inventory, const Graph& graph);
 
+// Whether that fits, and the device computes all of it: stock alone is then as good as any plan.
+bool is_held_by_stock(const Inventory& inventory, const Graph& graph, Bytes budget);
+
 // The plan that llama.cpp's own --fit would make, sized and priced as stock runs it, with
-// op-offload. nullopt: none fits.
+// op-offload and with copies of what it loads to the device and the device cannot compute. nullopt:
+// none fits.
 std::optional<Candidate> stock_fit(const Problem& problem, const Graph& graph);
 
 // Plans each tier, by the inventory's graphs.

@@ -5,15 +5,24 @@
 #include <vector>
 
 #include "plan/choice.h"
-#include "plan/placement.h"
+#include "plan/lowered.h"
 
 namespace pshard {
 
-Placement expand(const Inventory& inventory, const PlanChoice& choice);
+// As the choice says, but for the weights of which `idle` is true: they stay with the CPU. PSHARD0
+// runs a tier with the idle weights of its graph (plan/idle_weights.h); stock llama.cpp, without
+// flags that say otherwise, loads as if none were (kAllUsed).
+Placement expand(const Inventory& inventory,
+                 const PlanChoice& choice,
+                 const std::vector<bool>& idle);
+Placement expand(const GraphView& view, const PlanChoice& choice);
+
+inline const std::vector<bool> kAllUsed;
 
 // The same plan as the ordered patterns of a registry's `ot=` line: the first pattern that is found
 // in a weight's name decides. Both follow from the strategy's LayerSplit; a test shows that they
-// agree [A23].
+// agree [A23]. A weight that stays with the CPU against the lane of its layer has a pattern of its
+// own, before all others.
 struct LanePattern {
     std::string pattern;  // ECMAScript regex without commas and '='
     Lane lane = Lane::Gpu;
@@ -21,6 +30,8 @@ struct LanePattern {
     bool operator==(const LanePattern&) const = default;
 };
 
-std::vector<LanePattern> lane_patterns(const Inventory& inventory, const PlanChoice& choice);
+std::vector<LanePattern> lane_patterns(const Inventory& inventory,
+                                       const PlanChoice& choice,
+                                       const std::vector<bool>& idle);
 
 }  // namespace pshard

@@ -13,6 +13,9 @@
 // would put it, and where the plan wants it. Weights to take back are grouped by what follows the
 // layer's number, so that few patterns name them all (number_patterns.h).
 //
+// Weights that the device has no use for (plan/idle_weights.h) are taken back, too: -ngl alone
+// would let stock's scheduler copy them to the CPU in every pass.
+//
 // Traps: layers that llama.cpp does not load (MTP) still count in -ngl. A head that is tied to the
 // token embeddings cannot be moved alone. If the plan wants a weight on the GPU whose
 // layer -ngl leaves on the CPU, there are no flags: -ot could bring the weight, but not the KV.
@@ -24,6 +27,7 @@
 
 #include <fmt/format.h>
 
+#include "plan/idle_weights.h"
 #include "strategy/expand.h"
 #include "strategy/number_patterns.h"
 #include "strategy/rules.h"
@@ -86,7 +90,7 @@ std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice
     StockArgs args;
     const bool any = choice.output_on_gpu || choice.n_attn_pinned > 0;
     args.n_gpu_layers = any ? choice.n_attn_pinned + inventory.n_layers_unloaded + 1 : 0;
-    const Placement placement = expand(inventory, choice);
+    const Placement placement = expand(inventory, choice, idle_weights(inventory));
     PatternMaker patterns;
     for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
         const Weight& weight = inventory.weights[i];

@@ -9,6 +9,7 @@
 //                                weights with an address in the scratch (stock's op-offload)
 //   a node on the CPU may read   what lies in host memory
 //                                weights of no layer (rope factors): each has a host master
+//                                weights in VRAM that the GPU reads too, if it lacks this op
 //                                streamed states that no group of this pass moves
 //
 //   stage    [0  GPU     ][1  GPU, group 0  ][2  CPU ]
@@ -29,7 +30,13 @@ namespace {
 class ReachCheck {
 public:
     ReachCheck(const PlanUnderTest& plan, Violations& violations)
-        : plan_(plan), violations_(violations) {}
+        : plan_(plan), violations_(violations), used_in_vram_(plan.inventory.weights.size()) {
+        for (std::size_t i = 0; i < plan.graph.nodes.size(); i++) {
+            const Node& node = plan.graph.nodes[i];
+            if (node.is_view || !device_at(static_cast<int>(i)).is_gpu()) continue;
+            for (const Ref& source : node.sources) note_use(source);
+        }
+    }
 
     void stage(int index) {
         stage_ = index;
@@ -44,6 +51,15 @@ private:
 
     Device device_at(int index) const {
         return plan_.lowered.cut.devices[static_cast<std::size_t>(index)];
+    }
+
+    void note_use(Ref source) {
+        if (source.kind == Ref::Kind::Node && node_at(source.index).has_storage) {
+            source = node_at(source.index).storage;
+        }
+        if (source.kind == Ref::Kind::Weight) {
+            used_in_vram_[static_cast<std::size_t>(source.index)] = true;
+        }
     }
 
     void node(int index, Device stage_device) {
@@ -91,8 +107,9 @@ private:
         // Layers on GPU and CPU read such tables (rope factors); the CPU reads the host master.
         const bool shared = weight.layer < 0 && !weight.name.starts_with("output");
         if (device == Device::Cpu) {
-            // A node that the GPU does not support reads the host master of a resident weight.
-            const bool astray = node.device_supports && !shared;
+            // A node that the GPU does not support reads the host master of a resident weight,
+            // which must be resident for a node of the GPU.
+            const bool astray = !shared && (node.device_supports || !used_in_vram_[i]);
             if (is_resident(lane) && astray && plan_.lowered.scratch.cpu.weights[i] == kNoOffset) {
                 complain(node, device, fmt::format("reads '{}', which is in VRAM", weight.name));
             }
@@ -162,6 +179,7 @@ private:
 
     const PlanUnderTest& plan_;
     Violations& violations_;
+    std::vector<bool> used_in_vram_;  // by weight: a node of a GPU reads it
     int stage_ = 0;
 };
 

@@ -79,6 +79,7 @@ const std::vector<Arch>& all_archs() {
         {"qwen3moe", add_moe_keys, qwen3moe_layer},
         {"gpt-oss", gpt_oss_keys, gpt_oss_layer},
         {"deepseek2", deepseek2_keys, deepseek2_layer},
+        {"mistral4", deepseek2_keys, deepseek2_layer},
         {"glm4moe", glm4moe_keys, glm4moe_layer},
         {"llama4", llama4_keys, llama4_layer},
         {"qwen3next", qwen3next_keys, qwen3next_layer},

@@ -47,6 +47,7 @@ ggml_type fitting_type(ggml_type type, std::int64_t row) {
             break;
         case GGML_TYPE_Q2_K:
         case GGML_TYPE_Q3_K:
+        case GGML_TYPE_TQ2_0:
             type = GGML_TYPE_Q4_0;
             break;
         case GGML_TYPE_Q4_K:
@@ -93,6 +94,8 @@ private:
             return tensor.dims.size() > 2 ? GGML_TYPE_MXFP4 : GGML_TYPE_Q8_0;
         }
         switch (role) {
+            case Role::Embedding:
+                return quant_.base == GGML_TYPE_TQ2_0 ? GGML_TYPE_Q4_K : quant_.base;
             case Role::AttentionV:
                 return attention_v_type(i_attention_v_++);
             case Role::AttentionK:
@@ -229,6 +232,7 @@ const std::vector<Quant>& all_quants() {
         {"Q3_K_M", GGML_TYPE_Q3_K, FileType::Q3_K_M},
         {"Q3_K_S", GGML_TYPE_Q3_K, FileType::Q3_K_S},
         {"Q2_K", GGML_TYPE_Q2_K, FileType::Q2_K},
+        {"TQ2_0", GGML_TYPE_TQ2_0, FileType::TQ2_0},
     };
     return quants;
 }

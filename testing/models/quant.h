@@ -11,6 +11,7 @@
 //   70B            attn_v at least q5_K: 8 query heads share it
 //   8 experts      attn_k and attn_v q8_0, attn_output q5_K: small beside the experts
 //   MXFP4          tensors with experts mxfp4, the others q8_0
+//   TQ2_0          the embedding q4_K
 //
 // A row that is no multiple of the type's block falls back to a type of 32-blocks (q4_K to q5_0,
 // q6_K to q8_0), and to f16 where even those do not fit.
@@ -43,6 +44,7 @@ enum class FileType {
     Q6_K = 18,
     IQ4_XS = 30,
     BF16 = 32,
+    TQ2_0 = 37,
     MXFP4 = 38,
 };
 

@@ -84,6 +84,18 @@ ModelShape tiny_deepseek2() {
     return model;
 }
 
+// llama.cpp asks for the second factor of its ffn_moe_down in f32, which no GPU backend grants.
+ModelShape tiny_mistral4() {
+    ModelShape model = tiny_deepseek2();
+    model.name = "tiny-mistral4";
+    model.arch = "mistral4";
+    model.mla.q_lora_rank = 128;
+    model.moe.n_dense_lead = 0;
+    model.moe.sigmoid_gate = false;
+    model.moe.selection_bias = false;
+    return model;
+}
+
 ModelShape tiny_glm4moe() {
     ModelShape model = tiny_moe("glm4moe");
     model.rope_dim = 32;
@@ -211,6 +223,7 @@ const std::vector<ModelShape>& tiny_shapes() {
         tiny_moe("qwen3moe"),
         tiny_gpt_oss(),
         tiny_deepseek2(),
+        tiny_mistral4(),
         tiny_glm4moe(),
         tiny_llama4(),
         tiny_qwen_hybrid("qwen3next"),

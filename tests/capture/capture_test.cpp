@@ -5,6 +5,7 @@
 #include "capture/capture_fixture.h"
 #include "capture/gguf_maker.h"
 #include "capture/stock_memory.h"
+#include "plan/idle_weights.h"
 #include "support/testing.h"
 
 namespace pshard {
@@ -222,6 +223,46 @@ TEST_F(CaptureTest, MarksRoutedExperts) {
     EXPECT_EQ(experts->shape[2], inventory.n_experts);
     EXPECT_GT(inventory.n_experts_used, 0);
     EXPECT_NE(node_with_op(inventory.graphs[0], "MUL_MAT_ID"), nullptr);
+}
+
+// llama.cpp asks for f32 in Mistral 4's down projections. It does not know that when it loads them,
+// so it puts them onto the device all the same.
+TEST_F(CaptureTest, TellsWhatIsOfNoUseOnTheDevice) {
+    for (const char* device : {"cuda", "vulkan"}) {
+        CaptureRequest request = request_for(tiny("mistral4"), small_context());
+        request.device = device;
+        const Inventory inventory = captured(request);
+        for (const Graph& graph : inventory.graphs) {
+            const std::vector<int> idle = idle_layer_weights(inventory, graph);
+            ASSERT_EQ(idle.size(), 4U) << device;
+            for (int layer = 0; layer < 4; ++layer) {
+                const Weight& weight =
+                    inventory
+                        .weights[static_cast<std::size_t>(idle[static_cast<std::size_t>(layer)])];
+                EXPECT_EQ(weight.name, fmt::format("blk.{}.ffn_down_exps.weight", layer));
+                EXPECT_EQ(weight.side, Side::Ffn);
+            }
+        }
+    }
+}
+
+// ggml-cuda has no kernel for TQ2_0, so that llama.cpp loads these weights to host memory.
+TEST_F(CaptureTest, LeavesTypesThatTheDeviceLacksInHostMemory) {
+    const std::string path = tiny(
+        "qwen3", [](ModelShape&) {}, "TQ2_0");
+    for (const char* device : {"cuda", "vulkan"}) {
+        CaptureRequest request = request_for(path, small_context());
+        request.device = device;
+        const bool lacks = std::string_view(device) == "cuda";
+        const Inventory inventory = captured(request);
+        for (const Weight& weight : inventory.weights) {
+            const bool in_host =
+                weight.name == "token_embd.weight" || (lacks && weight.type == "tq2_0");
+            EXPECT_EQ(weight.side == Side::Input, in_host) << device << ' ' << weight.name;
+        }
+        const Graph& graph = inventory.graphs.front();
+        EXPECT_EQ(idle_layer_weights(inventory, graph).size(), lacks ? 4U * 7 : 0U);
+    }
 }
 
 TEST_F(CaptureTest, GivesSlidingWindowsFewerCells) {

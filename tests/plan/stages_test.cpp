@@ -1,4 +1,5 @@
 #include "plan/stages.h"
+#include "plan/scratch.h"
 #include "support/testing.h"
 #include "support/toy_models.h"
 
@@ -57,6 +58,30 @@ TEST(CutStages, CutsAroundStreamedFfns) {
     place_side(placement, inventory, 1, Side::Ffn, Lane::ShardB);
     const StageCut cut = cut_of(inventory, placement);
     EXPECT_EQ(stages_text(cut), "C[0,1) G[1,18) G[18,24)0 G[24,40) G[40,49)1");
+}
+
+// The device holds ffn_down (16 bytes) and cannot compute with it. Stock's scheduler copies it and
+// the activation of one token (16 bytes) to the CPU; our own runtime has the weight's master there.
+//
+//   embd | norm..act | ffn_down | l_out, head
+//   C    | G         | C        | G
+TEST(CutStages, CountsWhatStockCopiesBack) {
+    Inventory inventory = toy_dense(1);
+    Graph& graph = inventory.graphs[0];
+    const int down = node_index(graph, "ffn_down-0");
+    graph.nodes[static_cast<std::size_t>(down)].device_supports = false;
+    const Placement placement = uniform_placement(inventory, Lane::Gpu);
+    const StageCut ours = cut_of(inventory, placement);
+    const StageCut stocks = cut_of(inventory, placement, {OpOffload::Stock, false});
+    EXPECT_EQ(stages_text(stocks), stages_text(ours));
+    ASSERT_EQ(ours.hops.size(), 1u);
+    EXPECT_EQ(ours.hops[0].bytes, 16u);
+    ASSERT_EQ(stocks.hops.size(), 1u);
+    EXPECT_EQ(stocks.hops[0].bytes, 32u);
+    const ScratchLayout scratch =
+        layout_scratch(inventory, graph, placement, stocks, OpOffload::Stock);
+    const int weight = weight_index(inventory, "blk.0.ffn_down.weight");
+    EXPECT_NE(scratch.cpu.weights[static_cast<std::size_t>(weight)], kNoOffset);
 }
 
 TEST(CutStages, GroupsHoldTheWeightsAndStatesOfALayer) {

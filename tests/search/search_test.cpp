@@ -1,6 +1,7 @@
 // The properties that every plan must have. exhaustive_test.cpp holds plans against all others.
 #include "cost/toy_profile.h"
 #include "search/check_plan.h"
+#include "strategy/expand.h"
 #include "support/testing.h"
 #include "support/toy_models.h"
 
@@ -115,6 +116,39 @@ TEST(Search, LeavesItToStockWhenEverythingFits) {
     Problem forced = problem_of(inventory, all);
     forced.forced = Strategy::StaticAttnPrio;
     EXPECT_FALSE(plan_variant(forced).baseline_vram.has_value());
+}
+
+// The device lacks the product with ffn_down. However much memory there is, no plan keeps or
+// streams those weights there; stock loads them there, and copies them back in every pass.
+TEST(Search, KeepsNoWeightWhereItCannotBeComputed) {
+    Inventory inventory = toy_moe(2);
+    for (Graph& graph : inventory.graphs) {
+        for (Node& node : graph.nodes) {
+            if (node.name.starts_with("ffn_down-")) node.device_supports = false;
+        }
+    }
+    const Bytes all = bytes_of_everything(inventory);
+    const Problem problem = problem_of(inventory, 2 * all);
+    const VariantPlan plan = plan_variant(problem);
+    EXPECT_FALSE(plan.baseline_vram) << "stock holds it, and cannot compute it there";
+    const Status right = check_plan(problem, plan.tiers, plan.arena);
+    EXPECT_TRUE(right) << right.error().text();
+    for (const TierPlan& tier : plan.tiers) {
+        const Graph& graph = *graph_of_tier(inventory, tier.key);
+        ASSERT_NE(tier.winner(), nullptr);
+        for (const Candidate& candidate : tier.viable) {
+            const Placement placement = expand({inventory, graph}, candidate.choice);
+            for (const char* name : {"blk.0.ffn_down_exps.weight", "blk.1.ffn_down_exps.weight"}) {
+                const auto index = static_cast<std::size_t>(weight_index(inventory, name));
+                EXPECT_EQ(placement.weights[index], Lane::Cpu);
+            }
+        }
+        const std::optional<Candidate> stock = stock_fit(problem, graph);
+        ASSERT_TRUE(stock && stock->prediction);
+        EXPECT_EQ(stock->memory.device.weights - tier.winner()->memory.device.weights, 2 * 64u);
+        EXPECT_LT(stock->prediction->tokens_per_second,
+                  tier.winner()->prediction->tokens_per_second);
+    }
 }
 
 TEST(Search, ForcedStrategyWinsOrGivesWayToAttnPrio) {

@@ -3,6 +3,7 @@
 
 #include "strategy/expand.h"
 
+#include <algorithm>
 #include <fstream>
 #include <regex>
 
@@ -45,11 +46,27 @@ std::vector<PlanChoice> all_choices(int n_layers) {
     return choices;
 }
 
+// A model with weights that stay with the CPU: the down projection of layer 1 is idle, and stock
+// loads attn_k of layer 2 to host memory.
+struct Refused {
+    explicit Refused(Inventory model)
+        : inventory(std::move(model)), idle(inventory.weights.size()) {
+        for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
+            Weight& weight = inventory.weights[i];
+            idle[i] = weight.name.starts_with("blk.1.ffn_down");
+            if (weight.name.starts_with("blk.2.attn_k.")) weight.side = Side::Input;
+        }
+    }
+
+    Inventory inventory;
+    std::vector<bool> idle;
+};
+
 TEST(Expand, AgreesWithItsPatternsForEveryChoice) {
-    for (const Inventory& inventory : {toy_dense(3), toy_moe(3)}) {
+    for (const auto& [inventory, idle] : {Refused(toy_dense(3)), Refused(toy_moe(3))}) {
         for (const PlanChoice& choice : all_choices(3)) {
-            const Placement placement = expand(inventory, choice);
-            const std::vector<LanePattern> patterns = lane_patterns(inventory, choice);
+            const Placement placement = expand(inventory, choice, idle);
+            const std::vector<LanePattern> patterns = lane_patterns(inventory, choice, idle);
             for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
                 ASSERT_EQ(placement.weights[i],
                           lane_by_pattern(patterns, inventory.weights[i].name))
@@ -82,7 +99,7 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
         inventory.n_layers = golden.n_layers;
         for (const RegistryTier& tier : reading.registry.sections.front().variants.front().tiers) {
             if (!tier.viable) continue;
-            const std::vector<LanePattern> ours = lane_patterns(inventory, tier.choice);
+            const std::vector<LanePattern> ours = lane_patterns(inventory, tier.choice, kAllUsed);
             ASSERT_EQ(ours.size(), tier.ot.size()) << golden.file << " bs=" << tier.key.n_tokens;
             for (std::size_t i = 0; i < ours.size(); ++i) {
                 EXPECT_EQ(ours[i].pattern, tier.ot[i].pattern);
@@ -94,12 +111,28 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
     EXPECT_GE(compared, 25);
 }
 
+// Stock's loader knows nothing of idle weights; what it loads to host memory no plan moves.
+TEST(Expand, LeavesWhatTheDeviceCannotUseToTheCpu) {
+    const Refused model(toy_dense(3));
+    const PlanChoice all = everything_resident(3);
+    const Placement ours = expand(model.inventory, all, model.idle);
+    const Placement stocks = expand(model.inventory, all, kAllUsed);
+    const auto down =
+        static_cast<std::size_t>(weight_index(model.inventory, "blk.1.ffn_down.weight"));
+    const auto k = static_cast<std::size_t>(weight_index(model.inventory, "blk.2.attn_k.weight"));
+    EXPECT_EQ(ours.weights[down], Lane::Cpu);
+    EXPECT_EQ(stocks.weights[down], Lane::Gpu);
+    EXPECT_EQ(ours.weights[k], Lane::Cpu);
+    EXPECT_EQ(stocks.weights[k], Lane::Cpu);
+    EXPECT_EQ(std::ranges::count(ours.weights, Lane::Cpu), 3) << "those two and token_embd";
+}
+
 TEST(Expand, KeepsTheStatesWithTheAttentionOfTheirLayer) {
     const Inventory inventory = toy_dense(3);
     PlanChoice choice;
     choice.strategy = Strategy::DynamicFfnCpuAttnStream;
     choice.n_pinned = 1;
-    const Placement placement = expand(inventory, choice);
+    const Placement placement = expand(inventory, choice, kAllUsed);
     for (std::size_t i = 0; i < inventory.states.size(); ++i) {
         EXPECT_EQ(placement.states[i], inventory.states[i].layer == 0 ? Lane::Gpu : Lane::ShardA);
     }

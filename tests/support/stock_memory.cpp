@@ -45,7 +45,10 @@ Result<std::filesystem::path> sparse_model(const std::string& shape_name,
     static std::map<std::string, std::filesystem::path> written;
     const std::string name = fmt::format("{}-{}.gguf", shape_name, quant);
     if (const auto found = written.find(name); found != written.end()) return found->second;
-    const Result<ModelShape> shape = find_shape(shape_name);
+    const std::string tiny = "tiny-";
+    const Result<ModelShape> shape = shape_name.starts_with(tiny)
+                                         ? find_tiny_shape(shape_name.substr(tiny.size()))
+                                         : find_shape(shape_name);
     if (!shape) return shape.error();
     const std::filesystem::path path = folder / name;
     const Result<WrittenModel> model = write_sparse(shape.value(), quant, path);

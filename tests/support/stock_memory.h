@@ -33,7 +33,8 @@ struct RealModel {
 
 inline void PrintTo(const RealModel& model, std::ostream* out) { *out << model.shape; }
 
-// The sparse model of a known shape, written once per process and kept until it ends.
+// The sparse model of a known shape, or of "tiny-ARCH", written once per process and kept until it
+// ends.
 Result<std::filesystem::path> sparse_model(const std::string& shape, const std::string& quant);
 
 }  // namespace pshard::testing_support

@@ -3,6 +3,7 @@
 #include <random>
 #include <string>
 
+#include "plan/idle_weights.h"
 #include "support/graph_maker.h"
 #include "support/toy_models.h"
 
@@ -198,10 +199,14 @@ void draw_weights(Placement& placement, const Inventory& inventory, Dice& dice) 
     }
 }
 
-// States that the CPU must read because the device does not support the node. Weights have host
-// masters, wherever they lie.
+// States and weights that the CPU alone reads, because the device does not support the node. A
+// weight that the device reads too has a host master.
 void keep_unsupported_on_cpu(Placement& placement, const Inventory& inventory) {
     for (const Graph& graph : inventory.graphs) {
+        const std::vector<bool> idle = idle_weights(inventory, graph);
+        for (std::size_t i = 0; i < idle.size(); ++i) {
+            if (idle[i]) placement.weights[i] = Lane::Cpu;
+        }
         for (const Node& node : graph.nodes) {
             if (node.device_supports) continue;
             for (const Ref& source : node.sources) {

@@ -12,6 +12,9 @@
 namespace pshard::test {
 namespace {
 
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
 using testing_support::sparse_model;
 
 struct EmitCase {
@@ -124,6 +127,24 @@ TEST_F(EmitArgsFlags, TinyBudgetTurnsOpOffloadOff) {
     EXPECT_THAT(tool.out, testing::HasSubstr("--no-op-offload"));
 }
 
+// No GPU backend has the kernel of Mistral 4's down projections, and ggml-cuda none for TQ2_0. With
+// all the memory of the world stock is not as good: it would copy the projections in every pass.
+TEST_F(EmitArgsFlags, LeaveTheCpuWhatTheDeviceLacks) {
+    const std::string model = sparse_model("tiny-mistral4", "Q4_K_M").value();
+    const std::vector<std::string> asked{"-m", model, "-c", "4096", "-mva", "4000"};
+    const ToolRun plan = run(asked);
+    EXPECT_EQ(plan.exit_code, 0) << plan.err;
+    EXPECT_THAT(plan.out,
+                AllOf(HasSubstr("cannot compute with 4 weights"),
+                      HasSubstr("blk.0.ffn_down_exps.weight the first"),
+                      Not(HasSubstr("nothing to add"))));
+    std::vector<std::string> flags = asked;
+    flags.push_back("--emit-args");
+    EXPECT_THAT(run(flags).out, HasSubstr(" -ot ^blk[.][0-3][.]ffn_down_exps[.]weight$=CPU "));
+    flags[1] = sparse_model("Qwen3-8B", "TQ2_0").value();
+    EXPECT_THAT(run(flags).out, Not(HasSubstr(" -ot "))) << "llama.cpp leaves them by itself";
+}
+
 // As given, and no ubatch above it.
 TEST_F(EmitArgsFlags, KeepTheBatchSize) {
     const auto flags = [&](const char* n_batch) {
@@ -182,6 +203,8 @@ INSTANTIATE_TEST_SUITE_P(
                     EmitCase{"Gemma-3-27B", "Q4_K_M", 8000},
                     EmitCase{"Qwen3-30B-A3B", "Q4_K_M", 6000},
                     EmitCase{"gpt-oss-20b", "MXFP4", 5000},
+                    EmitCase{"tiny-mistral4", "Q4_K_M", 100},
+                    EmitCase{"Qwen3-8B", "TQ2_0", 2000},
                     EmitCase{"Qwen3-Next-80B-A3B", "Q4_K_M", 8000}),
     [](const auto& one) {
         std::string name = fmt::format("{}_{}", one.param.shape, one.param.budget_mib);

@@ -124,17 +124,21 @@ TEST_F(VerifyTest, TakesTheHostMasterOfAStateThatNothingMoves) {
     EXPECT_THAT(piece.violations(), names("'probe-1' on the CPU", "'cache_k_l1'"));
 }
 
-// A pinned layer keeps all its weights in VRAM. What the GPU does not support the CPU computes,
-// from the host master.
-TEST_F(VerifyTest, TakesAnUnsupportedNodeOverAResidentWeight) {
+// What the GPU does not support the CPU computes, from the host master. A weight that nothing else
+// reads has no business in VRAM.
+TEST_F(VerifyTest, TakesAnUnsupportedNodeOverAWeightThatTheGpuReadsToo) {
     Inventory inventory = toy_model({.n_layers = 1, .alignment = 8});
-    const int q = node_index(inventory.graphs[0], "Qcur-0");
-    inventory.graphs[0].nodes[at(q)].device_supports = false;
+    Graph& graph = inventory.graphs[0];
+    const int q = node_index(graph, "Qcur-0");
+    graph.nodes[at(q)].device_supports = false;
     ToyPlan pinned = toy_plan(inventory, uniform_placement(inventory, Lane::Gpu));
     ASSERT_EQ(pinned.lowered.cut.devices[at(q)], Device::Cpu);
-    EXPECT_THAT(pinned.violations(), IsEmpty());
-    pinned.graph.nodes[at(q)].device_supports = true;
     EXPECT_THAT(pinned.violations(), names("'Qcur-0' on the CPU", "which is in VRAM"));
+    graph.nodes[at(node_index(graph, "Kcur-0"))].sources[0] = graph.nodes[at(q)].sources[0];
+    ToyPlan shared = toy_plan(inventory, uniform_placement(inventory, Lane::Gpu));
+    EXPECT_THAT(shared.violations(), IsEmpty());
+    shared.graph.nodes[at(q)].device_supports = true;
+    EXPECT_THAT(shared.violations(), names("'Qcur-0' on the CPU", "which is in VRAM"));
 }
 
 TEST_F(VerifyTest, FindsIndicesOutOfRange) {

@@ -21,6 +21,7 @@
 
 #include <fmt/format.h>
 
+#include "plan/idle_weights.h"
 #include "plan/tiers.h"
 #include "plan_flags/bench_contexts.h"
 #include "plan_flags/drafting.h"
@@ -96,6 +97,24 @@ std::optional<std::string> context_note(const Inventory& inventory) {
         "says beyond may make no sense",
         tokens,
         inventory.n_ctx_train);
+}
+
+std::optional<std::string> idle_note(const Inventory& inventory) {
+    if (inventory.graphs.empty()) return std::nullopt;
+    const std::vector<int> idle = idle_layer_weights(inventory, inventory.graphs.front());
+    if (idle.empty()) return std::nullopt;
+    const auto weight = [&](int i) { return inventory.weights[static_cast<std::size_t>(i)]; };
+    Bytes bytes = 0;
+    for (const int i : idle) bytes += weight(i).bytes;
+    return fmt::format(
+        "the device ('{}') cannot compute with {} weight{}, {:.1f} MiB, {} the first: the CPU "
+        "does, "
+        "from host memory",
+        inventory.device.name,
+        idle.size(),
+        idle.size() == 1 ? "" : "s",
+        in_mib(bytes),
+        weight(idle.front()).name);
 }
 
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train) {

@@ -21,6 +21,9 @@ struct Job {
 // Tells if a sequence may become longer than those that the model was trained with.
 std::optional<std::string> context_note(const Inventory& inventory);
 
+// Tells which weights the device cannot compute with, in the graph of the smallest batch.
+std::optional<std::string> idle_note(const Inventory& inventory);
+
 // `n_ctx_train`: what -c 0 comes to; 0 if the model does not say.
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train);
 

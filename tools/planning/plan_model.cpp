@@ -93,6 +93,7 @@ public:
         if (const Status right = check(planning); !right) return right.error();
         if (options_.explain) add_details(planning);
         for (const auto& note : {context_note(planning.inventory),
+                                 idle_note(planning.inventory),
                                  budget_note(options_, planning.budget),
                                  host_note(planning, machine_.host)}) {
             if (note) planning.notes.push_back(*note);

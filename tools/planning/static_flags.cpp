@@ -99,7 +99,9 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
     if (!found.value()) return Answer(Refusal{why_no_static_plan(wish, machine, model)});
     StaticFlags flags{std::move(*found.value()), 0, machine.notes};
     flags.n_batch = batch_tokens(options, flags.found.plan.n_ubatch);
-    for (const auto& note : {context_note(flags.found.inventory), budget_note(options, use)}) {
+    for (const auto& note : {context_note(flags.found.inventory),
+                             idle_note(flags.found.inventory),
+                             budget_note(options, use)}) {
         if (note) flags.notes.push_back(*note);
     }
     return Answer(std::move(flags));

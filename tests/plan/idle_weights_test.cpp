@@ -1,0 +1,66 @@
+#include "plan/idle_weights.h"
+
+#include <gtest/gtest.h>
+
+#include "support/graph_maker.h"
+
+namespace pshard {
+namespace {
+
+// Of a layer with five matrices: q is computed on the device, k is not; up is read by both kinds
+// of nodes, down through a view by one that the device lacks. Nothing reads gate.
+class IdleWeights : public testing::Test {
+protected:
+    IdleWeights() {
+        for (const char* name : {"attn_q", "attn_k", "ffn_up", "ffn_down", "ffn_gate"}) {
+            add_weight(inventory_, std::string("blk.0.") + name + ".weight", "f16", {2, 2, 1, 1});
+        }
+        const Shape row{2, 1, 1, 1};
+        Graph& graph = inventory_.graphs.emplace_back();
+        GraphMaker make(inventory_, graph);
+        const Ref x = make.input("x", "f32", row);
+        const auto multiply = [&](const char* name, const Ref& weight, bool supported) {
+            make.node("MUL_MAT", name, 0, row, {weight, x});
+            graph.nodes.back().device_supports = supported;
+        };
+        multiply("q", make.layer_weight(0, "attn_q.weight"), true);
+        multiply("k", make.layer_weight(0, "attn_k.weight"), false);
+        multiply("up_1", make.layer_weight(0, "ffn_up.weight"), false);
+        multiply("up_2", make.layer_weight(0, "ffn_up.weight"), true);
+        multiply("up_3", make.layer_weight(0, "ffn_up.weight"), false);
+        const Ref down = make.layer_weight(0, "ffn_down.weight");
+        multiply("down", make.view("VIEW", "part", 0, row, down), false);
+    }
+
+    Inventory inventory_;
+};
+
+TEST_F(IdleWeights, AreThoseOfWhichTheDeviceComputesNothing) {
+    const std::vector<bool> expected{false, true, false, true, false};
+    EXPECT_EQ(idle_weights(inventory_, inventory_.graphs[0]), expected);
+    EXPECT_EQ(idle_layer_weights(inventory_, inventory_.graphs[0]), (std::vector<int>{1, 3}));
+}
+
+// Stock has one placement for all graphs.
+TEST_F(IdleWeights, OfAnInventoryAreIdleInAllItsGraphs) {
+    Graph other = inventory_.graphs[0];
+    for (Node& node : other.nodes) node.device_supports = node.device_supports || node.name == "k";
+    inventory_.graphs.push_back(other);
+    const std::vector<bool> expected{false, false, false, true, false};
+    EXPECT_EQ(idle_weights(inventory_), expected);
+}
+
+// The embeddings are read from host memory wherever the layers are.
+TEST_F(IdleWeights, OfNoLayerAreNoLayers) {
+    Graph& graph = inventory_.graphs[0];
+    for (Node& node : graph.nodes) node.device_supports = true;
+    add_weight(inventory_, "token_embd.weight", "f16", {2, 2, 1, 1});
+    GraphMaker make(inventory_, graph);
+    make.node("GET_ROWS", "embd", -1, {2, 1, 1, 1}, {make.weight("token_embd.weight")});
+    graph.nodes.back().device_supports = false;
+    EXPECT_TRUE(idle_weights(inventory_, graph).back());
+    EXPECT_TRUE(idle_layer_weights(inventory_, graph).empty());
+}
+
+}  // namespace
+}  // namespace pshard
