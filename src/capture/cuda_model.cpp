@@ -4,15 +4,14 @@
 // In:   an op or a tensor, as llama.cpp's graph has it.
 // Out:  whether the device computes the op, and how many bytes the tensor takes in its buffers.
 //
-//     supports       products, attention and scans have rules of their own; any other op must pass
-//                    the rules for moves (rows, copies) and those for arithmetic
+//     supports       kTable: a row for each op that ggml-cuda computes
 //     tensor_bytes   the tensor
 //                    + attention: f16 copies of K and V, which its kernel keeps behind the result
 //                    + quantized: padding of a row to 512 elements
 //
-// Traps: an op that no rule names is supported. Which copies attention needs depends on the kernel
-// that ggml chooses, and so on the batch: the vector kernel, for one token, reads some quantized
-// caches as they are. device_model.h says which devices these rules hold for.
+// Traps: which copies attention needs depends on the kernel that ggml chooses, and so on the batch:
+// the vector kernel, for one token, reads some quantized caches as they are. device_model.h says
+// which devices these rules hold for.
 #include <ggml.h>
 
 #include <algorithm>
@@ -84,21 +83,13 @@ bool head_size_supported(const AttentionShape& shape) {
     }
 }
 
-bool cache_type_supported(ggml_type type) {
-    return is_one_of(type,
-                     {GGML_TYPE_F32,
-                      GGML_TYPE_F16,
-                      GGML_TYPE_BF16,
-                      GGML_TYPE_Q4_0,
-                      GGML_TYPE_Q4_1,
-                      GGML_TYPE_Q5_0,
-                      GGML_TYPE_Q5_1,
-                      GGML_TYPE_Q8_0});
-}
+// fattn.cu, ggml_cuda_fattn_kv_type_supported
+constexpr TypeSet kCacheTypes =
+    kFloats.with({GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0});
 
 AttentionKernel attention_kernel(const AttentionShape& shape) {
-    if (!head_size_supported(shape) || !cache_type_supported(shape.k->type) ||
-        !cache_type_supported(shape.v->type) || (shape.mask != nullptr && shape.mask->ne[2] != 1)) {
+    if (!head_size_supported(shape) || !kCacheTypes.contains(shape.k->type) ||
+        !kCacheTypes.contains(shape.v->type) || (shape.mask != nullptr && shape.mask->ne[2] != 1)) {
         return AttentionKernel::None;
     }
     const std::int64_t head = shape.q->ne[0];
@@ -115,9 +106,9 @@ bool vector_kernel_compiled(const AttentionShape& shape) {
     const auto read_as = [](ggml_type type) {
         return type == GGML_TYPE_F32 ? GGML_TYPE_F16 : type;
     };
+    constexpr TypeSet kCompiled{GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0, GGML_TYPE_Q8_0};
     const ggml_type type = read_as(shape.k->type);
-    return type == read_as(shape.v->type) &&
-           is_one_of(type, {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0, GGML_TYPE_Q8_0});
+    return type == read_as(shape.v->type) && kCompiled.contains(type);
 }
 
 bool needs_half_copy(const AttentionShape& shape, const ggml_tensor* cache) {
@@ -155,90 +146,71 @@ Bytes attention_bytes(const ggml_tensor& op) {
 
 // ---- supports_op: ggml-cuda.cu, ggml_backend_cuda_device_supports_op ----
 
-bool supports_mul_mat(const ggml_tensor& op) {
+constexpr TypeSet kMatrices = TypeSet::all().without({GGML_TYPE_TQ1_0,
+                                                      GGML_TYPE_TQ2_0,
+                                                      GGML_TYPE_Q8_1,
+                                                      GGML_TYPE_I8,
+                                                      GGML_TYPE_I16,
+                                                      GGML_TYPE_I32,
+                                                      GGML_TYPE_I64,
+                                                      GGML_TYPE_F64});
+constexpr TypeSet kRowTables =
+    kMatrices.without({GGML_TYPE_Q8_K, GGML_TYPE_NVFP4}).with({GGML_TYPE_I32});
+constexpr TypeSet kWrittenRows = kCacheTypes.with({GGML_TYPE_IQ4_NL});
+
+bool is_attended(const ggml_tensor& op) {
+    return attention_kernel(AttentionShape(op)) != AttentionKernel::None;
+}
+
+bool is_multiplied(const ggml_tensor& op) {
     const ggml_tensor* a = op.src[0];
     const ggml_tensor* b = op.src[1];
     if (a->nb[0] != ggml_element_size(a) || b->nb[0] != ggml_element_size(b)) return false;
     if (b->type == GGML_TYPE_F16 && a->type != GGML_TYPE_F16) return false;
-    if (op.op == GGML_OP_MUL_MAT_ID && op.op_params[3] == GGML_PREC_F32) return false;
-    return !is_one_of(a->type,
-                      {GGML_TYPE_TQ1_0,
-                       GGML_TYPE_TQ2_0,
-                       GGML_TYPE_Q8_1,
-                       GGML_TYPE_I8,
-                       GGML_TYPE_I16,
-                       GGML_TYPE_I32,
-                       GGML_TYPE_I64,
-                       GGML_TYPE_F64});
+    return !wants_f32_factor(op);
 }
 
-bool supports_get_rows(const ggml_tensor& op) {
+// The kernel goes by blocks of 256, which rows of types with blocks of 32 need not fill.
+bool has_whole_super_blocks(const ggml_tensor& op) {
+    constexpr TypeSet kSmallBlocks{GGML_TYPE_IQ4_NL, GGML_TYPE_MXFP4};
     const ggml_tensor* table = op.src[0];
-    if (is_one_of(table->type, {GGML_TYPE_IQ4_NL, GGML_TYPE_MXFP4})) {
-        return table->ne[0] % kSuperBlock == 0;
-    }
-    return !is_one_of(table->type,
-                      {GGML_TYPE_TQ1_0,
-                       GGML_TYPE_TQ2_0,
-                       GGML_TYPE_Q8_1,
-                       GGML_TYPE_Q8_K,
-                       GGML_TYPE_IQ2_S,
-                       GGML_TYPE_NVFP4,
-                       GGML_TYPE_I8,
-                       GGML_TYPE_I16,
-                       GGML_TYPE_I64,
-                       GGML_TYPE_F64});
+    return !kSmallBlocks.contains(table->type) || table->ne[0] % kSuperBlock == 0;
 }
 
-bool supports_set_rows(const ggml_tensor& op) {
-    const bool index = is_one_of(op.src[1]->type, {GGML_TYPE_I64, GGML_TYPE_I32});
-    if (op.src[0]->type == GGML_TYPE_F16) return index && op.type == GGML_TYPE_F16;
-    return index && op.src[0]->type == GGML_TYPE_F32 &&
-           is_one_of(op.type,
-                     {GGML_TYPE_F32,
-                      GGML_TYPE_F16,
-                      GGML_TYPE_BF16,
-                      GGML_TYPE_Q4_0,
-                      GGML_TYPE_Q4_1,
-                      GGML_TYPE_Q5_0,
-                      GGML_TYPE_Q5_1,
-                      GGML_TYPE_Q8_0,
-                      GGML_TYPE_IQ4_NL});
+bool rows_are_written(const ggml_tensor& op) {
+    if (op.src[0]->type == GGML_TYPE_F16) return op.type == GGML_TYPE_F16;
+    return op.src[0]->type == GGML_TYPE_F32;
 }
 
-bool supports_copy(const ggml_tensor& op) {
+bool is_copied(const ggml_tensor& op) {
+    constexpr TypeSet kBothWays{GGML_TYPE_Q8_0,
+                                GGML_TYPE_Q4_0,
+                                GGML_TYPE_Q4_1,
+                                GGML_TYPE_Q5_0,
+                                GGML_TYPE_Q5_1,
+                                GGML_TYPE_I32};
     const ggml_type from = op.src[0]->type;
     const ggml_type to = op.src[1]->type;
-    const auto is_float = [](ggml_type type) {
-        return is_one_of(type, {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16});
-    };
-    const std::initializer_list<ggml_type> both_ways = {GGML_TYPE_Q8_0,
-                                                        GGML_TYPE_Q4_0,
-                                                        GGML_TYPE_Q4_1,
-                                                        GGML_TYPE_Q5_0,
-                                                        GGML_TYPE_Q5_1,
-                                                        GGML_TYPE_I32};
-    if (is_float(from) && is_float(to)) return true;
-    if (from == GGML_TYPE_F32 && (is_one_of(to, both_ways) || to == GGML_TYPE_IQ4_NL)) return true;
-    if (to == GGML_TYPE_F32 && is_one_of(from, both_ways)) return true;
+    if (kFloats.contains(from) && kFloats.contains(to)) return true;
+    if (from == GGML_TYPE_F32 && (kBothWays.contains(to) || to == GGML_TYPE_IQ4_NL)) return true;
+    if (to == GGML_TYPE_F32 && kBothWays.contains(from)) return true;
     if (from == GGML_TYPE_I32 && to == GGML_TYPE_I32) return true;
     return from == to && ggml_is_contiguous(op.src[0]) && ggml_is_contiguous(op.src[1]);
 }
 
-bool supports_concat(const ggml_tensor& op) {
-    const ggml_tensor* a = op.src[0];
-    const ggml_tensor* b = op.src[1];
-    if (a->type != b->type || a->type != op.type) return false;
-    if (!ggml_is_quantized(a->type)) return ggml_blck_size(a->type) == 1;
+bool is_joined(const ggml_tensor& op) {
+    const ggml_type type = op.type;
+    if (!is_of_one_type(op)) return false;
+    if (!ggml_is_quantized(type)) return ggml_blck_size(type) == 1;
     const auto fits = [&](const ggml_tensor* source) {
         const bool packed =
             op.op_params[0] == 3 ? ggml_is_contiguous(source) : ggml_is_contiguous_to_3(source);
-        return packed && source->ne[0] % ggml_blck_size(a->type) == 0;
+        return packed && source->ne[0] % ggml_blck_size(type) == 0;
     };
-    return fits(a) && fits(b);
+    return fits(op.src[0]) && fits(op.src[1]);
 }
 
-bool supports_ssm_scan(const ggml_tensor& op) {
+bool is_scanned(const ggml_tensor& op) {
     const ggml_tensor* state = op.src[0];
     const bool mamba2 = op.src[3]->ne[0] == 1;
     if (mamba2) {
@@ -248,104 +220,130 @@ bool supports_ssm_scan(const ggml_tensor& op) {
            state->ne[2] % 128 == 0 && op.src[4]->ne[1] == 1;
 }
 
-// Restates lightning-indexer.cu.
-bool supports_lightning_indexer(const ggml_tensor& op) {
+bool is_convolved(const ggml_tensor& op) { return op.src[0]->ne[1] % 128 == 0; }
+
+// lightning-indexer.cu
+bool is_indexed(const ggml_tensor& op) {
     const ggml_tensor* q = op.src[0];
     const ggml_tensor* k = op.src[1];
     return q->ne[0] == 128 && (q->ne[1] == 64 || q->ne[1] == 32) && rows_in_16_bytes(q) &&
-           rows_in_16_bytes(k) && cache_type_supported(k->type);
+           rows_in_16_bytes(k) && kCacheTypes.contains(k->type);
 }
 
-bool supports_move(const ggml_tensor& op) {
-    switch (op.op) {
-        case GGML_OP_GET_ROWS:
-            return supports_get_rows(op);
-        case GGML_OP_SET_ROWS:
-            return supports_set_rows(op);
-        case GGML_OP_CPY:
-            return supports_copy(op);
-        case GGML_OP_CONCAT:
-            return supports_concat(op);
-        case GGML_OP_REPEAT:
-            return is_f32_or_f16(op.src[0]);
-        case GGML_OP_ROLL:
-            return op.src[0]->type == GGML_TYPE_F32 && ggml_is_contiguous(op.src[0]);
-        case GGML_OP_SET:
-            return is_one_of(op.type, {GGML_TYPE_F32, GGML_TYPE_I32}) &&
-                   op.type == op.src[0]->type && op.type == op.src[1]->type;
-        default:
-            return true;
-    }
+bool has_dense_values(const ggml_tensor* tensor) {
+    return tensor->nb[0] == ggml_type_size(tensor->type) && ggml_is_contiguous_2(tensor);
 }
 
-bool supports_arithmetic(const ggml_tensor& op) {
-    switch (op.op) {
-        case GGML_OP_UNARY:
-            return ggml_is_contiguous(op.src[0]);
-        case GGML_OP_GLU:
-            return ggml_is_contiguous_1(op.src[0]);
-        case GGML_OP_ADD:
-        case GGML_OP_SUB:
-        case GGML_OP_MUL:
-        case GGML_OP_DIV:
-            return is_f32_or_f16(op.src[0]) && is_f32_or_f16(op.src[1]) && is_f32_or_f16(&op);
-        case GGML_OP_NORM:
-        case GGML_OP_RMS_NORM:
-        case GGML_OP_L2_NORM:
-        case GGML_OP_SUM:
-            return ggml_is_contiguous_rows(op.src[0]);
-        case GGML_OP_SUM_ROWS:
-        case GGML_OP_MEAN:
-            return op.src[0]->type == GGML_TYPE_F32 && op.type == GGML_TYPE_F32 &&
-                   ggml_is_contiguous_rows(op.src[0]);
-        case GGML_OP_ROPE:
-            return op.src[0]->nb[0] == ggml_type_size(op.src[0]->type) &&
-                   ggml_is_contiguous_2(op.src[0]);
-        case GGML_OP_ACC:
-        case GGML_OP_IM2COL:
-        case GGML_OP_IM2COL_3D:
-        case GGML_OP_CONV_2D:
-            return ggml_is_contiguous(op.src[0]) && ggml_is_contiguous(op.src[1]);
-        case GGML_OP_GROUP_NORM:
-            return ggml_is_contiguous(op.src[0]);
-        case GGML_OP_DSV4_HC_COMB:
-        case GGML_OP_DSV4_HC_PRE:
-        case GGML_OP_DSV4_HC_POST:
-        case GGML_OP_OUT_PROD:
-            return all_f32(op);
-        default:
-            return true;
-    }
+bool is_one_matrix(const ggml_tensor& op) { return op.ne[2] == 1 && op.ne[3] == 1; }
+
+bool has_few_matrices(const ggml_tensor& op) {
+    return op.src[0]->ne[2] * op.src[0]->ne[3] <= 1 << 15;
 }
 
-bool supports(const ggml_tensor& op) {
-    switch (op.op) {
-        case GGML_OP_MUL_MAT:
-        case GGML_OP_MUL_MAT_ID:
-            return supports_mul_mat(op);
-        case GGML_OP_FLASH_ATTN_EXT:
-            return attention_kernel(AttentionShape(op)) != AttentionKernel::None;
-        case GGML_OP_SSM_SCAN:
-            return supports_ssm_scan(op);
-        case GGML_OP_SSM_CONV:
-            return op.src[0]->ne[1] % 128 == 0;
-        case GGML_OP_LIGHTNING_INDEXER:
-            return supports_lightning_indexer(op);
-        case GGML_OP_WIN_PART:
-        case GGML_OP_WIN_UNPART:
-        case GGML_OP_GET_REL_POS:
-        case GGML_OP_ADD_REL_POS:
-        case GGML_OP_CONV_3D:
-        case GGML_OP_FLASH_ATTN_BACK:
-        case GGML_OP_MAP_CUSTOM1:
-        case GGML_OP_MAP_CUSTOM2:
-        case GGML_OP_MAP_CUSTOM3:
-        case GGML_OP_CUSTOM:
-            return false;
-        default:
-            return supports_move(op) && supports_arithmetic(op);
-    }
+bool has_no_bias(const ggml_tensor& op) {
+    float max_bias = 0.0F;
+    std::memcpy(&max_bias, op.op_params + 1, sizeof(max_bias));
+    return max_bias == 0.0F;
 }
+
+// In ggml's order. Of the unary ops and the gates ggml-cuda has all.
+constexpr OpSupport kTable[] = {
+    {.op = GGML_OP_NONE},
+    {.op = GGML_OP_DUP},
+    {.op = GGML_OP_ADD, .first = kF32F16, .second = kF32F16, .result = kF32F16},
+    {.op = GGML_OP_ADD_ID},
+    {.op = GGML_OP_ADD1},
+    {.op = GGML_OP_ACC, .layout = ggml_is_contiguous, .also = second_is_contiguous},
+    {.op = GGML_OP_SUB, .first = kF32F16, .second = kF32F16, .result = kF32F16},
+    {.op = GGML_OP_MUL, .first = kF32F16, .second = kF32F16, .result = kF32F16},
+    {.op = GGML_OP_DIV, .first = kF32F16, .second = kF32F16, .result = kF32F16},
+    {.op = GGML_OP_SQR},
+    {.op = GGML_OP_SQRT},
+    {.op = GGML_OP_LOG},
+    {.op = GGML_OP_SIN},
+    {.op = GGML_OP_COS},
+    {.op = GGML_OP_SUM, .layout = ggml_is_contiguous_rows},
+    {.op = GGML_OP_SUM_ROWS, .first = kF32, .result = kF32, .layout = ggml_is_contiguous_rows},
+    {.op = GGML_OP_CUMSUM},
+    {.op = GGML_OP_MEAN, .first = kF32, .result = kF32, .layout = ggml_is_contiguous_rows},
+    {.op = GGML_OP_ARGMAX},
+    {.op = GGML_OP_COUNT_EQUAL},
+    {.op = GGML_OP_REPEAT, .first = kF32F16},
+    {.op = GGML_OP_REPEAT_BACK, .result = kF32, .also = has_few_matrices},
+    {.op = GGML_OP_CONCAT, .also = is_joined},
+    {.op = GGML_OP_SILU_BACK, .first = kF32, .layout = ggml_is_contiguous},
+    {.op = GGML_OP_NORM, .layout = ggml_is_contiguous_rows},
+    {.op = GGML_OP_RMS_NORM, .layout = ggml_is_contiguous_rows},
+    {.op = GGML_OP_RMS_NORM_BACK, .layout = ggml_is_contiguous},
+    {.op = GGML_OP_GROUP_NORM, .layout = ggml_is_contiguous},
+    {.op = GGML_OP_L2_NORM, .layout = ggml_is_contiguous_rows},
+    {.op = GGML_OP_MUL_MAT, .first = kMatrices, .also = is_multiplied},
+    {.op = GGML_OP_MUL_MAT_ID, .first = kMatrices, .also = is_multiplied},
+    {.op = GGML_OP_OUT_PROD, .first = kF32, .second = kF32, .result = kF32},
+    {.op = GGML_OP_SCALE},
+    {.op = GGML_OP_SET, .result = kF32I32, .also = is_of_one_type},
+    {.op = GGML_OP_CPY, .also = is_copied},
+    {.op = GGML_OP_CONT},
+    {.op = GGML_OP_RESHAPE},
+    {.op = GGML_OP_VIEW},
+    {.op = GGML_OP_PERMUTE},
+    {.op = GGML_OP_TRANSPOSE},
+    {.op = GGML_OP_GET_ROWS, .first = kRowTables, .also = has_whole_super_blocks},
+    {.op = GGML_OP_GET_ROWS_BACK, .first = kF32, .result = kF32, .also = is_one_matrix},
+    {.op = GGML_OP_SET_ROWS, .second = kIndices, .result = kWrittenRows, .also = rows_are_written},
+    {.op = GGML_OP_DIAG},
+    {.op = GGML_OP_DIAG_MASK_INF},
+    {.op = GGML_OP_SOFT_MAX},
+    {.op = GGML_OP_SOFT_MAX_BACK, .also = has_no_bias},
+    {.op = GGML_OP_ROPE, .layout = has_dense_values},
+    {.op = GGML_OP_ROPE_BACK, .layout = has_dense_values},
+    {.op = GGML_OP_CLAMP},
+    {.op = GGML_OP_CONV_TRANSPOSE_1D, .first = kF32, .second = kF32},
+    {.op = GGML_OP_IM2COL, .layout = ggml_is_contiguous, .also = second_is_contiguous},
+    {.op = GGML_OP_IM2COL_3D, .layout = ggml_is_contiguous, .also = second_is_contiguous},
+    {.op = GGML_OP_COL2IM_1D,
+     .first = kFloats,
+     .layout = ggml_is_contiguous,
+     .also = keeps_type_and_order},
+    {.op = GGML_OP_CONV_2D, .layout = ggml_is_contiguous, .also = second_is_contiguous},
+    {.op = GGML_OP_CONV_2D_DW, .first = kF32},
+    {.op = GGML_OP_CONV_TRANSPOSE_2D},
+    {.op = GGML_OP_POOL_1D},
+    {.op = GGML_OP_POOL_2D},
+    {.op = GGML_OP_UPSCALE},
+    {.op = GGML_OP_PAD},
+    {.op = GGML_OP_PAD_REFLECT_1D},
+    {.op = GGML_OP_ROLL, .first = kF32, .layout = ggml_is_contiguous},
+    {.op = GGML_OP_ARANGE},
+    {.op = GGML_OP_TIMESTEP_EMBEDDING},
+    {.op = GGML_OP_ARGSORT},
+    {.op = GGML_OP_TOP_K},
+    {.op = GGML_OP_LEAKY_RELU},
+    {.op = GGML_OP_TRI},
+    {.op = GGML_OP_FILL},
+    {.op = GGML_OP_FLASH_ATTN_EXT, .also = is_attended},
+    {.op = GGML_OP_SSM_CONV, .also = is_convolved},
+    {.op = GGML_OP_SSM_SCAN, .also = is_scanned},
+    {.op = GGML_OP_RWKV_WKV6},
+    {.op = GGML_OP_GATED_LINEAR_ATTN},
+    {.op = GGML_OP_RWKV_WKV7},
+    {.op = GGML_OP_SOLVE_TRI},
+    {.op = GGML_OP_GATED_DELTA_NET},
+    {.op = GGML_OP_LIGHTNING_INDEXER, .also = is_indexed},
+    {.op = GGML_OP_DSV4_HC_COMB, .also = all_f32},
+    {.op = GGML_OP_DSV4_HC_PRE, .also = all_f32},
+    {.op = GGML_OP_DSV4_HC_POST, .also = all_f32},
+    {.op = GGML_OP_UNARY, .layout = ggml_is_contiguous},
+    {.op = GGML_OP_CROSS_ENTROPY_LOSS},
+    {.op = GGML_OP_CROSS_ENTROPY_LOSS_BACK},
+    {.op = GGML_OP_OPT_STEP_ADAMW},
+    {.op = GGML_OP_OPT_STEP_SGD},
+    {.op = GGML_OP_GLU, .layout = ggml_is_contiguous_1},
+};
+
+bool supports(const ggml_tensor& op) { return is_in_table(kTable, op); }
+
+// ---- get_alloc_size ----
 
 // Restates ggml_backend_cuda_buffer_type_get_alloc_size.
 Bytes tensor_bytes(const ggml_tensor& tensor) {

@@ -25,6 +25,6 @@ std::unique_ptr<DevicePolicy> make_device_model(std::string_view name);
 
 // Each makes one model.
 std::unique_ptr<DevicePolicy> make_cuda_model();
-std::unique_ptr<DevicePolicy> make_vulkan_model();
+std::unique_ptr<DevicePolicy> make_vulkan_model(Bytes max_storage_range = 4 * kGiB - 1);
 
 }  // namespace pshard
