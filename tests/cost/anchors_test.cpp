@@ -24,22 +24,21 @@ class Model {
 public:
     Model(std::uint32_t n_tokens, std::int64_t n_embd) : b(n_tokens), n_embd_(n_embd) {
         const auto n = std::int64_t(n_tokens);
-        x = b.node("ADD", "f32", {n_embd, n, 1, 1}, {b.input("f32", {n_embd, n, 1, 1})});
+        x = b.node("ADD", {n_embd, n}, {b.input({n_embd, n})});
     }
 
     // A dense product with the running activation; does not replace it.
     void dense(const std::string& type, std::int64_t k, std::int64_t n_out) {
         const auto n = std::int64_t(b.graph.n_tokens);
-        const Ref in = b.node("MUL", "f32", {k, n, 1, 1}, {x, x}, layer);
-        b.node(
-            "MUL_MAT", "f32", {n_out, n, 1, 1}, {b.weight("w", type, {k, n_out, 1, 1}), in}, layer);
+        const Ref in = b.node("MUL", {k, n}, {x, x}, layer);
+        b.node("MUL_MAT", {n_out, n}, {b.weight("w", type, {k, n_out}), in}, layer);
     }
 
     void small(int count, std::int64_t width) {
         const auto n = std::int64_t(b.graph.n_tokens);
         for (int i = 0; i < count; i++) {
-            const Ref in = b.node("VIEW", "f32", {width, n, 1, 1}, {x}, layer);
-            b.node("ADD", "f32", {width, n, 1, 1}, {in, in}, layer);
+            const Ref in = b.node("VIEW", {width, n}, {x}, layer);
+            b.node("ADD", {width, n}, {in, in}, layer);
         }
     }
 
@@ -47,15 +46,15 @@ public:
         const auto n = std::int64_t(b.graph.n_tokens);
         const Ref k = b.cache_view(b.cache("cache_k", d * kv_heads, cells), d, kv_heads, cells);
         const Ref v = b.cache_view(b.cache("cache_v", d * kv_heads, cells), d, kv_heads, cells);
-        const Ref q = b.node("ROPE", "f32", {d, n, heads, 1}, {x}, layer);
-        b.node("FLASH_ATTN_EXT", "f32", {d, heads, n, 1}, {q, k, v}, layer);
+        const Ref q = b.node("ROPE", {d, n, heads}, {x}, layer);
+        b.node("FLASH_ATTN_EXT", {d, heads, n}, {q, k, v}, layer);
     }
 
     void delta_net(std::int64_t heads, std::int64_t d) {
         const auto n = std::int64_t(b.graph.n_tokens);
-        const Ref v = b.node("SILU", "f32", {d, heads, n, 1}, {x}, layer);
-        const Ref state = b.input("f32", {d, d, heads, 1});
-        b.node("GATED_DELTA_NET", "f32", {d * heads, n + d, 1, 1}, {v, v, v, state}, layer);
+        const Ref v = b.node("SILU", {d, heads, n}, {x}, layer);
+        const Ref state = b.input({d, d, heads});
+        b.node("GATED_DELTA_NET", {d * heads, n + d}, {v, v, v, state}, layer);
     }
 
     void experts(const std::vector<std::string>& types,
@@ -63,26 +62,25 @@ public:
                  std::int64_t total,
                  std::int64_t used) {
         const auto n = std::int64_t(b.graph.n_tokens);
-        const Ref ids = b.input("i32", {used, n, 1, 1});
-        const Ref in = b.node("VIEW", "f32", {n_embd_, 1, n, 1}, {x}, layer);
+        const Ref ids = b.input("i32", {used, n});
+        const Ref in = b.node("VIEW", {n_embd_, 1, n}, {x}, layer);
         const int first = int(b.graph.nodes.size());
         for (int i = 0; i < 2; i++) {
-            const Ref w = b.weight("ffn_exps", types[i], {n_embd_, width, total, 1});
-            b.node("MUL_MAT_ID", "f32", {width, used, n, 1}, {w, in, ids}, layer);
+            const Ref w = b.weight("ffn_exps", types[i], {n_embd_, width, total});
+            b.node("MUL_MAT_ID", {width, used, n}, {w, in, ids}, layer);
         }
         const std::vector<Ref> both = {{Ref::Kind::Node, first}, {Ref::Kind::Node, first + 1}};
-        const Ref h = b.node("SWIGLU", "f32", {width, used, n, 1}, both, layer);
-        const Ref down = b.weight("ffn_exps", types[2], {width, n_embd_, total, 1});
-        b.node("MUL_MAT_ID", "f32", {n_embd_, used, n, 1}, {down, h, ids}, layer);
+        const Ref h = b.node("SWIGLU", {width, used, n}, both, layer);
+        const Ref down = b.weight("ffn_exps", types[2], {width, n_embd_, total});
+        b.node("MUL_MAT_ID", {n_embd_, used, n}, {down, h, ids}, layer);
         for (int i = first; i < int(b.graph.nodes.size()); i++) expert_nodes.push_back(i);
     }
 
     void head(const std::string& type, std::int64_t n_vocab) {
         layer = -1;
-        const Ref row =
-            b.node("GET_ROWS", "f32", {n_embd_, 1, 1, 1}, {x, b.input("i32", {1, 1, 1, 1})});
-        const Ref weight = b.weight("output.weight", type, {n_embd_, n_vocab, 1, 1});
-        b.node("MUL_MAT", "f32", {n_vocab, 1, 1, 1}, {weight, row});
+        const Ref row = b.node("GET_ROWS", {n_embd_}, {x, b.input("i32", {1})});
+        const Ref weight = b.weight("output.weight", type, {n_embd_, n_vocab});
+        b.node("MUL_MAT", {n_vocab}, {weight, row});
     }
 
     GraphBuilder b;

@@ -17,6 +17,15 @@ inline Bytes bytes_of(const std::string& type, const Shape& shape) {
     return static_cast<Bytes>(n * bits_per_weight(type).value_or(8) / 8);
 }
 
+// A shape by as many extents as it has; the others are 1.
+struct Extents {
+    Extents(std::int64_t a, std::int64_t b = 1, std::int64_t c = 1, std::int64_t d = 1)
+        : shape{a, b, c, d} {}
+
+    Shape shape;
+};
+
+// Values are f32 where no type is named.
 class GraphBuilder {
 public:
     Inventory inventory;
@@ -27,12 +36,16 @@ public:
         graph.n_seqs = n_seqs;
     }
 
-    Ref input(const std::string& type, const Shape& shape) {
+    Ref input(const Extents& extents) { return input("f32", extents); }
+
+    Ref input(const std::string& type, const Extents& extents) {
+        const Shape& shape = extents.shape;
         graph.inputs.push_back({"input", type, shape, bytes_of(type, shape), 0});
         return {Ref::Kind::Input, int(graph.inputs.size()) - 1};
     }
 
-    Ref weight(const std::string& name, const std::string& type, const Shape& shape) {
+    Ref weight(const std::string& name, const std::string& type, const Extents& extents) {
+        const Shape& shape = extents.shape;
         Weight weight{.name = name, .type = type, .shape = shape, .bytes = bytes_of(type, shape)};
         weight.routed = name.find("_exps") != std::string::npos;
         inventory.weights.push_back(weight);
@@ -52,10 +65,18 @@ public:
     }
 
     Ref node(const std::string& op,
-             const std::string& type,
-             const Shape& shape,
+             const Extents& extents,
              std::vector<Ref> sources,
              int layer = -1) {
+        return node(op, "f32", extents, std::move(sources), layer);
+    }
+
+    Ref node(const std::string& op,
+             const std::string& type,
+             const Extents& extents,
+             std::vector<Ref> sources,
+             int layer = -1) {
+        const Shape& shape = extents.shape;
         Node node;
         node.op = op;
         node.name = op;

@@ -16,9 +16,9 @@ using test::toy_profile;
 // ADD of 2 f32: 2 flops, 3*8 bytes: 24 s on the GPU at 1 byte/s, 48 on the CPU, 96 under copies.
 TEST(PriceGraph, PricesEachNodeOnEachProcessor) {
     GraphBuilder b(1);
-    const Ref x = b.input("f32", {2, 1, 1, 1});
-    const Ref sum = b.node("ADD", "f32", {2, 1, 1, 1}, {x, x});
-    b.node("RESHAPE", "f32", {2, 1, 1, 1}, {sum});
+    const Ref x = b.input({2});
+    const Ref sum = b.node("ADD", {2}, {x, x});
+    b.node("RESHAPE", {2}, {sum});
     const GraphCost cost = price_graph(b.graph, b.inventory, toy_profile(), 7);
     EXPECT_EQ(cost.depth_tokens, 7u);
     EXPECT_EQ(cost.gpu.seconds, (std::vector<Seconds>{24, 0}));
@@ -31,7 +31,7 @@ TEST(PriceGraph, PricesEachNodeOnEachProcessor) {
 
 TEST(PriceGraph, LeavesUnknownProcessorsEmpty) {
     GraphBuilder b(1);
-    b.node("ADD", "f32", {2, 1, 1, 1}, {b.input("f32", {2, 1, 1, 1})});
+    b.node("ADD", {2}, {b.input({2})});
     MachineProfile profile = toy_profile();
     profile.gpu.reset();
     const GraphCost cost = price_graph(b.graph, b.inventory, profile, 0);
@@ -43,27 +43,26 @@ TEST(PriceGraph, LeavesUnknownProcessorsEmpty) {
 // A layer of attention and a dense FFN, all weights alike in every layer but for one.
 GraphBuilder layers(int n_layers, int n_small = 20) {
     GraphBuilder b(4);
-    const Ref x = b.input("f32", {64, 4, 1, 1});
+    const Ref x = b.input({64, 4});
     for (int layer = 0; layer < n_layers; layer++) {
         const char* type = layer == 1 ? "q8_0" : "q4_0";
-        b.node("MUL_MAT", "f32", {64, 4, 1, 1}, {b.weight("w", type, {64, 64, 1, 1}), x}, layer);
+        b.node("MUL_MAT", {64, 4}, {b.weight("w", type, {64, 64}), x}, layer);
         const std::int64_t cells = layer % 2 ? 512 : 4096;
         const Ref k = b.cache_view(b.cache("cache_k", 64, cells), 64, 1, cells);
-        b.node(
-            "FLASH_ATTN_EXT", "f32", {64, 1, 4, 1}, {b.input("f32", {64, 4, 1, 1}), k, k}, layer);
-        for (int i = 0; i < n_small; i++) b.node("ADD", "f32", {64, 4, 1, 1}, {x, x}, layer);
+        b.node("FLASH_ATTN_EXT", {64, 1, 4}, {b.input({64, 4}), k, k}, layer);
+        for (int i = 0; i < n_small; i++) b.node("ADD", {64, 4}, {x, x}, layer);
     }
     return b;
 }
 
 // Nodes that differ in one tensor only: a weight, a result, an input, a state.
 void add_lookalikes(GraphBuilder& b) {
-    const Ref x = b.input("f32", {64, 4, 1, 1});
+    const Ref x = b.input({64, 4});
     for (const std::int64_t n : {1, 2}) {
-        b.node("MUL", "f32", {64, 4, 1, 1}, {x, b.weight("w", "f32", {64, n, 1, 1})});
-        b.node("REPEAT", "f32", {64, 4 * n, 1, 1}, {x});
-        b.node("MUL", "f32", {64, 4, 1, 1}, {x, b.input("f32", {64, 2 * n, 1, 1})});
-        b.node("SCALE", "f32", {64, 4, 1, 1}, {b.cache("cache", 64, 8 * n)});
+        b.node("MUL", {64, 4}, {x, b.weight("w", "f32", {64, n})});
+        b.node("REPEAT", {64, 4 * n}, {x});
+        b.node("MUL", {64, 4}, {x, b.input({64, 2 * n})});
+        b.node("SCALE", {64, 4}, {b.cache("cache", 64, 8 * n)});
     }
 }
 

@@ -14,10 +14,10 @@ OpWork work_of_last(const GraphBuilder& b, std::uint32_t depth = 0) {
 
 TEST(TensorOf, FollowsEachKindOfRef) {
     GraphBuilder b(1);
-    const Ref weight = b.weight("w", "q4_0", {32, 2, 1, 1});
+    const Ref weight = b.weight("w", "q4_0", {32, 2});
     const Ref state = b.cache("cache_k_l0", 8, 16);
-    const Ref input = b.input("i32", {5, 1, 1, 1});
-    const Ref node = b.node("ADD", "f32", {3, 1, 1, 1}, {input});
+    const Ref input = b.input("i32", {5});
+    const Ref node = b.node("ADD", {3}, {input});
     EXPECT_EQ(tensor_of(weight, b.graph, b.inventory).bytes, 36u);  // two blocks of 18
     EXPECT_EQ(tensor_of(state, b.graph, b.inventory).type, "f16");
     EXPECT_EQ(tensor_of(input, b.graph, b.inventory).shape[0], 5);
@@ -26,7 +26,7 @@ TEST(TensorOf, FollowsEachKindOfRef) {
 
 TEST(OpWork, ChargesNothingForViews) {
     GraphBuilder b(1);
-    b.node("RESHAPE", "f32", {8, 1, 1, 1}, {b.input("f32", {8, 1, 1, 1})});
+    b.node("RESHAPE", {8}, {b.input({8})});
     EXPECT_EQ(work_of_last(b).family, OpFamily::View);
     EXPECT_EQ(work_of_last(b).bytes, 0);
 }
@@ -35,8 +35,8 @@ TEST(OpWork, ChargesNothingForViews) {
 // are asked for: its own rows are what counts (W10).
 TEST(OpWork, CountsADenseProduct) {
     GraphBuilder b(512);
-    const Ref w = b.weight("w", "f16", {4, 3, 1, 1});
-    b.node("MUL_MAT", "f32", {3, 5, 1, 1}, {w, b.input("f32", {4, 5, 1, 1})});
+    const Ref w = b.weight("w", "f16", {4, 3});
+    b.node("MUL_MAT", {3, 5}, {w, b.input({4, 5})});
     const OpWork work = work_of_last(b);
     EXPECT_EQ(work.family, OpFamily::MatMul);
     EXPECT_EQ(work.quant, "f16");
@@ -50,11 +50,8 @@ TEST(OpWork, CountsADenseProduct) {
 // flops 2*4*3*2; bytes 1.75*24 + x 4*2*4 + ids 2*4 + result 3*2*4
 TEST(OpWork, CountsTheDistinctExpertsOfARoutedProduct) {
     GraphBuilder b(2);
-    const Ref w = b.weight("ffn_up_exps", "f16", {4, 3, 4, 1});
-    b.node("MUL_MAT_ID",
-           "f32",
-           {3, 1, 2, 1},
-           {w, b.input("f32", {4, 1, 2, 1}), b.input("i32", {1, 2, 1, 1})});
+    const Ref w = b.weight("ffn_up_exps", "f16", {4, 3, 4});
+    b.node("MUL_MAT_ID", {3, 1, 2}, {w, b.input({4, 1, 2}), b.input("i32", {1, 2})});
     const OpWork work = work_of_last(b);
     EXPECT_EQ(work.flops, 48);
     EXPECT_DOUBLE_EQ(work.bytes, 1.75 * 24 + 32 + 8 + 24);
@@ -67,7 +64,7 @@ TEST(OpWork, CountsFlashAttention) {
     GraphBuilder b(1);
     const Ref k = b.cache_view(b.cache("cache_k_l0", 4, 512), 4, 1, 512);
     const Ref v = b.cache_view(b.cache("cache_v_l0", 4, 512), 4, 1, 512);
-    b.node("FLASH_ATTN_EXT", "f32", {4, 2, 1, 1}, {b.input("f32", {4, 1, 2, 1}), k, v});
+    b.node("FLASH_ATTN_EXT", {4, 2}, {b.input({4, 1, 2}), k, v});
     const OpWork full = work_of_last(b, 511);
     EXPECT_EQ(full.family, OpFamily::Attention);
     EXPECT_EQ(full.quant, "f16");
@@ -84,7 +81,7 @@ TEST(OpWork, CountsFlashAttention) {
 TEST(OpWork, CountsTheVisibleHalfOfABatchsOwnCells) {
     GraphBuilder b(256);
     const Ref k = b.cache_view(b.cache("cache_k_l0", 4, 512), 4, 1, 512);
-    b.node("FLASH_ATTN_EXT", "f32", {4, 1, 256, 1}, {b.input("f32", {4, 256, 1, 1}), k, k});
+    b.node("FLASH_ATTN_EXT", {4, 1, 256}, {b.input({4, 256}), k, k});
     EXPECT_DOUBLE_EQ(work_of_last(b, 0).flops, 2 * 8 * 256 * 128.5);
 }
 
@@ -92,16 +89,16 @@ TEST(OpWork, CountsTheVisibleHalfOfABatchsOwnCells) {
 TEST(OpWork, ScalesPlainAttentionWithDepth) {
     GraphBuilder b(1);
     const Ref k = b.cache_view(b.cache("cache_k_l0", 4, 512), 4, 1, 512);
-    const Ref v = b.node("VIEW", "f16", {512, 4, 1, 1}, {b.cache("cache_v_l0", 4, 512)});
-    const Ref kq = b.node("MUL_MAT", "f32", {512, 1, 2, 1}, {k, b.input("f32", {4, 1, 2, 1})});
+    const Ref v = b.node("VIEW", "f16", {512, 4}, {b.cache("cache_v_l0", 4, 512)});
+    const Ref kq = b.node("MUL_MAT", {512, 1, 2}, {k, b.input({4, 1, 2})});
     EXPECT_EQ(work_of_last(b, 511).flops, 2 * 4 * 512 * 2);
     EXPECT_EQ(work_of_last(b, 0).flops, 2 * 4 * 256 * 2);
     // K 256*4*2, q 4*2*4, kq 256*2*4
     EXPECT_EQ(work_of_last(b, 0).bytes, 2048 + 32 + 2048);
-    const Ref p = b.node("SOFT_MAX", "f32", {512, 1, 2, 1}, {kq, b.input("f16", {512, 1, 1, 1})});
+    const Ref p = b.node("SOFT_MAX", {512, 1, 2}, {kq, b.input("f16", {512})});
     EXPECT_EQ(work_of_last(b, 511).bytes, 4096 + 1024 + 4096);
     EXPECT_EQ(work_of_last(b, 0).bytes, 2048 + 512 + 2048);  // the mask spans the cells too
-    b.node("MUL_MAT", "f32", {4, 1, 2, 1}, {v, p});
+    b.node("MUL_MAT", {4, 1, 2}, {v, p});
     EXPECT_EQ(work_of_last(b, 511).flops, 2 * 512 * 4 * 2);
     EXPECT_EQ(work_of_last(b, 0).flops, 2 * 256 * 4 * 2);
     EXPECT_EQ(work_of_last(b, 0).bytes, 2048 + 2048 + 32);
@@ -111,43 +108,39 @@ TEST(OpWork, ScalesPlainAttentionWithDepth) {
 TEST(OpWork, ChargesSetRowsForItsRowsOnly) {
     GraphBuilder b(2);
     const Ref cache = b.cache("cache_k_l0", 8, 1024);
-    b.node("SET_ROWS",
-           "f16",
-           {8, 1024, 1, 1},
-           {b.input("f32", {8, 2, 1, 1}), b.input("i64", {2, 1, 1, 1}), cache});
+    b.node("SET_ROWS", "f16", {8, 1024}, {b.input({8, 2}), b.input("i64", {2}), cache});
     EXPECT_EQ(work_of_last(b, 1000).bytes, 64 + 16 + 32);
 }
 
 // Three rows of 32 q4_0 elements: 3*18 read, ids 3*4, written as 3*32*4
 TEST(OpWork, ChargesGetRowsForItsRowsOnly) {
     GraphBuilder b(3);
-    const Ref table = b.weight("token_embd.weight", "q4_0", {32, 1000, 1, 1});
-    b.node("GET_ROWS", "f32", {32, 3, 1, 1}, {table, b.input("i32", {3, 1, 1, 1})});
+    const Ref table = b.weight("token_embd.weight", "q4_0", {32, 1000});
+    b.node("GET_ROWS", {32, 3}, {table, b.input("i32", {3})});
     EXPECT_EQ(work_of_last(b).bytes, 54 + 12 + 384);
 }
 
 TEST(OpWork, ChargesACopyForSourceAndResult) {
     GraphBuilder b(1);
-    b.node(
-        "CPY", "f16", {8, 1, 1, 1}, {b.input("f32", {8, 1, 1, 1}), b.input("f16", {8, 1, 1, 1})});
+    b.node("CPY", "f16", {8}, {b.input({8}), b.input("f16", {8})});
     EXPECT_EQ(work_of_last(b).bytes, 32 + 16);
 }
 
 // A strided view's ggml size counts the gaps; its elements are what is read.
 TEST(OpWork, CountsElementsOfStridedViews) {
     GraphBuilder b(1);
-    const Ref view = b.node("VIEW", "f32", {8, 1, 1, 1}, {b.input("f32", {64, 1, 1, 1})});
+    const Ref view = b.node("VIEW", {8}, {b.input({64})});
     b.last().bytes = 1000;
-    b.node("SCALE", "f32", {8, 1, 1, 1}, {view});
+    b.node("SCALE", {8}, {view});
     EXPECT_EQ(work_of_last(b).bytes, 32 + 32);
 }
 
 TEST(OpWork, CountsElementwiseOps) {
     GraphBuilder b(1);
-    const Ref x = b.input("f32", {8, 1, 1, 1});
+    const Ref x = b.input({8});
     for (const auto& [op, flops] :
          {std::pair{"ROPE", 6.0}, {"RMS_NORM", 3.0}, {"SWIGLU", 2.0}, {"ADD", 1.0}, {"PAD", 0.0}}) {
-        b.node(op, "f32", {8, 1, 1, 1}, {x});
+        b.node(op, {8}, {x});
         EXPECT_EQ(work_of_last(b).flops, 8 * flops) << op;
         EXPECT_EQ(work_of_last(b).bytes, 64) << op;
     }
@@ -156,9 +149,9 @@ TEST(OpWork, CountsElementwiseOps) {
 // The weights of 4 experts for each of 8 tokens, against a norm's.
 TEST(OpWork, NamesAMulByAColumn) {
     GraphBuilder b(8);
-    const Ref x = b.input("f32", {64, 4, 8, 1});
-    b.node("MUL", "f32", {64, 4, 8, 1}, {x, b.input("f32", {1, 4, 8, 1})});
-    b.node("MUL", "f32", {64, 4, 8, 1}, {x, b.input("f32", {64, 1, 1, 1})});
+    const Ref x = b.input({64, 4, 8});
+    b.node("MUL", {64, 4, 8}, {x, b.input({1, 4, 8})});
+    b.node("MUL", {64, 4, 8}, {x, b.input({64})});
     EXPECT_EQ(b.work_of(0).op, "MUL_COLUMN");
     EXPECT_EQ(b.work_of(1).op, "MUL");
 }
@@ -166,23 +159,20 @@ TEST(OpWork, NamesAMulByAColumn) {
 // 10 tokens, 3 heads of 4 with a 4x4 state each: 8 flops per element and state row, 10 steps.
 TEST(OpWork, CountsTheStepsOfARecurrence) {
     GraphBuilder b(10);
-    const Ref v = b.input("f32", {4, 3, 10, 1});
-    b.node("GATED_DELTA_NET", "f32", {12, 14, 1, 1}, {v, v, v, b.input("f32", {4, 4, 3, 1})});
+    const Ref v = b.input({4, 3, 10});
+    b.node("GATED_DELTA_NET", {12, 14}, {v, v, v, b.input({4, 4, 3, 1})});
     const OpWork work = work_of_last(b);
     EXPECT_EQ(work.family, OpFamily::Scan);
     EXPECT_EQ(work.flops, 8 * 4 * 120);
     EXPECT_EQ(work.batch, 10);
-    const Ref state = b.input("f32", {16, 4, 3, 1});
-    b.node("SSM_SCAN", "f32", {12, 10, 1, 1}, {state, v});
+    const Ref state = b.input({16, 4, 3});
+    b.node("SSM_SCAN", {12, 10}, {state, v});
     EXPECT_EQ(work_of_last(b).flops, 6 * 16 * 120);
 }
 
 TEST(OpWork, CountsTheWindowOfAConvolution) {
     GraphBuilder b(2);
-    b.node("SSM_CONV",
-           "f32",
-           {8, 2, 1, 1},
-           {b.input("f32", {5, 8, 1, 1}), b.weight("conv", "f32", {4, 8, 1, 1})});
+    b.node("SSM_CONV", {8, 2}, {b.input({5, 8}), b.weight("conv", "f32", {4, 8})});
     EXPECT_EQ(work_of_last(b).family, OpFamily::Other);
     EXPECT_EQ(work_of_last(b).flops, 2 * 4 * 16);
 }
@@ -206,9 +196,8 @@ TEST(KvReach, CountsTheSequencesOfAStream) {
 TEST(KvReach, StopsWhereTheCellsAreSummed) {
     GraphBuilder b(1);
     const Ref k = b.cache_view(b.cache("cache_k_l0", 4, 512), 4, 1, 512);
-    const Ref attn =
-        b.node("FLASH_ATTN_EXT", "f32", {4, 1, 1, 1}, {b.input("f32", {4, 1, 1, 1}), k, k});
-    b.node("ADD", "f32", {4, 1, 1, 1}, {attn, attn});
+    const Ref attn = b.node("FLASH_ATTN_EXT", {4}, {b.input({4}), k, k});
+    b.node("ADD", {4}, {attn, attn});
     const KvReach reach = kv_reach(b.graph, b.inventory, 0);
     EXPECT_EQ(reach.cells[1], 512);
     EXPECT_EQ(reach.cells[2], 0);

@@ -140,9 +140,8 @@ TEST(W7, LaunchBoundRowsAreNotChargedTwice) {
 // About 700 us a layer [S3] at 512 tokens, though its bytes take some 60.
 TEST(W11, ARecurrenceCostsItsStepsAndSmallOpsTheirLaunch) {
     GraphBuilder b(512);
-    const Ref v = b.input("f32", {128, 32, 512, 1});
-    b.node(
-        "GATED_DELTA_NET", "f32", {4096, 640, 1, 1}, {v, v, v, b.input("f32", {128, 128, 32, 1})});
+    const Ref v = b.input({128, 32, 512});
+    b.node("GATED_DELTA_NET", {4096, 640}, {v, v, v, b.input({128, 128, 32, 1})});
     const GraphCost cost = price_graph(b.graph, b.inventory, reference_profile(), 0);
     EXPECT_NEAR(cost.gpu.seconds[0], 700e-6, 70e-6);
 }

@@ -1,32 +1,18 @@
 #include "machine/identity.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+#include "base/temp_folder.h"
 #include "machine/profile_text.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-
 // A root folder with the files of a machine.
 class Identity : public testing::Test {
 protected:
-    void SetUp() override {
-        std::string name = testing::TempDir() + "identity-XXXXXX";
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        root_ = name;
-    }
-
-    void TearDown() override { std::filesystem::remove_all(root_); }
-
     void file(const std::string& path, const std::string& content) const {
         const std::filesystem::path full = root_ + path;
         std::filesystem::create_directories(full.parent_path());
@@ -56,7 +42,8 @@ protected:
         return this_machine(root_).cpu_name;
     }
 
-    std::string root_;
+    const test::TempFolder folder_;
+    const std::string root_ = folder_.path();
 };
 
 TEST_F(Identity, IsUnknownWhereNothingCanBeRead) {
@@ -263,7 +250,7 @@ TEST(Differences, CountRamBeyondFivePercent) {
     EXPECT_THAT(differences(desktop_profile(), here),
                 ElementsAre("MiB of RAM: profile 128000, here 121472"));
     here.host_memory_mib = 128000 * 1.051;
-    EXPECT_THAT(differences(desktop_profile(), here), testing::SizeIs(1));
+    EXPECT_THAT(differences(desktop_profile(), here), SizeIs(1));
 }
 
 }  // namespace

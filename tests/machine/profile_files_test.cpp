@@ -1,15 +1,13 @@
 // Profiles as files: cut off, without rows, taken for each other, missing.
-#include <algorithm>
+#include <sys/stat.h>
 #include <filesystem>
 #include <fstream>
 
-#include <sys/stat.h>
-
-#include <gtest/gtest.h>
-
 #include "base/temp_folder.h"
-#include "build_paths.h"
 #include "machine/profile_text.h"
+#include "machine/quant.h"
+#include "support/machines.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -31,11 +29,6 @@ Result<MachineProfile> from_gpu(const std::string& text) {
     return profile_from_text({std::nullopt, text});
 }
 
-MachineProfile reference() {
-    const std::string folder = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
-    return read_profile_files({folder + "cpu_profile.txt", folder + "gpu_profile.txt"}, 8).value();
-}
-
 // The first n lines.
 std::string head(const std::string& text, std::size_t n) {
     std::size_t end = 0;
@@ -45,7 +38,7 @@ std::string head(const std::string& text, std::size_t n) {
 
 // Of every cut below the header: what the error is.
 void expect_cuts_refused(const std::string& text, std::size_t n_rows, bool is_cpu) {
-    const auto n_lines = static_cast<std::size_t>(std::ranges::count(text, '\n'));
+    const auto n_lines = std::size_t(std::ranges::count(text, '\n'));
     for (std::size_t n = 0; n < n_rows; n++) {
         const std::string cut = head(text, n_lines - n_rows + n);
         const auto read = is_cpu ? from_cpu(cut) : from_gpu(cut);
@@ -58,7 +51,7 @@ void expect_cuts_refused(const std::string& text, std::size_t n_rows, bool is_cp
 }
 
 TEST(CutOffProfile, IsRefused) {
-    const MachineProfile whole = reference();
+    const MachineProfile whole = testing_support::reference_profile();
     const ProfileTexts texts = to_text(whole);
     expect_cuts_refused(*texts.cpu, whole.cpu->rows.size(), true);
     expect_cuts_refused(*texts.gpu, whole.gpu->rows.size(), false);
@@ -134,6 +127,21 @@ TEST(ReadProfileFiles, RefusesAllButRegularFiles) {
         EXPECT_EQ(p.error().text(), path + ": this is not a file");
     }
     std::filesystem::remove(pipe);
+}
+
+TEST(BitsPerWeight, CountsBlockScales) {
+    EXPECT_EQ(bits_per_weight("f32"), 32.0);
+    EXPECT_EQ(bits_per_weight("q4_0"), 4.5);     // 18 bytes for 32
+    EXPECT_EQ(bits_per_weight("q6_K"), 6.5625);  // 210 bytes for 256
+    EXPECT_EQ(bits_per_weight("mxfp4"), 4.25);   // 17 bytes for 32
+    EXPECT_EQ(bits_per_weight("q9_Z"), std::nullopt);
+}
+
+TEST(CodebookQuants, AreTheSmallIqTypes) {
+    EXPECT_TRUE(is_codebook_quant("iq2_xxs"));
+    EXPECT_TRUE(is_codebook_quant("iq3_s"));
+    EXPECT_FALSE(is_codebook_quant("iq4_xs"));
+    EXPECT_FALSE(is_codebook_quant("q2_K"));
 }
 
 }  // namespace

@@ -1,21 +1,12 @@
 // Every profile that can be measured comes back from its text as it was.
-#include <algorithm>
-#include <cmath>
 #include <random>
-#include <sstream>
-#include <tuple>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "machine/profile_keys.h"
 #include "machine/profile_text.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using testing::HasSubstr;
-using testing::Not;
 
 // Profiles as the profilers could write them: a value of its form in each field of the tables,
 // rates above 0, points ascending. What may be unknown is so in some of them.
@@ -48,17 +39,16 @@ private:
     std::string value() {
         constexpr std::array kWords = {
             "0", "1", "measured", "derived", "quick", "pinned", "registered", "pageable"};
-        const double mantissa = 1 + static_cast<double>(below(1 << 20)) / (1 << 18);
+        const double mantissa = 1 + double(below(1 << 20)) / (1 << 18);
         switch (below(4)) {
             case 0:
-                return fmt::format("{}", static_cast<double>(1 + below(1000)) / 10);
+                return fmt::format("{}", double(1 + below(1000)) / 10);
             case 1:
                 return fmt::format("{}", random_() >> below(32));
             case 2:
                 return kWords.at(below(kWords.size()));
             default:
-                return fmt::format(
-                    "{}", mantissa * std::pow(10, static_cast<double>(below(30)) - 12) / 3);
+                return fmt::format("{}", mantissa * std::pow(10, double(below(30)) - 12) / 3);
         }
     }
 
@@ -93,7 +83,7 @@ private:
 
     CpuProfile cpu() {
         CpuProfile cpu;
-        cpu.n_threads = static_cast<int>(1 + below(256));
+        cpu.n_threads = int(1 + below(256));
         if (below(3) > 0) cpu.dram_gb_per_s = 45.7;
         fill(cpu, kCpuFields);
         cpu.rows = rows(true);

@@ -1,26 +1,17 @@
 // Which of several plans in a registry is taken, and what is said of it.
 #include <fstream>
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "base/temp_folder.h"
 #include "plan/plan_hash.h"
 #include "planner/registered_plan.h"
 #include "planner/registry_form.h"
 #include "plugin/order_source.h"
 #include "registry/registry_text.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::EndsWith;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 
 constexpr Hash64 kOld{0xa};
 constexpr Hash64 kNew{0xb};
@@ -175,7 +166,7 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereAllIsResident) {
     }
     EXPECT_TRUE(match({{kNew}}).all_resident);
     EXPECT_FALSE(match({{kOld}}).all_resident);
-    EXPECT_THAT(told(written(), {64 * kMiB}), Not(testing::Contains(HasSubstr("are there"))));
+    EXPECT_THAT(told(written(), {64 * kMiB}), Not(Contains(HasSubstr("are there"))));
     registry_.sections[0].variants[0].baseline_vram_mib = 1;
     EXPECT_TRUE(match({{kOld}}).all_resident);
 }

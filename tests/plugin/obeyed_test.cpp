@@ -1,14 +1,11 @@
 // From the planner's prediction over the registry to what PSHARD0 does: they must be the same.
-#include <algorithm>
-
-#include <gtest/gtest.h>
-
 #include "plan/plan_hash.h"
 #include "planner/registered_plan.h"
 #include "planner/registry_form.h"
 #include "plugin/order_source.h"
 #include "registry/registry_text.h"
 #include "sim/simulator.h"
+#include "support/testing.h"
 #include "support/toy_planning.h"
 
 namespace pshard {

@@ -1,17 +1,9 @@
 // The environment that steers the backend.
 #include "plugin/settings.h"
-
-#include <cstdlib>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class Settings : public testing::Test {
 protected:

@@ -1,14 +1,11 @@
 #include "probe/copy_load.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <vector>
-
-#include <gtest/gtest.h>
 
 #include "build_paths.h"
 #include "support/test_gpu.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -23,11 +20,11 @@ ggml_backend_dev_t test_cpu() {
 }
 
 TEST(HostBlock, IsRandomAndTouched) {
-    const Result<HostBlock> memory = HostBlock::make(CopySource::Pageable, test_cpu(), kMiB);
-    ASSERT_TRUE(memory.ok());
+    const HostBlock memory =
+        test::value_of(HostBlock::make(CopySource::Pageable, test_cpu(), kMiB));
     // Of 131072 random words of 64 bits, two alike are a chance of 5e-10.
     std::vector<std::uint64_t> words(kMiB / 8);
-    std::memcpy(words.data(), memory.value().data(), kMiB);
+    std::memcpy(words.data(), memory.data(), kMiB);
     std::sort(words.begin(), words.end());
     EXPECT_EQ(std::adjacent_find(words.begin(), words.end()), words.end());
 }
@@ -50,9 +47,8 @@ TEST(HostBlock, FailsWhenTheHostHasNotSoMuch) {
 
 TEST(HostBlock, PinnedComesFromTheDevice) {
     PSHARD_NEEDS_GPU();
-    const Result<HostBlock> pinned = HostBlock::make(CopySource::Pinned, test_gpu(), kMiB);
-    ASSERT_TRUE(pinned.ok()) << pinned.error().text();
-    EXPECT_TRUE(pinned.value().writable());
+    const HostBlock pinned = test::value_of(HostBlock::make(CopySource::Pinned, test_gpu(), kMiB));
+    EXPECT_TRUE(pinned.writable());
 }
 
 TEST(CopyQueue, CopiesUpAndDown) {
@@ -74,10 +70,9 @@ TEST(CopyQueue, CopiesUpAndDown) {
 
 TEST(CopyQueue, TakesLessWhereThereIsLess) {
     PSHARD_NEEDS_GPU();
-    const Result<CopyQueue> queue = CopyQueue::open(test_gpu(), 64 * kGiB, 16 * kMiB);
-    ASSERT_TRUE(queue.ok()) << queue.error().text();
-    EXPECT_GE(queue.value().capacity(), 16 * kMiB);
-    EXPECT_LT(queue.value().capacity(), 64 * kGiB);
+    const CopyQueue queue = test::value_of(CopyQueue::open(test_gpu(), 64 * kGiB, 16 * kMiB));
+    EXPECT_GE(queue.capacity(), 16 * kMiB);
+    EXPECT_LT(queue.capacity(), 64 * kGiB);
     const Result<CopyQueue> none = CopyQueue::open(test_gpu(), 64 * kGiB, 32 * kGiB);
     ASSERT_FALSE(none.ok());
     EXPECT_NE(none.error().message.find("MiB left"), std::string::npos) << none.error().message;
@@ -87,13 +82,12 @@ TEST(CopyQueue, TakesLessWhereThereIsLess) {
 void expect_progress(ggml_backend_dev_t device) {
     for (const CopyDirection direction :
          {CopyDirection::Up, CopyDirection::Down, CopyDirection::Alternating}) {
-        const auto load = CopyLoad::start(device, {direction, 4 * kMiB});
-        ASSERT_TRUE(load.ok()) << load.error().text();
-        const Bytes before = load.value()->bytes();
-        for (int i = 0; i < 200 && load.value()->bytes() < before + 8 * kMiB; i++) {
+        const auto load = test::value_of(CopyLoad::start(device, {direction, 4 * kMiB}));
+        const Bytes before = load->bytes();
+        for (int i = 0; i < 200 && load->bytes() < before + 8 * kMiB; i++) {
             std::this_thread::sleep_for(10ms);
         }
-        EXPECT_GE(load.value()->bytes(), before + 8 * kMiB);
+        EXPECT_GE(load->bytes(), before + 8 * kMiB);
     }
 }
 

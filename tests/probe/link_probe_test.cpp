@@ -1,17 +1,11 @@
 #include "probe/link_probe.h"
-
-#include <algorithm>
-#include <string>
-#include <vector>
-
-#include <gtest/gtest.h>
-
 #include "build_paths.h"
 #include "machine/host_memory.h"
 #include "probe/copy_timing.h"
 #include "probe/launch_probe.h"
 #include "probe/page_lock_probe.h"
 #include "support/test_gpu.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -32,9 +26,8 @@ LinkProbeOptions quick_options() {
 
 TEST(LinkProbe, MeasuresAGpuAndLeavesOutWhatItHasNot) {
     PSHARD_NEEDS_GPU();
-    const auto probe = probe_link(find_gpu("").value(), quick_options());
-    ASSERT_TRUE(probe.ok()) << probe.error().text();
-    const LinkProfile& link = probe.value().link;
+    const auto probe = test::value_of(probe_link(find_gpu("").value(), quick_options()));
+    const LinkProfile& link = probe.link;
     EXPECT_GT(link.standalone_gb_per_s.value_or(0), 0);
     EXPECT_GT(link.d2h_gb_per_s.value_or(0), 0);
     EXPECT_GT(link.pageable_gb_per_s.value_or(0), 0);
@@ -54,8 +47,7 @@ TEST(LinkProbe, MeasuresAGpuAndLeavesOutWhatItHasNot) {
     EXPECT_FALSE(link.registered_gb_per_s.has_value());
     EXPECT_FALSE(link.register_s_per_gib.has_value());
     EXPECT_FALSE(link.page_lock_ceiling_gb.has_value());
-    EXPECT_EQ(probe.value().notes,
-              std::vector<std::string>{"Vulkan cannot page-lock memory in place"});
+    EXPECT_EQ(probe.notes, std::vector<std::string>{"Vulkan cannot page-lock memory in place"});
 }
 
 TEST(LinkProbe, StopsWhenAsked) {
@@ -64,11 +56,10 @@ TEST(LinkProbe, StopsWhenAsked) {
     std::vector<double> shares;
     options.on_progress = [&](const std::string&, double share) { shares.push_back(share); };
     options.wants_stop = [&] { return shares.size() >= 3; };
-    const auto probe = probe_link(find_gpu("").value(), options);
-    ASSERT_TRUE(probe.ok());
-    EXPECT_TRUE(probe.value().link.standalone_gb_per_s.has_value());
-    EXPECT_FALSE(probe.value().link.copy_setup_us.has_value());
-    EXPECT_FALSE(probe.value().link.duplex_gb_per_s.has_value());
+    const auto probe = test::value_of(probe_link(find_gpu("").value(), options));
+    EXPECT_TRUE(probe.link.standalone_gb_per_s.has_value());
+    EXPECT_FALSE(probe.link.copy_setup_us.has_value());
+    EXPECT_FALSE(probe.link.duplex_gb_per_s.has_value());
     EXPECT_EQ(shares.size(), 3u);
     EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
 }
@@ -76,16 +67,14 @@ TEST(LinkProbe, StopsWhenAsked) {
 TEST(LinkProbe, MayStopBeforeItBegins) {
     LinkProbeOptions options = quick_options();
     options.wants_stop = [] { return true; };
-    const auto probe = probe_link(test_cpu(), options);
-    ASSERT_TRUE(probe.ok()) << probe.error().text();
-    EXPECT_EQ(probe.value().link, LinkProfile{});
+    const auto probe = test::value_of(probe_link(test_cpu(), options));
+    EXPECT_EQ(probe.link, LinkProfile{});
 }
 
 // The CPU as its own device: it has neither pinned memory nor events, and copies all the same.
 TEST(LinkProbe, TakesAnyDevice) {
-    const auto probe = probe_link(test_cpu(), quick_options());
-    ASSERT_TRUE(probe.ok()) << probe.error().text();
-    const LinkProfile& link = probe.value().link;
+    const auto probe = test::value_of(probe_link(test_cpu(), quick_options()));
+    const LinkProfile& link = probe.link;
     EXPECT_FALSE(link.standalone_gb_per_s.has_value());
     EXPECT_FALSE(link.event_us.has_value());
     EXPECT_GT(link.pageable_gb_per_s.value_or(0), 0);
@@ -106,20 +95,18 @@ TEST(CopyTiming, SlicesAndCopiesAgree) {
 }
 
 TEST(LaunchProbe, CountsNodesAndGraphsOnTheCpu) {
-    const auto costs = measure_launches(test_cpu(), 1, kQuick);
-    ASSERT_TRUE(costs.ok());
-    EXPECT_GT(costs.value().node, 0);
-    EXPECT_LT(costs.value().node, 10e-3);
+    const auto costs = test::value_of(measure_launches(test_cpu(), 1, kQuick));
+    EXPECT_GT(costs.node, 0);
+    EXPECT_LT(costs.node, 10e-3);
     // Absent where many graphs took no longer than one, as happens on a loaded machine.
-    EXPECT_GT(costs.value().graph.value_or(1e-6), 0);
+    EXPECT_GT(costs.graph.value_or(1e-6), 0);
 }
 
 TEST(LaunchProbe, CountsNodesAndGraphsOnAGpu) {
     PSHARD_NEEDS_GPU();
-    const auto costs = measure_launches(find_gpu("").value(), 1, kQuick);
-    ASSERT_TRUE(costs.ok()) << costs.error().text();
-    EXPECT_GT(costs.value().node, 0);
-    EXPECT_LT(costs.value().node, 10e-3);
+    const auto costs = test::value_of(measure_launches(find_gpu("").value(), 1, kQuick));
+    EXPECT_GT(costs.node, 0);
+    EXPECT_LT(costs.node, 10e-3);
 }
 
 TEST(PageLockProbe, KnowsWhatTheHostCanGive) {

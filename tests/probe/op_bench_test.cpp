@@ -1,19 +1,12 @@
 // Ops timed on the CPU backend: what is asked for is computed, on operands that no cache holds.
 #include "probe/op_bench.h"
-
-#include <cmath>
-#include <set>
-
-#include <gmock/gmock.h>
-
 #include "build_paths.h"
 #include "probe/op_lists.h"
 #include "probe/profile_ops.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using testing::HasSubstr;
 
 ggml_backend_dev_t cpu() {
     load_ggml_backends(PSHARD_LLAMA_BIN_DIR);
@@ -42,7 +35,7 @@ OpCase matmul(const char* type, std::int64_t n = 256, std::int64_t k = 512) {
 }
 
 std::vector<float> values_of(const ggml_tensor* tensor) {
-    std::vector<float> values(static_cast<std::size_t>(ggml_nelements(tensor)));
+    std::vector<float> values(std::size_t(ggml_nelements(tensor)));
     ggml_backend_tensor_get(tensor, values.data(), 0, ggml_nbytes(tensor));
     return values;
 }
@@ -58,13 +51,11 @@ TEST(OperandPool, HoldsRandomFiniteValuesOfEveryListedType) {
     for (const std::string& type : types) {
         OperandPool pool(device, 4 * kMiB);
         const OpCase c = matmul(type.c_str());
-        const auto where = operand_buffer_type(device, c);
-        ASSERT_TRUE(where.ok()) << where.error().text();
-        ASSERT_TRUE(pool.fill(where.value(), *ggml_type_of(type), 4 * kMiB).ok());
-        Result<OpGraph> graph = OpGraph::make(c, device, pool, 3);
-        ASSERT_TRUE(graph.ok()) << graph.error().text();
-        ASSERT_TRUE(graph.value().compute(backend.get()).ok());
-        const std::vector<float> result = values_of(graph.value().result());
+        const auto where = test::value_of(operand_buffer_type(device, c));
+        ASSERT_TRUE(pool.fill(where, *ggml_type_of(type), 4 * kMiB).ok());
+        OpGraph graph = test::value_of(OpGraph::make(c, device, pool, 3));
+        ASSERT_TRUE(graph.compute(backend.get()).ok());
+        const std::vector<float> result = values_of(graph.result());
         const std::set<float> distinct(result.begin(), result.end());
         EXPECT_GT(distinct.size(), result.size() / 4) << type;
         for (const float value : result) ASSERT_TRUE(std::isfinite(value)) << type;
@@ -113,10 +104,9 @@ TEST(OpBench, WalksThroughMoreOperandsThanTheCacheHolds) {
                             .n_heads = 4,
                             .n_heads_kv = 2,
                             .head_dim = 64}}) {
-        const Result<OpVisit> timing = visit(ops, c);
-        ASSERT_TRUE(timing.ok()) << timing.error().text();
-        EXPECT_GE(timing.value().operands, 2 * brief().cache_bytes) << describe(c);
-        EXPECT_GT(timing.value().times.at(0), 0);
+        const OpVisit timing = test::value_of(visit(ops, c));
+        EXPECT_GE(timing.operands, 2 * brief().cache_bytes) << describe(c);
+        EXPECT_GT(timing.times.at(0), 0);
     }
 }
 
@@ -147,9 +137,8 @@ TEST(OpBench, CountsWhatGrowsWhileItComputes) {
     Bytes calls = 0;
     OpSize size;
     const auto count = [&] { return ++calls * 1000; };
-    const Result<OpVisit> counted = ops.visit(matmul("f16"), size, 0, count);
-    ASSERT_TRUE(counted.ok());
-    EXPECT_GT(counted.value().counted_per_second, 0);
+    const OpVisit counted = test::value_of(ops.visit(matmul("f16"), size, 0, count));
+    EXPECT_GT(counted.counted_per_second, 0);
     EXPECT_EQ(visit(ops, matmul("f16")).value().counted_per_second, 0);
 }
 
@@ -173,17 +162,16 @@ TEST(ProfileOps, MakesARowForEachCaseAndNamesTheOthers) {
     std::vector<std::string> told;
     options.on_progress = [&](const OpProgress& progress) { told.push_back(progress.what); };
     const std::vector<OpCase> cases = {matmul("f16"), matmul("f16", 8192, 8192), matmul("q8_0")};
-    const Result<MeasuredOps> measured = profile_ops(cpu(), cases, options);
-    ASSERT_TRUE(measured.ok()) << measured.error().text();
-    ASSERT_EQ(measured.value().rows.size(), 2U);
-    EXPECT_EQ(measured.value().rows[1].quant, "q8_0");
-    ASSERT_EQ(measured.value().left_out.size(), 1U);
-    EXPECT_THAT(measured.value().left_out[0], HasSubstr("8192x8192"));
+    const MeasuredOps measured = test::value_of(profile_ops(cpu(), cases, options));
+    ASSERT_EQ(measured.rows.size(), 2U);
+    EXPECT_EQ(measured.rows[1].quant, "q8_0");
+    ASSERT_EQ(measured.left_out.size(), 1U);
+    EXPECT_THAT(measured.left_out[0], HasSubstr("8192x8192"));
     EXPECT_EQ(told.size(), 9U);  // in three rounds
     EXPECT_EQ(told[3], told[0]);
-    EXPECT_GT(measured.value().launch_seconds, 0);
-    for (const OpRow& row : measured.value().rows) EXPECT_GT(row.gflops, 0);
-    EXPECT_FALSE(measured.value().share_under_copies);
+    EXPECT_GT(measured.launch_seconds, 0);
+    for (const OpRow& row : measured.rows) EXPECT_GT(row.gflops, 0);
+    EXPECT_FALSE(measured.share_under_copies);
 }
 
 OpRow row(const char* op, std::int64_t batch, double intensity, double gb_per_s, double gflops) {
@@ -239,10 +227,9 @@ TEST(ProfileOps, EndsAtTheTimeLimitAndWhenTheUserWantsTo) {
     options.bench = brief();
     options.time_limit = 0;
     const std::vector<OpCase> cases(5, matmul("f16"));
-    const Result<MeasuredOps> late = profile_ops(cpu(), cases, options);
-    ASSERT_TRUE(late.ok());
-    EXPECT_EQ(late.value().unreached.size(), 5U);
-    EXPECT_FALSE(late.value().stopped);
+    const MeasuredOps late = test::value_of(profile_ops(cpu(), cases, options));
+    EXPECT_EQ(late.unreached.size(), 5U);
+    EXPECT_FALSE(late.stopped);
     options.time_limit.reset();
     int asked = 0;
     options.wants_stop = [&] { return ++asked > 2; };

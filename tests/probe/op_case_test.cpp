@@ -1,12 +1,7 @@
 // Work and rows of cases, with sums by hand.
 #include "probe/op_case.h"
-
-#include <map>
-#include <set>
-
-#include <gmock/gmock.h>
-
 #include "cost/rate_table.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -62,7 +57,7 @@ TEST(OpCase, CountsSmallOpsByTheirTensors) {
 
 TEST(OpCase, RoundRobinGivesEachRouteTheNextExpert) {
     const std::vector<std::int32_t> ids = routes(kExperts, 0);
-    EXPECT_THAT(ids, testing::ElementsAre(0, 1, 2, 3, 4, 5));
+    EXPECT_THAT(ids, ElementsAre(0, 1, 2, 3, 4, 5));
     EXPECT_NE(routes(kExperts, 1), ids) << "rotating operands would read the same experts";
 }
 

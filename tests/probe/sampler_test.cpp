@@ -1,6 +1,5 @@
 #include "probe/sampler.h"
-
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

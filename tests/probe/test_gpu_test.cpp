@@ -1,12 +1,9 @@
 #include "support/test_gpu.h"
 
 #include <fstream>
-#include <set>
-#include <sstream>
-
-#include <gtest/gtest.h>
 
 #include "probe/devices.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
@@ -30,11 +27,9 @@ std::set<std::string> mapped_inodes(const std::string& name) {
 
 TEST(TestGpu, IsVulkanOverLavapipe) {
     PSHARD_NEEDS_GPU();
-    const Result<ggml_backend_dev_t> gpu = find_gpu("");
-    ASSERT_TRUE(gpu.ok());
-    EXPECT_STREQ(ggml_backend_dev_name(gpu.value()), "Vulkan0");
-    EXPECT_NE(std::string(ggml_backend_dev_description(gpu.value())).find("llvmpipe"),
-              std::string::npos);
+    const ggml_backend_dev_t gpu = test::value_of(find_gpu(""));
+    EXPECT_STREQ(ggml_backend_dev_name(gpu), "Vulkan0");
+    EXPECT_NE(std::string(ggml_backend_dev_description(gpu)).find("llvmpipe"), std::string::npos);
 }
 
 // A second copy of ggml would have its own lists of devices and its own abort callback.

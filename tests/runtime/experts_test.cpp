@@ -1,19 +1,11 @@
 // Which bytes of a stack of experts cross the link.
-#include <gmock/gmock.h>
-
-#include <array>
-#include <memory>
-#include <span>
-#include <vector>
-
 #include "build_paths.h"
 #include "probe/devices.h"
 #include "runtime/executor.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using testing::Each;
 
 constexpr std::int64_t kExperts = 4;
 constexpr Bytes kExpert = 1024;
@@ -32,7 +24,7 @@ protected:
     UploadExperts() {
         for (std::size_t i = 0; i < host_.size(); ++i) host_[i] = std::byte(1 + i / kExpert);
         stack_.type = GGML_TYPE_I8;
-        stack_.ne[0] = static_cast<std::int64_t>(device_.size());
+        stack_.ne[0] = std::int64_t(device_.size());
         stack_.ne[1] = stack_.ne[2] = stack_.ne[3] = 1;
         for (std::size_t& stride : stack_.nb) stride = device_.size();
         stack_.nb[0] = 1;
@@ -47,7 +39,7 @@ protected:
     ggml_tensor ids_of(std::vector<std::int32_t>& ids) {
         ggml_tensor tensor{};
         tensor.type = GGML_TYPE_I32;
-        tensor.ne[0] = static_cast<std::int64_t>(ids.size());
+        tensor.ne[0] = std::int64_t(ids.size());
         tensor.ne[1] = tensor.ne[2] = tensor.ne[3] = 1;
         tensor.nb[0] = sizeof(std::int32_t);
         tensor.nb[1] = tensor.nb[2] = tensor.nb[3] = ids.size() * sizeof(std::int32_t);

@@ -1,17 +1,10 @@
 // What is told, and when, of device memory outside the arena. With a backend on a device:
 // tests/backend/memory_lines_test.cpp.
 #include "runtime/memory_watch.h"
-
-#include <gmock/gmock.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::StartsWith;
 
 // A device of 1000 MiB. The arenas may have 100 of them; the driver is expected to take 300.
 class MemoryWatchTest : public testing::Test {

@@ -54,7 +54,7 @@ enum class FaultKind {
     OverwritesRead,
     LockedForReading,
     FusedOverwrite,  // see fusion.h
-    SharedStream     // see stream_use.h; of no bytes
+    SharedStream     // see watch.h; of no bytes
 };
 
 struct Fault {

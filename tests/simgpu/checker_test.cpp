@@ -1,6 +1,5 @@
 #include "simgpu/checker.h"
-
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard::simgpu {
 namespace {

@@ -1,8 +1,7 @@
 // What an asynchronous copy may do late, it does late.
-#include <gtest/gtest.h>
-
 #include "simgpu/sim_device.h"
 #include "support/sanitizer.h"
+#include "support/testing.h"
 
 namespace pshard::simgpu {
 namespace {

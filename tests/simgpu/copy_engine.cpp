@@ -5,8 +5,7 @@
 
 namespace pshard::simgpu {
 
-CopyEngine::CopyEngine(double gbps, double latency_us)
-    : gbps_(gbps), latency_(seconds(latency_us * 1e-6)), link_(gbps), thread_([this] { work(); }) {}
+CopyEngine::CopyEngine(double gbps) : gbps_(gbps), link_(gbps), thread_([this] { work(); }) {}
 
 CopyEngine::~CopyEngine() {
     {
@@ -19,7 +18,6 @@ CopyEngine::~CopyEngine() {
 
 void CopyEngine::copy(const Copy& whole) {
     if (whole.bytes == 0) return;
-    if (latency_.count() > 0) std::this_thread::sleep_for(latency_);
     Job job{whole, Clock::now()};
     std::unique_lock lock(mutex_);
     turns_.push_back(&job);

@@ -28,11 +28,9 @@ class CopyEngine {
 public:
     static constexpr std::size_t kChunk = std::size_t{1} << 20U;
 
-    CopyEngine(double gbps, double latency_us);
+    explicit CopyEngine(double gbps);
     CopyEngine(const CopyEngine&) = delete;
     CopyEngine& operator=(const CopyEngine&) = delete;
-    CopyEngine(CopyEngine&&) = delete;
-    CopyEngine& operator=(CopyEngine&&) = delete;
     ~CopyEngine();
 
     // Returns when the bytes are there.
@@ -56,7 +54,6 @@ private:
     void copy_chunk(Job& job);
 
     double gbps_;
-    Clock::duration latency_;
     Throttle link_;
     std::atomic<std::uint64_t> bytes_copied_ = 0;
     std::mutex mutex_;

@@ -82,10 +82,6 @@ bool register_host_buffer(void* data, std::size_t bytes) {
 
 void unregister_host_buffer(void* data) { HostRanges::of_process().remove(data); }
 
-unsigned long faults() { return gpu_of_environment()->watch.n_faults(); }
-
-Stats stats() { return gpu_of_environment()->stats(); }
-
 void* get_proc_address(ggml_backend_reg_t /*reg*/, const char* name) {
     const std::string_view wanted = name;
     if (wanted == "ggml_backend_register_host_buffer") {
@@ -94,8 +90,6 @@ void* get_proc_address(ggml_backend_reg_t /*reg*/, const char* name) {
     if (wanted == "ggml_backend_unregister_host_buffer") {
         return reinterpret_cast<void*>(unregister_host_buffer);
     }
-    if (wanted == "simgpu_faults") return reinterpret_cast<void*>(faults);
-    if (wanted == "simgpu_stats") return reinterpret_cast<void*>(stats);
     return nullptr;
 }
 
@@ -134,6 +128,35 @@ void make_reg(Gpu& gpu) {
         return &static_cast<Gpu*>(reg->context)->device;
     };
     gpu.reg.iface.get_proc_address = get_proc_address;
+}
+
+Gpu::Gpu(const Settings& told)
+    : settings(told),
+      memory(told.memory_bytes),
+      upload(told.h2d_gbps),
+      download(told.d2h_gbps),
+      watch(told.on_fault) {
+    make_reg(*this);
+    make_device(*this);
+    make_buffer_types(*this);
+}
+
+void Gpu::drain_all() {
+    const std::lock_guard lock(queues_mutex);
+    for (Worker* queue : queues) queue->drain();
+}
+
+void Gpu::open_context() {
+    std::call_once(context_opened, [this] { memory.take(settings.context_bytes); });
+}
+
+void Gpu::count_kernel() {
+    ++n_kernels;
+    std::call_once(kernels_loaded, [this] { memory.take(settings.kernel_bytes); });
+}
+
+Stats Gpu::stats() const {
+    return {upload.bytes_copied(), download.bytes_copied(), n_kernels, memory.peak_bytes()};
 }
 
 }  // namespace pshard::simgpu

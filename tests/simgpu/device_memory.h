@@ -16,8 +16,6 @@ public:
 
     DeviceMemory(const DeviceMemory&) = delete;
     DeviceMemory& operator=(const DeviceMemory&) = delete;
-    DeviceMemory(DeviceMemory&&) = delete;
-    DeviceMemory& operator=(DeviceMemory&&) = delete;
     ~DeviceMemory();
 
     // Null when not so much is left.

@@ -1,12 +1,8 @@
 // The runtime's executor on a simulated GPU of this process: who waits for whom, and its threads.
-#include <gmock/gmock.h>
-
-#include <cstddef>
-#include <vector>
-
 #include "runtime/executor.h"
 #include "simgpu/kernels.h"
 #include "simgpu/sim_device.h"
+#include "support/testing.h"
 
 namespace pshard::simgpu {
 namespace {
@@ -24,10 +20,8 @@ std::unique_ptr<Executor> executor_on(SimDevice& device, bool timed) {
 }
 
 Span span_of(ggml_tensor* device, std::vector<float>& host) {
-    return {device,
-            reinterpret_cast<std::byte*>(host.data()),
-            0,
-            static_cast<Bytes>(host.size() * sizeof(float))};
+    return {
+        device, reinterpret_cast<std::byte*>(host.data()), 0, Bytes(host.size() * sizeof(float))};
 }
 
 // A stage of the GPU that makes `result`.
@@ -51,7 +45,7 @@ GroupWork loading(const Span& span) {
 //   Download                            [Store 0][Store 1]             ...
 class Counters {
 public:
-    Counters(SimDevice& device, int n) : hosts_(static_cast<std::size_t>(n)) {
+    Counters(SimDevice& device, int n) : hosts_(std::size_t(n)) {
         ggml_tensor* one = device.filled("one", kN, 1);
         ggml_tensor* slots[] = {device.tensor("A", kN), device.tensor("B", kN)};
         for (int g = 0; g < n; ++g) {
@@ -66,7 +60,7 @@ public:
     [[nodiscard]] std::vector<float> values() const {
         std::vector<float> all;
         for (const std::vector<float>& host : hosts_) {
-            EXPECT_THAT(host, testing::Each(host[0]));
+            EXPECT_THAT(host, Each(host[0]));
             all.push_back(host[0]);
         }
         return all;
@@ -76,8 +70,8 @@ public:
 
 private:
     void add(int g, ggml_tensor* slot, StageWork stage) {
-        std::vector<float>& host = hosts_[static_cast<std::size_t>(g)];
-        host.assign(kN, static_cast<float>(g));
+        std::vector<float>& host = hosts_[std::size_t(g)];
+        host.assign(kN, float(g));
         program.cut.stages.push_back({Device::Gpu, g, g + 1, g, 0});
         const Slot turn = g % 2 == 0 ? Slot::A : Slot::B;
         program.cut.groups.push_back({g, turn, {}, {g}, g, g, false});
@@ -103,7 +97,7 @@ TEST_P(Executors, StreamStatesToAndFro) {
         EXPECT_EQ(executor->measured().has_value(), GetParam());
     }
     executor->synchronize();
-    EXPECT_THAT(counters.values(), testing::ElementsAre(40, 41, 42, 43, 44));
+    EXPECT_THAT(counters.values(), ElementsAre(40, 41, 42, 43, 44));
     EXPECT_EQ(device.faults(), 0u);
 }
 
@@ -143,10 +137,10 @@ TEST_P(Executors, GoOnBehindAPassThatWasStopped) {
     executor->synchronize();
     executor->ask_before_stages({});
     const std::vector<float> stopped = counters.values();
-    EXPECT_THAT(stopped, testing::ElementsAre(3, 4, 5, 5, 6));
+    EXPECT_THAT(stopped, ElementsAre(3, 4, 5, 5, 6));
     run_passes(*executor, counters.program, 3);
     executor->synchronize();
-    EXPECT_THAT(counters.values(), testing::ElementsAre(6, 7, 8, 8, 9));
+    EXPECT_THAT(counters.values(), ElementsAre(6, 7, 8, 8, 9));
     EXPECT_EQ(device.faults(), 0u);
 }
 

@@ -1,18 +1,13 @@
 // What kernels for several nodes do to each other's memory, where the addresses are chosen here.
 #include "simgpu/fusion.h"
 
-#include <gmock/gmock.h>
-
 #include <ggml-impl.h>
 
 #include "simgpu/sim_device.h"
+#include "support/testing.h"
 
 namespace pshard::simgpu {
 namespace {
-
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 constexpr std::int64_t kWidth = 64;
 

@@ -19,7 +19,6 @@
 
 namespace pshard::simgpu {
 
-// What "simgpu_stats" returns; plain, for those who look it up by name.
 struct Stats {
     std::uint64_t bytes_h2d = 0;
     std::uint64_t bytes_d2h = 0;
@@ -31,9 +30,6 @@ struct Gpu {
     explicit Gpu(const Settings& told);
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
-    Gpu(Gpu&&) = delete;
-    Gpu& operator=(Gpu&&) = delete;
-    ~Gpu() = default;
 
     // Until every queue has done what was pushed.
     void drain_all();

@@ -78,7 +78,7 @@ Kernels::Kernels(const Settings& settings) : settings_(settings) {
     ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(cpu_device());
     const auto set_n_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
         ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"));
-    if (set_n_threads != nullptr) set_n_threads(cpu_.get(), settings.n_threads);
+    if (set_n_threads != nullptr) set_n_threads(cpu_.get(), 1);
 }
 
 void Kernels::run_nodes(const ggml_cgraph* graph, int first, int last) {

@@ -1,8 +1,7 @@
 // Streams, events, captured graphs and kernels.
-#include <gtest/gtest.h>
-
 #include "simgpu/kernels.h"
 #include "simgpu/sim_device.h"
+#include "support/testing.h"
 
 #include <ggml-impl.h>
 
@@ -189,14 +188,14 @@ std::vector<float> compute_on(ggml_backend_t backend, ggml_backend_buffer_type_t
     const BufferHandle buffer(ggml_backend_alloc_ctx_tensors_from_buft(c, type));
     std::vector<float> values(96 * 40);
     for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = static_cast<float>(i * 37 % 101) / 50 - 1;
+        values[i] = float(i * 37 % 101) / 50 - 1;
     }
     std::vector<std::byte> rows(ggml_nbytes(w));
     ggml_quantize_chunk(GGML_TYPE_Q8_0, values.data(), rows.data(), 0, 40, 96, nullptr);
     ggml_backend_tensor_set(w, rows.data(), 0, rows.size());
     ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
     ggml_backend_graph_compute(backend, graph);
-    std::vector<float> result(static_cast<std::size_t>(ggml_nelements(y)));
+    std::vector<float> result(std::size_t(ggml_nelements(y)));
     ggml_backend_tensor_get(y, result.data(), 0, ggml_nbytes(y));
     return result;
 }

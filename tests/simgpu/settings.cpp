@@ -58,7 +58,6 @@ ParsedSettings read_settings(const char* const* environment) {
     double lockable_mib = static_cast<double>(settings.lockable_bytes) / kMiB;
     double context_mib = 0;
     double kernels_mib = 0;
-    double n_threads = settings.n_threads;
     reader.number("SIMGPU_MEMORY_MIB", 1, memory_mib);
     reader.number("SIMGPU_CONTEXT_MIB", 0, context_mib);
     reader.number("SIMGPU_KERNELS_MIB", 0, kernels_mib);
@@ -66,17 +65,14 @@ ParsedSettings read_settings(const char* const* environment) {
     reader.number("SIMGPU_H2D_GBPS", 0, settings.h2d_gbps);
     reader.number("SIMGPU_D2H_GBPS", 0, settings.d2h_gbps);
     reader.number("SIMGPU_PAGEABLE_SHARE", 0.001, settings.pageable_share);
-    reader.number("SIMGPU_COPY_LATENCY_US", 0, settings.copy_latency_us);
     reader.number("SIMGPU_GFLOPS", 0, settings.gflops);
     reader.number("SIMGPU_GBPS", 0, settings.gbps);
     reader.number("SIMGPU_LAUNCH_US", 0, settings.launch_us);
-    reader.number("SIMGPU_THREADS", 1, n_threads);
     reader.on_fault(settings.on_fault);
     settings.memory_bytes = static_cast<std::size_t>(memory_mib * kMiB);
     settings.context_bytes = static_cast<std::size_t>(context_mib * kMiB);
     settings.kernel_bytes = static_cast<std::size_t>(kernels_mib * kMiB);
     settings.lockable_bytes = static_cast<std::size_t>(lockable_mib * kMiB);
-    settings.n_threads = static_cast<int>(n_threads);
     return {settings, reader.problem()};
 }
 

@@ -16,11 +16,9 @@ struct Settings {
     double h2d_gbps = 0;  // 1e9 bytes a second; 0, here and below: as fast as it goes
     double d2h_gbps = 0;
     double pageable_share = 0.4;  // of the link's rate
-    double copy_latency_us = 0;
     double gflops = 0;
     double gbps = 0;  // of the device's own memory
     double launch_us = 0;
-    int n_threads = 1;  // of the kernels
     OnFault on_fault = OnFault::Abort;
 };
 

@@ -2,19 +2,14 @@
 // faults.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
-#include <memory>
-#include <string>
 #include <thread>
-#include <vector>
-
-#include <gtest/gtest.h>
 
 #include "build_paths.h"
 #include "ggml_kit/handles.h"
 #include "probe/devices.h"
 #include "simgpu/gpu.h"
+#include "support/testing.h"
 
 namespace pshard::simgpu {
 
@@ -49,7 +44,7 @@ public:
     // Written, by the host.
     ggml_tensor* filled(const char* name, std::int64_t n, float value) {
         ggml_tensor* made = tensor(name, n);
-        const std::vector<float> values(static_cast<std::size_t>(n), value);
+        const std::vector<float> values(std::size_t(n), value);
         ggml_backend_tensor_set(made, values.data(), 0, ggml_nbytes(made));
         return made;
     }
@@ -113,8 +108,6 @@ public:
 
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
-    Hold(Hold&&) = delete;
-    Hold& operator=(Hold&&) = delete;
 
     ~Hold() { let_go(); }
 
@@ -136,8 +129,6 @@ public:
 
     LetGoLater(const LetGoLater&) = delete;
     LetGoLater& operator=(const LetGoLater&) = delete;
-    LetGoLater(LetGoLater&&) = delete;
-    LetGoLater& operator=(LetGoLater&&) = delete;
 
     ~LetGoLater() { thread_.join(); }
 

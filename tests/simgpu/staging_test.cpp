@@ -1,12 +1,8 @@
 // Copies of memory that is not page-locked, on a simulated GPU that copies as late as it may.
 #include "runtime/staging.h"
-
-#include <gmock/gmock.h>
-
-#include <numeric>
-
 #include "simgpu/host_ranges.h"
 #include "simgpu/sim_device.h"
+#include "support/testing.h"
 
 namespace pshard::simgpu {
 namespace {
@@ -32,7 +28,7 @@ std::unique_ptr<Queue> queue_on(SimDevice& device) {
 
 class StagingTest : public testing::Test {
 protected:
-    ggml_tensor* tensor(std::size_t n) { return device_.tensor("x", static_cast<std::int64_t>(n)); }
+    ggml_tensor* tensor(std::size_t n) { return device_.tensor("x", std::int64_t(n)); }
 
     std::vector<float> values_of(const ggml_tensor* x, std::size_t n) {
         std::vector<float> values(n);

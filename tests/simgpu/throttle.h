@@ -4,6 +4,7 @@
 //   pipe     |aaaaaaaaaa|bbbbbbbbbb|      through(a) = 10, through(b) = 20
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 
@@ -12,7 +13,9 @@ namespace pshard::simgpu {
 using Clock = std::chrono::steady_clock;
 
 // A time span as the clock counts it.
-[[nodiscard]] Clock::duration seconds(double s);
+[[nodiscard]] inline Clock::duration seconds(double s) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+}
 
 class Throttle {
 public:
@@ -22,7 +25,11 @@ public:
     // When a piece is through that could start at `ready`. Pieces go one after another, in the
     // order of the calls; a piece that follows at once on its forerunner names that one's end as
     // `ready`, so that a late sleeper loses no bandwidth.
-    Clock::time_point through(Clock::time_point ready, std::size_t bytes);
+    Clock::time_point through(Clock::time_point ready, std::size_t bytes) {
+        if (gbps_ <= 0) return ready;
+        free_at_ = std::max(free_at_, ready) + seconds(static_cast<double>(bytes) / (gbps_ * 1e9));
+        return free_at_;
+    }
 
 private:
     double gbps_;

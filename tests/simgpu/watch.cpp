@@ -22,4 +22,19 @@ void Watch::report(const Fault& fault) {
     if (on_fault_ == OnFault::Abort) std::abort();
 }
 
+void StreamUse::enter(const char* operation) {
+    bool shared = false;
+    {
+        const std::lock_guard lock(mutex_);
+        shared = n_calls_++ > 0 && thread_ != std::this_thread::get_id();
+        thread_ = std::this_thread::get_id();
+    }
+    if (shared) watch_.report({FaultKind::SharedStream, {}, operation, {}, {}});
+}
+
+void StreamUse::leave() {
+    const std::lock_guard lock(mutex_);
+    --n_calls_;
+}
+
 }  // namespace pshard::simgpu

@@ -1,11 +1,8 @@
 // Whatever it is given: one clear sentence, exit code 1, nothing written, no crash.
 #include <sys/stat.h>
 
-#include <algorithm>
-
-#include <gmock/gmock.h>
-
 #include "capture/gguf_maker.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
@@ -29,7 +26,7 @@ protected:
         const std::string last = tool.err.substr(tool.err.rfind(" ...\n") + 1);
         EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), last.starts_with("...") ? 2 : 1);
         EXPECT_TRUE(tool.err.starts_with("llama-pshard-plan-params: "));
-        EXPECT_THAT(tool.err, testing::HasSubstr(said));
+        EXPECT_THAT(tool.err, HasSubstr(said));
         for (const auto& file : std::filesystem::directory_iterator(folder_)) {
             EXPECT_EQ(file.path().string().find("registry"), std::string::npos) << file.path();
         }
@@ -171,7 +168,7 @@ TEST_F(BadInput, Inventories) {
     expect_says({"--inventory", file("bad", "nonsense\n"), "-mva", "500"}, "expected");
     const std::string saved = folder_ / "saved";
     ASSERT_EQ(run(planning({"--no-registry", "--save-inventory", saved})).exit_code, 0);
-    std::string text = read_text(saved);
+    std::string text = text_in(saved);
     text[text.find("n_ctx 4096") + 6] = '5';
     expect_says({"--inventory", file("edited", text), "-mva", "500"}, "checksum does not agree");
 }

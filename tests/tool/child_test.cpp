@@ -9,16 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <gmock/gmock.h>
-
 // A tool's sources are part of its program only.
 #include "common/child.cpp"
 #include "common/log.cpp"
+#include "support/testing.h"
 
 namespace pshard::tool {
 namespace {
-
-using testing::HasSubstr;
 
 constexpr int kLimitSeconds = 20;
 

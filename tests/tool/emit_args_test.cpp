@@ -1,12 +1,11 @@
 // --emit-args: the flags survive sh and xargs, and llama.cpp places with them what we said.
 #include <cstdio>
-#include <cstdlib>
 #include <regex>
 
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "build_paths.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
@@ -34,7 +33,7 @@ protected:
         FILE* pipe = popen(command.c_str(), "r");
         std::string text;
         for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
-            text += static_cast<char>(c);
+            text += char(c);
         }
         EXPECT_EQ(pclose(pipe), 0);
         std::istringstream stream(text);
@@ -86,22 +85,21 @@ TEST_P(EmitArgs, SurviveShellAndXargsAndPlaceWhatWasSaid) {
 
     ContextSpec context;
     context.n_ctx = 4096;
-    context.n_ubatch = static_cast<std::uint32_t>(std::stoul(value_of(by_xargs, "-ub")));
+    context.n_ubatch = std::uint32_t(std::stoul(value_of(by_xargs, "-ub")));
     context.n_batch = context.n_ubatch;
     context.flash_attention = FlashAttention::On;
     const bool offloads = std::ranges::count(by_xargs, "--no-op-offload") == 0;
-    const Result<StockMemory> placed =
-        pshard::stock_memory({.model_path = model.value(),
-                              .context = context,
-                              .n_gpu_layers = std::stoi(value_of(by_xargs, "-ngl")),
-                              .cpu_patterns = patterns_of(value_of(by_xargs, "-ot")),
-                              .op_offload = offloads,
-                              .backend_dir = PSHARD_LLAMA_BIN_DIR});
-    ASSERT_TRUE(placed.ok()) << placed.error().text();
-    EXPECT_NEAR(in_mib(placed.value().model), mib_after(tool.err, "weights "), 0.051);
-    EXPECT_NEAR(in_mib(placed.value().context), mib_after(tool.err, "KV and state "), 0.051);
-    EXPECT_NEAR(in_mib(placed.value().compute), mib_after(tool.err, "scratch "), 0.051);
-    EXPECT_LE(in_mib(placed.value().total()), GetParam().budget_mib);
+    const StockMemory placed =
+        test::value_of(pshard::stock_memory({.model_path = model.value(),
+                                             .context = context,
+                                             .n_gpu_layers = std::stoi(value_of(by_xargs, "-ngl")),
+                                             .cpu_patterns = patterns_of(value_of(by_xargs, "-ot")),
+                                             .op_offload = offloads,
+                                             .backend_dir = PSHARD_LLAMA_BIN_DIR}));
+    EXPECT_NEAR(in_mib(placed.model), mib_after(tool.err, "weights "), 0.051);
+    EXPECT_NEAR(in_mib(placed.context), mib_after(tool.err, "KV and state "), 0.051);
+    EXPECT_NEAR(in_mib(placed.compute), mib_after(tool.err, "scratch "), 0.051);
+    EXPECT_LE(in_mib(placed.total()), GetParam().budget_mib);
 }
 
 class EmitArgsFlags : public ToolTest {};
@@ -124,7 +122,7 @@ TEST_F(EmitArgsFlags, TinyBudgetTurnsOpOffloadOff) {
     const ToolRun tool =
         run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "60", "--emit-args"});
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.out, testing::HasSubstr("--no-op-offload"));
+    EXPECT_THAT(tool.out, HasSubstr("--no-op-offload"));
 }
 
 // No GPU backend has the kernel of Mistral 4's down projections, and ggml-cuda none for TQ2_0. With
@@ -150,9 +148,9 @@ TEST_F(EmitArgsFlags, KeepTheBatchSize) {
     const auto flags = [&](const char* n_batch) {
         return run(planning({"-b", n_batch, "--emit-args"})).out;
     };
-    EXPECT_THAT(flags("600"), testing::HasSubstr(" -b 600 -ub 512 "));
-    EXPECT_THAT(flags("100"), testing::HasSubstr(" -b 100 -ub 100 "));
-    EXPECT_THAT(flags("8192"), testing::HasSubstr(" -b 8192 -ub "));
+    EXPECT_THAT(flags("600"), HasSubstr(" -b 600 -ub 512 "));
+    EXPECT_THAT(flags("100"), HasSubstr(" -b 100 -ub 100 "));
+    EXPECT_THAT(flags("8192"), HasSubstr(" -b 8192 -ub "));
 }
 
 // Long answers are worth what a long prompt is not.
@@ -194,24 +192,21 @@ TEST_F(EmitArgsFlags, CountEverySequence) {
     EXPECT_EQ(plan["prompt_tokens"], 768);  // half of 4096 / 3, which llama.cpp rounds up to 1536
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models,
-    EmitArgs,
-    testing::Values(EmitCase{"Llama-3.2-3B", "Q4_K_M", 700},
-                    EmitCase{"Llama-3.2-3B", "Q4_K_M", 1500},
-                    EmitCase{"Llama-3.3-70B", "Q4_K_M", 12000},
-                    EmitCase{"Gemma-3-27B", "Q4_K_M", 8000},
-                    EmitCase{"Qwen3-30B-A3B", "Q4_K_M", 6000},
-                    EmitCase{"gpt-oss-20b", "MXFP4", 5000},
-                    EmitCase{"tiny-mistral4", "Q4_K_M", 100},
-                    EmitCase{"Qwen3-8B", "TQ2_0", 2000},
-                    EmitCase{"Qwen3-Next-80B-A3B", "Q4_K_M", 8000}),
-    [](const auto& one) {
-        std::string name = fmt::format("{}_{}", one.param.shape, one.param.budget_mib);
-        std::replace_if(
-            name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
-        return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Models,
+                         EmitArgs,
+                         Values(EmitCase{"Llama-3.2-3B", "Q4_K_M", 700},
+                                EmitCase{"Llama-3.2-3B", "Q4_K_M", 1500},
+                                EmitCase{"Llama-3.3-70B", "Q4_K_M", 12000},
+                                EmitCase{"Gemma-3-27B", "Q4_K_M", 8000},
+                                EmitCase{"Qwen3-30B-A3B", "Q4_K_M", 6000},
+                                EmitCase{"gpt-oss-20b", "MXFP4", 5000},
+                                EmitCase{"tiny-mistral4", "Q4_K_M", 100},
+                                EmitCase{"Qwen3-8B", "TQ2_0", 2000},
+                                EmitCase{"Qwen3-Next-80B-A3B", "Q4_K_M", 8000}),
+                         [](const auto& one) {
+                             return test_name(
+                                 fmt::format("{}_{}", one.param.shape, one.param.budget_mib));
+                         });
 
 }  // namespace
 }  // namespace pshard::test

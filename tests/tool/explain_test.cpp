@@ -1,18 +1,15 @@
 // llama-pshard-explain as a user runs it.
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "build_paths.h"
 #include "support/chrome_trace.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
 namespace {
 
 using nlohmann::json;
-using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
 
 class ExplainTool : public ToolTest {
 protected:
@@ -101,7 +98,7 @@ TEST_F(ExplainTool, WritesOneFileForTheBrowser) {
     const ToolRun run = this->run(planning({"--html", page, "-o", "csv"}));
     ASSERT_EQ(run.exit_code, 0) << run.err;
     EXPECT_THAT(run.out, HasSubstr("\nbudget,512,"));
-    const std::string text = read_text(page);
+    const std::string text = text_in(page);
     EXPECT_THAT(text, StartsWith("<!doctype html>"));
     EXPECT_EQ(text.find("@DATA@"), text.npos);
     EXPECT_EQ(text.find("@LIBRARY@"), text.npos);

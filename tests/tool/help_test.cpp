@@ -1,16 +1,10 @@
 // --help of every program: a page with the sections that man pages have.
-#include <sstream>
-
-#include <gmock/gmock.h>
-
 #include "build_paths.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
 namespace {
-
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 struct Program {
     const char* path;
@@ -27,7 +21,7 @@ TEST_P(Help, ReadsLikeAManPage) {
     const ToolRun help = run({"--help"});
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_EQ(help.err, "");
-    EXPECT_THAT(help.out, testing::StartsWith("NAME\n    " + name + " - "));
+    EXPECT_THAT(help.out, StartsWith("NAME\n    " + name + " - "));
     std::size_t last = 0;
     for (const char* section : {"\nSYNOPSIS\n    ",
                                 "\nDESCRIPTION\n    ",
@@ -51,10 +45,10 @@ TEST_P(Help, ReadsLikeAManPage) {
 TEST_P(HelpAndPage, HaveTheSameFlags) {
     tool_ = GetParam().path;
     const std::string folder = PSHARD_SOURCE_DIR "/docs/cli/";
-    std::string page = read_text(folder + GetParam().page);
+    std::string page = text_in(folder + GetParam().page);
     // These two take another's flags, and say so.
-    page += read_text(folder + "llama-pshard-plan-params.md") +
-            read_text(folder + "llama-profiler-cpu.md");
+    page +=
+        text_in(folder + "llama-pshard-plan-params.md") + text_in(folder + "llama-profiler-cpu.md");
     std::istringstream lines(run({"--help"}).out);
     int n_flags = 0;
     bool in_options = false;
@@ -71,30 +65,26 @@ TEST_P(HelpAndPage, HaveTheSameFlags) {
     EXPECT_GT(n_flags, 5);
 }
 
-std::string test_name(const char* path) {
-    std::string name = std::filesystem::path(path).filename();
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-}
-
 INSTANTIATE_TEST_SUITE_P(Programs,
                          Help,
-                         testing::Values(PSHARD_TOOL_PATH_RUN,
-                                         PSHARD_TOOL_PATH_PLAN_PARAMS,
-                                         PSHARD_TOOL_PATH_EXPLAIN,
-                                         PSHARD_TOOL_PATH_PROFILER_CPU,
-                                         PSHARD_TOOL_PATH_PROFILER_GPU,
-                                         PSHARD_TOOL_PATH_MAKE_MODEL),
-                         [](const auto& one) { return test_name(one.param); });
+                         Values(PSHARD_TOOL_PATH_RUN,
+                                PSHARD_TOOL_PATH_PLAN_PARAMS,
+                                PSHARD_TOOL_PATH_EXPLAIN,
+                                PSHARD_TOOL_PATH_PROFILER_CPU,
+                                PSHARD_TOOL_PATH_PROFILER_GPU,
+                                PSHARD_TOOL_PATH_MAKE_MODEL),
+                         [](const auto& one) {
+                             return test_name(std::filesystem::path(one.param).filename());
+                         });
 
 INSTANTIATE_TEST_SUITE_P(
     Programs,
     HelpAndPage,
-    testing::Values(Program{PSHARD_TOOL_PATH_RUN, "llama-pshard-run.md"},
-                    Program{PSHARD_TOOL_PATH_PLAN_PARAMS, "llama-pshard-plan-params.md"},
-                    Program{PSHARD_TOOL_PATH_PROFILER_CPU, "llama-profiler-cpu.md"},
-                    Program{PSHARD_TOOL_PATH_PROFILER_GPU, "llama-profiler-gpu.md"}),
-    [](const auto& one) { return test_name(one.param.path); });
+    Values(Program{PSHARD_TOOL_PATH_RUN, "llama-pshard-run.md"},
+           Program{PSHARD_TOOL_PATH_PLAN_PARAMS, "llama-pshard-plan-params.md"},
+           Program{PSHARD_TOOL_PATH_PROFILER_CPU, "llama-profiler-cpu.md"},
+           Program{PSHARD_TOOL_PATH_PROFILER_GPU, "llama-profiler-gpu.md"}),
+    [](const auto& one) { return test_name(std::filesystem::path(one.param.path).filename()); });
 
 }  // namespace
 }  // namespace pshard::test

@@ -1,13 +1,10 @@
 // pshard-make-model as a program: what it refuses, each in one sentence.
-#include <gmock/gmock.h>
-
 #include "build_paths.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
 namespace {
-
-using ::testing::HasSubstr;
 
 class MakeModel : public ToolTest {
 protected:
@@ -50,14 +47,14 @@ TEST_F(MakeModel, RefusesOtherSizesForARealModel) {
 
 TEST_F(MakeModel, WritesOverNothingUnlessForced) {
     ASSERT_EQ(small().exit_code, 0);
-    const std::string first = read_text(folder_ / "small.gguf");
+    const std::string first = text_in(folder_ / "small.gguf");
     const ToolRun again = small({"--seed", "2"});
     EXPECT_EQ(again.exit_code, 1);
     EXPECT_EQ(again.err,
               "pshard-make-model: small.gguf: is there already; --force writes over it\n");
-    EXPECT_EQ(read_text(folder_ / "small.gguf"), first);
+    EXPECT_EQ(text_in(folder_ / "small.gguf"), first);
     EXPECT_EQ(small({"--seed", "2", "--force"}).exit_code, 0);
-    EXPECT_NE(read_text(folder_ / "small.gguf"), first);
+    EXPECT_NE(text_in(folder_ / "small.gguf"), first);
 
     ASSERT_EQ(small({"--split", "3"}).exit_code, 0);
     std::filesystem::remove(folder_ / "small-00001-of-00003.gguf");
@@ -68,11 +65,11 @@ TEST_F(MakeModel, WritesOverNothingUnlessForced) {
 TEST_F(MakeModel, LeavesNoHalfOfAFile) {
     const std::string limited = fmt::format("ulimit -f 100; ({}) 2>{}",
                                             command({"--random", "llama", "-o", "small.gguf"}),
-                                            quoted(folder_ / "err"));
+                                            shell_word(folder_ / "err"));
     const int status =
-        std::system(fmt::format("bash -c {}", quoted("trap '' XFSZ; " + limited)).c_str());
+        std::system(fmt::format("bash -c {}", shell_word("trap '' XFSZ; " + limited)).c_str());
     EXPECT_EQ(WEXITSTATUS(status), 1);
-    EXPECT_EQ(read_text(folder_ / "err"),
+    EXPECT_EQ(text_in(folder_ / "err"),
               "pshard-make-model: cannot write model file 'small.gguf': File too large\n");
     EXPECT_FALSE(std::filesystem::exists(folder_ / "small.gguf"));
 }

@@ -1,15 +1,12 @@
 // A profile of another machine is planned for, and said to be one.
-#include <gmock/gmock.h>
-
 #include "machine/identity.h"
 #include "machine/profile_text.h"
+#include "support/machines.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
 namespace {
-
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class OtherMachine : public ToolTest {
 protected:
@@ -22,12 +19,6 @@ protected:
         }
         environment_.clear();
         return run(planning({"--no-registry"}));
-    }
-
-    MachineProfile reference() const {
-        return read_profile_files(
-                   {environment_.at("PSHARD_CPU_PROFILE"), environment_.at("PSHARD_GPU_PROFILE")})
-            .value();
     }
 };
 
@@ -51,7 +42,7 @@ TEST_F(OtherMachine, IsNamedOnceWithWhatDiffers) {
 }
 
 TEST_F(OtherMachine, IsNotThisOne) {
-    MachineProfile profile = reference();
+    MachineProfile profile = testing_support::reference_profile();
     set_identity(this_machine(), profile);
     const ToolRun tool = planned_with(profile);
     EXPECT_EQ(tool.exit_code, 0);

@@ -1,20 +1,17 @@
 // llama-pshard-plan-params as a program: flags, environment, output and exit codes.
-#include <algorithm>
 #include <fstream>
 
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "capture/gguf_maker.h"
 #include "registry/registry_file.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
 namespace {
 
 using nlohmann::json;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class PlanParams : public ToolTest {
 protected:
@@ -38,11 +35,10 @@ TEST_F(PlanParams, PrintsATableAndWritesTheRegistry) {
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
     EXPECT_THAT(tool.out, HasSubstr("- budget: 1500.0 MiB (-mva)"));
     EXPECT_THAT(tool.out, HasSubstr("t/s at 2048"));
-    const Result<RegistryReading> reading = load_registry(registry());
-    ASSERT_TRUE(reading.ok()) << reading.error().text();
-    EXPECT_TRUE(reading.value().warnings.empty());
-    ASSERT_EQ(reading.value().registry.sections.size(), 1U);
-    const RegistrySection& section = reading.value().registry.sections[0];
+    const RegistryReading reading = test::value_of(load_registry(registry()));
+    EXPECT_TRUE(reading.warnings.empty());
+    ASSERT_EQ(reading.registry.sections.size(), 1U);
+    const RegistrySection& section = reading.registry.sections[0];
     ASSERT_EQ(section.variants.size(), 1U);
     const RegistryVariant& variant = section.variants[0];
     EXPECT_EQ(variant.budget_mib, 1500U);
@@ -64,10 +60,9 @@ TEST_F(PlanParams, SectionHasThePublishedFingerprint) {
     settings.n_threads = 6;
     settings.flash_attention = FlashAttention::On;
     settings.type_k = 8;
-    const Result<RegistryReading> reading = load_registry(registry());
-    ASSERT_TRUE(reading.ok());
+    const RegistryReading reading = test::value_of(load_registry(registry()));
     const Hash64 wanted = published_fingerprint(settings, std::filesystem::file_size(model_));
-    const auto& sections = reading.value().registry.sections;
+    const auto& sections = reading.registry.sections;
     EXPECT_EQ(std::ranges::count(sections, wanted, &RegistrySection::fingerprint), 1);
 }
 
@@ -93,10 +88,8 @@ TEST_F(PlanParams, TakesEveryFlag) {
 }
 
 TEST_F(PlanParams, CountsTheMtpContextInTheBudget) {
-    const auto glm = testing_support::sparse_model("GLM-4.5-Air", "Q4_K_M");
-    ASSERT_TRUE(glm.ok()) << glm.error().text();
-    const json plan =
-        this->plan({"-m", glm.value(), "-c", "4096", "-fa", "on", "-mva", "12000", "--mtp"});
+    const auto glm = test::value_of(testing_support::sparse_model("GLM-4.5-Air", "Q4_K_M"));
+    const json plan = this->plan({"-m", glm, "-c", "4096", "-fa", "on", "-mva", "12000", "--mtp"});
     // One layer of KV: 4096 cells * 8 heads * 128 * 2 bytes, twice; and scratch.
     const std::uint64_t cache = 4096ULL * 8 * 128 * 2 * 2;
     EXPECT_GT(plan["budget"]["draft_bytes"].get<std::uint64_t>(), cache);
@@ -164,7 +157,7 @@ TEST_F(PlanParams, SavedInventoryPlansTheSame) {
     EXPECT_EQ(from_file, from_model);
     const std::string again = folder_ / "again.inventory";
     plan({"--inventory", saved, "-mva", "1500", "--save-inventory", again});
-    EXPECT_EQ(read_text(again), read_text(saved));
+    EXPECT_EQ(text_in(again), text_in(saved));
     EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-c", "2048"}).exit_code, 1);
     EXPECT_EQ(run({"--inventory", saved, "-mva", "1500", "-np", "4"}).exit_code, 1);
 }
@@ -245,7 +238,7 @@ TEST_F(PlanParams, WithoutProfilesRanksByMemory) {
 TEST_F(PlanParams, MeasuresTheCpuWhereOnlyTheGpuHasAProfile) {
     environment_.erase("PSHARD_CPU_PROFILE");
     const std::string path = folder_ / "gpu_with_link.txt";
-    std::ofstream(path) << read_text(environment_["PSHARD_GPU_PROFILE"])
+    std::ofstream(path) << text_in(environment_["PSHARD_GPU_PROFILE"])
                         << "# pshard link.standalone_gb_per_s=20.0\n";
     environment_["PSHARD_GPU_PROFILE"] = path;
     const ToolRun tool = run(planning({"-t", "1"}));
@@ -280,9 +273,9 @@ TEST_F(PlanParams, UnwritableStdoutIsAnErrorThatSaysWhatWasWritten) {
     const auto full = [&](const std::vector<std::string>& arguments) {
         const std::string err = folder_ / "err.txt";
         const int status = std::system(
-            fmt::format("({}) >/dev/full 2>{}", command(arguments), quoted(err)).c_str());
+            fmt::format("({}) >/dev/full 2>{}", command(arguments), shell_word(err)).c_str());
         EXPECT_EQ(WEXITSTATUS(status), 1);
-        return read_text(err);
+        return text_in(err);
     };
     const std::string without = full(planning({"--no-registry"}));
     EXPECT_THAT(without, HasSubstr("cannot write to stdout: No space left"));
@@ -316,6 +309,39 @@ TEST_F(PlanParams, OneOfFourUsersIsAsFastAsASingleUser) {
     const double shared = rate_of({"-c", "4096", "-np", "4"});
     EXPECT_GT(shared, 0.7 * alone) << "the larger cache takes some room of the weights";
     EXPECT_LE(shared, alone);
+}
+
+using RegistryWriting = ToolTest;
+
+// The variant of another budget ends in its second tier.
+TEST_F(RegistryWriting, NamesWhatItKeepsOfADamagedRegistry) {
+    ASSERT_EQ(run(planning()).exit_code, 0);
+    const std::string whole = text_in(registry());
+    const std::string cut = whole.substr(0, whole.find("strategy=", whole.find("[tier 1")) + 30);
+    std::ofstream(registry()) << cut;
+    const ToolRun tool = run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "1800"});
+    EXPECT_EQ(tool.exit_code, 0);
+    EXPECT_THAT(tool.err, HasSubstr("warning: " + registry().string() + ":7:1: expected tiers up"));
+    EXPECT_THAT(tool.err, HasSubstr("; it is kept as it is"));
+    EXPECT_TRUE(text_in(registry()).starts_with(cut + "\n"));
+}
+
+// Another process holds the lock until the planner has said that it waits, at most 20 s.
+TEST_F(RegistryWriting, SaysWhatItWaitsFor) {
+    const std::string lock = registry().string() + ".pshard-tmp";
+    const std::string said = shell_word(folder_ / "err");
+    const std::string until_said =
+        fmt::format("for i in $(seq 200); do grep -q waiting {} && break; sleep 0.1; done", said);
+    const std::string hold =
+        fmt::format("flock {} bash -c {} & sleep 0.2; ({}) 2>{} >/dev/null; wait",
+                    shell_word(lock),
+                    shell_word(until_said),
+                    command(planning()),
+                    said);
+    ASSERT_EQ(std::system(fmt::format("bash -c {}", shell_word(hold)).c_str()), 0);
+    EXPECT_THAT(text_in(folder_ / "err"),
+                HasSubstr("waiting to write " + registry().string() + ", which another process"));
+    EXPECT_TRUE(std::filesystem::exists(registry()));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The profilers on lavapipe, which compiles its kernels for seconds.
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "support/testing.h"
 #include "tool/run_profiler.h"
 
 namespace pshard::profiler_test {
@@ -54,9 +54,9 @@ TEST_F(ProfilerTest, AnswersAsAHelper) {
     const Ran ran = run_on_lavapipe(kGpu, fmt::format("--helper <'{}'", (folder_ / "in").string()));
     EXPECT_EQ(ran.exit_code, 0) << ran.err;
     EXPECT_THAT(ran.out,
-                testing::MatchesRegex("ok [0-9.e-]+ [0-9.e-]+\n"
-                                      "error ggml has no GPU 'CUDA7'[^\n]*\n"
-                                      "ok -?[0-9]+\n"));
+                MatchesRegex("ok [0-9.e-]+ [0-9.e-]+\n"
+                             "error ggml has no GPU 'CUDA7'[^\n]*\n"
+                             "ok -?[0-9]+\n"));
 }
 
 }  // namespace

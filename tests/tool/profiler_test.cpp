@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/shapes.h"
+#include "support/testing.h"
 #include "tool/run_profiler.h"
 
 namespace pshard::profiler_test {
@@ -51,7 +52,7 @@ TEST_F(ProfilerTest, ReplacesNothingButAProfile) {
     const Ran ran = run(kCpu, "--output model.gguf");
     EXPECT_EQ(ran.exit_code, 1);
     EXPECT_THAT(ran.err, HasSubstr("exists and is no profile"));
-    EXPECT_EQ(read_text(here() / "model.gguf"), "GGUF is dear");
+    EXPECT_EQ(text_in(here() / "model.gguf"), "GGUF is dear");
     EXPECT_EQ(files(), std::set<std::string>{"model.gguf"});
 }
 
@@ -105,16 +106,15 @@ TEST_F(ProfilerTest, MeasuresACpuAlone) {
     }
     EXPECT_EQ(read.link, LinkProfile{});
     EXPECT_THAT(read.source, HasSubstr("llama-profiler-cpu"));
-    EXPECT_THAT(read.date, testing::MatchesRegex("20..-..-..T..:..:..Z"));
+    EXPECT_THAT(read.date, MatchesRegex("20..-..-..T..:..:..Z"));
     EXPECT_THAT(read.ggml_version, HasSubstr("0.25.1"));
     EXPECT_FALSE(read.os_name.empty());
 }
 
 // All matmuls of the file are of the model: its width is 64 in no list of ours.
 TEST_F(ProfilerTest, MeasuresWhatAModelHolds) {
-    const Result<ModelShape> shape = find_tiny_shape("llama");
-    ASSERT_TRUE(shape.ok());
-    const auto model = write_sparse(shape.value(), "Q8_0", folder_ / "tiny.gguf");
+    const ModelShape shape = test::value_of(find_tiny_shape("llama"));
+    const auto model = write_sparse(shape, "Q8_0", folder_ / "tiny.gguf");
     ASSERT_TRUE(model.ok());
     const std::string arguments = fmt::format("--threads 1 --batch 1 --batch 16 --model '{}'",
                                               (folder_ / "tiny.gguf").string());
@@ -139,7 +139,7 @@ TEST_F(ProfilerTest, LeavesTheOldFileWhenStopped) {
         const Ran ran = run(kCpu, "--threads 1", "timeout --signal=" + signal + " 2");
         EXPECT_EQ(ran.exit_code, 124) << ran.err;  // timeout's own
         EXPECT_THAT(ran.err, HasSubstr("stopped; cpu_profile.txt stays as it was"));
-        EXPECT_EQ(read_text(here() / "cpu_profile.txt"), old);
+        EXPECT_EQ(text_in(here() / "cpu_profile.txt"), old);
         EXPECT_EQ(files(), std::set<std::string>{"cpu_profile.txt"});
     }
     const Ran kept = run(kCpu, "--threads 1", "timeout --preserve-status --signal=INT 2");

@@ -35,7 +35,7 @@ protected:
 
     // Starts the tool as a process of its own, which a signal can end; its stderr goes to `err()`.
     pid_t start(const std::vector<std::string>& arguments) const {
-        const std::string line = command(arguments) + " >/dev/null 2>" + quoted(err());
+        const std::string line = command(arguments) + " >/dev/null 2>" + shell_word(err());
         const pid_t pid = fork();
         if (pid == 0) {
             execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
@@ -50,7 +50,7 @@ protected:
     bool shows_progress(pid_t pid, int& status) const {
         static const std::regex kHowFar(R"( \.\.\. \d+ of \d+ (tiers|plans)\n)");
         while (waitpid(pid, &status, WNOHANG) == 0) {
-            if (std::regex_search(read_text(err()), kHowFar)) return true;
+            if (std::regex_search(text_in(err()), kHowFar)) return true;
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
         return false;
@@ -69,7 +69,7 @@ protected:
 TEST_F(ProgressTool, IsShownAndAnInterruptLeavesNothingBehind) {
     const pid_t pid = start(explaining());
     int status = 0;
-    ASSERT_TRUE(shows_progress(pid, status)) << read_text(err());
+    ASSERT_TRUE(shows_progress(pid, status)) << text_in(err());
     kill(pid, SIGINT);
     waitpid(pid, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status));
@@ -81,7 +81,7 @@ TEST_F(ProgressTool, IsSilentWhenAsked) {
     int status = 0;
     EXPECT_FALSE(shows_progress(start(explaining({"--quiet"})), status));
     EXPECT_EQ(status, 0);
-    EXPECT_EQ(read_text(err()).find(" ..."), std::string::npos) << read_text(err());
+    EXPECT_EQ(text_in(err()).find(" ..."), std::string::npos) << text_in(err());
 }
 
 }  // namespace

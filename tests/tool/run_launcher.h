@@ -24,13 +24,6 @@ protected:
         tool_ = PSHARD_TOOL_PATH_RUN;
     }
 
-    // Profiles of the reference machine, named: plans are priced.
-    void give_profiles() {
-        const std::string profiles = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
-        environment_["PSHARD_CPU_PROFILE"] = profiles + "cpu_profile.txt";
-        environment_["PSHARD_GPU_PROFILE"] = profiles + "gpu_profile.txt";
-    }
-
     // A script that answers --version and --list-devices, and else prints its variables, arguments
     // and input, and ends with exit code 7.
     std::filesystem::path stand_in(const std::string& name,

@@ -5,49 +5,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <set>
-#include <string>
-
-#include <fmt/format.h>
-#include <gmock/gmock.h>
 
 #include "build_paths.h"
 #include "machine/profile_text.h"
 #include "support/test_gpu.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::profiler_test {
 
-using test::read_text;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
+using test::text_in;
 
 inline constexpr auto kCpu = PSHARD_TOOL_PATH_PROFILER_CPU;
 inline constexpr auto kGpu = PSHARD_TOOL_PATH_PROFILER_GPU;
 
-struct Ran {
-    int exit_code = -1;
-    std::string out{};
-    std::string err{};
-};
+using Ran = test::ToolRun;
 
 class ProfilerTest : public testing::Test {
 protected:
-    void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "pshard-prof-XXXXXX").string();
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        folder_ = name;
-        std::filesystem::create_directory(folder_ / "here");
-    }
-
-    void TearDown() override { std::filesystem::remove_all(folder_); }
+    void SetUp() override { std::filesystem::create_directory(folder_ / "here"); }
 
     void give_gpu() { environment_ = testing_support::gpu_environment(); }
 
@@ -56,16 +35,8 @@ protected:
         std::string command = fmt::format("cd '{}' && env -i PATH=\"$PATH\"", here().string());
         for (const auto& [name, value] : environment_)
             command += fmt::format(" {}='{}'", name, value);
-        command += fmt::format(" {} {} {} >'{}' 2>'{}'",
-                               before,
-                               tool,
-                               arguments,
-                               (folder_ / "out").string(),
-                               (folder_ / "err").string());
-        const int status = std::system(command.c_str());
-        return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-                read_text(folder_ / "out"),
-                read_text(folder_ / "err")};
+        return test::run_shell(fmt::format("{} {} {} {}", command, before, tool, arguments),
+                               folder_);
     }
 
     // Lavapipe of Mesa 22.3.6 crashes in about 1 of 8 long runs: in the thread of its queue, inside
@@ -104,7 +75,8 @@ protected:
         return read ? read.value() : MachineProfile{};
     }
 
-    std::filesystem::path folder_{};
+    const test::TempFolder temp_{};
+    const std::filesystem::path folder_ = temp_.path();
     std::map<std::string, std::string> environment_{};
 };
 

@@ -1,15 +1,11 @@
 // llama-pshard-run on a machine that was never measured, with a GPU that computes on the CPU.
-#include <gmock/gmock.h>
-
 #include "build_paths.h"
 #include "support/test_gpu.h"
+#include "support/testing.h"
 #include "tool/run_launcher.h"
 
 namespace pshard::test {
 namespace {
-
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class RunMeasures : public LauncherTest {
 protected:
@@ -38,14 +34,14 @@ TEST_F(RunMeasures, TheMachineOnce) {
     EXPECT_THAT(first.err, HasSubstr("llama-profiler-cpu: ["));  // its progress
     EXPECT_THAT(first.err, HasSubstr("s by the best that stock llama.cpp can do alone"));
     const std::filesystem::path cache = folder_ / ".cache" / "pshard";
-    const std::string cpu = read_text(cache / "cpu_profile.txt");
-    const std::string gpu = read_text(cache / "gpu_profile.txt");
+    const std::string cpu = text_in(cache / "cpu_profile.txt");
+    const std::string gpu = text_in(cache / "gpu_profile.txt");
     EXPECT_THAT(gpu, HasSubstr("backend=Vulkan0"));
     const ToolRun second = run(arguments);
     EXPECT_EQ(second.exit_code, 7) << second.err;
     EXPECT_THAT(second.err, Not(HasSubstr("measuring")));
-    EXPECT_EQ(read_text(cache / "cpu_profile.txt"), cpu);
-    EXPECT_EQ(read_text(cache / "gpu_profile.txt"), gpu);
+    EXPECT_EQ(text_in(cache / "cpu_profile.txt"), cpu);
+    EXPECT_EQ(text_in(cache / "gpu_profile.txt"), gpu);
     if (first.out.find("PSHARD0") == std::string::npos) return;  // stock was as good
     EXPECT_THAT(second.err, HasSubstr("plan of " + registry().string()));
     EXPECT_THAT(second.out, HasSubstr("PSHARD_DEVICE=" PSHARD_VULKAN_BACKEND "\n"));

@@ -3,20 +3,17 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "build_paths.h"
 #include "registry/registry_file.h"
+#include "support/testing.h"
 #include "tool/run_launcher.h"
 
 namespace pshard::test {
 namespace {
 
 using nlohmann::json;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class Run : public LauncherTest {
 protected:
@@ -58,24 +55,24 @@ TEST_F(Run, HandsOverInputAndProcess) {
     const std::string piped = "printf hello | (" + command(with(planning(), {program})) + ") >" +
                               (folder_ / "piped.txt").string() + " 2>/dev/null";
     EXPECT_EQ(WEXITSTATUS(std::system(piped.c_str())), 7);
-    EXPECT_THAT(read_text(folder_ / "piped.txt"), HasSubstr("input hello\n"));
+    EXPECT_THAT(text_in(folder_ / "piped.txt"), HasSubstr("input hello\n"));
     // A shell that execs the tool has the pid that the program tells.
     const std::string own = "sh -c " +
-                            quoted("echo pid $$; " + command(with(planning(), {program}))) +
+                            shell_word("echo pid $$; " + command(with(planning(), {program}))) +
                             " </dev/null 2>/dev/null | grep '^pid' | sort -u | wc -l >" +
                             (folder_ / "pids.txt").string();
     EXPECT_EQ(std::system(own.c_str()), 0);
-    EXPECT_EQ(std::stoi(read_text(folder_ / "pids.txt")), 1);
+    EXPECT_EQ(std::stoi(text_in(folder_ / "pids.txt")), 1);
 }
 
 TEST_F(Run, SecondStartTakesThePlanOfTheRegistry) {
     const std::string program = stand_in("llama-server");
     const ToolRun first = run(with(planning({"-np", "2", "-kvu"}), {program, "--port", "0"}));
     EXPECT_THAT(first.err, HasSubstr("planned for 1500 MiB"));
-    const std::string written = read_text(registry());
+    const std::string written = text_in(registry());
     const ToolRun second = run(with(planning({"-np", "2", "-kvu"}), {program, "--port", "0"}));
     EXPECT_THAT(second.err, HasSubstr("plan of " + registry().string()));
-    EXPECT_EQ(read_text(registry()), written);
+    EXPECT_EQ(text_in(registry()), written);
     const auto args = [](const std::string& out) { return out.substr(out.find("args ")); };
     EXPECT_EQ(args(first.out), args(second.out));
     EXPECT_THAT(args(second.out), HasSubstr(" -np 2 -kvu "));
@@ -104,11 +101,9 @@ std::string name_of(const RegistrySection& section) {
 TEST_F(Run, NamesThePlanThatItHasChecked) {
     const std::string program = stand_in("llama-completion");
     const std::string first = run(with(planning(), {program})).out;
-    const Result<RegistryReading> written = load_registry(registry());
-    ASSERT_TRUE(written.ok());
-    ASSERT_EQ(written.value().registry.sections.size(), 1U);
-    const std::string named =
-        "PSHARD_FINGERPRINT=" + name_of(written.value().registry.sections[0]) + "\n";
+    const RegistryReading written = test::value_of(load_registry(registry()));
+    ASSERT_EQ(written.registry.sections.size(), 1U);
+    const std::string named = "PSHARD_FINGERPRINT=" + name_of(written.registry.sections[0]) + "\n";
     EXPECT_THAT(first, HasSubstr(named));
     tool_ = PSHARD_TOOL_PATH_PLAN_PARAMS;
     std::vector<std::string> other = planning({"-t", "77"});
@@ -128,11 +123,11 @@ TEST_F(Run, DryRunPrintsTheCommandAndWritesNothing) {
     const std::string program = stand_in("llama-server");
     const ToolRun tool = run(with(planning({"--dry-run"}), {program, "--alias", "two words"}));
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.out, testing::StartsWith(PSHARD_TOOL_PATH_PLAN_PARAMS));
+    EXPECT_THAT(tool.out, StartsWith(PSHARD_TOOL_PATH_PLAN_PARAMS));
     EXPECT_THAT(tool.out, HasSubstr("\nGGML_BACKEND_PATH=" PSHARD_TOOL_DIR));
     EXPECT_THAT(tool.err, HasSubstr("a dry run writes no registry: the planning command comes"));
     EXPECT_THAT(tool.out, HasSubstr(" -no-kvu "));
-    EXPECT_THAT(tool.out, testing::EndsWith(" --alias 'two words'\n"));
+    EXPECT_THAT(tool.out, EndsWith(" --alias 'two words'\n"));
     EXPECT_FALSE(std::filesystem::exists(registry()));
     EXPECT_FALSE(std::filesystem::exists(folder_ / ".cache"));
 }
@@ -148,11 +143,11 @@ TEST_F(Run, DryRunPrintsWhatCanBePasted) {
             .out;
     };
     const std::string lines = dry();
-    const std::string pasted =
-        fmt::format("cd / && ({}) </dev/null >{} 2>/dev/null", lines, quoted(folder_ / "pasted"));
+    const std::string pasted = fmt::format(
+        "cd / && ({}) </dev/null >{} 2>/dev/null", lines, shell_word(folder_ / "pasted"));
     EXPECT_EQ(WEXITSTATUS(std::system(pasted.c_str())), 7);
-    EXPECT_THAT(read_text(folder_ / "pasted"), HasSubstr("--alias two words\n"));
-    EXPECT_THAT(read_text(folder_ / "pasted"), HasSubstr("PSHARD_REGISTRY=" + registry().string()));
+    EXPECT_THAT(text_in(folder_ / "pasted"), HasSubstr("--alias two words\n"));
+    EXPECT_THAT(text_in(folder_ / "pasted"), HasSubstr("PSHARD_REGISTRY=" + registry().string()));
     ASSERT_TRUE(std::filesystem::exists(registry()));
     EXPECT_EQ(dry(), lines.substr(lines.find('\n') + 1));
 }
@@ -166,7 +161,7 @@ TEST_F(Run, JsonHasTheDocumentedFields) {
     EXPECT_EQ(document["plan"]["n_ubatch"], 4096);
     EXPECT_EQ(document["plan"]["stock"], false);
     // Each field has its row in the page.
-    const std::string page = read_text(PSHARD_SOURCE_DIR "/docs/cli/llama-pshard-run.md");
+    const std::string page = text_in(PSHARD_SOURCE_DIR "/docs/cli/llama-pshard-run.md");
     for (const json& part : {document, document["plan"]}) {
         for (const auto& [name, value] : part.items()) {
             EXPECT_THAT(page, HasSubstr("`" + name + "`")) << name;
@@ -181,7 +176,7 @@ TEST_F(Run, SpellsFlagsAsLlamaBenchDoes) {
     EXPECT_THAT(
         flags,
         HasSubstr(" -m " + model_.string() + " --device PSHARD0 -ngl -1 -b 512 -ub 512 -t "));
-    EXPECT_THAT(flags, testing::EndsWith(" " + tests + " "));
+    EXPECT_THAT(flags, EndsWith(" " + tests + " "));
     for (const char* absent : {" -c ", " -np ", " -kvu ", " -no-kvu ", " -fit ", " --swa-full "}) {
         EXPECT_THAT(flags, Not(HasSubstr(absent)));
     }
@@ -192,11 +187,10 @@ TEST_F(Run, PlansAllContextsOfLlamaBench) {
     const ToolRun tool =
         run(with({"-m", model_, "-mva", "1500"}, {program, "-p", "256,512", "-n", "16"}));
     ASSERT_EQ(tool.exit_code, 7);
-    const Result<RegistryReading> reading = load_registry(registry());
-    ASSERT_TRUE(reading.ok());
+    const RegistryReading reading = test::value_of(load_registry(registry()));
     std::vector<std::uint32_t> contexts;
     std::string names;
-    for (const RegistrySection& section : reading.value().registry.sections) {
+    for (const RegistrySection& section : reading.registry.sections) {
         contexts.push_back(section.settings->n_ctx);
         names += (names.empty() ? "" : ",") + name_of(section);
     }
@@ -262,10 +256,10 @@ TEST_P(RunFor, SetsWhatTheUserDoesNot) {
 
 INSTANTIATE_TEST_SUITE_P(Goals,
                          RunFor,
-                         testing::Values(GoalCase{"chat", 2048, 1},
-                                         GoalCase{"agent", 4096, 1},
-                                         GoalCase{"batch", 4096, 8},
-                                         GoalCase{"bench", 4096, 1}),
+                         Values(GoalCase{"chat", 2048, 1},
+                                GoalCase{"agent", 4096, 1},
+                                GoalCase{"batch", 4096, 8},
+                                GoalCase{"bench", 4096, 1}),
                          [](const auto& one) { return std::string(one.param.goal); });
 
 // The depth that plans are ranked at is in the registry.
@@ -311,7 +305,7 @@ TEST_F(Run, SaysHowThePlanComparesWithStock) {
 // placement: stock can have that, too.
 TEST_F(Run, StartsStockWithTheBestStaticPlan) {
     give_profiles();
-    std::string profile = read_text(environment_["PSHARD_CPU_PROFILE"]);
+    std::string profile = text_in(environment_["PSHARD_CPU_PROFILE"]);
     const std::string rate = "PCIe_Standalone=";
     const std::size_t at = profile.find(rate);
     ASSERT_NE(at, std::string::npos);
@@ -325,7 +319,7 @@ TEST_F(Run, StartsStockWithTheBestStaticPlan) {
         EXPECT_THAT(tool.err, HasSubstr("stock llama.cpp alone is as good: 2048 prompt and 128"));
         EXPECT_THAT(tool.out, Not(HasSubstr("--device PSHARD0")));
         EXPECT_THAT(tool.out, Not(HasSubstr("GGML_BACKEND_PATH")));
-        EXPECT_THAT(tool.out, testing::ContainsRegex("-ngl [0-9]+ .*-b 2048 -ub 1 -c 4096 "));
+        EXPECT_THAT(tool.out, ContainsRegex("-ngl [0-9]+ .*-b 2048 -ub 1 -c 4096 "));
         EXPECT_THAT(tool.out, Not(HasSubstr("kvu")));  // not a flag of this program's
         EXPECT_FALSE(std::filesystem::exists(registry()));
     }
@@ -423,15 +417,15 @@ TEST_F(Run, RefusesAPlanOfAnotherMachine) {
     const std::string program = stand_in("llama-completion");
     ASSERT_EQ(run(with(planning(), {program})).exit_code, 7);
     // The same machine but for a faster GPU.
-    std::string profile = read_text(environment_["PSHARD_GPU_PROFILE"]);
+    std::string profile = text_in(environment_["PSHARD_GPU_PROFILE"]);
     const std::size_t rate = profile.find("GPU_Memory_BW=");
     ASSERT_NE(rate, std::string::npos);
     profile.insert(rate + 14, "9");
     std::ofstream(folder_ / "other.txt") << profile;
     environment_["PSHARD_GPU_PROFILE"] = folder_ / "other.txt";
-    const std::string written = read_text(registry());
+    const std::string written = text_in(registry());
     expect_sentence(run(with(planning(), {program})), "was made for another machine");
-    EXPECT_EQ(read_text(registry()), written);
+    EXPECT_EQ(text_in(registry()), written);
     EXPECT_EQ(run(with(planning({"--replan"}), {program})).exit_code, 7);
     EXPECT_EQ(run(with(planning(), {program})).exit_code, 7);
 }

@@ -5,29 +5,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <map>
-#include <sstream>
-#include <string>
-#include <vector>
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "support/stock_memory.h"
+#include "support/testing.h"
 
 namespace pshard::test {
-
-inline std::string read_text(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 // Of a command line, by blanks.
 inline std::vector<std::string> words(const std::string& text) {
@@ -41,46 +27,51 @@ struct ToolRun {
     std::string err;
 };
 
+inline std::string shell_word(const std::string& word) {
+    std::string inner;
+    for (const char c : word) inner += c == '\'' ? "'\\''" : std::string(1, c);
+    return "'" + inner + "'";
+}
+
+// Runs a line of a shell; what it prints goes by way of two files in `folder`.
+inline ToolRun run_shell(const std::string& line, const std::filesystem::path& folder) {
+    const std::string out = folder / "out";
+    const std::string err = folder / "err";
+    const int status =
+        std::system(fmt::format("({}) >{} 2>{}", line, shell_word(out), shell_word(err)).c_str());
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return {code, text_in(out), text_in(err)};
+}
+
 // A folder for each test, with a real-shaped model of 2 GB (no weights) and the reference machine.
 class ToolTest : public testing::Test {
 protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "pshard-tool-XXXXXX").string();
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        folder_ = name;
         const Result<std::filesystem::path> model =
             testing_support::sparse_model("Llama-3.2-3B", "Q4_K_M");
         ASSERT_TRUE(model.ok()) << model.error().text();
         model_ = folder_ / "model.gguf";
         std::filesystem::create_hard_link(model.value(), model_);
-        const std::string profiles = std::string(PSHARD_SOURCE_DIR) + "/profiles/reference/";
+        give_profiles();
+    }
+
+    // Profiles of the reference machine, named: plans are priced.
+    void give_profiles() {
+        const std::string profiles = PSHARD_SOURCE_DIR "/profiles/reference/";
         environment_["PSHARD_CPU_PROFILE"] = profiles + "cpu_profile.txt";
         environment_["PSHARD_GPU_PROFILE"] = profiles + "gpu_profile.txt";
     }
 
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
-    static std::string quoted(const std::string& word) {
-        std::string inner;
-        for (const char c : word) inner += c == '\'' ? "'\\''" : std::string(1, c);
-        return "'" + inner + "'";
-    }
-
     std::string command(const std::vector<std::string>& arguments) const {
-        std::string text = fmt::format("cd {} && exec env -i PATH=\"$PATH\"", quoted(folder_));
-        for (const auto& [name, value] : environment_) text += " " + quoted(name + "=" + value);
-        text += " " + quoted(tool_);
-        for (const std::string& argument : arguments) text += " " + quoted(argument);
+        std::string text = fmt::format("cd {} && exec env -i PATH=\"$PATH\"", shell_word(folder_));
+        for (const auto& [name, value] : environment_) text += " " + shell_word(name + "=" + value);
+        text += " " + shell_word(tool_);
+        for (const std::string& argument : arguments) text += " " + shell_word(argument);
         return text;
     }
 
     ToolRun run(const std::vector<std::string>& arguments) const {
-        const std::string out = folder_ / "stdout.txt";
-        const std::string err = folder_ / "stderr.txt";
-        const int status = std::system(
-            fmt::format("({}) >{} 2>{}", command(arguments), quoted(out), quoted(err)).c_str());
-        const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        return {code, read_text(out), read_text(err)};
+        return run_shell(command(arguments), folder_);
     }
 
     // -m MODEL -c 4096 -fa on -mva 1500, and more.
@@ -95,7 +86,8 @@ protected:
     }
 
     std::string tool_ = PSHARD_TOOL_PATH_PLAN_PARAMS;
-    std::filesystem::path folder_;
+    const TempFolder temp_;
+    const std::filesystem::path folder_ = temp_.path();
     std::filesystem::path model_;
     std::map<std::string, std::string> environment_;
 };
