@@ -54,33 +54,39 @@ std::string manual_of(const CLI::App& app) {
     return pshard::tool::manual_text(manual);
 }
 
-CLI::Validator at_least_one() {
+CLI::Validator from_one_to(int most) {
     return CLI::Validator(
-        [](std::string& text) {
-            return pshard::number_of<int>(text).value_or(0) >= 1
+        [most](std::string& text) {
+            const int number = pshard::number_of<int>(text).value_or(0);
+            return number >= 1 && number <= most
                        ? ""
-                       : fmt::format("'{}' is no whole number from 1", text);
+                       : fmt::format("'{}' is no whole number from 1 to {}", text, most);
         },
         "");
 }
 
+// llama.cpp's own limits for layers and experts (llama-hparams.h, v0.5.0); of the rest, more than
+// any model has.
+constexpr int kMostWidth = 1 << 17;
+constexpr int kMostFiles = 1000;
+
 // Adds the flags for sizes, of random models alone: real models have their own.
 void add_sizes(CLI::App& app, CLI::Option* random, pshard::TinySizes& sizes) {
-    const auto add = [&](const char* name, int& size, const char* what) {
+    const auto add = [&](const char* name, int& size, int most, const char* what) {
         app.add_option(name, size, fmt::format("random models: {}", what))
-            ->check(at_least_one())
+            ->check(from_one_to(most))
             ->needs(random);
     };
-    add("--layers", sizes.n_layer, "layers");
-    add("--nextn", sizes.n_nextn, "MTP layers behind them; of glm4moe and qwen35moe");
-    add("--embd", sizes.n_embd, "width; heads that are not given grow with it");
-    add("--ff", sizes.n_ff, "width of the dense FFN");
-    add("--heads", sizes.n_head, "attention heads");
-    add("--heads-kv", sizes.n_head_kv, "KV heads");
-    add("--vocab", sizes.n_vocab, "tokens");
-    add("--experts", sizes.n_expert, "experts");
-    add("--experts-used", sizes.n_expert_used, "experts per token");
-    add("--ff-expert", sizes.n_ff_expert, "width of an expert");
+    add("--layers", sizes.n_layer, 512, "layers");
+    add("--nextn", sizes.n_nextn, 512, "MTP layers behind them; of glm4moe and qwen35moe");
+    add("--embd", sizes.n_embd, kMostWidth, "width; heads that are not given grow with it");
+    add("--ff", sizes.n_ff, kMostWidth, "width of the dense FFN");
+    add("--heads", sizes.n_head, 1024, "attention heads");
+    add("--heads-kv", sizes.n_head_kv, 1024, "KV heads");
+    add("--vocab", sizes.n_vocab, 1 << 20, "tokens");
+    add("--experts", sizes.n_expert, 1024, "experts");
+    add("--experts-used", sizes.n_expert_used, 1024, "experts per token");
+    add("--ff-expert", sizes.n_ff_expert, kMostWidth, "width of an expert");
 }
 
 void add_options(CLI::App& app, Options& options) {
@@ -94,7 +100,7 @@ void add_options(CLI::App& app, Options& options) {
                    fmt::format("{} (default: MXFP4 for gpt-oss, else Q4_K_M)",
                                fmt::join(pshard::quant_names(), ", ")));
     app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...")
-        ->check(at_least_one());
+        ->check(from_one_to(kMostFiles));
     app.add_flag("--force", options.force, "write over files that are there");
     app.add_option("--seed", options.seed, "random models: the seed of the weights (default 1)")
         ->needs(random);

@@ -133,6 +133,18 @@ Result<Orders> packed_orders(const Inventory& inventory,
     return orders;
 }
 
+// Bytes of host memory that the passes of a plan read: what is not resident.
+Bytes host_bytes(const Inventory& inventory, const Placement& placement) {
+    Bytes bytes = 0;
+    for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
+        if (!is_resident(placement.weights[i])) bytes += inventory.weights[i].bytes;
+    }
+    for (std::size_t i = 0; i < inventory.states.size(); ++i) {
+        if (!is_resident(placement.states[i])) bytes += inventory.states[i].bytes;
+    }
+    return bytes;
+}
+
 // Whether the model is what --mmproj names: towers for vision and sound, and what leads from them
 // to the model. No registry has plans of it, as llama-pshard-plan-params only leaves it room.
 bool is_projector(const Inventory& inventory) {
@@ -180,6 +192,7 @@ public:
             orders = pack(chosen.value(), inventory, budget);
         }
         if (orders) tell(orders.value(), orders.value().budget);
+        if (orders) warn_of_host_memory(orders.value(), inventory);
         return orders;
     }
 
@@ -269,6 +282,24 @@ private:
             unused_room(match, {std::min(budget, device_.room), given ? 0 : kPlannersMargin});
         if (warning.empty() || !warned_.insert(weights_hash(inventory.weights)).second) return;
         log_("warning: " + warning);
+    }
+
+    // Warns, once for each number, of plans that need more host memory than was available before
+    // llama.cpp loaded the model. They run: weights are mapped from the model's file.
+    void warn_of_host_memory(const Orders& orders, const Inventory& inventory) {
+        Bytes most = 0;
+        for (const TierOrder& tier : orders.tiers) {
+            most = std::max(most, host_bytes(inventory, tier.placement));
+        }
+        if (device_.host_memory == 0 || most <= device_.host_memory) return;
+        const std::string warning = fmt::format(
+            "warning: the plan keeps {:.0f} MiB of weights and cache in host memory, and {:.0f} "
+            "were "
+            "available: what does not fit is read from the disk again and again; give a smaller -c "
+            "or -ctk q8_0 -ctv q8_0, or take a smaller quantization",
+            in_mib(most),
+            in_mib(device_.host_memory));
+        if (told_.insert(warning).second) log_(warning);
     }
 
     // Tells a reason once: a model whose graph was refused is planned again with its next graph.

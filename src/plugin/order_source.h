@@ -19,6 +19,7 @@ Result<Orders> orders_of(const Inventory& inventory,
 struct DeviceHere {
     Bytes room = 0;          // the bytes that it has for plans, whatever budget was given
     std::string gpu_name{};  // as profiles name it; empty: not known, or no GPU
+    Bytes host_memory = 0;   // that was available before a model was loaded; 0: not known
 };
 
 // The planner that the settings ask for. Each call moves on to the next forced strategy.

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "machine/host_memory.h"
@@ -30,11 +31,25 @@ void log_progress(std::string_view line) {
 // The bytes left to the driver and to others where nobody gave a budget.
 constexpr Bytes kMargin = 512 * kMiB;
 
-Bytes room_of(ggml_backend_dev_t gpu) {
+Bytes free_bytes(ggml_backend_dev_t gpu) {
     std::size_t free = 0;
     std::size_t total = 0;
     ggml_backend_dev_memory(gpu, &free, &total);
-    return free > 2 * kMargin ? free - kMargin : free / 2;
+    return free;
+}
+
+Bytes room_in(Bytes free) { return free > 2 * kMargin ? free - kMargin : free / 2; }
+
+// Warns of a budget that the device cannot give. It is obeyed: a plan need not take all of it.
+void warn_of_budget(const std::optional<Bytes>& budget, Bytes free, ggml_backend_dev_t gpu) {
+    if (!budget || free == 0 || *budget <= free) return;
+    log_line(
+        fmt::format("warning: PSHARD_MAX_VRAM_ALLOC={:.0f} is more than the {:.0f} MiB that are "
+                    "free on {}, and the driver takes some of them: give at most {:.0f}",
+                    in_mib(*budget),
+                    in_mib(free),
+                    ggml_backend_dev_name(gpu),
+                    in_mib(room_in(free))));
 }
 
 // The GPU as a profile names it; empty where the CPU stands in for one.
@@ -59,12 +74,15 @@ Result<Engine*> open_engine() {
     EngineSetup setup;
     setup.gpu = devices.value().gpu;
     setup.cpu = devices.value().cpu;
-    const Bytes room = room_of(setup.gpu);
+    const Bytes free = free_bytes(setup.gpu);
+    const Bytes room = room_in(free);
+    const Bytes host_memory = available_host_memory();
+    warn_of_budget(settings.value().budget, free, setup.gpu);
     setup.budget = settings.value().budget.value_or(room);
     setup.budget_is_given = settings.value().budget.has_value();
-    setup.page_lock_limit = available_host_memory() / 10 * 8;
+    setup.page_lock_limit = host_memory / 10 * 8;
     setup.orders = make_order_giver(
-        settings.value(), {room, gpu_name(devices.value())}, log_line, log_progress);
+        settings.value(), {room, gpu_name(devices.value()), host_memory}, log_line, log_progress);
     setup.log = log_line;
     setup.progress = log_progress;
     setup.chaos = settings.value().chaos;

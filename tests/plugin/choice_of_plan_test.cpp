@@ -50,10 +50,13 @@ protected:
     // What the backend says of the runs of one process, each with so much of the budget.
     std::vector<std::string> told(const PluginSettings& settings,
                                   const std::vector<Bytes>& left,
-                                  Bytes room = 24000 * kMiB) const {
+                                  Bytes room = 24000 * kMiB,
+                                  Bytes host_memory = 0) const {
         std::vector<std::string> lines;
-        const OrderGiver source = make_order_giver(
-            settings, {room}, [&](std::string_view line) { lines.emplace_back(line); });
+        const OrderGiver source =
+            make_order_giver(settings, {room, "", host_memory}, [&](std::string_view line) {
+                lines.emplace_back(line);
+            });
         for (const Bytes budget : left) {
             const Result<Orders> orders = source(planning_.inventory, budget);
             EXPECT_TRUE(orders.ok()) << orders.error().text();
@@ -158,6 +161,13 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereModelsShareTheBudget) {
     registry_.sections[0].variants[0].budget_mib = 64;
     std::ofstream(both.registry) << to_text(registry_);
     EXPECT_THAT(told(both, {64 * kMiB, 32 * kMiB}), IsEmpty());
+}
+
+TEST_F(ChoiceOfPlan, WarnsOnceOfHostMemoryThatIsNotThere) {
+    EXPECT_THAT(
+        told(written(), {kMiB, kMiB}, 24000 * kMiB, 1),
+        ElementsAre(HasSubstr("MiB of weights and cache in host memory, and 0 were available")));
+    EXPECT_THAT(told(written(), {kMiB}, 24000 * kMiB, kGiB), IsEmpty());
 }
 
 TEST_F(ChoiceOfPlan, IsNoWarningWhereAllIsResident) {

@@ -101,5 +101,30 @@ TEST_F(MemoryThere, OfAnotherMachineIsWhatItsProfileSays) {
                 HasSubstr("note: how much memory the profile's machine has is not known"));
 }
 
+// 28 layers of 8 heads of 128 values of 2 bytes, K and V: 112 KiB, and llama.cpp's 51 bytes. A
+// capture of such a context would take 5 GB and half a minute.
+TEST_F(MemoryThere, RefusesAContextByTheModelsOwnBytesPerToken) {
+    for (const char* flags : {"", " --emit-args", " --host-memory 64000", " -np 256"}) {
+        const ToolRun tool = planned(std::string("-mva 1500 -c 99999999") + flags);
+        EXPECT_EQ(tool.exit_code, 2) << flags;
+        EXPECT_THAT(
+            tool.err,
+            HasSubstr("a context of 99999999 tokens takes 10942364 MiB, 112.0 KiB a token, and "
+                      "there are 1500 MiB of budget and "));
+    }
+    EXPECT_THAT(planned("-mva 1500 -c 99999999 --host-memory 64000").err,
+                testing::ContainsRegex("and 64000 of host memory: at most -c 55[0-9]+ may fit"));
+    EXPECT_THAT(planned("-mva 100 -c 99999999 --host-memory 1000").err,
+                HasSubstr("the weights alone leave no room"));
+}
+
+TEST_F(MemoryThere, RefusesBatchesThatNothingHolds) {
+    for (const char* flag : {"-b", "-ub", "--pshard-tier-max", "--n-outputs"}) {
+        const ToolRun tool = planned(fmt::format("-mva 1500 -c 4096 {} 99999999", flag));
+        EXPECT_EQ(tool.exit_code, 1) << flag;
+        EXPECT_THAT(tool.err, HasSubstr("'99999999' is no whole number from 1 to 1048576"));
+    }
+}
+
 }  // namespace
 }  // namespace pshard::test

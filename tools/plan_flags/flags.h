@@ -131,8 +131,8 @@ struct FlagRange {
 
 inline constexpr FlagRange kNoRange = {};
 inline constexpr FlagRange kTokensFrom0 = {0, std::numeric_limits<std::int32_t>::max()};
-inline constexpr FlagRange kTokens = {1, std::numeric_limits<std::int32_t>::max()};
 inline constexpr FlagRange kDrafted = {0, 1024};
+inline constexpr FlagRange kBatch = {1, 1U << 20U};  // tokens of a batch; 16384 are plenty
 inline constexpr FlagRange kMibFrom0 = {0, std::numeric_limits<std::uint32_t>::max()};
 inline constexpr FlagRange kMib = {1, std::numeric_limits<std::uint32_t>::max()};
 inline constexpr FlagRange kThreads = {-1, 4096};
@@ -247,11 +247,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      kNoRange, "", "LLAMA_ARG_SWA_FULL", InRun::Taken,
      "full-size cache for sliding windows (default: off)"},
     {FlagGroup::Context, "-b,--batch-size", "N", PSHARD_TO(context.n_batch), nullptr,
-     kTokens, "", "LLAMA_ARG_BATCH", InRun::Taken,
+     kBatch, "", "LLAMA_ARG_BATCH", InRun::Taken,
      "logical batch; raises the largest tier if above 16384 (default: 2048)",
      "logical batch (default: the ubatch)"},
     {FlagGroup::Context, "-ub,--ubatch-size", "N", PSHARD_TO(context.n_ubatch), nullptr,
-     kTokens, "", "LLAMA_ARG_UBATCH", InRun::Taken,
+     kBatch, "", "LLAMA_ARG_UBATCH", InRun::Taken,
      "accepted and without effect: the largest tier is the ubatch",
      "the largest tier, and so the program's ubatch"},
     {FlagGroup::Context, "--for", "server|cli|perplexity|bench", nullptr, take_output_use,
@@ -259,10 +259,10 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "whose rows of logits: one for each sequence, one, one for each token, one (default: "
      "server)"},
     {FlagGroup::Context, "--n-outputs", "N", PSHARD_TO(context.n_outputs), nullptr,
-     kTokens, "", nullptr, InRun::Hidden,
+     kBatch, "", nullptr, InRun::Hidden,
      "rows of logits in a batch (default: as --for says)"},
     {FlagGroup::Context, "--pshard-tier-max", "N", PSHARD_TO(context.tier_max), nullptr,
-     kTokens, "", nullptr, InRun::Taken,
+     kBatch, "", nullptr, InRun::Taken,
      "largest tier (default: the larger of -b and 16384; at most -c)"},
     {FlagGroup::Budget, "-mva,--max-vram-alloc", "MiB", PSHARD_TO(max_vram_mib), nullptr,
      kMibFrom0, "", nullptr, InRun::Taken,

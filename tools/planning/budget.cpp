@@ -106,29 +106,6 @@ Result<std::variant<BudgetUse, Refusal>> budget_of_mva(const Options& options,
         BudgetUse{.total = mib * kMiB, .origin = why_lowered.empty() ? "-mva" : why_lowered});
 }
 
-Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
-                                                      const Machine& machine) {
-    using Total = std::variant<BudgetUse, Refusal>;
-    if (options.max_vram_mib > 0) return budget_of_mva(options, machine);
-    const Result<std::optional<DeviceMemory>> memory =
-        device_memory(options, machine.profile, DevicePart::Free);
-    if (!memory) return memory.error();
-    if (!memory.value()) {
-        return Total(
-            Refusal{"no device and no profile: how much device memory there is, is not known; "
-                    "give -mva, --device-memory or a GPU profile"});
-    }
-    const DeviceMemory& device = *memory.value();
-    const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
-    const std::string sum = fmt::format("{} MiB of {}, less {} for the driver and {} to stay free",
-                                        device.mib,
-                                        device.origin,
-                                        device.overhead_mib,
-                                        options.fit_target_mib);
-    if (device.mib <= kept) return Total(Refusal{fmt::format("no budget is left: {}", sum)});
-    return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
-}
-
 // The context of what drafts: as long as the run's and with its ubatch; its caches have types of
 // their own, and it keeps a row of logits for each sequence (common_base_params_to_speculative of
 // llama.cpp v0.5.0, common/speculative.cpp).
@@ -190,6 +167,29 @@ Result<GivenBudget> given_budget(const Options& options,
 std::optional<std::string> budget_note(const Options& options, const BudgetUse& use) {
     if (options.max_vram_mib * kMiB <= use.total) return std::nullopt;
     return fmt::format("the budget is lowered to {:.0f} MiB: {}", in_mib(use.total), use.origin);
+}
+
+Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
+                                                      const Machine& machine) {
+    using Total = std::variant<BudgetUse, Refusal>;
+    if (options.max_vram_mib > 0) return budget_of_mva(options, machine);
+    const Result<std::optional<DeviceMemory>> memory =
+        device_memory(options, machine.profile, DevicePart::Free);
+    if (!memory) return memory.error();
+    if (!memory.value()) {
+        return Total(
+            Refusal{"no device and no profile: how much device memory there is, is not known; "
+                    "give -mva, --device-memory or a GPU profile"});
+    }
+    const DeviceMemory& device = *memory.value();
+    const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
+    const std::string sum = fmt::format("{} MiB of {}, less {} for the driver and {} to stay free",
+                                        device.mib,
+                                        device.origin,
+                                        device.overhead_mib,
+                                        options.fit_target_mib);
+    if (device.mib <= kept) return Total(Refusal{fmt::format("no budget is left: {}", sum)});
+    return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
 }
 
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,

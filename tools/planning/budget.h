@@ -33,9 +33,13 @@ std::optional<std::string> budget_note(const Options& options, const BudgetUse& 
 // What drafts takes of the device beside a model in that context; 0: nothing drafts.
 Result<Bytes> drafting_bytes(const Options& options, const ContextSpec& context);
 
-// Finds the total (given_budget(), else device memory - driver's overhead - fit target) and what
-// the draft model, the projector and the reserve take of it. `context`: of the target model; the
-// draft model gets the same. Declines where no budget is known, or nothing is left of it.
+// Finds the total alone: given_budget(), else device memory - driver's overhead - fit target.
+Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
+                                                      const Machine& machine);
+
+// Finds the total (total_budget()) and what the draft model, the projector and the reserve take of
+// it. `context`: of the target model; the draft model gets the same. Declines where no budget is
+// known, or nothing is left of it.
 Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
                                                     const Machine& machine,
                                                     const ContextSpec& context);

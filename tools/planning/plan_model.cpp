@@ -23,6 +23,7 @@
 
 #include "common/log.h"
 #include "plan_flags/drafting.h"
+#include "planning/context_size.h"
 #include "planning/model_source.h"
 #include "search/check_plan.h"
 
@@ -156,6 +157,9 @@ Result<Planned> plan_captured(const Options& options, const Machine& machine) {
     if (!jobs) return jobs.error();
     JobPlanner planner(options, machine);
     for (const Job& job : jobs.value()) {
+        const Result<std::optional<Refusal>> too_large = check_context(options, machine, job);
+        if (!too_large) return too_large.error();
+        if (too_large.value()) return Planned(*too_large.value());
         Result<Inventory> inventory = capture_in_child(
             {options.model, job.context, job.tiers, options.device, drafting_of(options)});
         if (!inventory) return inventory.error();

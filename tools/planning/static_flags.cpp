@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "planning/context_size.h"
 #include "planning/model_source.h"
 
 namespace pshard::tool {
@@ -85,6 +86,9 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
                                                              const Job& job,
                                                              const Workload& work) {
     using Answer = std::variant<StaticFlags, Refusal>;
+    const Result<std::optional<Refusal>> too_large = check_context(options, machine, job);
+    if (!too_large) return too_large.error();
+    if (too_large.value()) return Answer(*too_large.value());
     // What drafts takes more in a larger ubatch: it is counted for each.
     const auto budget = budget_use(options, machine, in_ubatch(job.context, job.tiers.front()));
     if (!budget) return budget.error();
