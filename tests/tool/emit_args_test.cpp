@@ -110,11 +110,8 @@ TEST_F(EmitArgsFlags, StartWhatDraftsAndLeaveItRoomInTheirUbatch) {
     const ToolRun tool = run(
         {"-m", model_, "-c", "16384", "-mva", "6000", "-md", model_, "-fa", "on", "--emit-args"});
     ASSERT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_NE(tool.out.find(" -md " + model_ +
-                            " -ngld all -ctkd f16 -ctvd f16 --spec-type "
-                            "draft-simple\n"),
-              std::string::npos)
-        << tool.out;
+    const std::string words = " -md " + model_.string() + " -ngld all -ctkd f16 -ctvd f16 ";
+    EXPECT_NE(tool.out.find(words + "--spec-type draft-simple\n"), std::string::npos) << tool.out;
 }
 
 // The scratch of op-offload is more than the budget; without it nothing is on the GPU.
