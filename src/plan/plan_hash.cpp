@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 
 #include "base/overloaded.h"
+#include "ops/op_table.h"
 #include "plan/lowered.h"
 
 namespace pshard {
@@ -58,6 +59,25 @@ Placement all_on_the_device(const Inventory& inventory) {
     }
     placement.states.resize(inventory.states.size(), Lane::Gpu);
     return placement;
+}
+
+// Whether PSHARD0 has the node computed, by the CPU if the GPU cannot: a product with a weight that
+// llama.cpp has loaded to PSHARD0 (runtime/engine.h).
+bool is_taken_on(const Inventory& inventory, const Node& node) {
+    const OpFamily family = op_rule(node.op).family;
+    const bool product = family == OpFamily::MatMul || family == OpFamily::MatMulId;
+    if (!product || node.sources.empty()) return false;
+    const Ref& factor = node.sources.front();
+    return factor.kind == Ref::Kind::Weight &&
+           inventory.weights[static_cast<std::size_t>(factor.index)].side != Side::Input;
+}
+
+// The devices as llama.cpp's scheduler sees them: PSHARD0 and the CPU.
+std::vector<Device> devices_for_scheduler(const Inventory& inventory, Graph graph) {
+    for (Node& node : graph.nodes) {
+        node.device_supports = node.device_supports || is_taken_on(inventory, node);
+    }
+    return assign_nodes(inventory, graph, all_on_the_device(inventory), OpOffload::Never);
 }
 
 // The index of the first node of the part; -1: there is none.
@@ -138,9 +158,7 @@ Ref as_read(const Graph& part, const Ref& ref) {
 }  // namespace
 
 std::optional<Graph> device_part(const Inventory& inventory, const Graph& graph) {
-    const std::vector<Device> devices =
-        assign_nodes(inventory, graph, all_on_the_device(inventory), OpOffload::Never);
-    const int begin = part_begin(graph, devices);
+    const int begin = part_begin(graph, devices_for_scheduler(inventory, graph));
     if (begin < 0) return std::nullopt;
     return Part(graph, begin).take();
 }

@@ -195,7 +195,6 @@ ggml_backend_buffer_t device_buffer_from_host_ptr(ggml_backend_dev_t device,
     return wrap(device_get_buffer_type(device), HostBuffer::adopt(base, size));
 }
 
-// Whether the inner GPU can compute it; else llama.cpp shall give it to the CPU itself.
 bool device_supports_op(ggml_backend_dev_t, const ggml_tensor* op) {
     return the_engine->supports(*op);
 }

@@ -4,7 +4,19 @@
 
 #include <utility>
 
+#include "runtime/host_buffer.h"
+
 namespace pshard {
+namespace {
+
+// llama.cpp's loader asks with a weight that lies nowhere yet: that is none of ours.
+bool multiplies_own_weight(const ggml_tensor& op) {
+    if (op.op != GGML_OP_MUL_MAT && op.op != GGML_OP_MUL_MAT_ID) return false;
+    const HostBuffer* buffer = host_buffer_of(*op.src[0]);
+    return buffer != nullptr && buffer->use() == BufferUse::Weights;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::open(EngineSetup setup) {
     MemoryWatch watch(free_memory(setup.gpu, setup.cpu),
@@ -23,6 +35,7 @@ Engine::Engine(EngineSetup setup,
                std::unique_ptr<Executor> executor)
     : setup_(std::move(setup)),
       policy_(make_inner_device_policy(setup_.gpu)),
+      cpu_policy_(make_inner_device_policy(setup_.cpu)),
       memory_watch_(std::move(watch)),
       page_locks_(std::move(locks)),
       executor_(std::move(executor)),
@@ -35,6 +48,10 @@ Engine::Engine(EngineSetup setup,
       values_({models_, passes_, runner_, *executor_, cpu_weights_, *page_locks_}) {}
 
 Engine::~Engine() { runner_.idle(); }
+
+bool Engine::supports(const ggml_tensor& op) const {
+    return policy_->supports(op) || (multiplies_own_weight(op) && cpu_policy_->supports(op));
+}
 
 void Engine::forget(HostBuffer& buffer) {
     const std::lock_guard lock(mutex_);

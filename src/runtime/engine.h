@@ -50,8 +50,10 @@ public:
     void synchronize();
     void forget(const Caller& caller);
 
-    // Whether the inner GPU can compute it.
-    [[nodiscard]] bool supports(const ggml_tensor& op) const { return policy_->supports(op); }
+    // Whether PSHARD0 computes it. What the inner GPU cannot, llama.cpp shall give to the CPU
+    // itself; not so a product with a weight of ours, which it would copy to its CPU in every
+    // graph: the pass has our CPU compute it, from the weight's master.
+    [[nodiscard]] bool supports(const ggml_tensor& op) const;
 
     [[nodiscard]] const EngineSetup& setup() const { return setup_; }
 
@@ -67,6 +69,7 @@ private:
 
     EngineSetup setup_;
     std::unique_ptr<DevicePolicy> policy_;
+    std::unique_ptr<DevicePolicy> cpu_policy_;
     MemoryWatch memory_watch_;
     std::unique_ptr<PageLocks> page_locks_;
     std::unique_ptr<Executor> executor_;

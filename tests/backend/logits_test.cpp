@@ -50,6 +50,7 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                                                             "qwen3next-Q8_0",
                                                             "qwen35moe-Q8_0",
                                                             "deepseek2-Q8_0",
+                                                            "mistral4-Q8_0",
                                                             "llama-Q4_0",
                                                             "qwen3moe-Q8_0-in-3"})),
                          name_of);

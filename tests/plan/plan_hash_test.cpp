@@ -38,6 +38,20 @@ TEST(DevicePart, BeginsBehindTheEmbeddings) {
     EXPECT_EQ(again, part) << "a device's part is one already";
 }
 
+// PSHARD0 takes on what reads its weights, and gives it to the CPU itself.
+TEST(DevicePart, HoldsProductsThatTheGpuCannotCompute) {
+    Inventory inventory = toy_dense(2);
+    Graph& graph = inventory.graphs[0];
+    const auto whole = device_part(inventory, graph);
+    Node& q = graph.nodes[static_cast<std::size_t>(node_index(graph, "Qcur-1"))];
+    q.device_supports = false;
+    const auto part = device_part(inventory, graph);
+    ASSERT_TRUE(part.has_value());
+    EXPECT_EQ(part->nodes.size(), whole->nodes.size());
+    inventory.weights[static_cast<std::size_t>(q.sources[0].index)].side = Side::Input;
+    EXPECT_FALSE(device_part(inventory, graph).has_value()) << "llama.cpp has it on its own CPU";
+}
+
 TEST(DevicePart, IsNoneWhereTheCpuComputesInBetween) {
     Inventory inventory = toy_dense(2);
     inventory.graphs[0].nodes[6].device_supports = false;

@@ -83,24 +83,20 @@ std::string ModelRow::name() const {
 
 const std::vector<ModelRow>& all_models() {
     static const std::vector<ModelRow> rows = {
-        {"llama", "Q8_0"},
-        {"gemma3", "Q8_0"},     // sliding windows, tied head
-        {"qwen3moe", "Q8_0"},   // experts
-        {"gpt-oss", "Q8_0"},    // experts, sliding windows, sinks, biases
-        {"qwen3next", "Q8_0"},  // recurrent layers, experts
+        {"llama", "Q8_0"},         {"gemma3", "Q8_0"},  // sliding windows, tied head
+        {"qwen3moe", "Q8_0"},                           // experts
+        {"gpt-oss", "Q8_0"},                            // experts, sliding windows, sinks, biases
+        {"qwen3next", "Q8_0"},                          // recurrent layers, experts
         {"qwen35moe", "Q8_0"},  // recurrent layers that can be rolled back, M-RoPE, experts
         {"deepseek2", "Q8_0"},  // MLA, experts, a dense first layer
-        {"llama", "Q4_0"},
-        {"llama", "F16"},
-        {"llama", "BF16"},
-        {"qwen3moe", "Q4_K_M"},
-        {"gpt-oss", "MXFP4"},
-        {"glm4moe", "Q8_0"},        // shared experts, MTP layer
-        {"granitehybrid", "Q8_0"},  // Mamba2, experts
-        {"nemotron_h", "Q8_0"},     // layers of one side alone
-        {"command-r", "Q8_0"},      // attention and FFN in parallel
-        {"llama", "Q8_0", 5},
-        {"qwen3moe", "Q8_0", 3},
+        {"mistral4", "Q8_0"},   // down projections that no GPU computes
+        {"llama", "Q4_0"},         {"llama", "F16"},
+        {"llama", "BF16"},         {"qwen3moe", "Q4_K_M"},
+        {"gpt-oss", "MXFP4"},      {"glm4moe", "Q8_0"},  // shared experts, MTP layer
+        {"granitehybrid", "Q8_0"},                       // Mamba2, experts
+        {"nemotron_h", "Q8_0"},                          // layers of one side alone
+        {"command-r", "Q8_0"},                           // attention and FFN in parallel
+        {"llama", "Q8_0", 5},      {"qwen3moe", "Q8_0", 3},
     };
     return rows;
 }
