@@ -1,9 +1,8 @@
 // The whole grid, and all of llama.cpp's programs and tests: (inner device) x (plan) each.
 // scripts/check-all runs them and makes a table. And 10,080 random plan switches.
-#include <gmock/gmock.h>
-
 #include "backend/harness/expect.h"
 #include "backend/harness/wander.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
@@ -13,11 +12,7 @@ using DeviceAndPlan = std::tuple<std::string, std::string>;
 auto all_devices_and_plans() {
     std::vector<std::string> plans;
     for (const PlanRow& plan : all_plans()) plans.push_back(plan.name);
-    return testing::Combine(testing::ValuesIn(inner_device_names()), testing::ValuesIn(plans));
-}
-
-std::string name_of(const testing::TestParamInfo<DeviceAndPlan>& info) {
-    return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
+    return Combine(ValuesIn(inner_device_names()), ValuesIn(plans));
 }
 
 // Each run compiles its shaders anew on lavapipe, in seconds: a choice of models and scenarios.
@@ -36,23 +31,25 @@ bool is_taken(const InnerDevice& device, const ModelRow& model, const ScenarioRo
            std::ranges::count(scenarios, scenario.name) > 0;
 }
 
-class Cells : public testing::TestWithParam<DeviceAndPlan> {};
+class PlanOnDevice : public OnDevice, public testing::WithParamInterface<DeviceAndPlan> {
+protected:
+    PlanOnDevice() : OnDevice(std::get<0>(GetParam())) {}
+
+    const PlanRow& plan = plan_row(std::get<1>(GetParam()));
+};
+
+using Cells = PlanOnDevice;
 
 TEST_P(Cells, AreAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    const auto& [device_name, plan_name] = GetParam();
-    const InnerDevice device = inner_device(device_name);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     for (const ModelRow& model : all_models()) {
         for (const ScenarioRow& scenario : all_scenarios()) {
             if (!is_taken(device, model, scenario)) continue;
-            expect_as_stock(grid, device, model, scenario, plan_row(plan_name));
+            expect_as_stock(grid, device, model, scenario, plan);
         }
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Grid, Cells, all_devices_and_plans(), name_of);
+INSTANTIATE_TEST_SUITE_P(Grid, Cells, all_devices_and_plans(), test::NamedByParameter());
 
 // On lavapipe a suite of many ops takes hours, one of a recurrent model minutes.
 // test-save-load-state holds two runs of its own against each other, to 1e-5: where another plan
@@ -65,14 +62,9 @@ bool is_taken(const Suite& suite, const InnerDevice& device, const PlanRow& plan
     return device.as_cpu || std::ranges::count(long_ones, suite.name) == 0;
 }
 
-class Programs : public testing::TestWithParam<DeviceAndPlan> {};
+using Programs = PlanOnDevice;
 
 TEST_P(Programs, RunThroughPshard) {
-    PSHARD_NEEDS_PLUGIN();
-    const auto& [device_name, plan_name] = GetParam();
-    const InnerDevice device = inner_device(device_name);
-    PSHARD_NEEDS_DEVICE(device);
-    const PlanRow& plan = plan_row(plan_name);
     std::vector<Suite> suites = quick_suites();
     suites.insert(suites.end(), slow_suites().begin(), slow_suites().end());
     for (const Suite& suite : suites) {
@@ -82,12 +74,12 @@ TEST_P(Programs, RunThroughPshard) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Programs, all_devices_and_plans(), name_of);
+INSTANTIATE_TEST_SUITE_P(All, Programs, all_devices_and_plans(), test::NamedByParameter());
 
 // Six architectures, eight budgets each.
 TEST_P(Wander, IsAsStock) { expect_as_stock({11, 12, 13, 14, 15, 16, 17, 18}, 210); }
 
-INSTANTIATE_TEST_SUITE_P(All, Wander, testing::ValuesIn(wander_models()), wander_name);
+INSTANTIATE_TEST_SUITE_P(All, Wander, ValuesIn(wander_models()), test::NamedByParameter());
 
 }  // namespace
 }  // namespace pshard::backend_test

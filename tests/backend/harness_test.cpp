@@ -1,11 +1,7 @@
 // The harness itself: it must see a difference of one bit, and stock llama.cpp must agree with
 // itself, before any run with PSHARD0 means something.
-#include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <limits>
-
-#include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
 #include "backend/harness/grid.h"
@@ -13,21 +9,18 @@
 #include "backend/harness/records.h"
 #include "backend/harness/run_options.h"
 #include "base/temp_folder.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
-
-using testing::AllOf;
-using testing::HasSubstr;
 
 const Records kTwo = {{"a", {1.0f, 2.0f}, {}}, {"b", {3.0f, -0.0f}, {7}}};
 
 TEST(Records, ComeBackFromTheirFile) {
     const test::TempFolder folder;
     ASSERT_TRUE(write_records(kTwo, folder.file("r")).ok());
-    const Result<Records> read = read_records(folder.file("r"));
-    ASSERT_TRUE(read.ok()) << read.error().text();
-    EXPECT_TRUE(compare(kTwo, read.value()).identical);
+    const Records read = test::value_of(read_records(folder.file("r")));
+    EXPECT_TRUE(compare(kTwo, read).identical);
 }
 
 TEST(Records, ACutFileIsAnError) {
@@ -79,12 +72,12 @@ TEST(Compare, WhatHasNoCounterpartIsInfinitelyFar) {
 }
 
 TEST(Options, AreReadAsTheyAreSpelled) {
-    const auto options = parse_options({"--model", "m", "-ngl", "3", "-kvu", "-fa", "on"});
-    ASSERT_TRUE(options.ok());
-    EXPECT_EQ(options.value().model, "m");
-    EXPECT_EQ(options.value().n_gpu_layers, 3);
-    EXPECT_TRUE(options.value().kv_unified);
-    EXPECT_EQ(options.value().flash_attn, "on");
+    const auto options =
+        test::value_of(parse_options({"--model", "m", "-ngl", "3", "-kvu", "-fa", "on"}));
+    EXPECT_EQ(options.model, "m");
+    EXPECT_EQ(options.n_gpu_layers, 3);
+    EXPECT_TRUE(options.kv_unified);
+    EXPECT_EQ(options.flash_attn, "on");
     EXPECT_FALSE(parse_options({}).ok());
     EXPECT_FALSE(parse_options({"--model", "m", "-ngl", "x"}).ok());
     EXPECT_FALSE(parse_options({"--model", "m", "-c"}).ok());

@@ -1,9 +1,8 @@
 // What PSHARD0 computes is what stock llama.cpp computes, in a few hundred short runs. The whole
 // grid is in grid_slow_test.cpp.
-#include <gmock/gmock.h>
-
 #include "backend/harness/expect.h"
 #include "build_paths.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
@@ -17,6 +16,11 @@ struct DeviceAndRow {
     }
 };
 
+class RowOnDevice : public OnDevice, public testing::WithParamInterface<DeviceAndRow> {
+protected:
+    RowOnDevice() : OnDevice(GetParam().device) {}
+};
+
 std::vector<DeviceAndRow> on_both_devices(const std::vector<std::string>& rows) {
     std::vector<DeviceAndRow> all;
     for (const char* device : {"cpu", "simgpu"}) {
@@ -25,17 +29,9 @@ std::vector<DeviceAndRow> on_both_devices(const std::vector<std::string>& rows) 
     return all;
 }
 
-std::string name_of(const testing::TestParamInfo<DeviceAndRow>& info) {
-    return test_name(info.param.device + "_" + info.param.row);
-}
-
-class ModelOn : public testing::TestWithParam<DeviceAndRow> {};
+using ModelOn = RowOnDevice;
 
 TEST_P(ModelOn, EveryPlanIsAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device(GetParam().device);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     for (const PlanRow& plan : all_plans()) {
         expect_as_stock(grid, device, model_row(GetParam().row), scenario_row("decode"), plan);
     }
@@ -43,25 +39,21 @@ TEST_P(ModelOn, EveryPlanIsAsStock) {
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          ModelOn,
-                         testing::ValuesIn(on_both_devices({"llama-Q8_0",
-                                                            "gemma3-Q8_0",
-                                                            "qwen3moe-Q8_0",
-                                                            "gpt-oss-Q8_0",
-                                                            "qwen3next-Q8_0",
-                                                            "qwen35moe-Q8_0",
-                                                            "deepseek2-Q8_0",
-                                                            "mistral4-Q8_0",
-                                                            "llama-Q4_0",
-                                                            "qwen3moe-Q8_0-in-3"})),
-                         name_of);
+                         ValuesIn(on_both_devices({"llama-Q8_0",
+                                                   "gemma3-Q8_0",
+                                                   "qwen3moe-Q8_0",
+                                                   "gpt-oss-Q8_0",
+                                                   "qwen3next-Q8_0",
+                                                   "qwen35moe-Q8_0",
+                                                   "deepseek2-Q8_0",
+                                                   "mistral4-Q8_0",
+                                                   "llama-Q4_0",
+                                                   "qwen3moe-Q8_0-in-3"})),
+                         test::NamedByParameter());
 
-class PlanOn : public testing::TestWithParam<DeviceAndRow> {};
+using PlanOn = RowOnDevice;
 
 TEST_P(PlanOn, EveryScenarioIsAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device(GetParam().device);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     for (const ScenarioRow& scenario : all_scenarios()) {
         expect_as_stock(grid, device, model_row("llama-Q8_0"), scenario, plan_row(GetParam().row));
     }
@@ -69,37 +61,29 @@ TEST_P(PlanOn, EveryScenarioIsAsStock) {
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          PlanOn,
-                         testing::ValuesIn(on_both_devices({"stream-all", "rotate"})),
-                         name_of);
+                         ValuesIn(on_both_devices({"stream-all", "rotate"})),
+                         test::NamedByParameter());
 
 // On lavapipe a run takes seconds: one model, one short run.
-class VulkanPlan : public testing::TestWithParam<DeviceAndRow> {};
+using VulkanPlan = RowOnDevice;
 
 TEST_P(VulkanPlan, IsAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device(GetParam().device);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     expect_as_stock(
         grid, device, model_row("llama-Q8_0"), scenario_row("np4"), plan_row(GetParam().row));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          VulkanPlan,
-                         testing::Values(DeviceAndRow{"vulkan", "resident"},
-                                         DeviceAndRow{"vulkan", "stream-all"},
-                                         DeviceAndRow{"vulkan", "rotate"},
-                                         DeviceAndRow{"vulkan-fused", "stream-all"}),
-                         name_of);
+                         Values(DeviceAndRow{"vulkan", "resident"},
+                                DeviceAndRow{"vulkan", "stream-all"},
+                                DeviceAndRow{"vulkan", "rotate"},
+                                DeviceAndRow{"vulkan-fused", "stream-all"}),
+                         test::NamedByParameter());
 
 // A model whose weights lie in several files, and so in several buffers.
-class SplitOn : public testing::TestWithParam<DeviceAndRow> {};
+using SplitOn = RowOnDevice;
 
 TEST_P(SplitOn, EveryScenarioIsAsStock) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device(GetParam().device);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     for (const char* scenario : {"two-contexts",
                                  "two-models",
                                  "eval-callback",
@@ -120,8 +104,8 @@ TEST_P(SplitOn, EveryScenarioIsAsStock) {
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          SplitOn,
-                         testing::ValuesIn(on_both_devices({"stream-all", "attn-1", "rotate"})),
-                         name_of);
+                         ValuesIn(on_both_devices({"stream-all", "attn-1", "rotate"})),
+                         test::NamedByParameter());
 
 // A run whose log is looked at.
 ChildProgram logits_of(const char* model, const char* scenario, const std::string& device) {
@@ -151,11 +135,9 @@ TEST(SplitModel, IsOneModelWhereNoGraphReadsAllOfIt) {
 
 // Graphs in pieces, of a model whose weights the CPU would repack: a piece that did not fit into
 // its slots would be computed there, and show.
-TEST(Pieces, StreamAsTheWholeGraphDoes) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device("simgpu");
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
+using Pieces = OnSimgpu;
+
+TEST_F(Pieces, StreamAsTheWholeGraphDoes) {
     for (const char* scenario : {"nkvo", "ot-cpu-attn"}) {
         for (const char* plan : {"stream-all", "slices"}) {
             const ModelRow& model = model_row("qwen3moe-Q4_K_M");
@@ -165,9 +147,7 @@ TEST(Pieces, StreamAsTheWholeGraphDoes) {
 }
 
 // Node by node, with parts on the CPU: said, and once, however many nodes it is true of.
-TEST(Pieces, ThatLookIntoAStateOfTheOtherSideAreTold) {
-    PSHARD_NEEDS_PLUGIN();
-    PSHARD_NEEDS_DEVICE(inner_device("simgpu"));
+TEST_F(Pieces, ThatLookIntoAStateOfTheOtherSideAreTold) {
     ChildProgram program = logits_of("granitehybrid-Q8_0", "eval-callback", "simgpu");
     program.environment["PSHARD_STRATEGY"] = "3:1";
     const ChildResult result = run(program);
@@ -178,13 +158,9 @@ TEST(Pieces, ThatLookIntoAStateOfTheOtherSideAreTold) {
 }
 
 // The tests above mean nothing if a plan that streams does not stream.
-class NegativeControl : public testing::TestWithParam<DeviceAndRow> {};
+using NegativeControl = RowOnDevice;
 
 TEST_P(NegativeControl, WithoutUploadsAStreamedRunDiffers) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device(GetParam().device);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     PlanRow plan = plan_row(GetParam().row);
     plan.environment["PSHARD_CHAOS"] = "no-upload";
     for (const char* model : {"llama-Q8_0", "qwen3moe-Q8_0", "nemotron_h-Q8_0"}) {
@@ -195,18 +171,14 @@ TEST_P(NegativeControl, WithoutUploadsAStreamedRunDiffers) {
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          NegativeControl,
-                         testing::ValuesIn(on_both_devices({"stream-all", "layers-1", "attn-1"})),
-                         name_of);
+                         ValuesIn(on_both_devices({"stream-all", "layers-1", "attn-1"})),
+                         test::NamedByParameter());
 
 // The rows "abort" of the grid mean nothing if no graph is aborted. Here all batches are, as a plan
 // that streams asks before each layer: of stock, only the CPU asks.
-class AbortOn : public testing::TestWithParam<DeviceAndRow> {};
+using AbortOn = RowOnDevice;
 
 TEST_P(AbortOn, StopsWithinAGraph) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device(GetParam().device);
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
     const auto said_by = [&](const std::string& scenario) {
         ChildProgram program;
         program.command = {PSHARD_LOGITS_RUN, "--model", grid.model_file(model_row("llama-Q8_0"))};
@@ -216,21 +188,19 @@ TEST_P(AbortOn, StopsWithinAGraph) {
         EXPECT_TRUE(result.ok()) << result.text();
         return result.out + result.err;
     };
-    EXPECT_THAT(said_by("abort"), testing::HasSubstr("16 of 16 batches were aborted"));
-    EXPECT_THAT(said_by("abort-kshift"), testing::HasSubstr("failed to compute K-shift"));
+    EXPECT_THAT(said_by("abort"), HasSubstr("16 of 16 batches were aborted"));
+    EXPECT_THAT(said_by("abort-kshift"), HasSubstr("failed to compute K-shift"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          AbortOn,
-                         testing::ValuesIn(on_both_devices({"stream-all", "ffn-cpu-1"})),
-                         name_of);
+                         ValuesIn(on_both_devices({"stream-all", "ffn-cpu-1"})),
+                         test::NamedByParameter());
 
 // simgpu sees that a slot is read while it is written, even where the values come out right.
-TEST(FenceControl, WithoutFencesSimgpuSeesARace) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device("simgpu");
-    PSHARD_NEEDS_DEVICE(device);
-    Grid grid(device);
+using FenceControl = OnSimgpu;
+
+TEST_F(FenceControl, WithoutFencesSimgpuSeesARace) {
     PlanRow plan = plan_row("stream-all");
     plan.environment["PSHARD_CHAOS"] = "no-fence";
     const CellResult cell = grid.run(model_row("llama-Q8_0"), scenario_row("decode"), plan);

@@ -3,40 +3,25 @@
 // runs without locks: threads_test.cpp).
 #include <fstream>
 
-#include <gmock/gmock.h>
-
 #include "backend/harness/expect.h"
 #include "base/temp_folder.h"
 #include "build_paths.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
 
-using testing::AllOf;
-using testing::ContainsRegex;
-using testing::HasSubstr;
-using testing::Not;
-
-class MemoryLines : public testing::Test {
+class MemoryLines : public OnSimgpu {
 protected:
-    void SetUp() override {
-        PSHARD_NEEDS_PLUGIN();
-        PSHARD_NEEDS_DEVICE(device_);
-    }
-
     // What a prompt and some tokens on simgpu have logged.
-    std::string log_of(int n_tokens, const PlanRow& plan) const {
-        Grid grid(device_);
+    std::string log_of(int n_tokens, const PlanRow& plan) {
         ChildProgram program = completion(grid.model_file(model_row("llama-Q8_0")), n_tokens);
         program.with({"-fit", "off", "-c", "2048"});
-        program.environment.merge(pshard_environment(device_, plan));
+        program.environment.merge(pshard_environment(device, plan));
         const ChildResult result = run(program);
         EXPECT_TRUE(result.ok()) << result.text();
         return result.err;
     }
-
-private:
-    const InnerDevice device_ = inner_device("simgpu");
 };
 
 TEST_F(MemoryLines, TellOfPagesThatTheDeviceDoesNotLock) {

@@ -2,22 +2,16 @@
 // have other names than ours.
 #include <filesystem>
 
-#include <gmock/gmock.h>
-
 #include "backend/harness/cpu_layouts.h"
 #include "backend/harness/expect.h"
 #include "build_paths.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
 
 namespace fs = std::filesystem;
 
-using testing::AllOf;
-using testing::Contains;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
 using testing::Optional;
 
 #define PSHARD_NEEDS_NODE_HOST()                                                          \
@@ -103,10 +97,14 @@ struct NodeCase {
 // For the messages of a failed test.
 void PrintTo(const NodeCase& test, std::ostream* out) { *out << test.cpu << " " << test.plan; }
 
-class NodeHost : public testing::TestWithParam<NodeCase> {};
+class NodeHostControl : public testing::Test {
+protected:
+    void SetUp() override { PSHARD_NEEDS_NODE_HOST(); }
+};
+
+class NodeHost : public NodeHostControl, public testing::WithParamInterface<NodeCase> {};
 
 TEST_P(NodeHost, AnswersAsWithoutPshard) {
-    PSHARD_NEEDS_NODE_HOST();
     const auto& [cpu, plan] = GetParam();
     const std::string host = host_with(cpu);
     const auto with_own_layout = types_with_own_layout(libraries_in(host));
@@ -129,19 +127,16 @@ TEST_P(NodeHost, AnswersAsWithoutPshard) {
 
 INSTANTIATE_TEST_SUITE_P(Backend,
                          NodeHost,
-                         testing::Values(NodeCase{"best", "resident"},
-                                         NodeCase{"best", "stream-all"},
-                                         NodeCase{"best", "rotate"},
-                                         NodeCase{"sse42", "rotate"},
-                                         NodeCase{"haswell", "rotate"},
-                                         NodeCase{"icelake", "rotate"}),
-                         [](const auto& test) {
-                             return test_name(test.param.cpu + "_" + test.param.plan);
-                         });
+                         Values(NodeCase{"best", "resident"},
+                                NodeCase{"best", "stream-all"},
+                                NodeCase{"best", "rotate"},
+                                NodeCase{"sse42", "rotate"},
+                                NodeCase{"haswell", "rotate"},
+                                NodeCase{"icelake", "rotate"}),
+                         test::NamedByParameter());
 
 // The CPU backends of one host differ in what they keep otherwise, so nothing but asking tells.
-TEST(NodeHostControl, BackendsOfOneHostHaveOtherLayouts) {
-    PSHARD_NEEDS_NODE_HOST();
+TEST_F(NodeHostControl, BackendsOfOneHostHaveOtherLayouts) {
     const auto asked = [](const std::string& kind) {
         return types_with_own_layout(libraries_in(host_with(kind)));
     };
@@ -152,7 +147,7 @@ TEST(NodeHostControl, BackendsOfOneHostHaveOtherLayouts) {
 }
 
 // AMX has layouts for Q4_0, Q8_0 and F16 on machines that have it: BF16 is what is left.
-TEST(NodeHostControl, AModelIsChosenByWhatTheBackendHas) {
+TEST(PlainModel, IsChosenByWhatTheBackendHas) {
     Grid grid(inner_device("cpu"));
     EXPECT_EQ(plain_model(grid, {})->name(), "llama-Q4_0");
     EXPECT_EQ(plain_model(grid, {"q4_0", "q2_K"})->name(), "llama-Q8_0");
@@ -161,8 +156,7 @@ TEST(NodeHostControl, AModelIsChosenByWhatTheBackendHas) {
 }
 
 // Why it is asked: stock computes Q4_0 otherwise with a layout of its own, and PSHARD0 as without.
-TEST(NodeHostControl, AnotherLayoutAnswersOtherwise) {
-    PSHARD_NEEDS_NODE_HOST();
+TEST_F(NodeHostControl, AnotherLayoutAnswersOtherwise) {
     const std::string host = host_with("haswell");
     if (!types_with_own_layout(libraries_in(host))) GTEST_SKIP() << "this CPU has no AVX2";
     Grid grid(inner_device("cpu"));
@@ -171,8 +165,7 @@ TEST(NodeHostControl, AnotherLayoutAnswersOtherwise) {
 }
 
 // The same run, if it streams, needs its uploads.
-TEST(NodeHostControl, WithoutUploadsAnswersDiffer) {
-    PSHARD_NEEDS_NODE_HOST();
+TEST_F(NodeHostControl, WithoutUploadsAnswersDiffer) {
     PlanRow plan = plan_row("stream-all");
     plan.environment["PSHARD_CHAOS"] = "no-upload";
     const std::string host = host_with("best");

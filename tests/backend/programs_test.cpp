@@ -1,8 +1,7 @@
 // llama.cpp's own programs and tests run through PSHARD0.
-#include <gmock/gmock.h>
-
-#include "backend/harness/expect.h"
 #include "backend/harness/programs.h"
+#include "backend/harness/expect.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
@@ -25,18 +24,13 @@ std::vector<SuiteOn> cases() {
     return all;
 }
 
-class Programs : public testing::TestWithParam<SuiteOn> {};
+class Programs : public OnSimgpu, public testing::WithParamInterface<SuiteOn> {};
 
 TEST_P(Programs, RunThroughPshard) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device("simgpu");
-    PSHARD_NEEDS_DEVICE(device);
     expect_suite_passes(GetParam().suite, device, plan_row(GetParam().plan));
 }
 
-INSTANTIATE_TEST_SUITE_P(Quick, Programs, testing::ValuesIn(cases()), [](const auto& test) {
-    return test_name(test.param.suite.name + "_" + test.param.plan);
-});
+INSTANTIATE_TEST_SUITE_P(Quick, Programs, ValuesIn(cases()), test::NamedByParameter());
 
 }  // namespace
 }  // namespace pshard::backend_test

@@ -1,24 +1,19 @@
 // Servers that run by registries of llama-pshard-plan-params, and runs that cannot.
 #include <filesystem>
 #include <fstream>
-#include <sstream>
-
-#include <gmock/gmock.h>
 
 #include "backend/harness/expect.h"
 #include "backend/harness/programs.h"
 #include "backend/harness/projector.h"
 #include "backend/harness/server.h"
+#include "base/temp_folder.h"
 #include "build_paths.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::AllOf;
-using testing::ContainsRegex;
-using testing::HasSubstr;
-using testing::Not;
 
 const std::vector<std::string> kContext = {
     "-c", "2048", "-np", "4", "-b", "128", "-ub", "32", "-fa", "on"};
@@ -58,9 +53,7 @@ protected:
     }
 
     static std::string registry_text(const std::string& model) {
-        std::ostringstream text;
-        text << std::ifstream(registry_of(model)).rdbuf();
-        return text.str();
+        return test::text_in(registry_of(model));
     }
 
 private:
@@ -132,13 +125,13 @@ TEST_P(PlanOf, IsOfTheStepsOfTheRun) {
 
 INSTANTIATE_TEST_SUITE_P(Registry,
                          PlanOf,
-                         testing::Values(PlannedRow{"llama-Q8_0", 3},
-                                         PlannedRow{"gemma3-Q8_0", 5},
-                                         PlannedRow{"qwen3moe-Q8_0", 8},
-                                         PlannedRow{"gpt-oss-Q8_0", 8},
-                                         PlannedRow{"qwen3next-Q8_0", 16},
-                                         PlannedRow{"glm4moe-Q8_0", 8}),
-                         [](const auto& row) { return test_name(row.param.model); });
+                         Values(PlannedRow{"llama-Q8_0", 3},
+                                PlannedRow{"gemma3-Q8_0", 5},
+                                PlannedRow{"qwen3moe-Q8_0", 8},
+                                PlannedRow{"gpt-oss-Q8_0", 8},
+                                PlannedRow{"qwen3next-Q8_0", 16},
+                                PlannedRow{"glm4moe-Q8_0", 8}),
+                         test::NamedByParameter());
 
 // Two models, two registries, one budget that is their sum.
 TEST_F(Registry, OfADraftModelIsFoundBesideIt) {
@@ -317,7 +310,7 @@ TEST_P(Refusals, NameTheCause) {
     const std::size_t at = result.err.find(GetParam().sentence);
     EXPECT_EQ(result.err.find(GetParam().sentence, at + 1), std::string::npos) << result.err;
     // The prompt, which the log's thread may tear as the program ends ("hellolo"), and no token.
-    EXPECT_THAT(result.out, testing::MatchesRegex("[helo]*[\n]*"));
+    EXPECT_THAT(result.out, MatchesRegex("[helo]*[\n]*"));
     EXPECT_LE(result.out.size(), 12U);
 }
 
@@ -359,9 +352,7 @@ std::vector<Refusal> refusals() {
     };
 }
 
-INSTANTIATE_TEST_SUITE_P(Backend, Refusals, testing::ValuesIn(refusals()), [](const auto& test) {
-    return test.param.name;
-});
+INSTANTIATE_TEST_SUITE_P(Backend, Refusals, ValuesIn(refusals()), test::NamedByParameter());
 
 }  // namespace
 }  // namespace pshard::backend_test

@@ -1,22 +1,12 @@
 // llama-server answers through PSHARD0 as it answers without.
-#include <gmock/gmock.h>
-
+#include "backend/harness/server.h"
 #include "backend/harness/expect.h"
 #include "backend/harness/programs.h"
 #include "backend/harness/projector.h"
-#include "backend/harness/server.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
-
-using testing::Combine;
-using testing::Contains;
-using testing::ContainsRegex;
-using testing::Each;
-using testing::HasSubstr;
-using testing::Not;
-using testing::Values;
-using testing::ValuesIn;
 
 struct Setting {
     std::string name;
@@ -96,23 +86,17 @@ INSTANTIATE_TEST_SUITE_P(Backend,
                          Combine(ValuesIn(settings()),
                                  Values("cpu", "simgpu"),
                                  Values("resident", "stream-all", "rotate")),
-                         [](const auto& test) {
-                             return test_name(std::get<0>(test.param).name + "_" +
-                                              std::get<1>(test.param) + "_" +
-                                              std::get<2>(test.param));
-                         });
+                         test::NamedByParameter());
 
 // llama-server frees its model and context when it is idle, and loads both anew when it is asked.
-TEST(SleepingServer, AnswersAsStockWhenItWakes) {
-    PSHARD_NEEDS_PLUGIN();
-    const InnerDevice device = inner_device("simgpu");
-    PSHARD_NEEDS_DEVICE(device);
+using SleepingServer = OnSimgpu;
+
+TEST_F(SleepingServer, AnswersAsStockWhenItWakes) {
     const Setting setting{"Slots", broken_talk, "llama-Q8_0", "", {"--sleep-idle-seconds", "1"}};
     Server server(pshard_server(setting, device, plan_row("layers-1")));
     ASSERT_TRUE(server.wait_until_ready().ok());
-    const Result<Talk> ours = setting.talk(server);
-    ASSERT_TRUE(ours.ok()) << ours.error().text();
-    EXPECT_EQ(ours.value(), told(setting, stock_server(setting, device)).talk);
+    const Talk ours = test::value_of(setting.talk(server));
+    EXPECT_EQ(ours, told(setting, stock_server(setting, device)).talk);
     EXPECT_THAT(server.stop().err, HasSubstr("exiting sleeping state"));
 }
 

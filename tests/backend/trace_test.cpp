@@ -1,16 +1,15 @@
 // PSHARD_TRACE: what a run writes is a Timeline of its Schedule, and shows that uploads run ahead.
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <gmock/gmock.h>
-
 #include "backend/harness/expect.h"
 #include "base/fingerprint.h"
+#include "base/temp_folder.h"
+#include "support/testing.h"
 #include "trace/trace.h"
 
 namespace pshard::backend_test {
@@ -26,12 +25,6 @@ InnerDevice slow_simgpu() {
     return device;
 }
 
-std::string content_of(const fs::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-}
-
 // The trace of a short run in which every layer is streamed.
 Trace traced_run() {
     const fs::path path = fs::path(testing::TempDir()) / fmt::format("trace.{}.json", getpid());
@@ -40,7 +33,7 @@ Trace traced_run() {
     PlanRow plan = plan_row("stream-all");
     plan.environment["PSHARD_TRACE"] = path;
     expect_as_stock(grid, device, model_row("llama-Q8_0"), scenario_row("brief"), plan);
-    const Result<Trace> trace = from_chrome_trace(content_of(path), path);
+    const Result<Trace> trace = from_chrome_trace(test::text_in(path), path);
     fs::remove(path);
     EXPECT_TRUE(trace.ok()) << trace.error().text();
     return trace ? trace.value() : Trace{};
@@ -70,30 +63,34 @@ void expect_in_order(const TracedPass& pass) {
         const auto* wait = std::get_if<Wait>(&step.what);
         if (wait != nullptr && !wait->of_last_pass) waited.push_back(wait->step);
         if (wait != nullptr) continue;
-        ASSERT_GE(begin_of(pass, static_cast<int>(i)), 0) << "step " << i << " was not seen";
+        ASSERT_GE(begin_of(pass, int(i)), 0) << "step " << i << " was not seen";
         for (const int earlier : waited) {
-            EXPECT_GE(begin_of(pass, static_cast<int>(i)) + kTick, end_of(pass, earlier));
+            EXPECT_GE(begin_of(pass, int(i)) + kTick, end_of(pass, earlier));
         }
     }
 }
 
-TEST(TraceOfARun, KeepsTheOrderOfTheSchedule) {
-    PSHARD_NEEDS_PLUGIN();
-    PSHARD_NEEDS_DEVICE(slow_simgpu());
+class TraceOfARun : public testing::Test {
+protected:
+    void SetUp() override {
+        PSHARD_NEEDS_PLUGIN();
+        PSHARD_NEEDS_DEVICE(slow_simgpu());
+    }
+};
+
+TEST_F(TraceOfARun, KeepsTheOrderOfTheSchedule) {
     const Trace trace = traced_run();
     ASSERT_GE(trace.passes.size(), 3U);
     for (const TracedPass& pass : trace.passes) {
         EXPECT_GE(pass.tier.n_tokens, pass.n_tokens);
-        EXPECT_THAT(pass.plan, testing::HasSubstr("LAYERSTREAM"));
+        EXPECT_THAT(pass.plan, HasSubstr("LAYERSTREAM"));
         EXPECT_EQ(pass.weights, trace.passes.front().weights);
         EXPECT_TRUE(pshard::hash_of(pass.weights)) << pass.weights;
         expect_in_order(pass);
     }
 }
 
-TEST(TraceOfARun, ShowsUploadsThatBeginBeforeThePassBeforeEnds) {
-    PSHARD_NEEDS_PLUGIN();
-    PSHARD_NEEDS_DEVICE(slow_simgpu());
+TEST_F(TraceOfARun, ShowsUploadsThatBeginBeforeThePassBeforeEnds) {
     const Trace trace = traced_run();
     int n_ahead = 0;
     for (std::size_t i = 1; i < trace.passes.size(); ++i) {
@@ -112,36 +109,33 @@ CellResult run_that_traces_to(const fs::path& path) {
     return grid.run(model_row("llama-Q8_0"), scenario_row("brief"), plan);
 }
 
-TEST(TraceOfARun, ThatCannotBeWrittenIsRefused) {
-    PSHARD_NEEDS_PLUGIN();
+TEST_F(TraceOfARun, ThatCannotBeWrittenIsRefused) {
     const CellResult cell = run_that_traces_to("/no/such/folder/trace.json");
     EXPECT_FALSE(cell.good);
     EXPECT_THAT(cell.text,
-                testing::HasSubstr("PSHARD_TRACE: /no/such/folder/trace.json cannot be "
-                                   "written"));
+                HasSubstr("PSHARD_TRACE: /no/such/folder/trace.json cannot be "
+                          "written"));
 }
 
-TEST(TraceOfARun, NeverReplacesAnotherFile) {
-    PSHARD_NEEDS_PLUGIN();
+TEST_F(TraceOfARun, NeverReplacesAnotherFile) {
     const fs::path path = fs::path(testing::TempDir()) / fmt::format("model.{}.gguf", getpid());
     std::ofstream(path) << "GGUF: weights of a lifetime";
     const CellResult cell = run_that_traces_to(path);
     EXPECT_FALSE(cell.good);
-    EXPECT_THAT(cell.text, testing::HasSubstr("is there and is no trace"));
-    EXPECT_EQ(content_of(path), "GGUF: weights of a lifetime");
+    EXPECT_THAT(cell.text, HasSubstr("is there and is no trace"));
+    EXPECT_EQ(test::text_in(path), "GGUF: weights of a lifetime");
     fs::remove(path);
 }
 
 // Another run that still writes holds the lock.
-TEST(TraceOfARun, NeverMixesWithAnotherRuns) {
-    PSHARD_NEEDS_PLUGIN();
+TEST_F(TraceOfARun, NeverMixesWithAnotherRuns) {
     const fs::path path = fs::path(testing::TempDir()) / fmt::format("busy.{}.json", getpid());
     const int other = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     ASSERT_GE(other, 0);
     ASSERT_EQ(::flock(other, LOCK_EX), 0);
     const CellResult cell = run_that_traces_to(path);
     EXPECT_FALSE(cell.good);
-    EXPECT_THAT(cell.text, testing::HasSubstr("is being written by another run"));
+    EXPECT_THAT(cell.text, HasSubstr("is being written by another run"));
     ::close(other);
     fs::remove(path);
 }

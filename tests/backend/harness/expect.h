@@ -1,27 +1,36 @@
 // The harness in GoogleTest's words.
 #pragma once
 
-#include <algorithm>
 #include <cctype>
-#include <string>
-#include <utility>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include "backend/harness/grid.h"
 #include "backend/harness/programs.h"
 #include "backend/harness/server.h"
 #include "support/sanitizer.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 
-// `text` as a part of a test's name: letters, digits and '_'.
-inline std::string test_name(std::string text) {
-    std::ranges::replace_if(
-        text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-    return text;
-}
+using test::test_name;
+
+// A test over one device, skipped where the device or the plugin is missing.
+class OnDevice : public testing::Test {
+protected:
+    explicit OnDevice(const std::string& name) : device(inner_device(name)) {}
+
+    void SetUp() override {
+        PSHARD_NEEDS_PLUGIN();
+        PSHARD_NEEDS_DEVICE(device);
+    }
+
+    InnerDevice device;
+    Grid grid{device};
+};
+
+class OnSimgpu : public OnDevice {
+protected:
+    OnSimgpu() : OnDevice("simgpu") {}
+};
 
 // Runs one cell; scripts/check-all makes its table of the line that this prints.
 inline void expect_as_stock(Grid& grid,

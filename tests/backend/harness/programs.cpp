@@ -188,34 +188,28 @@ SuiteResult run_suite(const Suite& suite, const InnerDevice& device, const PlanR
 
 namespace {
 
+// Flags as a user types them; '~' stands for a blank within one.
+std::vector<std::string> typed(const std::string& text) {
+    std::istringstream stream(text);
+    std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+    for (std::string& word : words) std::ranges::replace(word, '~', ' ');
+    return words;
+}
+
 std::vector<Suite> plain_programs() {
     return {
         {.name = "completion",
          .program = "llama-completion",
-         .flags = {"-m",
-                   "MODEL",
-                   "-p",
-                   "hello the world",
-                   "-n",
-                   "40",
-                   "--temp",
-                   "0",
-                   "-no-cnv",
-                   "--ignore-eos",
-                   "-s",
-                   "1",
-                   "-t",
-                   "1",
-                   "-c",
-                   "256"},
+         .flags = typed(
+             "-m MODEL -p hello~the~world -n 40 --temp 0 -no-cnv --ignore-eos -s 1 -t 1 -c 256"),
          .same_lines = {""}},
         {.name = "perplexity",
          .program = "llama-perplexity",
-         .flags = {"-m", "MODEL", "-f", "TEXT", "-c", "128", "-t", "1"},
+         .flags = typed("-m MODEL -f TEXT -c 128 -t 1"),
          .same_lines = {"Final estimate"}},
         {.name = "bench",
          .program = "llama-bench",
-         .flags = {"-m", "MODEL", "-dev", "PSHARD0", "-p", "32", "-n", "8", "-r", "1", "-t", "1"},
+         .flags = typed("-m MODEL -dev PSHARD0 -p 32 -n 8 -r 1 -t 1"),
          .names_device = false,
          .must_say = {"pp32", "tg8"}},
     };
@@ -226,36 +220,22 @@ std::vector<Suite> model_tests() {
     return {
         {.name = "save-load-state",
          .program = "test-save-load-state",
-         .flags = {"-m", "MODEL", "-t", "1", "-c", "256"}},
+         .flags = typed("-m MODEL -t 1 -c 256")},
         {.name = "state-restore-fragmented",
          .program = "test-state-restore-fragmented",
-         .flags = {"-m", "MODEL", "-t", "1"}},
+         .flags = typed("-m MODEL -t 1")},
         // Stock fails the second half, where two sequences go back and on in several ubatches.
         {.name = "recurrent-state-rollback",
          .program = "test-recurrent-state-rollback",
-         .flags = {"-m", "MODEL", "-t", "1"},
+         .flags = typed("-m MODEL -t 1"),
          .model = "qwen35moe-Q8_0",
          .same_lines = {"test_rollback", "test_multi_seq_split_replay"},
          .must_say = {"checkpoint restored successfully"},
          .exit_code = 1},
         {.name = "thread-safety",
          .program = "test-thread-safety",
-         .flags = {"-m",
-                   "MODEL",
-                   "-ngl",
-                   "99",
-                   "-p",
-                   "The meaning of life is",
-                   "-n",
-                   "32",
-                   "-c",
-                   "256",
-                   "-ub",
-                   "32",
-                   "-np",
-                   "2",
-                   "-t",
-                   "1"},
+         .flags =
+             typed("-m MODEL -ngl 99 -p The~meaning~of~life~is -n 32 -c 256 -ub 32 -np 2 -t 1"),
          .names_device = false},
     };
 }
@@ -298,22 +278,21 @@ const std::vector<Suite>& slow_suites() {
     static const std::vector<Suite> suites = {
         {.name = "archs",
          .program = "test-llama-archs",
-         .flags = {"-s", "2"},
+         .flags = typed("-s 2"),
          .names_device = false,
          .all_ggml_backends = true,
          .must_say = {"OK"},
          .limit_seconds = 900},
         {.name = "perplexity-qwen3next",
          .program = "llama-perplexity",
-         .flags = {"-m", "MODEL", "-f", "TEXT", "-c", "128", "-t", "1"},
+         .flags = typed("-m MODEL -f TEXT -c 128 -t 1"),
          .model = "qwen3next-Q8_0",
          .same_lines = {"Final estimate"}},
         {.name = "backend-ops-more",
          .program = "test-backend-ops",
-         .flags = {"-b",
-                   "PSHARD0",
-                   "-o",
-                   "ADD,MUL,MUL_MAT,CPY,CONT,SET_ROWS,ROPE,FLASH_ATTN_EXT,SSM_SCAN,SSM_CONV,NORM"},
+         .flags =
+             typed("-b PSHARD0 -o "
+                   "ADD,MUL,MUL_MAT,CPY,CONT,SET_ROWS,ROPE,FLASH_ATTN_EXT,SSM_SCAN,SSM_CONV,NORM"),
          .names_device = false,
          .pass_only = true,
          .must_say = {"Backend PSHARD0: "},

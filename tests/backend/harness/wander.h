@@ -59,8 +59,4 @@ protected:
     }
 };
 
-inline std::string wander_name(const testing::TestParamInfo<std::string>& test) {
-    return test_name(test.param);
-}
-
 }  // namespace pshard::backend_test
