@@ -24,8 +24,17 @@ std::vector<State> main_states(const Inventory& inventory) {
     return states;
 }
 
+// The largest batch that llama.cpp reserves in a context with that ubatch: a whole number of tokens
+// for each sequence (graph_reserve, v0.5.0).
+std::uint32_t reserved_tokens(std::uint32_t n_ubatch, const RegistrySection& section) {
+    const std::uint32_t n_seqs = section.settings ? section.settings->n_seq_max : 1;
+    const std::uint32_t rest = n_ubatch % std::max(n_seqs, 1U);
+    return rest == 0 ? n_ubatch : n_ubatch + n_seqs - rest;
+}
+
 // Why a plan is not for what the device sees; "" if it is.
-std::string mismatch(const PshardVariant& plan, const Inventory& inventory) {
+std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
+    const PshardVariant& plan = found.variant->pshard;
     if (*plan.weights != weights_hash(inventory.weights)) return "its plans are for another model";
     const bool same_states = *plan.states == states_hash(inventory.states) ||
                              *plan.states == states_hash(main_states(inventory));
@@ -37,7 +46,7 @@ std::string mismatch(const PshardVariant& plan, const Inventory& inventory) {
             n_ubatch);
     }
     const std::uint32_t reserved = largest_batch(inventory);
-    if (n_ubatch >= reserved) return "";
+    if (reserved_tokens(n_ubatch, *found.section) >= reserved) return "";
     return fmt::format("its plans are for -ub {}, this run reserves {} tokens", n_ubatch, reserved);
 }
 
@@ -57,7 +66,8 @@ bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
 
 // Asks each rule that can be asked. "" if the plan serves, else why not: a sentence that goes on
 // after the registry's name.
-std::string mismatch(const RegistryVariant& plan, const KnownRun& run) {
+std::string mismatch(const FoundPlan& found, const KnownRun& run) {
+    const RegistryVariant& plan = *found.variant;
     const bool says_its_model = plan.pshard.weights && plan.pshard.states;
     if (run.seen && !says_its_model) return "its plans do not say which model they are for";
     if (is_damaged(plan)) return "its tiers are damaged, the file was cut off: plan again";
@@ -66,8 +76,7 @@ std::string mismatch(const RegistryVariant& plan, const KnownRun& run) {
     }
     if (run.asked && !is_asked_for(plan, *run.asked)) return "its plans are for other settings";
     if (!run.seen) return "";
-    if (std::string fault = mismatch(plan.pshard, run.seen->inventory); !fault.empty())
-        return fault;
+    if (std::string fault = mismatch(found, run.seen->inventory); !fault.empty()) return fault;
     if (own_budget(plan) <= run.seen->budget) return "";
     return fmt::format("its plans need a budget of {:.0f} MiB, {:.0f} are left",
                        in_mib(own_budget(plan)),
@@ -112,7 +121,7 @@ Bytes own_budget(const RegistryVariant& variant) {
 FoundPlans find_plans(const Registry& registry, const KnownRun& run) {
     FoundPlans found;
     for (const FoundPlan& plan : named_plans(registry, run.named)) {
-        std::string fault = mismatch(*plan.variant, run);
+        std::string fault = mismatch(plan, run);
         if (fault.empty()) {
             found.best.push_back(plan);
             continue;

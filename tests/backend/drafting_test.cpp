@@ -239,6 +239,19 @@ TEST_F(DraftingRuns, WithTheMtpLayersByAKeptPlan) {
                       Not(HasSubstr("planning here"))));
 }
 
+// llama.cpp reserves 513 tokens for three sequences.
+TEST_F(DraftingRuns, WithSequencesThatDoNotDivideTheUbatch) {
+    const std::string model = hybrid();
+    const Words more = {"-np", "3", "--spec-draft-n-max", "5"};
+    Words flags = more;
+    flags.emplace_back("--mtp");
+    Words stocks = more;
+    stocks.insert(stocks.end(), {"--spec-type", "draft-mtp"});
+    const std::string log =
+        log_as_stock(launched(model, 40, flags), stock(model, stocks), drafted_talk);
+    EXPECT_THAT(log, AllOf(HasSubstr("plan up to 18 tokens"), Not(HasSubstr("this run reserves"))));
+}
+
 TEST_F(DraftingRuns, WithADraftModelThatItsPlanLeavesRoom) {
     const std::string model = random_model("qwen35moe", "Q8_0");
     const std::string draft = random_model("llama", "F16");
