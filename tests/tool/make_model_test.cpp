@@ -27,10 +27,15 @@ protected:
 };
 
 TEST_F(MakeModel, RefusesSizesThatAreNone) {
-    for (const char* flag : {"--layers", "--heads-kv", "--embd", "--experts", "--split"}) {
+    for (const auto& [flag, most] : {std::pair{"--layers", 512},
+                                     {"--heads-kv", 1024},
+                                     {"--embd", 131072},
+                                     {"--experts", 1024},
+                                     {"--split", 1000}}) {
         for (const char* value : {"0", "-1", "x", "2.5"}) {
-            expect_refused(small({flag, value}),
-                           fmt::format("{}: '{}' is no whole number from 1", flag, value));
+            expect_refused(
+                small({flag, value}),
+                fmt::format("{}: '{}' is no whole number from 1 to {}", flag, value, most));
         }
     }
     expect_refused(small({"--experts", "8"}),
