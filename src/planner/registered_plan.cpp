@@ -60,6 +60,7 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
         choice.graph = graph;
         choice.scratch = tier.pshard.scratch;
         choice.tokens_per_second = rate_of(tier);
+        choice.tokens_per_second_full = tier.pshard.tps_full.value_or(0);
         choices.push_back(choice);
     }
     return choices;

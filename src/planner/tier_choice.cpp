@@ -50,6 +50,7 @@ std::vector<TierChoice> plan_for_device(const Problem& problem) {
         if (winner == nullptr || graph == nullptr) continue;
         choices.push_back({tier.key, winner->choice, winner->options, graph});
         if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
+        if (tier.full) choices.back().tokens_per_second_full = tier.full->tokens_per_second;
     }
     if (problem.profile == nullptr && !problem.forced) add_small_batches(problem, choices);
     return choices;

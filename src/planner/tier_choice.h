@@ -16,8 +16,9 @@ struct TierChoice {
     PlanChoice choice;
     StageOptions options;
     const Graph* graph = nullptr;
-    std::optional<Bytes> scratch{};  // what the planner has found that the tier needs
-    double tokens_per_second = 0;    // expected of such a batch with an empty cache; 0: unknown
+    std::optional<Bytes> scratch{};     // what the planner has found that the tier needs
+    double tokens_per_second = 0;       // expected of such a batch with an empty cache; 0: unknown
+    double tokens_per_second_full = 0;  // with a full one; 0: unknown
 };
 
 // The same choice for each graph of the inventory; all_resident_tiers(): everything in VRAM.

@@ -124,7 +124,11 @@ Result<Orders> packed_orders(const Inventory& inventory,
     std::vector<TierDemand> demands;
     for (const TierChoice& tier : choices) {
         Placement placement = expand({inventory, *tier.graph}, tier.choice);
-        orders.tiers.push_back({tier.key, std::move(placement), tier.options, text_of(tier)});
+        orders.tiers.push_back({tier.key,
+                                std::move(placement),
+                                tier.options,
+                                text_of(tier),
+                                {tier.tokens_per_second, tier.tokens_per_second_full}});
         demands.push_back(demand_of(inventory, tier, orders.tiers.back(), by_layers));
     }
     Result<ArenaLayout> arena = pack_arena(inventory, demands, budget);

@@ -20,13 +20,19 @@ namespace {
 
 void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line); }
 
-// Goes where the host's log goes: it shows and silences what only tells how far something is.
-void log_progress(std::string_view line) {
+// Says it in the host's own log, which shows or silences it.
+void log_in_host(ggml_log_level level, std::string_view line) {
     ggml_log_callback log = nullptr;
     void* user = nullptr;
     ggml_log_get(&log, &user);
-    if (log != nullptr) log(GGML_LOG_LEVEL_INFO, fmt::format("pshard: {}\n", line).c_str(), user);
+    if (log != nullptr) log(level, fmt::format("pshard: {}\n", line).c_str(), user);
 }
+
+// What only tells how far something is.
+void log_progress(std::string_view line) { log_in_host(GGML_LOG_LEVEL_INFO, line); }
+
+// What a user should see: llama.cpp shows what backends say from warnings on.
+void log_rates(std::string_view line) { log_in_host(GGML_LOG_LEVEL_WARN, line); }
 
 // The bytes left to the driver and to others where nobody gave a budget.
 constexpr Bytes kMargin = 512 * kMiB;
@@ -85,6 +91,7 @@ Result<Engine*> open_engine() {
         settings.value(), {room, gpu_name(devices.value()), host_memory}, log_line, log_progress);
     setup.log = log_line;
     setup.progress = log_progress;
+    setup.tell_rates = log_rates;
     setup.chaos = settings.value().chaos;
     if (settings.value().check) setup.check_pass = check_pass;
     setup.replan_every = settings.value().replan_every;

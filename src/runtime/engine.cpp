@@ -41,7 +41,12 @@ Engine::Engine(EngineSetup setup,
       executor_(std::move(executor)),
       cpu_hooks_(setup_.cpu),
       cpu_weights_(setup_.cpu),
-      runner_(setup_, *executor_, [this](const Pass& pass) { models_.watch(memory_watch_, pass); }),
+      runner_(setup_,
+              *executor_,
+              [this](const Pass& pass, const std::optional<TimedPasses>& timing) {
+                  models_.watch(memory_watch_, pass);
+                  if (timing) models_.watch_rates(*pass.owner, *timing);
+              }),
       passes_(runner_),
       models_({setup_, *policy_, *page_locks_, passes_, executor_->link()}),
       builder_(setup_, models_, cpu_weights_),

@@ -35,6 +35,7 @@ struct EngineSetup {
     Chaos chaos;
     int replan_every = 0;  // graphs; 0: never. For tests of plan switches.
     std::function<void(const PassRecord&)> on_pass{};  // none: passes are not timed
+    Log tell_rates{};  // hears once what a model's passes reach; empty: nobody asks
     // Checks a pass before its first run; an Error refuses it. Empty: plans are believed.
     std::function<Status(const GraphView&, const Lowered&, const TierArena&)> check_pass{};
 };

@@ -150,6 +150,25 @@ void ModelTable::forget(const HostBuffer& buffer) {
     std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
 }
 
+void ModelTable::forget(const Caller& caller) {
+    const auto known = called_.find(&caller);
+    if (known == called_.end()) return;
+    tell_rates(*known->second, /*at_end=*/true);
+    called_.erase(known);
+}
+
+void ModelTable::watch_rates(PlannedModel& owner, const TimedPasses& passes) {
+    if (!has_plan(owner) || shared_.setup.replan_every > 0) return;
+    owner.rates.add(passes);
+    tell_rates(owner, /*at_end=*/false);
+}
+
+void ModelTable::tell_rates(PlannedModel& owner, bool at_end) const {
+    if (!shared_.setup.tell_rates) return;
+    const std::string line = owner.rates.news(at_end);
+    if (!line.empty()) shared_.setup.tell_rates(line);
+}
+
 void ModelTable::release_all() {
     for (const auto& planned : models_) planned->release(shared_.link);
 }

@@ -46,7 +46,10 @@ public:
     // Makes room for a pass's values: what the plan left or, if there is no plan, some more.
     Status fit_scratch(PlannedModel& owner, const TierArena& arena, Bytes bytes, std::uint32_t n);
 
-    void forget(const Caller& caller) { called_.erase(&caller); }
+    // The context is gone: tells what its model's passes reached, if nobody has heard of it.
+    void forget(const Caller& caller);
+
+    void watch_rates(PlannedModel& owner, const TimedPasses& passes);
 
     void forget(const HostBuffer& buffer);
 
@@ -65,6 +68,7 @@ private:
     void attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     void lock_pages(PlannedModel& owner);
+    void tell_rates(PlannedModel& owner, bool at_end) const;
     [[nodiscard]] Bytes arena_bytes() const;
     [[nodiscard]] Bytes budget_left() const;
 

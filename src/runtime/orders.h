@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "plan/arena.h"
+#include "runtime/rate_watch.h"
 
 namespace pshard {
 
@@ -22,7 +23,8 @@ struct TierOrder {
     TierKey key;
     Placement placement;
     StageOptions options;
-    std::string text{};  // in words, for people
+    std::string text{};       // in words, for people
+    ExpectedRate expected{};  // of full batches
 
     bool operator==(const TierOrder&) const = default;
 };

@@ -18,11 +18,15 @@ bool are_alike(const Pass& a, const Pass& b) {
            a.program->cut.groups == b.program->cut.groups;
 }
 
+// Whether the pass is of a whole graph: it writes into most of the model's states. A piece of a
+// graph, or the drafting context's, does not.
+bool is_whole(const Pass& pass) {
+    return pass.written_states.size() * 2 >= pass.owner->model.inventory().states.size();
+}
+
 }  // namespace
 
-PassRunner::PassRunner(const EngineSetup& setup,
-                       Executor& executor,
-                       std::function<void(const Pass&)> on_done)
+PassRunner::PassRunner(const EngineSetup& setup, Executor& executor, OnDone on_done)
     : setup_(setup), executor_(executor), on_done_(std::move(on_done)) {}
 
 ggml_status PassRunner::run(Pass& pass) {
@@ -35,6 +39,7 @@ ggml_status PassRunner::run(Pass& pass) {
     }
     for (const int state : pass.written_states) pass.owner->residency.mark_written(state);
     if (setup_.on_pass) finish();  // what was measured is reported once
+    begin_timing(pass);
     const ggml_status status = executor_.run(*pass.program, follows);
     computing_ = status == GGML_STATUS_SUCCESS;
     last_ = computing_ ? &pass : nullptr;
@@ -65,8 +70,23 @@ void PassRunner::finish() {
     if (!computing_) return;
     executor_.finish();
     computing_ = false;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
+    if (timing_) timing_->seconds = took.count();
     report(*last_);
-    on_done_(*last_);
+    on_done_(*last_, timing_);
+}
+
+// Passes that the host issues without waiting between them are timed as one.
+void PassRunner::begin_timing(const Pass& pass) {
+    if (!computing_) {
+        timing_ = TimedPasses{.tier = pass.tier};
+        begun_ = std::chrono::steady_clock::now();
+    }
+    const bool alike = !computing_ || (last_->owner == pass.owner && last_->tier == pass.tier);
+    if (!alike || !is_whole(pass)) timing_.reset();
+    if (!timing_) return;
+    ++timing_->n_passes;
+    timing_->n_tokens += pass.n_tokens;
 }
 
 void PassRunner::report(const Pass& pass) {

@@ -11,6 +11,7 @@
 // anew.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,10 +44,12 @@ struct Pass {
 
 class PassRunner {
 public:
-    // `on_done` hears of each pass once, when it is done.
-    PassRunner(const EngineSetup& setup,
-               Executor& executor,
-               std::function<void(const Pass&)> on_done);
+    // Of the last pass: what ran since the last time that nothing ran. nullopt: passes of several
+    // tiers or models, or pieces of a graph, which tell no rate.
+    using OnDone = std::function<void(const Pass&, const std::optional<TimedPasses>&)>;
+
+    // `on_done` hears of each pass after which the host waited, when it is done.
+    PassRunner(const EngineSetup& setup, Executor& executor, OnDone on_done);
 
     // Starts the pass. ABORTED if the caller wanted to stop; the next pass finds all as if this one
     // had not run, but for the rows of states that it wrote.
@@ -72,10 +75,13 @@ private:
     void bring_home();
     void switch_plan(const Pass& pass);
     void report(const Pass& pass);
+    void begin_timing(const Pass& pass);
 
     const EngineSetup& setup_;
     Executor& executor_;
-    std::function<void(const Pass&)> on_done_;
+    OnDone on_done_;
+    std::optional<TimedPasses> timing_{};  // of what runs; seconds are set when it is done
+    std::chrono::steady_clock::time_point begun_{};
     const Pass* last_ = nullptr;
     bool computing_ = false;
     std::unordered_map<const ggml_tensor*, Outlet> values_;  // by root, of the last pass

@@ -56,6 +56,12 @@ Bytes streamed_bytes(const Inventory& inventory, const Placement& placement) {
     return bytes;
 }
 
+std::vector<RateWatch::Tier> rate_tiers(const Orders& orders) {
+    std::vector<RateWatch::Tier> tiers;
+    for (const TierOrder& order : orders.tiers) tiers.push_back({order.key, order.expected});
+    return tiers;
+}
+
 TierTraffic traffic_of(const Inventory& inventory, const Orders& orders) {
     TierTraffic traffic;
     for (std::size_t from = 0; from < orders.tiers.size(); ++from) {
@@ -124,6 +130,7 @@ Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
     }
     if (Status allocated = allocate(bytes); !allocated) return allocated;
     orders_ = std::move(orders).value();
+    rates = RateWatch(rate_tiers(*orders_));
     picker_.emplace(traffic_of(model.inventory(), *orders_));
     tier_ = 0;
     filled_.reset();

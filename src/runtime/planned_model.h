@@ -41,6 +41,7 @@ public:
 
     Model model;
     Residency residency;
+    RateWatch rates{{}};  // of the tiers of the orders
 
     [[nodiscard]] bool planned() const { return orders_.has_value(); }
 

@@ -1,6 +1,6 @@
-// What is told of a device's memory: how much its driver takes besides the arena (when and how
-// much: tests/runtime/memory_watch_test.cpp), and how much host memory it has page-locked (the same
-// runs without locks: threads_test.cpp).
+// What the host's log has of rates, and what is told of a device's memory: how much its driver
+// takes besides the arena (when and how much: tests/runtime/memory_watch_test.cpp), and how much
+// host memory it has page-locked (the same runs without locks: threads_test.cpp).
 #include <fstream>
 
 #include "backend/harness/expect.h"
@@ -67,6 +67,26 @@ TEST_F(MemoryLines, HoldWhatTheDriverTakesAgainstTheProfile) {
                       HasSubstr("pshard: warning: 134.0 MiB of device memory are taken outside the "
                                 "arena, 34.0 were predicted: in all "),
                       HasSubstr(" MiB more than the budget of 4 MiB and that prediction")));
+}
+
+class RateLines : public MemoryLines {};
+
+// Once, whether the run is long or ends before. The reference's GPU is far faster than simgpu.
+TEST_F(RateLines, TellWhatWasMeasuredBesideWhatWasPredicted) {
+    PlanRow plan{.name = "by profile"};
+    plan.environment = {
+        {"PSHARD_MAX_VRAM_ALLOC", "4"},
+        {"PSHARD_CPU_PROFILE", PSHARD_SOURCE_DIR "/profiles/reference/cpu_profile.txt"},
+        {"PSHARD_GPU_PROFILE", PSHARD_SOURCE_DIR "/profiles/reference/gpu_profile.txt"}};
+    for (const int n_tokens : {20, 80}) {
+        const std::string log = log_of(n_tokens, plan);
+        EXPECT_THAT(log,
+                    ContainsRegex("pshard: measured [0-9.]+ t/s up to 1 token \\([0-9.]+ "
+                                  "predicted\\).*more than 1.5 times apart"));
+        const std::size_t at = log.find("pshard: measured");
+        EXPECT_EQ(log.find("pshard: measured", at + 1), std::string::npos);
+    }
+    EXPECT_THAT(log_of(80, plan_row("stream-all")), HasSubstr("up to 1 token (none predicted)"));
 }
 
 }  // namespace
