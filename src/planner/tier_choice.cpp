@@ -9,6 +9,13 @@ namespace {
 
 constexpr std::uint32_t kNotUploaded = kOffloadMinRows - 1;  // the largest batch that stock keeps
 
+double stock_speed(const Problem& problem, const Graph& graph, const Candidate& plan) {
+    if (problem.forced || !plan.prediction) return 0;
+    const std::optional<Candidate> stock = stock_fit(problem, graph);
+    if (!stock || !stock->prediction) return 0;
+    return plan.prediction->pass_seconds / stock->prediction->pass_seconds;
+}
+
 // Where nobody has measured the machine: a tier for the batches that stock does not upload, if they
 // would else run by the plan of a larger tier, which may stream. They run as in stock's own fit.
 // Their graph has not come yet, so the larger tier's sizes the scratch, as it does in stock.
@@ -49,6 +56,7 @@ std::vector<TierChoice> plan_for_device(const Problem& problem) {
         const Graph* graph = graph_of_tier(inventory, tier.key);
         if (winner == nullptr || graph == nullptr) continue;
         choices.push_back({tier.key, winner->choice, winner->options, graph});
+        choices.back().stock_speed = stock_speed(problem, *graph, *winner);
         if (tier.empty) choices.back().tokens_per_second = tier.empty->tokens_per_second;
         if (tier.full) choices.back().tokens_per_second_full = tier.full->tokens_per_second;
     }

@@ -19,6 +19,8 @@ struct TierChoice {
     std::optional<Bytes> scratch{};     // what the planner has found that the tier needs
     double tokens_per_second = 0;       // expected of such a batch with an empty cache; 0: unknown
     double tokens_per_second_full = 0;  // with a full one; 0: unknown
+    double stock_speed =
+        0;  // of stock llama.cpp's own fit, as a multiple of the plan's; 0: unknown
 };
 
 // The same choice for each graph of the inventory; all_resident_tiers(): everything in VRAM.

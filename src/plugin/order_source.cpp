@@ -41,6 +41,7 @@
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
 #include "machine/identity.h"
+#include "ops/op_table.h"
 #include "planner/checked_batch.h"
 #include "planner/registered_plan.h"
 #include "plugin/registry_files.h"
@@ -164,6 +165,9 @@ std::optional<DriverMemory> driver_of(const MachineProfile& profile) {
     return DriverMemory{bytes(*profile.gpu->overhead_mib),
                         bytes(profile.gpu->overhead_unseen_mib.value_or(0))};
 }
+
+// Whether nothing moves while a graph runs.
+bool moves_nothing(const PlanChoice& choice) { return rule_of(choice.strategy).is_static; }
 
 // How a plan comes about without a measurement, and what one would bring.
 std::string for_an_assumed_machine(const std::string& missing) {
@@ -339,7 +343,30 @@ private:
         const std::uint32_t depth = tokens_per_sequence(inventory.context) / 2;  // as the planner
         Problem problem{inventory, profile, budget, depth, {}, std::nullopt};
         problem.on_progress = told_each_second("planning", "tiers", progress_);
-        return Chosen{plan_for_device(problem), budget, false, driver_of(read.value())};
+        std::vector<TierChoice> choices = plan_for_device(problem);
+        for (const TierChoice& tier : choices) warn_of_stock(tier, profile != nullptr);
+        return Chosen{std::move(choices), budget, false, driver_of(read.value())};
+    }
+
+    // Warns where stock llama.cpp alone is faster, or may be.
+    void warn_of_stock(const TierChoice& tier, bool is_measured) {
+        constexpr double kAsGood = 1.02;
+        const bool is_kept = tier.key.n_tokens >= kOffloadMinRows && moves_nothing(tier.choice);
+        std::string warning;
+        if (tier.stock_speed > kAsGood) {
+            warning = fmt::format(
+                "warning: with batches of up to {} tokens stock llama.cpp alone "
+                "should be {:.2f} times as fast: leave --device PSHARD0 out",
+                to_text(tier.key),
+                tier.stock_speed);
+        } else if (!is_measured && is_kept) {
+            warning = fmt::format(
+                "warning: batches of up to {} tokens do not stream, since that "
+                "may be slower than stock llama.cpp alone, as may be this plan: "
+                "a measurement decides",
+                to_text(tier.key));
+        }
+        if (!warning.empty() && told_.insert(warning).second) log_(warning);
     }
 
     // Takes the first registry with plans for this model; else tells why none has. Fails if one

@@ -79,6 +79,10 @@ TEST_P(FirstStarts, AreNoSlowerThanStock) {
     EXPECT_TRUE(rule_of(choices[1].choice.strategy).is_static);
     const MachineProfile reference = testing_support::machine_profile(kTestMachines.front());
     EXPECT_GE(rate_of(choices.back(), reference), GetParam().stock);
+    for (const TierChoice& measured : plan_for_device(problem(&reference))) {
+        EXPECT_GT(measured.stock_speed, 0);
+        EXPECT_LE(measured.stock_speed, 1) << to_text(measured.key);
+    }
     for (const auto& machine : kTestMachines) {
         const MachineProfile profile = testing_support::machine_profile(machine);
         const MachineProfile locked = all_locked(profile);

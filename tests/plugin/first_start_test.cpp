@@ -17,11 +17,11 @@ using ::testing::HasSubstr;
 // Half of its 24 layers of 8 MiB fit.
 class FirstStart : public testing::Test {
 protected:
-    Orders orders(const std::vector<std::uint32_t>& tiers) {
+    Orders orders(const std::vector<std::uint32_t>& tiers, int n_layers = 24, Bytes share = 2) {
         const Inventory inventory = toy_model(
-            {.n_layers = 24, .n_embd = 512, .n_ff = 2048, .n_cells = 512, .tiers = tiers});
+            {.n_layers = n_layers, .n_embd = 512, .n_ff = 2048, .n_cells = 512, .tiers = tiers});
         PluginSettings settings;
-        const Bytes budget = all_resident_bytes(inventory, inventory.graphs.back()) / 2;
+        const Bytes budget = all_resident_bytes(inventory, inventory.graphs.back()) / share;
         const OrderGiver source = make_order_giver(
             settings, {budget}, [&](std::string_view line) { log_.emplace_back(line); });
         Result<Orders> orders = source(inventory, budget);
@@ -61,6 +61,17 @@ TEST_F(FirstStart, TellsWhatIsAssumedAndWhatAMeasurementBrings) {
                                HasSubstr("llama-profiler-cpu measure this machine"),
                                HasSubstr("its speed is told"))));
     EXPECT_THAT(log_, testing::Each(testing::Not(HasSubstr("t/s expected"))));
+}
+
+// Two slots are a third of 6 layers, all that there is room for: stock pins one, and uploads less.
+TEST_F(FirstStart, WarnsWhereStreamingWouldBeSlowerThanStock) {
+    for (const TierOrder& tier : orders({1, 512}, 6, 3).tiers) {
+        EXPECT_FALSE(std::ranges::any_of(tier.placement.weights, is_streamed));
+    }
+    EXPECT_THAT(log_, Contains(HasSubstr("warning: batches of up to 512 tokens do not stream")));
+    log_.clear();
+    orders({1, 512}, 24);
+    EXPECT_THAT(log_, testing::Each(testing::Not(HasSubstr("warning"))));
 }
 
 }  // namespace
