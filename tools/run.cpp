@@ -36,7 +36,9 @@ Result<RunDecision> plan(const PlanRequest& request) {
 int start(const PlanRequest& request, const RunPlan& plan) {
     const Launch launch = make_launch(request, plan);
     if (plan.stock) {
-        log_line(fmt::format("stock llama.cpp alone is as good: {}", plan.why));
+        log_line(fmt::format("stock llama.cpp alone is {}: {}",
+                             plan.stock_is_faster ? "faster" : "as good",
+                             plan.why));
     } else {
         log_line(plan.why);
     }

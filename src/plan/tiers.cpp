@@ -7,7 +7,6 @@ namespace pshard {
 namespace {
 
 constexpr std::uint32_t kDefaultCap = 16384;
-constexpr std::uint32_t kFirstPromptTier = 512;
 
 std::set<std::uint64_t> generation_tiers(const TierRule& rule) {
     std::set<std::uint64_t> tiers = {1, 16};
@@ -21,7 +20,7 @@ std::set<std::uint64_t> generation_tiers(const TierRule& rule) {
 }  // namespace
 
 std::uint32_t tier_cap(const TierRule& rule) {
-    return std::min(rule.tier_max.value_or(std::max(rule.n_batch, kDefaultCap)), rule.n_ctx);
+    return std::min(rule.tier_max.value_or(kDefaultCap), rule.n_ctx);
 }
 
 std::vector<std::uint32_t> tiers_of(const TierRule& rule) {

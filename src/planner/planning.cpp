@@ -23,6 +23,19 @@ std::vector<StockRate> rates_of_stock(const Problem& problem) {
     return rates;
 }
 
+// Leaves the graphs of dominated tiers out, so that all that is made of the plan has no such batch.
+void leave_out_dominated(Planning& planning) {
+    Inventory& inventory = planning.inventory;
+    const std::vector<TierPlan>& dominated = planning.plan.dominated;
+    std::erase_if(inventory.graphs, [&](const Graph& graph) {
+        return std::ranges::count(dominated, graph.tier(), &TierPlan::key) > 0;
+    });
+    if (dominated.empty() || is_windowed(inventory)) return;
+    planning.asked_ubatch = std::max(planning.asked_ubatch, inventory.context.n_ubatch);
+    inventory.context.n_ubatch = planning.plan.cache_ubatch;
+    inventory.context.n_batch = planning.plan.cache_ubatch;
+}
+
 }  // namespace
 
 Problem problem_of(const Planning& planning) {
@@ -36,13 +49,19 @@ Problem problem_of(const Planning& planning) {
             planning.packed};
 }
 
-void make_plan(Planning& planning) {
+void find_tiers(Planning& planning) {
     const Problem problem = problem_of(planning);
-    planning.plan = plan_variant(problem);
+    planning.plan = plan_variant(problem, planning.named_ubatch);
     planning.stock_rates.clear();
     planning.stock_fits.clear();
     planning.details.clear();
     if (planning.plan.baseline_vram) planning.stock_rates = rates_of_stock(problem);
+    leave_out_dominated(planning);
+}
+
+void make_plan(Planning& planning) {
+    find_tiers(planning);
+    const Problem problem = problem_of(planning);
     planning.stock_fits.resize(planning.plan.tiers.size());
     for_each_on_two_threads(planning.stock_fits.size(), [&](std::size_t i) {
         const Graph& graph = *graph_of_tier(planning.inventory, planning.plan.tiers[i].key);

@@ -8,8 +8,8 @@
 //   inventory  --+
 //   profile    --+-> Problem -> plan_variant -> plan          the winner of each tier, its rivals,
 //   budget     --+                     |                      the arena, what plan switches cost
-//   wish       --+                     +-----> stock_fits     what llama.cpp's own --fit would do
-//                                      +-----> stock_rates    where stock holds the whole model
+//   wish       --+                     +-----> stock_rates    where stock holds the whole model
+//                                      +-----> stock_fits     what llama.cpp's own --fit would do
 //                              add_details() -> details       each winner step by step, on request
 //
 // The other halves of the planner: planner/tier_choice.h plans on the device, once a model is
@@ -19,7 +19,9 @@
 // The traps: the budget of a plan is what the budget's sharers leave, so the registry's variant
 // (all of it) and the arena (the rest) differ. A plan refers to the profile that it was made for,
 // which must outlive it. Where stock holds everything there are no tiers: every reader asks
-// plan.baseline_vram first.
+// plan.baseline_vram first. A plan has no tiers that are dominated, and then its inventory is as if
+// captured for a smaller ubatch; where sliding windows size the cache by the ubatch, it is not that
+// of such a capture, and the caller captures anew for plan.cache_ubatch.
 #pragma once
 
 #include <cstdint>
@@ -69,6 +71,13 @@ struct Planning {
     std::optional<Strategy> forced;
     OnProgress on_progress{};  // told of tiers that make_plan() has planned
     std::shared_ptr<PackingMemo> packed = std::make_shared<PackingMemo>();
+    std::optional<std::uint32_t> named_ubatch;  // its tier stays, even if it is dominated
+    std::uint32_t asked_ubatch =
+        0;  // the largest tier that was asked for, if it was left out; else 0
+
+    // Hashes of the states (registry/pshard_lines.h) of the same context with smaller ubatches,
+    // where their caches are smaller: the plan serves such runs, too.
+    std::vector<Hash64> smaller_states;
 
     // What make_plan() found.
     VariantPlan plan;
@@ -87,6 +96,10 @@ struct Planning {
 
 // What the plan is searched for; refers into `planning`.
 Problem problem_of(const Planning& planning);
+
+// Finds the plan of each tier, or stock's rates if it holds everything. Drops what was found
+// before.
+void find_tiers(Planning& planning);
 
 // Finds the plan, and what stock llama.cpp would do. Drops what was found before.
 void make_plan(Planning& planning);

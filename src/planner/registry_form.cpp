@@ -122,6 +122,13 @@ RegistryVariant to_registry_variant(const Planning& planning) {
     variant.budget_mib = static_cast<std::uint32_t>((planning.budget.total + kMiB - 1) / kMiB);
     variant.cache_ubatch = planning.plan.cache_ubatch;
     variant.pshard = plan_key(planning.inventory, machine_hash(planning.profile));
+    if (planning.asked_ubatch > planning.inventory.context.n_ubatch) {
+        variant.pshard.asked_ubatch = planning.asked_ubatch;
+    }
+    std::string smaller;
+    for (const Hash64 hash : planning.smaller_states)
+        smaller += (smaller.empty() ? "" : ",") + to_text(hash);
+    if (!smaller.empty()) variant.pshard.smaller_states = smaller;
     if (planning.budget.taken() > 0) variant.pshard.shared = planning.budget.taken();
     variant.pshard.unseen = bytes_of(planning, &GpuProfile::overhead_unseen_mib);
     if (planning.plan.baseline_vram) {

@@ -32,12 +32,18 @@ std::uint32_t reserved_tokens(std::uint32_t n_ubatch, const RegistrySection& sec
     return rest == 0 ? n_ubatch : n_ubatch + n_seqs - rest;
 }
 
+// Whether a plan is for such states: those that it was made with, or those of a smaller ubatch.
+bool has_states(const PshardVariant& plan, Hash64 states) {
+    return *plan.states == states ||
+           plan.smaller_states.value_or("").find(to_text(states)) != std::string::npos;
+}
+
 // Why a plan is not for what the device sees; "" if it is.
 std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
     const PshardVariant& plan = found.variant->pshard;
     if (*plan.weights != weights_hash(inventory.weights)) return "its plans are for another model";
-    const bool same_states = *plan.states == states_hash(inventory.states) ||
-                             *plan.states == states_hash(main_states(inventory));
+    const bool same_states = has_states(plan, states_hash(inventory.states)) ||
+                             has_states(plan, states_hash(main_states(inventory)));
     const std::uint32_t n_ubatch = plan.n_ubatch.value_or(0);
     if (!same_states) {
         return fmt::format(
@@ -47,21 +53,33 @@ std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
     }
     const std::uint32_t reserved = largest_batch(inventory);
     if (reserved_tokens(n_ubatch, *found.section) >= reserved) return "";
-    return fmt::format("its plans are for -ub {}, this run reserves {} tokens", n_ubatch, reserved);
+    const bool left_out = plan.asked_ubatch.value_or(n_ubatch) >= reserved;
+    return fmt::format("its plans are for -ub {}{}, this run reserves {} tokens",
+                       n_ubatch,
+                       left_out ? ", as larger batches were reckoned slower" : "",
+                       reserved);
 }
 
-// Whether a plan is what a launcher was asked for. The largest tier is the ubatch that was asked
-// for, cut to the context.
+// Whether a plan is for the batches that were asked for, cut to the context: its largest tier is
+// the named ubatch, or no larger one was looked at than might be.
+bool has_asked_batches(const PshardVariant& plan, const AskedRun& asked) {
+    const auto cut = [&](std::uint32_t tokens) {
+        return asked.n_ctx > 0 ? std::min(tokens, asked.n_ctx) : tokens;
+    };
+    if (!plan.n_ubatch) return false;
+    if (asked.n_ubatch) return *plan.n_ubatch == cut(*asked.n_ubatch);
+    return !asked.largest || plan.asked_ubatch.value_or(*plan.n_ubatch) == cut(*asked.largest);
+}
+
+// Whether a plan is what a launcher was asked for.
 bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
     const PshardVariant& made_for = plan.pshard;
-    std::optional<std::uint32_t> n_ubatch = asked.n_ubatch ? asked.n_ubatch : made_for.n_ubatch;
-    if (asked.n_ubatch && asked.n_ctx > 0) n_ubatch = std::min(*asked.n_ubatch, asked.n_ctx);
     const bool same_depth = std::ranges::all_of(plan.tiers, [&](const RegistryTier& tier) {
         return !asked.depth || !tier.pshard.depth || tier.pshard.depth == asked.depth;
     });
     return same_depth && plan.budget_mib == asked.budget_mib && !made_for.shared &&
            made_for.kv_unified == asked.kv_unified && made_for.swa_full == asked.swa_full &&
-           made_for.n_ubatch && made_for.n_ubatch == n_ubatch;
+           has_asked_batches(made_for, asked);
 }
 
 // Asks each rule that can be asked. "" if the plan serves, else why not: a sentence that goes on

@@ -54,7 +54,8 @@ struct AskedRun {
     bool kv_unified = false;
     bool swa_full = false;
     std::uint32_t n_ctx = 0;                  // tokens; 0: as the model was trained
-    std::optional<std::uint32_t> n_ubatch{};  // tokens; nullopt: any
+    std::optional<std::uint32_t> n_ubatch{};  // tokens, as the user has named it; nullopt: any
+    std::optional<std::uint32_t> largest{};   // tokens that no tier was to exceed; nullopt: any
     std::optional<std::uint32_t> depth{};     // tokens; nullopt: any
 };
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "planner/planning.h"
@@ -37,10 +38,15 @@ std::vector<TierPass> passes_of(const Planning& planning);
 // tier has a time.
 std::uint32_t best_ubatch(const std::vector<TierPass>& tiers, std::uint32_t prompt);
 
-// The seconds of the workload by the plans of the tiers: each prompt in batches of `n_ubatch`, the
-// answers token by token for all sequences at once. nullopt: not predicted.
+// The seconds of the workload by the plans of the tiers: the prompts of all sequences in batches of
+// `n_ubatch`, as llama.cpp fills them, the answers token by token for all sequences at once.
+// nullopt: not predicted.
 std::optional<Seconds> planned_seconds(const std::vector<TierPass>& tiers,
                                        const Workload& work,
                                        std::uint32_t n_ubatch);
+
+// Tells that smaller batches than `n_ubatch`, one after the other, are faster; nullopt: none are.
+std::optional<std::string> slow_ubatch_note(const std::vector<TierPass>& tiers,
+                                            std::uint32_t n_ubatch);
 
 }  // namespace pshard

@@ -39,11 +39,15 @@ struct PshardSection {
 // These facts stand in the variant, not in the section: a section outlives a change of profile, and
 // its old plans must not pass for new ones.
 struct PshardVariant {
-    std::optional<std::uint32_t> version;      // kPshardVersion
-    std::optional<Hash64> weights;             // weights_hash
-    std::optional<Hash64> states;              // states_hash
-    std::optional<std::uint32_t> n_ubatch;     // tokens; sizes KV and SWA cells
-    std::optional<std::uint32_t> output_rows;  // rows of logits in the graph of n_ubatch tokens
+    std::optional<std::uint32_t> version;  // kPshardVersion
+    std::optional<Hash64> weights;         // weights_hash
+    std::optional<Hash64> states;          // states_hash
+    std::optional<std::string>
+        smaller_states;                     // states_hash of smaller ubatches, with commas between
+    std::optional<std::uint32_t> n_ubatch;  // tokens; sizes KV and SWA cells
+    std::optional<std::uint32_t> asked_ubatch;  // the largest tier that was asked for, if others
+                                                // are left out since smaller ones are faster
+    std::optional<std::uint32_t> output_rows;   // rows of logits in the graph of n_ubatch tokens
     std::optional<bool> kv_unified;
     std::optional<bool> swa_full;
     std::optional<bool> windowed;      // is_windowed of the inventory

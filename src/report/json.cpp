@@ -128,6 +128,9 @@ Json json_of(const Planning& planning) {
     for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
         tiers.push_back(json_of(planning.plan.tiers[i], planning.stock_fits[i]));
     }
+    Json dominated = Json::array();
+    for (const TierPlan& tier : planning.plan.dominated)
+        dominated.push_back(json_of(tier, std::nullopt));
     Json switches = Json::array();
     for (const auto& row : planning.plan.switches) {
         Json bytes = Json::array();
@@ -152,6 +155,7 @@ Json json_of(const Planning& planning) {
             {"cache_ubatch", planning.plan.cache_ubatch},
             {"stock_holds_all", stock_json(planning)},
             {"tiers", std::move(tiers)},
+            {"dominated_tiers", std::move(dominated)},
             {"switch_bytes", std::move(switches)},
             {"notes", planning.notes}};
 }

@@ -163,10 +163,9 @@ const Candidate* closest(const TierPlan& tier) {
     return best == tier.refused.end() ? nullptr : &*best;
 }
 
-// Why the tiers without a plan have none.
-std::string refusals(const Planning& planning) {
+std::string refusals_of(const std::vector<TierPlan>& tiers) {
     std::string text;
-    for (const TierPlan& tier : planning.plan.tiers) {
+    for (const TierPlan& tier : tiers) {
         const Candidate* refused = tier.winner() == nullptr ? closest(tier) : nullptr;
         if (refused == nullptr) continue;
         text += fmt::format("- {} tokens: {} comes closest, but {}\n",
@@ -174,6 +173,13 @@ std::string refusals(const Planning& planning) {
                             strategy_name(refused->choice.strategy),
                             refused->reason);
     }
+    return text;
+}
+
+// Why the tiers without a plan have none.
+std::string refusals(const Planning& planning) {
+    const std::string text =
+        refusals_of(planning.plan.tiers) + refusals_of(planning.plan.dominated);
     return text.empty() ? text : "\n" + text;
 }
 
@@ -211,13 +217,32 @@ std::string best_batch(const Planning& planning) {
     const TierPlan* best = nullptr;
     for (const TierPlan& tier : planning.plan.tiers) {
         if (tier.key.n_tokens < 2 || rate_of(tier) <= 0) continue;
-        if (best == nullptr || rate_of(tier) > rate_of(*best)) best = &tier;
+        if (best == nullptr || rate_of(tier) >= rate_of(*best)) best = &tier;
     }
     if (best == nullptr) return "";
-    return fmt::format("\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: -ub {}.\n",
-                       best->key.n_tokens,
-                       rate_text(rate_of(*best)),
-                       best->key.n_tokens);
+    const bool other_cache = is_windowed(planning.inventory) &&
+                             best->key.n_tokens != planning.inventory.context.n_ubatch;
+    return fmt::format(
+        "\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: {}-ub {}.\n",
+        best->key.n_tokens,
+        rate_text(rate_of(*best)),
+        other_cache ? "plan again with " : "",
+        best->key.n_tokens);
+}
+
+// Tells the tiers that are left out: a larger ubatch than those of the table is no part of the
+// plan.
+std::string left_out(const Planning& planning) {
+    std::vector<std::string> tiers;
+    for (const TierPlan& tier : planning.plan.dominated) {
+        const std::string rate =
+            tier.winner() == nullptr ? "none fits" : rate_text(tier.winner()->prediction) + " t/s";
+        tiers.push_back(fmt::format("{} tokens ({})", to_text(tier.key), rate));
+    }
+    if (tiers.empty()) return "";
+    return fmt::format(
+        "\nBatches of {} have no plan: smaller ones, one after the other, are faster.\n",
+        fmt::join(tiers, ", "));
 }
 
 // Tells the batches for which llama.cpp's own fit, made for such a batch alone, is faster.
@@ -243,8 +268,8 @@ std::string to_markdown(const Planning& planning) {
     const std::vector<TierPlan> tiers = tiers_of(planning);
     if (!planning.plan.baseline_vram) {
         return head(planning) + tiers_table(planning, tiers) + best_batch(planning) +
-               better_in_stock(planning) + depth_note(planning, tiers) + refusals(planning) +
-               extrapolation_note(tiers);
+               left_out(planning) + better_in_stock(planning) + depth_note(planning, tiers) +
+               refusals(planning) + extrapolation_note(tiers);
     }
     return head(planning) +
            fmt::format(

@@ -7,10 +7,11 @@
 //        | no
 //   plan_tier() of each tier, on two threads
 //        v
-//   pack_arena() of the winners -> switch_bytes() of each pair
+//   take_dominated() -> pack_arena() of the winners -> switch_bytes() of each pair
 //
 // Stock is asked at each tier that is a prompt, from the largest down: it may hold everything at a
-// ubatch of 512 and not at 16384. The first tier that fits, cut to 512 tokens, is cache_ubatch.
+// ubatch of 512 and not at 16384. The first tier that fits, cut to 512 tokens, is cache_ubatch. If
+// the user has named the ubatch, stock would run that one, and no other is asked.
 //
 // Traps: a forced strategy is planned even where stock holds everything. Tiers share nothing while
 // they are searched, so the threads cannot change the result. stock_fit() proposes again after an
@@ -22,15 +23,14 @@
 
 #include "base/parallel.h"
 #include "plan/idle_weights.h"
+#include "plan/tiers.h"
 #include "search/check_plan.h"
+#include "search/dominated.h"
 #include "strategy/expand.h"
 #include "strategy/rules.h"
 
 namespace pshard {
 namespace {
-
-// The tier from which a batch counts as a prompt. Such tiers decide whether stock alone is as good.
-constexpr std::uint32_t kPromptTier = 512;
 
 // The arena of the tiers that have a winner.
 ArenaLayout arena_of(const Problem& problem, const std::vector<TierPlan>& tiers) {
@@ -75,10 +75,11 @@ void expect_right(const Problem& problem, const std::vector<TierPlan>& tiers) {
 
 // The graph of the largest prompt tier at which stock llama.cpp holds everything; nullptr if there
 // is none. If no tier is large enough for a prompt, the largest counts as one.
-const Graph* baseline_graph(const Problem& problem) {
+const Graph* baseline_graph(const Problem& problem, std::optional<std::uint32_t> named) {
     const std::vector<Graph>& graphs = problem.inventory.graphs;
     for (auto graph = graphs.rbegin(); graph != graphs.rend(); ++graph) {
-        if (graph->n_tokens < kPromptTier && graph != graphs.rbegin()) continue;
+        if (graph->n_tokens < named.value_or(kFirstPromptTier) && graph != graphs.rbegin())
+            continue;
         if (is_held_by_stock(problem.inventory, *graph, problem.budget)) return &*graph;
     }
     return nullptr;
@@ -131,18 +132,20 @@ std::vector<TierPlan> plan_tiers(const Problem& problem) {
     return tiers;
 }
 
-VariantPlan plan_variant(const Problem& problem) {
+VariantPlan plan_variant(const Problem& problem, std::optional<std::uint32_t> named) {
     VariantPlan plan;
     plan.budget = problem.budget;
     plan.cache_ubatch = problem.inventory.context.n_ubatch;
     if (!problem.forced) {
-        if (const Graph* graph = baseline_graph(problem)) {
+        if (const Graph* graph = baseline_graph(problem, named)) {
             plan.baseline_vram = all_resident_bytes(problem.inventory, *graph);
-            plan.cache_ubatch = std::min(graph->n_tokens, kPromptTier);
+            plan.cache_ubatch = std::min(graph->n_tokens, kFirstPromptTier);
             return plan;
         }
     }
     plan.tiers = plan_tiers(problem);
+    plan.dominated = take_dominated(plan.tiers, named);
+    if (!plan.dominated.empty()) plan.cache_ubatch = plan.tiers.back().key.n_tokens;
     add_arena(problem, plan);
     return plan;
 }

@@ -17,11 +17,14 @@ struct VariantPlan {
     std::uint32_t cache_ubatch = 0;      // tokens
     std::optional<Bytes> baseline_vram;  // if set, stock llama.cpp holds everything; no tiers then
     std::vector<TierPlan> tiers;         // in the order of their keys
+    std::vector<TierPlan> dominated;     // left out: smaller batches, one by one, are faster
     ArenaLayout arena;                   // by the tiers that have a winner, in order
     std::vector<std::vector<SwitchBytes>> switches;  // [from][to], by the same
 };
 
-VariantPlan plan_variant(const Problem& problem);
+// Plans the tiers that are worth it (search/dominated.h). `named`: the ubatch that the user has
+// named, which has a tier whatever its rate; nullopt: any may be the ubatch.
+VariantPlan plan_variant(const Problem& problem, std::optional<std::uint32_t> named = std::nullopt);
 
 // Stock llama.cpp's device use with the whole model resident, in the graph of one tier.
 DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph);

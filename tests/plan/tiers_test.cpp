@@ -25,10 +25,10 @@ TEST(Tiers, DraftingAddsTheBatchesThatAreChecked) {
     EXPECT_THAT(tiers_of({.n_ctx = 32, .n_draft = 48}), ElementsAre(1, 16, 32));
 }
 
-TEST(Tiers, CapIsTheLargerOfTheBatchAnd16384) {
-    EXPECT_EQ(tier_cap({.n_ctx = 131072, .n_batch = 2048}), 16384);
-    EXPECT_EQ(tier_cap({.n_ctx = 131072, .n_batch = 32768}), 32768);
-    EXPECT_EQ(tier_cap({.n_ctx = 4096, .n_batch = 32768}), 4096);
+TEST(Tiers, CapIsWhatWasAskedForElse16384) {
+    EXPECT_EQ(tier_cap({.n_ctx = 131072}), 16384);
+    EXPECT_EQ(tier_cap({.n_ctx = 131072, .tier_max = 32768}), 32768);
+    EXPECT_EQ(tier_cap({.n_ctx = 131072, .tier_max = 2048}), 2048);
     EXPECT_EQ(tier_cap({.n_ctx = 4096, .tier_max = 5000}), 4096);
 }
 
@@ -53,7 +53,7 @@ TEST(Tiers, AscendForEveryCap) {
 
 TEST(Tiers, HugeContextsDoNotOverflow) {
     const std::vector<std::uint32_t> tiers =
-        tiers_of({.n_ctx = 4294967295U, .n_batch = 4294967295U});
+        tiers_of({.n_ctx = 4294967295U, .tier_max = 4294967295U});
     EXPECT_EQ(tiers.back(), 4294967295U);
     EXPECT_EQ(tiers.size(), 2U + 23U + 1U);  // 1, 16; 512 = 2^9 ... 2^31; the cap
 }

@@ -43,6 +43,17 @@ TEST_F(RegistryForm, HasAHashOfEveryFigureOfTheMachine) {
     EXPECT_EQ(machine_hash(nullptr), Hash64{});
 }
 
+// What was asked for, and which smaller ubatches it serves.
+TEST_F(RegistryForm, KeepsWhatWasLeftOut) {
+    EXPECT_EQ(to_registry_variant(planning_).pshard.asked_ubatch, std::nullopt);
+    EXPECT_EQ(to_registry_variant(planning_).pshard.smaller_states, std::nullopt);
+    planning_.asked_ubatch = 1 << 20;
+    planning_.smaller_states = {Hash64{1}, Hash64{2}};
+    EXPECT_EQ(to_registry_variant(planning_).pshard.asked_ubatch, 1U << 20);
+    EXPECT_EQ(to_registry_variant(planning_).pshard.smaller_states,
+              "0x0000000000000001,0x0000000000000002");
+}
+
 TEST_F(RegistryForm, RoundsTheBudgetUpToMib) {
     EXPECT_EQ(to_registry_variant(planning_).budget_mib, 1U);
 }

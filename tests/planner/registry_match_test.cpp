@@ -58,6 +58,41 @@ TEST_F(AskedPlans, CutTheUbatchToTheContext) {
     EXPECT_TRUE(serves());
 }
 
+// Batches of 8 tokens were asked for as well, and left out since those of 4 are faster.
+TEST_F(AskedPlans, AreForTheTiersThatWereAskedForAsWell) {
+    run_.asked->largest = 8;
+    EXPECT_FALSE(serves());
+    plan().pshard.asked_ubatch = 8;
+    EXPECT_TRUE(serves());
+    run_.asked->n_ubatch = 8;  // named: it would have a tier
+    EXPECT_FALSE(serves());
+    run_.asked->n_ubatch = 4;
+    EXPECT_TRUE(serves());
+}
+
+// Of a device's run with a ubatch of 8 tokens.
+TEST_F(AskedPlans, SayWhyALargerUbatchHasNone) {
+    Inventory seen = planning_.inventory;
+    seen.graphs.back().n_tokens = 8;
+    const KnownRun run{{}, SeenRun{seen, kMiB}, std::nullopt};
+    EXPECT_EQ(find_plans(registry_, run).reason,
+              "its plans are for -ub 4, this run reserves 8 tokens");
+    plan().pshard.asked_ubatch = 16;
+    EXPECT_EQ(
+        find_plans(registry_, run).reason,
+        "its plans are for -ub 4, as larger batches were reckoned slower, this run reserves 8 "
+        "tokens");
+}
+
+TEST_F(AskedPlans, ServeSmallerUbatchesOfSlidingWindows) {
+    Inventory seen = planning_.inventory;
+    for (State& state : seen.states) state.bytes /= 2;
+    const KnownRun run{{}, SeenRun{seen, kMiB}, std::nullopt};
+    EXPECT_TRUE(find_plans(registry_, run).best.empty());
+    plan().pshard.smaller_states = to_text(Hash64{7}) + "," + to_text(states_hash(seen.states));
+    EXPECT_EQ(find_plans(registry_, run).best.size(), 1U);
+}
+
 // Whatever is not asked for does not matter.
 TEST_F(AskedPlans, ServeAnyDepthAndUbatchWhereNoneIsAskedFor) {
     for (RegistryTier& tier : plan().tiers) tier.pshard.depth = 31;

@@ -32,6 +32,25 @@ TEST(PlannedSeconds, AreOfPromptsAndAnswers) {
     EXPECT_EQ(planned_seconds({{16, 0}}, {64, 5, 1}, 16), std::nullopt);
 }
 
+// A prompt of 3 tokens comes in one batch, however many tokens a batch might have.
+TEST(PlannedSeconds, TakeAShortPromptInTheTierThatHoldsIt) {
+    const std::vector<TierPass> tiers = {{1, 1}, {4, 2}, {16, 10}};
+    EXPECT_EQ(planned_seconds(tiers, {3, 5, 1}, 16), 2 + 5 * 1);
+    EXPECT_EQ(planned_seconds(tiers, {3, 5, 1}, 1), 3 * 1 + 5 * 1);
+}
+
+// 16 tokens: 4 passes of 4 tokens take 8 s.
+TEST(SlowUbatchNote, NamesTheFasterOne) {
+    const std::vector<TierPass> tiers = {{1, 1}, {4, 2}, {16, 10}};
+    EXPECT_EQ(
+        slow_ubatch_note(tiers, 16),
+        "-ub 16 is slower than smaller batches one after the other: 1.60 t/s, where -ub 4 has "
+        "2.00");
+    EXPECT_EQ(slow_ubatch_note(tiers, 4), std::nullopt);
+    EXPECT_EQ(slow_ubatch_note(tiers, 8), std::nullopt);  // no tier
+    EXPECT_EQ(slow_ubatch_note({{4, 2}, {16, 0}}, 16), std::nullopt);
+}
+
 using Passes = test::ToyPlanning;
 
 TEST_F(Passes, AreOfTheWinners) {

@@ -166,6 +166,23 @@ TEST_F(Reports, MarkdownNamesTheBatchThatIsFastest) {
     EXPECT_THAT(to_markdown(planning_), HasSubstr("batches of 4 tokens, 500 t/s: -ub 4.\n"));
 }
 
+TEST_F(Reports, MarkdownNamesTheTiersThatAreLeftOut) {
+    EXPECT_THAT(to_markdown(planning_), Not(HasSubstr("have no plan")));
+    TierPlan slow = planning_.plan.tiers[1];
+    slow.key.n_tokens = 512;
+    slow.viable[0].prediction->tokens_per_second = 5;
+    TierPlan none;
+    none.key.n_tokens = 1024;
+    planning_.plan.dominated = {slow, none};
+    EXPECT_THAT(
+        to_markdown(planning_),
+        HasSubstr("\nBatches of 512 tokens (5.00 t/s), 1024 tokens (none fits) have no plan: "
+                  "smaller ones, one after the other, are faster.\n"));
+    const json plan = json::parse(to_json({planning_}))["plans"][0];
+    EXPECT_EQ(plan["dominated_tiers"][0]["tokens"], 512);
+    EXPECT_EQ(plan["dominated_tiers"][1]["viable"], false);
+}
+
 TEST_F(Reports, MarkdownNamesBatchesThatStockIsFasterWith) {
     planning_.inventory =
         toy_model({.n_layers = 4, .n_embd = 64, .n_ff = 128, .n_cells = 32, .tiers = {32}});

@@ -107,7 +107,7 @@ TEST_F(BadInput, Flags) {
     expect_error(planning({"-fa", "maybe"}), "flash attention");
     expect_error(planning({"-o", "xml"}), "output");
     expect_error(planning({"--device", "nosuch"}), "device");
-    expect_error(planning({"-p", "512"}), "bench flags alone");
+    expect_error(planning({"-p", "512,1024"}), "a list without --bench-plan");
     expect_says(planning({"--bench-plan"}),
                 "plans the contexts that -p, -n, -pg and -d make: leave -c");
     const auto bench = [&](const char* depths) {

@@ -177,7 +177,7 @@ TEST_F(EmitArgsFlags, WeighPromptAndAnswer) {
                 1e-6 * answers["seconds"].get<double>());
     EXPECT_EQ(run(planning({"--emit-args", "-p", "1,2"})).exit_code, 1);
     EXPECT_EQ(run(planning({"--emit-args", "-o", "csv"})).exit_code, 1);
-    EXPECT_EQ(run(planning({"-p", "5"})).exit_code, 1);
+    EXPECT_EQ(run(planning({"-p", "5-9"})).exit_code, 1);
 }
 
 // All sequences at once: the tier that holds a token of each.

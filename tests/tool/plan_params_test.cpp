@@ -75,7 +75,7 @@ TEST_F(PlanParams, TakesEveryFlag) {
               "--device-memory 16000 --device cuda --depth 1000 -sm layer -ngl auto "
               "--kv-offload"));
     EXPECT_EQ(plan["context"]["n_ctx"], 4096);
-    EXPECT_EQ(plan["context"]["n_ubatch"], 1024);
+    EXPECT_EQ(plan["context"]["n_ubatch"], 512);
     EXPECT_EQ(plan["context"]["n_seq_max"], 2);
     EXPECT_EQ(plan["context"]["kv_unified"], true);
     EXPECT_EQ(plan["context"]["swa_full"], true);
@@ -220,6 +220,45 @@ TEST_F(PlanParams, BenchPlanTakesTheContextsOfLlamaBench) {
     const json only_pair = plans_with({"-p", "0", "-n", "0"});
     ASSERT_EQ(only_pair.size(), 1U);
     EXPECT_EQ(only_pair[0]["context"]["n_ctx"], 3272);
+}
+
+// What is advised is what the plan is for, and the smaller ubatches that were compared are served,
+// too: their caches are those of a plan for that ubatch.
+TEST_F(PlanParams, UbatchThatIsAdvisedServesWithSlidingWindows) {
+    const auto model = testing_support::sparse_model("gpt-oss-20b", "MXFP4");
+    ASSERT_TRUE(model.ok());
+    const auto planned = [&](std::vector<std::string> more) {
+        more.insert(more.end(),
+                    {"-m", model.value(), "-c", "32768", "-mva", "4000", "--registry", "plans"});
+        const ToolRun tool = run(more);
+        EXPECT_EQ(tool.exit_code, 0) << tool.err;
+        const Result<RegistryReading> reading = load_registry(folder_ / "plans");
+        EXPECT_TRUE(reading.ok());
+        return std::pair(tool.out, reading.value().registry.sections.back().variants.back().pshard);
+    };
+    const auto [advice, plan] = planned({});
+    EXPECT_THAT(advice, HasSubstr("the cache of this model grows with -ub: 4096 prompt and 128"));
+    EXPECT_THAT(advice, HasSubstr(fmt::format(" t/s: -ub {}.\n", plan.n_ubatch.value_or(0))));
+    EXPECT_EQ(plan.asked_ubatch, 16384U);
+    for (const char* n_ubatch : {"512", "2048"}) {
+        const auto [text, smaller] = planned({"-ub", n_ubatch});
+        EXPECT_EQ(smaller.n_ubatch, std::stoul(n_ubatch));
+        EXPECT_THAT(plan.smaller_states.value_or(""), HasSubstr(to_text(*smaller.states)));
+    }
+}
+
+TEST_F(PlanParams, LargestTierIsBoundedByBatchAndUbatch) {
+    const auto largest = [&](const char* flags) {
+        std::vector<std::string> all = planning(words(flags));
+        environment_.erase("PSHARD_CPU_PROFILE");  // ranked by memory: none is dominated
+        return this->plan(all)["context"]["n_ubatch"].get<int>();
+    };
+    EXPECT_EQ(largest(""), 4096);
+    EXPECT_EQ(largest("-b 1024"), 1024);
+    EXPECT_EQ(largest("-ub 600"), 600);
+    EXPECT_EQ(largest("-ub 2048 -b 1024"), 1024);
+    EXPECT_EQ(largest("-ub 2048 --pshard-tier-max 512"), 2048);
+    EXPECT_EQ(largest("-b 1024 --pshard-tier-max 512"), 512);
 }
 
 TEST_F(PlanParams, WithoutProfilesRanksByMemory) {

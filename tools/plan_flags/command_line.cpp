@@ -240,17 +240,12 @@ private:
 
     std::string fault() const {
         const BenchOptions& bench = options_.bench;
-        const bool bench_flags = !bench.prompts.empty() || !bench.generations.empty() ||
-                                 !bench.depths.empty() || !bench.prompt_generations.empty();
         if (options_.context.n_parallel == 0) return "-np 0: there must be at least one sequence";
         if (options_.model.empty() && options_.inventory.empty()) {
             return "no model: name one with -m (or LLAMA_ARG_MODEL); --help lists the flags";
         }
         const bool lists = !bench.depths.empty() || !bench.prompt_generations.empty();
         if (lists && !bench.wanted) return "-pg and -d go with --bench-plan only";
-        if (bench_flags && !bench.wanted && !options_.emit_args) {
-            return "-p and -n go with --bench-plan or --emit-args only";
-        }
         if (options_.emit_args && options_.format != OutputFormat::Json &&
             options_.format != OutputFormat::Markdown) {
             return "--emit-args prints the flags, or with -o json what they come to";

@@ -248,12 +248,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "full-size cache for sliding windows (default: off)"},
     {FlagGroup::Context, "-b,--batch-size", "N", PSHARD_TO(context.n_batch), nullptr,
      kBatch, "", "LLAMA_ARG_BATCH", InRun::Taken,
-     "logical batch; raises the largest tier if above 16384 (default: 2048)",
-     "logical batch (default: the ubatch)"},
+     "logical batch: no tier is larger (default: the largest tier; with --emit-args 2048)"},
     {FlagGroup::Context, "-ub,--ubatch-size", "N", PSHARD_TO(context.n_ubatch), nullptr,
      kBatch, "", "LLAMA_ARG_UBATCH", InRun::Taken,
-     "accepted and without effect: the largest tier is the ubatch",
-     "the largest tier, and so the program's ubatch"},
+     "ubatch of the run: the largest tier, even if smaller batches one after the other are faster, "
+     "of which a note tells"},
     {FlagGroup::Context, "--for", "server|cli|perplexity|bench", nullptr, take_output_use,
      kNoRange, "server|cli|perplexity|bench", nullptr, InRun::Hidden,
      "whose rows of logits: one for each sequence, one, one for each token, one (default: "
@@ -263,7 +262,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "rows of logits in a batch (default: as --for says)"},
     {FlagGroup::Context, "--pshard-tier-max", "N", PSHARD_TO(context.tier_max), nullptr,
      kBatch, "", nullptr, InRun::Taken,
-     "largest tier (default: the larger of -b and 16384; at most -c)"},
+     "largest tier, where no -ub is given (default: 16384; at most -b and -c)"},
     {FlagGroup::Budget, "-mva,--max-vram-alloc", "MiB", PSHARD_TO(max_vram_mib), nullptr,
      kMibFrom0, "", nullptr, InRun::Taken,
      "budget (default: 0, device memory less the driver's overhead and --fit-target); more "
@@ -306,10 +305,12 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "no tier above the largest prompt, at least 16"},
     {FlagGroup::Bench, "-p,--n-prompt", "LIST", PSHARD_TO(bench.prompts), nullptr,
      kNoRange, "", nullptr, InRun::Hidden,
-     "with --bench-plan: prompts (512); with --emit-args: prompt tokens to weigh"},
+     "with --bench-plan: prompts (512); else the prompt tokens that --emit-args weighs, and that "
+     "-ub is chosen for where sliding windows make the cache grow with it (default: half of a "
+     "sequence, 512 to 4096)"},
     {FlagGroup::Bench, "-n,--n-gen", "LIST", PSHARD_TO(bench.generations), nullptr,
      kNoRange, "", nullptr, InRun::Hidden,
-     "with --bench-plan: generations (128); with --emit-args: answer tokens"},
+     "with --bench-plan: generations (128); else answer tokens, likewise (128)"},
     {FlagGroup::Bench, "-d,--n-depth", "LIST", PSHARD_TO(bench.depths), nullptr,
      kNoRange, "", nullptr, InRun::Hidden,
      "with --bench-plan: depths (0)"},

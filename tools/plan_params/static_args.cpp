@@ -7,38 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "common/log.h"
-#include "plan_flags/bench_contexts.h"
 #include "plan_flags/drafting.h"
 #include "planning/static_flags.h"
 
 namespace pshard::tool {
 namespace {
-
-// The one number of a list of llama-bench's; nullopt: nothing was given.
-Result<std::optional<std::uint32_t>> one_number(const char* flag, const std::string& text) {
-    std::optional<std::uint32_t> number;
-    if (text.empty()) return number;
-    const Result<std::vector<std::uint32_t>> values = read_ranges(text);
-    if (!values) return values.error();
-    if (values.value().size() != 1 || values.value().front() == 0) {
-        return Error{
-            fmt::format("{} {}: --emit-args wants one number of tokens above 0", flag, text), {}};
-    }
-    return std::optional(values.value().front());
-}
-
-Result<Workload> workload_of(const Options& options, const ContextSpec& context) {
-    const auto prompt = one_number("-p", options.bench.prompts);
-    const auto answer = one_number("-n", options.bench.generations);
-    if (!prompt) return prompt.error();
-    if (!answer) return answer.error();
-    const std::uint32_t n_ctx = tokens_per_sequence(context);
-    Workload work;
-    work.prompt = std::min(n_ctx, prompt.value().value_or(usual_prompt(n_ctx)));
-    work.answer = answer.value().value_or(work.answer);
-    work.sequences = context.n_seq_max;
-    return work;
-}
 
 std::string overrides_text(const std::vector<std::string>& patterns) {
     if (patterns.empty()) return "";

@@ -222,7 +222,9 @@ std::optional<std::string> host_refusal(const Planning& planning, const HostMemo
 }
 
 std::optional<std::string> host_note(const Planning& planning, const HostMemory& host) {
-    for (const TierPlan& tier : planning.plan.tiers) {
+    std::vector<TierPlan> tiers = planning.plan.tiers;
+    tiers.insert(tiers.end(), planning.plan.dominated.begin(), planning.plan.dominated.end());
+    for (const TierPlan& tier : tiers) {
         const Candidate* least = tier.winner() == nullptr ? least_need(tier) : nullptr;
         if (least == nullptr) continue;
         return fmt::format("batches of {} tokens have no plan: {}",

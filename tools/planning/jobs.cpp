@@ -9,7 +9,8 @@
 //   tiers of a job (plan/tiers.h): 1, 16, ..., the largest        n_ubatch = n_batch = the largest
 //
 // The ubatch is the largest tier, since the KV cache of sliding windows is sized by it and all
-// tiers share one cache.
+// tiers share one cache. -b and -ub are bounds of the tiers, as llama.cpp runs no larger ubatch,
+// and what -ub says has a tier of its own.
 //
 // Traps: the published fingerprint has the -c that was given, 0 where the model decides, so a job
 // keeps both. -np -1 is llama-server's own choice: 4 sequences in one unified cache. llama-bench
@@ -32,20 +33,15 @@ namespace {
 // llama-server's choice for -np -1.
 constexpr std::uint32_t kAutoParallel = 4;
 
-constexpr std::uint32_t kDefaultBatch = 2048;
-
 Job make_job(const Options& options, std::uint32_t n_ctx, std::optional<std::uint32_t> tier_max) {
     Job job;
     job.context = context_of(options, {});
     job.context.n_ctx = n_ctx;
-    const TierRule rule{n_ctx,
-                        options.context.n_batch.value_or(kDefaultBatch),
-                        job.context.n_seq_max,
-                        drafting_of(options).n_max,
-                        tier_max};
-    job.tiers = tiers_of(rule);
+    job.tiers = tiers_of({n_ctx, job.context.n_seq_max, drafting_of(options).n_max, tier_max});
     job.context.n_ubatch = job.tiers.back();
     job.context.n_batch = job.tiers.back();
+    // llama-bench has one ubatch for all its tests.
+    if (options.context.n_ubatch || options.bench.wanted) job.named_ubatch = job.tiers.back();
     return job;
 }
 
@@ -54,8 +50,8 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
     if (!contexts) return contexts.error();
     std::vector<Job> jobs;
     for (const BenchContext& context : contexts.value()) {
-        Job job =
-            make_job(options, context.n_ctx, options.context.tier_max.value_or(context.tier_cap));
+        const std::uint32_t largest = largest_given(options.context).value_or(context.tier_cap);
+        Job job = make_job(options, context.n_ctx, largest);
         job.n_ctx_given = context.n_ctx;
         // llama-bench keeps one row of logits.
         if (!options.context.output_use) job.context.output_use = OutputUse::Bench;
@@ -64,7 +60,54 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
     return jobs;
 }
 
+// The one number of a list of llama-bench's; nullopt: nothing was given.
+Result<std::optional<std::uint32_t>> one_number(const char* flag, const std::string& text) {
+    std::optional<std::uint32_t> number;
+    if (text.empty()) return number;
+    const Result<std::vector<std::uint32_t>> values = read_ranges(text);
+    if (!values) return values.error();
+    if (values.value().size() != 1 || values.value().front() == 0) {
+        return Error{
+            fmt::format("{} {}: only --bench-plan takes a list; give one number of tokens above 0",
+                        flag,
+                        text),
+            {}};
+    }
+    return std::optional(values.value().front());
+}
+
 }  // namespace
+
+Result<Workload> workload_of(const Options& options, const ContextSpec& context) {
+    const std::uint32_t n_ctx = tokens_per_sequence(context);
+    Workload work;
+    work.sequences = context.n_seq_max;
+    work.prompt = options.bench.wanted ? context.n_ubatch : usual_prompt(n_ctx);
+    if (options.bench.wanted) return work;
+    const auto prompt = one_number("-p", options.bench.prompts);
+    const auto answer = one_number("-n", options.bench.generations);
+    if (!prompt) return prompt.error();
+    if (!answer) return answer.error();
+    work.prompt = std::min(n_ctx, prompt.value().value_or(work.prompt));
+    work.answer = answer.value().value_or(work.answer);
+    return work;
+}
+
+void cut_job(Job& job, std::uint32_t largest) {
+    if (largest >= job.tiers.back()) return;
+    if (job.asked_ubatch == 0) job.asked_ubatch = job.tiers.back();
+    std::erase_if(job.tiers, [&](std::uint32_t tier) { return tier > largest; });
+    job.context.n_ubatch = job.tiers.back();
+    job.context.n_batch = job.tiers.back();
+    if (job.named_ubatch) job.named_ubatch = job.tiers.back();
+}
+
+std::optional<std::uint32_t> largest_given(const ContextOptions& options) {
+    const std::optional<std::uint32_t> tiers =
+        options.n_ubatch ? options.n_ubatch : options.tier_max;
+    if (!tiers || !options.n_batch) return tiers ? tiers : options.n_batch;
+    return std::min(*tiers, *options.n_batch);
+}
 
 ContextSpec context_of(const Options& all, ContextSpec base) {
     const ContextOptions& options = all.context;
@@ -124,7 +167,7 @@ Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_t
     if (n_ctx == 0) {
         return Error{"the model does not say which context it was trained with: give -c", {}};
     }
-    Job job = make_job(options, n_ctx, options.context.tier_max);
+    Job job = make_job(options, n_ctx, largest_given(options.context));
     job.n_ctx_given = given;
     return std::vector<Job>{std::move(job)};
 }

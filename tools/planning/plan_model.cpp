@@ -3,6 +3,8 @@
 // In: the flags and a machine. Out: a plan for each job, or the refusal of the first that has none.
 //
 //   model file   header -> jobs -> each: capture in a child process --+
+//                           ^-- find_largest_tier(), captured anew, if  |
+//                               the cache grows with the ubatch         |
 //   inventory    read   -> its one job -------------------------------+
 //                                                                     v
 //   budget_use() -> make_plan() -> check_plan() [-> check_rivals()] -> notes
@@ -12,7 +14,8 @@
 //
 // Traps: a saved inventory holds one context, so that flags which ask for another are an error.
 // Without --depth, a plan is for half of a sequence. The inventory is saved before the budget is
-// known, so that a model without a plan can still be reported.
+// known, so that a model without a plan can still be reported. Where the cache grows with the
+// ubatch, a plan whose largest tiers turn out to be dominated is made anew in the smaller cache.
 #include "planning/plan_model.h"
 
 #include <algorithm>
@@ -24,7 +27,9 @@
 #include "common/log.h"
 #include "plan_flags/drafting.h"
 #include "planning/context_size.h"
+#include "planning/largest_tier.h"
 #include "planning/model_source.h"
+#include "planning/wish.h"
 #include "search/check_plan.h"
 
 namespace pshard::tool {
@@ -35,7 +40,13 @@ Result<Job> job_of_inventory(const Options& options, const Inventory& inventory)
     Job job{inventory.context, options.context.n_ctx.value_or(inventory.context.n_ctx), {}};
     ContextSpec asked = context_of(options, inventory.context);
     if (job.n_ctx_given != 0) asked.n_ctx = job.n_ctx_given;
-    if (asked != inventory.context || options.context.tier_max) {
+    const std::uint32_t n_ubatch = inventory.context.n_ubatch;
+    const bool same_batches = options.context.n_ubatch.value_or(n_ubatch) == n_ubatch &&
+                              options.context.n_batch.value_or(n_ubatch) >= n_ubatch &&
+                              !options.context.tier_max;
+    // Its caches are sized for this ubatch, or the user has named it.
+    if (is_windowed(inventory) || options.context.n_ubatch) job.named_ubatch = n_ubatch;
+    if (asked != inventory.context || !same_batches) {
         return Error{
             "the inventory was captured for another context than the flags ask for; leave "
             "them away, or capture it anew with -m and --save-inventory",
@@ -77,7 +88,8 @@ public:
         if (const Refusal* refusal = std::get_if<Refusal>(&budget.value())) {
             return std::optional(*refusal);
         }
-        Planning planning = planning_of(std::move(inventory), std::get<BudgetUse>(budget.value()));
+        Planning planning = wished_plan(
+            options_, machine_, job, std::move(inventory), std::get<BudgetUse>(budget.value()));
         if (planning.depth_tokens > planning.inventory.context.n_ctx) {
             return Error{fmt::format("--depth {} is beyond the context of {} tokens",
                                      planning.depth_tokens,
@@ -96,11 +108,24 @@ public:
         for (const auto& note : {context_note(planning.inventory),
                                  idle_note(planning.inventory),
                                  budget_note(options_, planning.budget),
-                                 host_note(planning, machine_.host)}) {
+                                 host_note(planning, machine_.host),
+                                 ubatch_note(planning)}) {
             if (note) planning.notes.push_back(*note);
         }
         planned_.push_back({job, std::move(planning)});
         return std::optional<Refusal>();
+    }
+
+    // Takes the last plan back, if its caches are for a larger ubatch than its largest tier, and
+    // returns that tier.
+    std::optional<std::uint32_t> take_back_too_large() {
+        const Planning& planning = planned_.back().planning;
+        const std::uint32_t largest = planning.plan.cache_ubatch;
+        const bool fits =
+            planning.plan.dominated.empty() || largest >= planning.inventory.context.n_ubatch;
+        if (fits || planning.plan.baseline_vram) return std::nullopt;
+        planned_.pop_back();
+        return largest;
     }
 
     std::vector<PlannedJob> take() { return std::move(planned_); }
@@ -117,19 +142,10 @@ private:
         return right;
     }
 
-    Planning planning_of(Inventory inventory, const BudgetUse& budget) const {
-        Planning planning;
-        planning.model_path = options_.model.empty() ? options_.inventory : options_.model;
-        planning.inventory = std::move(inventory);
-        planning.budget = budget;
-        planning.profile = machine_.pricing();
-        planning.host = host_limits(machine_);
-        planning.depth_tokens =
-            options_.depth.value_or(tokens_per_sequence(planning.inventory.context) / 2);
-        planning.n_threads = machine_.n_threads;
-        planning.forced = options_.forced;
-        planning.notes = machine_.notes;
-        return planning;
+    // Where the user has named a ubatch that is slower than a smaller one.
+    std::optional<std::string> ubatch_note(const Planning& planning) const {
+        if (!options_.context.n_ubatch) return std::nullopt;
+        return slow_ubatch_note(passes_of(planning), planning.inventory.context.n_ubatch);
     }
 
     const Options& options_;
@@ -152,22 +168,87 @@ Result<Planned> plan_saved(const Options& options, const Machine& machine) {
     return Planned(planner.take());
 }
 
+Result<Inventory> capture(const Options& options, const Job& job) {
+    return capture_in_child(
+        {options.model, job.context, job.tiers, options.device, drafting_of(options)});
+}
+
+class CapturedPlanner {
+public:
+    CapturedPlanner(const Options& options, const Machine& machine, std::vector<Job> jobs)
+        : options_(options),
+          machine_(machine),
+          jobs_(std::move(jobs)),
+          planner_(options, machine) {}
+
+    Result<Planned> run() {
+        if (const Status captured = capture_all(); !captured) return captured.error();
+        const bool grows = std::ranges::any_of(inventories_, is_windowed);
+        if (grows && !options_.context.n_ubatch) {
+            if (const Status chosen = choose_largest(); !chosen) return chosen.error();
+        }
+        for (std::size_t i = 0; i < jobs_.size(); ++i) {
+            const auto refusal = add(jobs_[i], std::move(inventories_[i]));
+            if (!refusal) return refusal.error();
+            if (refusal.value()) return Planned(*refusal.value());
+        }
+        return Planned(planner_.take());
+    }
+
+private:
+    Status capture_all() {
+        inventories_.clear();
+        for (const Job& job : jobs_) {
+            Result<Inventory> inventory = capture(options_, job);
+            if (!inventory) return inventory.error();
+            inventories_.push_back(std::move(inventory).value());
+        }
+        return Done{};
+    }
+
+    Status choose_largest() {
+        const Result<LargestTier> largest = find_largest_tier(options_, machine_, jobs_);
+        if (!largest) return largest.error();
+        for (Job& job : jobs_) {
+            cut_job(job, largest.value().tokens);
+            job.note = largest.value().note;
+            job.smaller_states = largest.value().smaller_states;
+        }
+        return capture_all();
+    }
+
+    // Plans the job, again in smaller caches while its largest tiers are dominated.
+    Result<std::optional<Refusal>> add(Job job, Inventory inventory) {
+        while (true) {
+            auto refusal = planner_.add(std::move(inventory), job);
+            if (!refusal || refusal.value()) return refusal;
+            const std::optional<std::uint32_t> largest = planner_.take_back_too_large();
+            if (!largest) return refusal;
+            cut_job(job, *largest);
+            Result<Inventory> smaller = capture(options_, job);
+            if (!smaller) return smaller.error();
+            inventory = std::move(smaller).value();
+        }
+    }
+
+    const Options& options_;
+    const Machine& machine_;
+    std::vector<Job> jobs_;
+    std::vector<Inventory> inventories_;
+    JobPlanner planner_;
+};
+
 Result<Planned> plan_captured(const Options& options, const Machine& machine) {
-    const Result<std::vector<Job>> jobs = jobs_of_model(options);
+    Result<std::vector<Job>> jobs = jobs_of_model(options);
     if (!jobs) return jobs.error();
-    JobPlanner planner(options, machine);
+    const Result<Workload> work = workload_of(options, jobs.value().front().context);
+    if (!work) return work.error();
     for (const Job& job : jobs.value()) {
         const Result<std::optional<Refusal>> too_large = check_context(options, machine, job);
         if (!too_large) return too_large.error();
         if (too_large.value()) return Planned(*too_large.value());
-        Result<Inventory> inventory = capture_in_child(
-            {options.model, job.context, job.tiers, options.device, drafting_of(options)});
-        if (!inventory) return inventory.error();
-        const auto refusal = planner.add(std::move(inventory).value(), job);
-        if (!refusal) return refusal.error();
-        if (refusal.value()) return Planned(*refusal.value());
     }
-    return Planned(planner.take());
+    return CapturedPlanner(options, machine, std::move(jobs).value()).run();
 }
 
 }  // namespace

@@ -5,14 +5,17 @@
 //
 //   plan_jobs() --> a job has no plan            -> refused
 //               --> stock holds every job        -> stock, with the user's batches
-//               --> llama-bench                  -> the plans; its tests are their own workload
+//               --> llama-bench                  -> the plans, with the ubatch that is fastest in
+//               all
 //               --> else: seconds of the goal's prompt and answer, by the plan and by stock's best
 //                         flags -> stock if it takes at most 2 % longer, else the plan
 //
 // Traps: the ubatch of a plan may be any tier, unless the model has sliding windows, whose cache is
-// sized by it. A plan that gives way to stock is not written. A forced strategy is not compared. A
-// note that several jobs have is told once.
+// sized by it. Stock has all the ubatches to choose from that the plan had before its largest tier
+// was chosen. llama-bench has one ubatch for all its tests. A plan that gives way to stock is not
+// written. A forced strategy is not compared. A note that several jobs have is told once.
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -21,7 +24,6 @@
 #include "planning/plan_model.h"
 #include "planning/registry_writing.h"
 #include "planning/static_flags.h"
-#include "run/goal.h"
 #include "run/run_plan.h"
 
 namespace pshard::tool {
@@ -91,50 +93,87 @@ void leave_batches_to_stock(const PlanRequest& request, RunPlan& plan) {
     plan.n_ubatch = request.options.plan.context.n_ubatch.value_or(0);
 }
 
-// What the planner was asked, what it found, and what the run is for.
-struct Compared {
-    const PlanRequest& request;
-    const Options& options;
-    const Machine& machine;
-    const PlannedJob& planned;
-    Workload work;
-};
+// The seconds of all jobs in batches of `n_ubatch`; infinite: one of them has no time for it.
+Result<Seconds> seconds_of(const Options& options,
+                           const std::vector<PlannedJob>& jobs,
+                           std::uint32_t n_ubatch) {
+    Seconds all = 0;
+    for (const PlannedJob& job : jobs) {
+        const ContextSpec& context = job.planning.inventory.context;
+        const Result<Workload> work = workload_of(options, context);
+        if (!work) return work.error();
+        all += planned_seconds(
+                   passes_of(job.planning), work.value(), std::min(n_ubatch, context.n_ubatch))
+                   .value_or(std::numeric_limits<Seconds>::infinity());
+    }
+    return all;
+}
 
-// Chooses the ubatch that the goal's prompts are fastest in, unless the user has named one or the
-// plan holds for its own ubatch alone.
-void choose_ubatch(const Compared& compared, RunPlan& plan) {
-    const Planning& planning = compared.planned.planning;
-    if (compared.request.options.plan.context.n_ubatch || is_windowed(planning.inventory)) return;
-    const std::uint32_t best = best_ubatch(passes_of(planning), compared.work.prompt);
-    if (best > 0) plan.n_ubatch = best;
+// Chooses the ubatch that the prompts of all jobs are fastest in, unless the user has named one or
+// the plan holds for its own ubatch alone.
+Status choose_ubatch(const PlanRequest& request,
+                     const Options& options,
+                     const std::vector<PlannedJob>& jobs,
+                     RunPlan& plan) {
+    const bool grows = std::ranges::any_of(
+        jobs, [](const PlannedJob& job) { return is_windowed(job.planning.inventory); });
+    if (request.options.plan.context.n_ubatch || grows) return Done{};
+    Seconds least = std::numeric_limits<Seconds>::infinity();
+    for (const PlannedJob& job : jobs) {
+        for (const TierPlan& tier : job.planning.plan.tiers) {
+            const Result<Seconds> seconds = seconds_of(options, jobs, tier.key.n_tokens);
+            if (!seconds) return seconds.error();
+            if (seconds.value() >= least) continue;
+            least = seconds.value();
+            plan.n_ubatch = tier.key.n_tokens;
+        }
+    }
+    return Done{};
+}
+
+// The best that stock llama.cpp can do alone, with any ubatch that the user's flags allow; nullopt:
+// it cannot run the model at all.
+std::optional<StaticFlags> best_of_stock(const Options& options,
+                                         const Machine& machine,
+                                         const Workload& work) {
+    const Result<std::vector<Job>> jobs = jobs_of_model(options);
+    if (!jobs) return std::nullopt;
+    auto answer = find_static_flags(options, machine, jobs.value().front(), work);
+    if (!answer || !std::holds_alternative<StaticFlags>(answer.value())) return std::nullopt;
+    return std::get<StaticFlags>(std::move(answer).value());
 }
 
 // Puts the best that stock llama.cpp can do alone in the plan's place if that takes at most 2 %
 // longer. If stock cannot run the model at all, or its time is not known, the plan stays.
-void compare_with_stock(const Compared& compared, RunPlan& plan) {
-    const Workload& work = compared.work;
-    const auto ours = planned_seconds(passes_of(compared.planned.planning), work, plan.n_ubatch);
-    if (!ours || compared.options.forced) return;
-    const auto answer =
-        find_static_flags(compared.options, compared.machine, compared.planned.job, work);
-    if (!answer || !std::holds_alternative<StaticFlags>(answer.value())) return;
-    const StaticFlags& stock = std::get<StaticFlags>(answer.value());
-    const std::optional<Seconds> theirs = stock.found.plan.seconds(work);
-    if (!theirs) return;
+Status compare_with_stock(const PlanRequest& request,
+                          const Options& options,
+                          const Machine& machine,
+                          const PlannedJob& planned,
+                          RunPlan& plan) {
+    const Planning& planning = planned.planning;
+    const Result<Workload> work = workload_of(options, planning.inventory.context);
+    if (!work) return work.error();
+    const auto ours = planned_seconds(passes_of(planning), work.value(), plan.n_ubatch);
+    if (!ours || options.forced) return Done{};
+    const std::optional<StaticFlags> stock = best_of_stock(options, machine, work.value());
+    const auto theirs = stock ? stock->found.plan.seconds(work.value()) : std::nullopt;
+    if (!theirs) return Done{};
     plan.why = fmt::format(
         "{} prompt and {} answer tokens take {:.3g} s by the plan, {:.3g} s by the best that stock "
         "llama.cpp can do alone",
-        work.prompt,
-        work.answer,
+        work.value().prompt,
+        work.value().answer,
         *ours,
         *theirs);
-    if (*theirs > *ours * kWorthwhile) return;
-    leave_batches_to_stock(compared.request, plan);
-    plan.n_batch = stock.n_batch;
-    plan.n_ubatch = stock.found.plan.n_ubatch;
-    const StockArgs& args = stock.found.plan.args;
+    if (*theirs > *ours * kWorthwhile) return Done{};
+    leave_batches_to_stock(request, plan);
+    plan.stock_is_faster = *theirs * kWorthwhile < *ours;
+    plan.n_batch = stock->n_batch;
+    plan.n_ubatch = stock->found.plan.n_ubatch;
+    const StockArgs& args = stock->found.plan.args;
     plan.placement =
-        StockPlacement{args.n_gpu_layers, args.cpu_patterns, stock.found.plan.op_offload};
+        StockPlacement{args.n_gpu_layers, args.cpu_patterns, stock->found.plan.op_offload};
+    return Done{};
 }
 
 // Writes the plans into the registry that they will be read from. A dry run keeps the command that
@@ -185,13 +224,10 @@ Result<RunDecision> decide(const PlanRequest& request,
         plan.why = "the whole model fits into the budget";
         return RunDecision{0, std::move(plan)};
     }
+    if (Status chosen = choose_ubatch(request, options, jobs, plan); !chosen) return chosen.error();
     if (request.program.kind != ProgramKind::Bench) {
-        const ContextSpec& context = jobs.front().planning.inventory.context;
-        Workload work = workload_of(request.options.goal, tokens_per_sequence(context));
-        work.sequences = context.n_seq_max;
-        const Compared compared{request, options, machine, jobs.front(), work};
-        choose_ubatch(compared, plan);
-        compare_with_stock(compared, plan);
+        const Status compared = compare_with_stock(request, options, machine, jobs.front(), plan);
+        if (!compared) return compared.error();
     }
     if (plan.stock) return RunDecision{0, std::move(plan)};
     if (Status kept = keep(request, jobs, plan); !kept) return kept.error();

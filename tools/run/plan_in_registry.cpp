@@ -34,7 +34,7 @@ AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint
     asked.kv_unified = context.kv_unified;
     asked.swa_full = context.swa_full;
     asked.n_ctx = context.n_ctx;
-    asked.n_ubatch = given.tier_max ? given.tier_max : given.n_ubatch;
+    (given.n_ubatch ? asked.n_ubatch : asked.largest) = largest_given(given);
     asked.depth = options.depth;
     return asked;
 }
@@ -44,21 +44,31 @@ std::string flash_attention_word(FlashAttention flash_attention) {
     return flash_attention == FlashAttention::On ? "on" : "off";
 }
 
-// The ubatch that prompts are fastest in, chosen as for a new plan. 0: the user has named one, the
-// registry has no times, or the plan holds for its own ubatch alone.
-std::uint32_t fastest_ubatch(const RegistryVariant& variant,
-                             const ContextSpec& context,
-                             const PlanRequest& request) {
-    const ContextOptions& given = request.options.plan.context;
-    if (given.n_ubatch || variant.pshard.windowed.value_or(true)) return 0;
+std::vector<TierPass> passes_of(const RegistryVariant& variant) {
     std::vector<TierPass> passes;
     for (const RegistryTier& tier : variant.tiers) {
         const double rate = chosen_tps(tier);
         const std::uint32_t n_tokens = tier.key.n_tokens;
         passes.push_back({n_tokens, rate > 0 ? n_tokens / rate : 0});
     }
-    return best_ubatch(passes,
-                       workload_of(request.options.goal, tokens_per_sequence(context)).prompt);
+    return passes;
+}
+
+// The ubatch that prompts are fastest in, chosen as for a new plan. 0: the user has named one, of
+// which a note tells if it is slow, the registry has no times, or the plan holds for its own ubatch
+// alone.
+std::uint32_t fastest_ubatch(const RegistryVariant& variant,
+                             const ContextSpec& context,
+                             const PlanRequest& request) {
+    const std::vector<TierPass> passes = passes_of(variant);
+    if (request.options.plan.context.n_ubatch) {
+        const auto note = slow_ubatch_note(passes, variant.pshard.n_ubatch.value_or(0));
+        if (note) log_line("note: " + *note);
+        return 0;
+    }
+    if (variant.pshard.windowed.value_or(true)) return 0;
+    const Workload work = workload_of(request.options.goal, tokens_per_sequence(context));
+    return best_ubatch(passes, work.prompt * context.n_seq_max);
 }
 
 RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRequest& request) {

@@ -11,6 +11,8 @@
 #include "machine/profile_text.h"
 #include "plan_flags/bench_contexts.h"
 #include "plan_flags/drafting.h"
+#include "planning/jobs.h"
+#include "run/goal.h"
 #include "run/run_plan.h"
 
 namespace pshard::tool {
@@ -84,7 +86,7 @@ Result<Words> bench_arguments(const PlanRequest& request) {
     for (const BenchContext& context : contexts.value()) {
         largest = std::max(largest, context.tier_cap);
     }
-    if (!request.options.plan.context.tier_max) {
+    if (!largest_given(request.options.plan.context)) {
         arguments.push_back(fmt::format("--pshard-tier-max={}", largest));
     }
     return arguments;
@@ -177,10 +179,6 @@ Status complete_options(const HostProgram& program,
         return Error{"llama-bench sets -c itself, by its -p, -n, -pg and -d: leave -c out", {}};
     }
     if (Status taken = take_drafting(program, options); !taken) return taken;
-    if (context.n_ubatch && !context.tier_max) {
-        context.tier_max = context.n_ubatch;
-        options.plan_arguments.push_back(fmt::format("--pshard-tier-max={}", *context.n_ubatch));
-    }
     if (program.kind == ProgramKind::Perplexity && !context.n_ctx) {
         context.n_ctx = kPerplexityContext;
         options.plan_arguments.push_back(fmt::format("--ctx-size={}", kPerplexityContext));
@@ -193,6 +191,11 @@ Result<Words> planner_arguments(const PlanRequest& request) {
     if (!device) return device.error();
     const ProgramKind kind = request.program.kind;
     Words arguments = {"--device=" + device.value(), "--for=" + output_use(kind)};
+    if (request.options.goal && kind != ProgramKind::Bench) {
+        const Workload work = workload_of(request.options.goal, 0);
+        arguments.push_back(fmt::format("--n-prompt={}", work.prompt));
+        arguments.push_back(fmt::format("--n-gen={}", work.answer));
+    }
     const Words& given = request.options.plan_arguments;
     arguments.insert(arguments.end(), given.begin(), given.end());
     arguments.push_back(fmt::format("--threads={}", request.n_threads));

@@ -25,6 +25,7 @@ struct StockPlacement {
 
 struct RunPlan {
     bool stock = false;                       // start the program without PSHARD0
+    bool stock_is_faster = false;             // not only as good
     std::optional<StockPlacement> placement;  // stock's; nullopt: all of the model on the GPU
     std::string why;                          // where the plan comes from, or why stock runs
     std::uint32_t n_ctx = 0;                  // tokens; 0: as the model was trained, bench: its own

@@ -1,0 +1,31 @@
+// Which tiers are not worth a plan.
+//
+// A program cuts a prompt into ubatches of the size that it is told. A tier of T tokens is
+// therefore dominated if k = T/t batches of a smaller tier, one after the other, are faster: then
+// nobody should run such ubatches. By the rates that tables print, at the depth of the plan:
+//
+//   tier   t/s     seconds
+//     16    17      0.9
+//    512   498      1.0
+//   1024   555      1.8
+//   2048     5     410      dominated: 4 batches of 512 take 4 s
+//
+// Traps: only prompts are cut. A batch of fewer than 512 tokens comes as it is, one token or a few
+// of each sequence, so those tiers stay. A tier without a plan is dominated by any that has one.
+// Without a profile nothing has a rate, and only tiers without a plan go.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "search/tier_search.h"
+
+namespace pshard {
+
+// Takes the dominated tiers out of `tiers`, which ascend, and returns them. `named`: tokens of a
+// tier that stays, whatever its rate; nullopt: none.
+std::vector<TierPlan> take_dominated(std::vector<TierPlan>& tiers,
+                                     std::optional<std::uint32_t> named);
+
+}  // namespace pshard

@@ -1,0 +1,180 @@
+// Compares largest tiers, each in a capture of its own.
+//
+// In: the jobs, with all tiers. Out: the largest tier that all of them shall have.
+//
+//   largest tier   512       1024      2048  ...      each: capture two graphs, one token of each
+//                   |          |         |            sequence and a ubatch of the prompt
+//                   v          v         v
+//              find_tiers -> seconds of prompt and answer
+//                   \\          |         /
+//                    the largest of those within 1 % of the least: the cache may as well serve
+//                    longer prompts than the one that is weighed
+//
+// Traps: a ubatch above the prompt takes the prompt in one batch of the tier that holds it, so from
+// there on more cache only costs: the first that is slower than 1 % ends the comparison. A tier
+// that fits alone may still be dominated in the whole plan (search/dominated.h): who plans cuts it
+// off. Without a budget nothing is compared, since the plan will be refused.
+#include "planning/largest_tier.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "common/log.h"
+#include "plan/tiers.h"
+#include "plan_flags/drafting.h"
+#include "planning/budget.h"
+#include "planning/model_source.h"
+#include "planning/wish.h"
+#include "registry/pshard_lines.h"
+
+namespace pshard::tool {
+namespace {
+
+// Times closer than this share are as good as equal.
+constexpr double kAsGood = 1.01;
+
+// llama.cpp's own -b, and what its users give -ub: taken where nothing can be compared.
+constexpr std::uint32_t kUnpriced = 2048;
+
+// The smallest tier that holds so many tokens, else the largest.
+std::uint32_t tier_for(const Job& job, std::uint64_t n_tokens) {
+    const auto tier = std::ranges::lower_bound(job.tiers, n_tokens);
+    return tier == job.tiers.end() ? job.tiers.back() : *tier;
+}
+
+struct Timed {
+    std::uint32_t largest = 0;
+    Seconds seconds = 0;
+    Hash64 states{};  // of the last job
+};
+
+class Comparison {
+public:
+    Comparison(const Options& options, const Machine& machine, const std::vector<Job>& jobs)
+        : options_(options), machine_(machine), jobs_(jobs) {}
+
+    Status run() {
+        const SlowNotice notice("comparing batch sizes");
+        for (const std::uint32_t largest : candidates()) {
+            const Result<std::optional<Seconds>> seconds = seconds_of(largest);
+            if (!seconds) return seconds.error();
+            if (!seconds.value()) continue;
+            timed_.push_back({largest, *seconds.value(), states_});
+            if (largest > prompt_ && timed_.back().seconds > least() * kAsGood) break;
+        }
+        return Done{};
+    }
+
+    [[nodiscard]] LargestTier best() const {
+        if (timed_.empty()) return unpriced();
+        std::uint32_t best = 0;
+        std::vector<std::string> times;
+        for (const Timed& timed : timed_) {
+            if (timed.seconds <= least() * kAsGood) best = timed.largest;
+            times.push_back(fmt::format("{:.3g} s with -ub {}", timed.seconds, timed.largest));
+        }
+        return {
+            best,
+            smaller_states(best),
+            fmt::format("the cache of this model grows with -ub: {} prompt and {} answer tokens "
+                        "take {}",
+                        work_.prompt,
+                        work_.answer,
+                        fmt::join(times, ", "))};
+    }
+
+private:
+    // The tiers of the job that has most of them.
+    [[nodiscard]] std::vector<std::uint32_t> candidates() const {
+        const Job& most =
+            *std::ranges::max_element(jobs_, {}, [](const Job& job) { return job.tiers.back(); });
+        std::vector<std::uint32_t> tiers = most.tiers;
+        std::erase_if(tiers, [&](std::uint32_t tier) {
+            return tier < kFirstPromptTier && tier != most.tiers.back();
+        });
+        return tiers;
+    }
+
+    [[nodiscard]] std::vector<Hash64> smaller_states(std::uint32_t largest) const {
+        std::vector<Hash64> states;
+        for (const Timed& timed : timed_) {
+            if (timed.largest < largest && jobs_.size() == 1) states.push_back(timed.states);
+        }
+        return states;
+    }
+
+    [[nodiscard]] Seconds least() const {
+        return std::ranges::min_element(timed_, {}, &Timed::seconds)->seconds;
+    }
+
+    [[nodiscard]] static LargestTier unpriced() {
+        return {kUnpriced,
+                {},
+                fmt::format(
+                    "the cache of this model grows with -ub, and batch sizes cannot be "
+                    "compared without a profile: planned for -ub up to {}; -ub N plans for another",
+                    kUnpriced)};
+    }
+
+    // The seconds of all jobs with that largest tier; nullopt: one of them has none.
+    Result<std::optional<Seconds>> seconds_of(std::uint32_t largest) {
+        std::optional<Seconds> all = 0;
+        for (Job job : jobs_) {
+            cut_job(job, largest);
+            const Result<std::optional<Seconds>> one = seconds_of(job);
+            if (!one || !one.value()) return one;
+            *all += *one.value();
+        }
+        return all;
+    }
+
+    Result<std::optional<Seconds>> seconds_of(const Job& job) {
+        const Result<Workload> work = workload_of(options_, job.context);
+        if (!work) return work.error();
+        work_ = work.value();
+        const std::uint32_t prompt = tier_for(job, std::uint64_t{work_.prompt} * work_.sequences);
+        prompt_ = std::max(prompt_, prompt);
+        std::vector<std::uint32_t> tiers = {tier_for(job, work_.sequences), prompt};
+        if (tiers.front() >= tiers.back()) tiers.erase(tiers.begin());
+        Result<Inventory> inventory = capture_in_child(
+            {options_.model, job.context, tiers, options_.device, drafting_of(options_)});
+        if (!inventory) return inventory.error();
+        states_ = states_hash(inventory.value().states);
+        const auto budget = budget_use(options_, machine_, job.context);
+        if (!budget) return budget.error();
+        if (std::holds_alternative<Refusal>(budget.value())) return std::optional<Seconds>();
+        Planning planning = wished_plan(options_,
+                                        machine_,
+                                        job,
+                                        std::move(inventory).value(),
+                                        std::get<BudgetUse>(budget.value()));
+        planning.named_ubatch = prompt;
+        find_tiers(planning);
+        return planned_seconds(passes_of(planning), work_, job.context.n_ubatch);
+    }
+
+    const Options& options_;
+    const Machine& machine_;
+    const std::vector<Job>& jobs_;
+    std::vector<Timed> timed_;  // ascending
+    Hash64 states_{};           // of the last job
+    Workload work_;             // of the last job
+    std::uint32_t prompt_ = 0;  // the largest tier that a prompt is computed in
+};
+
+}  // namespace
+
+Result<LargestTier> find_largest_tier(const Options& options,
+                                      const Machine& machine,
+                                      const std::vector<Job>& jobs) {
+    Comparison comparison(options, machine, jobs);
+    if (machine.pricing() != nullptr) {
+        if (const Status done = comparison.run(); !done) return done.error();
+    }
+    return comparison.best();
+}
+
+}  // namespace pshard::tool

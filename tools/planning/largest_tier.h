@@ -1,0 +1,27 @@
+// The largest tier of a model whose caches grow with it: those of sliding windows hold a window and
+// a ubatch. A large ubatch leaves less of the budget to weights, in every tier.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "planning/jobs.h"
+#include "planning/machine.h"
+
+namespace pshard::tool {
+
+struct LargestTier {
+    std::uint32_t tokens = 0;
+    std::vector<Hash64> smaller_states;  // of the one job, with smaller largest tiers
+    std::string note;                    // why it is this one
+};
+
+// Compares the largest tiers that the jobs may have, all of one model, which is run with one
+// ubatch. By the least time of the workload (workload_of()); without a profile it is llama.cpp's
+// own -b.
+Result<LargestTier> find_largest_tier(const Options& options,
+                                      const Machine& machine,
+                                      const std::vector<Job>& jobs);
+
+}  // namespace pshard::tool
