@@ -340,6 +340,12 @@ TEST(ReferenceProfile, SaysThatItIsDerived) {
     EXPECT_EQ(testing_support::reference_profile().gpu->memory_mib, 16302);
 }
 
+TEST(ProfileText, RoundTripsTheReference) {
+    const MachineProfile p = testing_support::reference_profile();
+    EXPECT_EQ(profile_from_text(to_text(p), 8).value(), p);
+    EXPECT_EQ(to_text(profile_from_text(to_text(p), 8).value()), to_text(p));
+}
+
 const std::string kPage = std::string(PSHARD_SOURCE_DIR) + "/docs/formats/profile.md";
 
 // The fenced blocks of a kind.
