@@ -133,6 +133,21 @@ INSTANTIATE_TEST_SUITE_P(Registry,
                                 PlannedRow{"glm4moe-Q8_0", 8}),
                          test::NamedByParameter());
 
+// The device lacks Mistral 4's down projections. PSHARD0 takes them on, so that the graph comes
+// whole and is the one that was planned; in pieces, the backend would warn.
+TEST_F(Registry, OfWhatTheGpuCannotComputeIsThatOfTheRun) {
+    const InnerDevice device = inner_device("simgpu");
+    PSHARD_NEEDS_DEVICE(device);
+    const std::string model = add("mistral4-Q8_0");
+    plan(model, 10, {"-c", "512", "-fa", "off", "--pshard-tier-max", "64"});
+    ASSERT_THAT(registry_text(model),
+                AllOf(HasSubstr(" ops="), HasSubstr("^blk\\.0\\.ffn_down_exps\\.weight$=")));
+    ChildProgram ours = planned(completion(model, 4), 10);
+    for (const auto& [name, value] : device.inner) ours.environment[name] = value;
+    EXPECT_THAT(log_of(ours.with({"-c", "512", "-fa", "off", "-b", "64", "-ub", "64"})),
+                AllOf(HasSubstr("pshard: plan from "), Not(HasSubstr("warning"))));
+}
+
 // Two models, two registries, one budget that is their sum.
 TEST_F(Registry, OfADraftModelIsFoundBesideIt) {
     const std::string model = add_planned("llama-Q8_0", 4);
