@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
 #include "strategy/rules.h"
 
 namespace pshard {
@@ -65,8 +66,9 @@ private:
         if (!args) return;
         StaticPlan plan;
         plan.prompt = prompt_.evaluate(choice, options);
+        if (plan.prompt.verdict != Verdict::Viable) return;
         const Candidate one = generation_.evaluate(choice, options);
-        if (plan.prompt.verdict != Verdict::Viable || one.verdict != Verdict::Viable) return;
+        if (one.verdict != Verdict::Viable) return;
         plan.generation = one.prediction;
         plan.args = std::move(*args);
         plan.n_ubatch = problem_.inventory.context.n_ubatch;
@@ -110,8 +112,11 @@ public:
             if (!drafting) return drafting.error();
             const Bytes room = wish_.budget - std::min(wish_.budget, drafting.value());
             ubatches_.push_back({std::move(inventory).value(), room, room});
-            search(ubatches_.back());
         }
+        for_each_on_two_threads(
+            ubatches_.size(),
+            [this](std::size_t i) { search(ubatches_[i]); },
+            model_.show_search ? model_.show_search() : nullptr);
         return Done{};
     }
 
@@ -136,7 +141,6 @@ public:
 
 private:
     void search(UbatchPlan& ubatch) const {
-        const std::shared_ptr<void> shown = model_.show_search ? model_.show_search() : nullptr;
         const Problem problem{ubatch.inventory,
                               wish_.profile,
                               ubatch.budget,

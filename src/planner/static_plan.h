@@ -23,11 +23,11 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "planner/workload.h"
 #include "strategy/stock_args.h"
@@ -67,8 +67,9 @@ struct StockModel {
     std::function<Result<DeviceUse>(const Inventory& inventory, const StaticPlan& plan)> memory;
     // What drafts beside it in such a ubatch takes of the budget; may be empty: nothing drafts.
     std::function<Result<Bytes>(std::uint32_t n_ubatch)> drafting{};
-    // Makes something that lives while a search goes on, and shows that it does; may be empty.
-    std::function<std::shared_ptr<void>()> show_search{};
+    // Makes what is told of the ubatches that are searched, and shows it while it lives; may be
+    // empty.
+    std::function<OnProgress()> show_search{};
 };
 
 // The plan with the memory that llama.cpp tells.

@@ -1,6 +1,7 @@
 #include "planning/static_flags.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "common/log.h"
@@ -65,7 +66,11 @@ StockModel model_of(const Options& options, const Job& job) {
     model.drafting = [&](std::uint32_t n_ubatch) {
         return drafting_bytes(options, in_ubatch(job.context, n_ubatch));
     };
-    model.show_search = [] { return std::make_shared<SlowNotice>("planning"); };
+    model.show_search = [] {
+        const auto notice =
+            std::make_shared<SlowNotice>("planning for stock llama.cpp", "ubatches");
+        return [notice](std::size_t done, std::size_t all) { notice->show(done, all); };
+    };
     return model;
 }
 
