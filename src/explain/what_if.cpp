@@ -1,6 +1,6 @@
 // Reads a change of the machine, and makes the profile of a machine with another link.
 //
-// In: "link=32GB/s,vram=16000", or a profile and a rate. Out: a WhatIf, or the changed profile.
+// In: "link=32GB/s,vram=15500", or a profile and a rate. Out: a WhatIf, or the changed profile.
 //
 // Nobody has measured the link that is asked about, so every rate of the profile is scaled by what
 // the link's own rate changes by (factor = new / old), as far as the host lets it:
@@ -66,7 +66,7 @@ Status read_vram(std::string_view part, std::string_view value, WhatIf& change) 
     const bool mib = size && (size->unit.empty() || size->unit == "MiB");
     const double in_mib = size ? size->value * (gib ? 1024 : 1) : 0;
     if ((!gib && !mib) || in_mib < 1 || in_mib > kMostMib) {
-        return expected(part, "MiB of VRAM, such as vram=16000 or vram=16GiB");
+        return expected(part, "MiB of VRAM, such as vram=15500 or vram=15GiB");
     }
     change.vram_mib = static_cast<std::uint64_t>(in_mib);
     return Done{};
