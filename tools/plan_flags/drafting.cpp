@@ -82,6 +82,10 @@ Drafting drafting_of(const Options& options) {
     return drafting;
 }
 
+bool has_drafting_context(const Options& options) {
+    return !options.draft_model.empty() || drafting_of(options).mtp;
+}
+
 std::vector<std::string> drafting_words(const Options& options) {
     std::vector<std::string> words;
     const auto add = [&](const char* flag, const std::string& value) {

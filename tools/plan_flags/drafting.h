@@ -26,6 +26,9 @@ std::vector<std::string> kinds_of_drafting(const Options& options);
 
 Drafting drafting_of(const Options& options);
 
+// Whether a context beside the model's drafts: a draft model's, or that of the MTP layers.
+bool has_drafting_context(const Options& options);
+
 // The flags of llama.cpp's that start what drafts, and the projector, with all of it on the GPU: a
 // name and a value in turn.
 std::vector<std::string> drafting_words(const Options& options);

@@ -128,9 +128,9 @@ Result<Bytes> projector_bytes(const Options& options) {
 // What drafts, as stock llama.cpp counts it: a draft model all on the device, or the context of the
 // model's own MTP layers, whose weights are the model's.
 Result<Bytes> drafting_bytes(const Options& options, const ContextSpec& context) {
+    if (!has_drafting_context(options)) return Bytes{0};
     const bool own_model = !options.draft_model.empty();
     const bool mtp = drafting_of(options).mtp;
-    if (!own_model && !mtp) return Bytes{0};
     const std::string& model = own_model ? options.draft_model : options.model;
     if (const Result<ModelFacts> facts = read_facts(model); !facts) return facts.error();
     const Result<StockMemory> memory =

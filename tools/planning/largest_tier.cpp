@@ -76,14 +76,13 @@ public:
             if (timed.seconds <= least() * kAsGood) best = timed.largest;
             times.push_back(fmt::format("{:.3g} s with -ub {}", timed.seconds, timed.largest));
         }
-        return {
-            best,
-            smaller_states(best),
-            fmt::format("the cache of this model grows with -ub: {} prompt and {} answer tokens "
-                        "take {}",
-                        work_.prompt,
-                        work_.answer,
-                        fmt::join(times, ", "))};
+        return {best,
+                smaller_states(best),
+                fmt::format("{} grows with -ub: {} prompt and {} answer tokens take {}",
+                            what_grows(),
+                            work_.prompt,
+                            work_.answer,
+                            fmt::join(times, ", "))};
     }
 
 private:
@@ -110,13 +109,18 @@ private:
         return std::ranges::min_element(timed_, {}, &Timed::seconds)->seconds;
     }
 
-    [[nodiscard]] static LargestTier unpriced() {
-        return {kUnpriced,
-                {},
-                fmt::format(
-                    "the cache of this model grows with -ub, and batch sizes cannot be "
-                    "compared without a profile: planned for -ub up to {}; -ub N plans for another",
-                    kUnpriced)};
+    [[nodiscard]] const char* what_grows() const {
+        return has_drafting_context(options_) ? "what drafts" : "the cache of this model";
+    }
+
+    [[nodiscard]] LargestTier unpriced() const {
+        return {
+            kUnpriced,
+            {},
+            fmt::format("{} grows with -ub, and batch sizes cannot be compared without a profile: "
+                        "planned for -ub up to {}; -ub N plans for another",
+                        what_grows(),
+                        kUnpriced)};
     }
 
     // The seconds of all jobs with that largest tier; nullopt: one of them has none.

@@ -4,7 +4,7 @@
 //
 //   model file   header -> jobs -> each: capture in a child process --+
 //                           ^-- find_largest_tier(), captured anew, if  |
-//                               the cache grows with the ubatch         |
+//                               caches or drafts grow with the ubatch   |
 //   inventory    read   -> its one job -------------------------------+
 //                                                                     v
 //   budget_use() -> make_plan() -> check_plan() [-> check_rivals()] -> notes
@@ -183,7 +183,8 @@ public:
 
     Result<Planned> run() {
         if (const Status captured = capture_all(); !captured) return captured.error();
-        const bool grows = std::ranges::any_of(inventories_, is_windowed);
+        const bool grows =
+            std::ranges::any_of(inventories_, is_windowed) || has_drafting_context(options_);
         if (grows && !options_.context.n_ubatch) {
             if (const Status chosen = choose_largest(); !chosen) return chosen.error();
         }
