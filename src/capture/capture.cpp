@@ -28,6 +28,8 @@
 #include <ggml.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -56,6 +58,18 @@ std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier, 
     return n_seqs;
 }
 
+// Tokens that a sliding window looks back; 0: no layer has one. llama.cpp does not tell that of
+// deepseek4, whose caches cannot be rolled back; they grow with the ubatch all the same.
+int window_of(const llama_model& model) {
+    constexpr const char* kUntold = "deepseek4.attention.sliding_window";
+    std::array<char, 32> text{};
+    const int told = llama_model_n_swa(&model);
+    if (told > 0 || llama_model_meta_val_str(&model, kUntold, text.data(), text.size()) < 0) {
+        return told;
+    }
+    return std::atoi(text.data());
+}
+
 class Capture {
 public:
     Capture(const CaptureRequest& request,
@@ -81,7 +95,7 @@ public:
                          {}};
         }
         add_weights(files);
-        inventory_.n_swa = llama_model_n_swa(model_.get());
+        inventory_.n_swa = window_of(*model_);
         add_states();
         Status status = add_graphs(params);
         resolve();
