@@ -40,7 +40,7 @@ protected:
         request.context.n_ctx = kContext;
         request.context.n_ubatch = GetParam().n_ubatch;
         request.context.flash_attention = FlashAttention::On;
-        request.tiers = {1, GetParam().n_ubatch};
+        request.tiers = {1, 31, GetParam().n_ubatch};
         request.backend_dir = PSHARD_LLAMA_BIN_DIR;
         Result<Inventory> inventory = capture_inventory(request);
         PSHARD_CHECK(inventory.ok());
