@@ -28,7 +28,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <unordered_set>
 #include <utility>
 

@@ -44,7 +44,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
 #include "capture/tensor_facts.h"
 
 namespace pshard {

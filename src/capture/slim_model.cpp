@@ -21,7 +21,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 namespace pshard {
 namespace {

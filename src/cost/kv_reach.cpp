@@ -20,7 +20,6 @@
 #include "cost/kv_reach.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace pshard {
 

@@ -2,7 +2,6 @@
 // work never takes less time: a rate never grows faster than the size, or than the batch.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 namespace pshard {

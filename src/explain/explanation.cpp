@@ -8,7 +8,7 @@
 #include "plan/step_labels.h"
 #include "registry/pshard_lines.h"
 #include "report/words.h"
-#include "strategy/expand.h"
+#include "strategy/rules.h"
 
 namespace pshard {
 namespace {

@@ -12,7 +12,6 @@
 // are then not written again as pshard lines. The link stands in the CPU file, and in the GPU file
 // only if there is no CPU file. The number of rows comes before the rows, so that a file that was
 // cut off can tell.
-#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>

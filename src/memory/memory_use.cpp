@@ -1,7 +1,5 @@
 #include "memory/memory_use.h"
 
-#include <algorithm>
-
 namespace pshard {
 namespace {
 

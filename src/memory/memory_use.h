@@ -1,7 +1,6 @@
 // How many bytes a tier's plan takes, on the device and in host memory, as a sum of named parts.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
 #include "plan/arena.h"

@@ -13,7 +13,6 @@
 //
 // Traps: a MUL_MAT without a weight (attention without FLASH_ATTN_EXT) is left out, and so is a
 // node whose shape a case cannot have. A case tells what a node reads, not how that lies in memory.
-#include <algorithm>
 #include <optional>
 #include <set>
 #include <string_view>

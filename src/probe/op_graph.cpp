@@ -17,7 +17,6 @@
 // Trap: views are nodes too, and take as many places in a graph as computations do.
 #include "probe/op_graph.h"
 
-#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <random>

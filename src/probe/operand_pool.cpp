@@ -20,8 +20,6 @@
 #include <random>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "ggml_kit/handles.h"
 
 namespace pshard {

@@ -1,8 +1,6 @@
 // How long it takes to page-lock mappings in place, and how many bytes of them the system allows.
 #pragma once
 
-#include <optional>
-
 #include "probe/host_memory.h"
 
 namespace pshard {

@@ -1,7 +1,6 @@
 // The lines of a registry file, each with its kind. Every byte of the text is in exactly one line.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -3,7 +3,6 @@
 #include <ggml-backend-impl.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "ggml_kit/interfaces.h"

@@ -1,9 +1,7 @@
 // A model with its orders: the arena in VRAM, what lies in it, and where each tier puts things.
 #pragma once
 
-#include <memory>
 #include <optional>
-#include <vector>
 
 #include "ggml_kit/handles.h"
 #include "runtime/orders.h"

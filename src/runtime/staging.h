@@ -3,7 +3,6 @@
 // all copies are left to its backend. One thread at a time may use it.
 #pragma once
 
-#include <array>
 #include <vector>
 
 #include "ggml_kit/queue.h"

@@ -2,7 +2,6 @@
 // is counted in bytes over the link, which both waiting and going to another plan move.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "base/units.h"

@@ -20,7 +20,6 @@
 // the same slot do overlap: the one takes over the slot when the other is used up, which
 // check_schedule() holds. A hostile size must not wrap around: extent_of() ends at the highest
 // address instead.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <string_view>

@@ -16,7 +16,6 @@
 // Traps: addresses are compared per GPU, since a value of another device is read by a copy of its
 // own. A view has no bytes of its own: its storage is asked, unless the view was copied. Whether a
 // backend does fuse a run is not asked: it may, and so the plan must be right.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>

@@ -19,7 +19,6 @@
 // before they write it; this file has its own lists of those ops, on purpose. A view has no bytes
 // of its own: its storage is asked. A copy that was made before its storage was written again is an
 // older version.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>

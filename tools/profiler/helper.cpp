@@ -21,7 +21,6 @@
 #include "probe/devices.h"
 #include "probe/launch_probe.h"
 #include "probe/sample_run.h"
-#include "profiler/device_memory.h"
 #include "profiler/guards.h"
 
 namespace pshard::tool {

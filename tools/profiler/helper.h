@@ -2,9 +2,7 @@
 // it is loaded, and with a device context of its own, whose memory can be seen from outside.
 #pragma once
 
-#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 
 #include <sys/types.h>

@@ -21,8 +21,6 @@
 #include <cmath>
 #include <thread>
 
-#include <fmt/format.h>
-
 #include "machine/identity.h"
 #include "probe/copy_load.h"
 #include "probe/devices.h"
