@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,6 +29,25 @@ std::vector<TextLine> lines_of(std::string_view text, const std::string& file) {
         text.remove_prefix(raw.size());
     }
     return lines;
+}
+
+Result<std::uint32_t> mib_of(std::string_view variable, std::string_view text) {
+    if (const auto mib = number_of<std::uint32_t>(text)) return *mib;
+    return Error{fmt::format("{}: '{}' is no number of MiB from 0 to {}",
+                             variable,
+                             text,
+                             std::numeric_limits<std::uint32_t>::max()),
+                 {}};
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+    std::vector<std::string> parts;
+    for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
+        const std::size_t end = std::min(text.find(separator, begin), text.size());
+        parts.emplace_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return parts;
 }
 
 std::size_t Cursor::next() const {

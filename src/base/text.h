@@ -17,6 +17,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,12 @@ template <typename Number>
     }
     return value;
 }
+
+// The MiB that a variable of that name gives. The error names both.
+[[nodiscard]] Result<std::uint32_t> mib_of(std::string_view variable, std::string_view text);
+
+// What stands between the separators, empty parts, too: "a,," has three. An empty text has none.
+[[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
 class Cursor {
 public:

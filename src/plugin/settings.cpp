@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <limits>
 #include <string_view>
 
 #include "base/text.h"
@@ -15,16 +14,6 @@ namespace {
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
-}
-
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
-        const std::size_t end = std::min(text.find(separator, begin), text.size());
-        parts.push_back(text.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return parts;
 }
 
 Result<ForcedStrategy> forced_strategy(std::string text) {
@@ -61,16 +50,12 @@ Status read_forced(PluginSettings& settings) {
 
 // Reads the budget. 0 means what the device has, as -mva 0 does.
 Status read_budget(PluginSettings& settings) {
-    const std::string text = variable("PSHARD_MAX_VRAM_ALLOC");
+    constexpr const char* kBudget = "PSHARD_MAX_VRAM_ALLOC";
+    const std::string text = variable(kBudget);
     if (text.empty()) return Done{};
-    const std::optional<std::uint32_t> mib = number_of<std::uint32_t>(text);
-    if (!mib) {
-        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB from 0 to {}",
-                                 text,
-                                 std::numeric_limits<std::uint32_t>::max()),
-                     {}};
-    }
-    if (*mib > 0) settings.budget = *mib * kMiB;
+    const Result<std::uint32_t> mib = mib_of(kBudget, text);
+    if (!mib) return mib.error();
+    if (mib.value() > 0) settings.budget = mib.value() * kMiB;
     return Done{};
 }
 

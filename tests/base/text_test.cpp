@@ -35,6 +35,25 @@ TEST(NumberOf, TakesAWholeTextInTheRangeOfItsType) {
     }
 }
 
+TEST(MibOf, RefusesWithTheVariableItsTextAndTheRange) {
+    EXPECT_EQ(mib_of("VARIABLE", "4294967295").value(), 4294967295);
+    for (const std::string text : {"", "4294967296", "-1", "1 ", "all"}) {
+        const Result<std::uint32_t> mib = mib_of("VARIABLE", text);
+        ASSERT_FALSE(mib.ok()) << text;
+        EXPECT_EQ(mib.error().text(),
+                  "VARIABLE: '" + text + "' is no number of MiB from 0 to 4294967295");
+    }
+}
+
+TEST(Split, KeepsEmptyParts) {
+    using Parts = std::vector<std::string>;
+    EXPECT_EQ(split("", ','), Parts());
+    EXPECT_EQ(split("a", ','), Parts({"a"}));
+    EXPECT_EQ(split("a;b,c", ';'), Parts({"a", "b,c"}));
+    EXPECT_EQ(split("a,,", ','), Parts({"a", "", ""}));
+    EXPECT_EQ(split(",a", ','), Parts({"", "a"}));
+}
+
 TEST(Cursor, WalksThroughWordsAndLines) {
     Cursor in("one\t \"t w\\\" o\"  =3\nnext rest of it\n", "f");
     EXPECT_EQ(in.word(), "one");

@@ -7,6 +7,8 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "base/text.h"
+
 namespace pshard::tool {
 namespace {
 
@@ -73,11 +75,8 @@ std::string value_name(const std::string& type) {
 }
 
 std::string term_of(const CLI::Option& option, const std::vector<std::string>& short_names) {
-    std::istringstream list(option.get_name(option.get_positional(), true));
-    std::vector<std::string> names;
-    for (std::string name; std::getline(list, name, ',');) {
-        names.push_back(spelled(name, short_names));
-    }
+    std::vector<std::string> names = split(option.get_name(option.get_positional(), true), ',');
+    for (std::string& name : names) name = spelled(name, short_names);
     const bool takes_value = option.get_expected_max() > 0 && option.get_type_size_max() > 0 &&
                              !option.get_type_name().empty() && !option.get_positional();
     const std::string value = takes_value ? " " + value_name(option.get_type_name()) : "";

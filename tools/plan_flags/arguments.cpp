@@ -1,9 +1,10 @@
 #include "plan_flags/arguments.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace pshard::tool {
 namespace {
@@ -15,8 +16,7 @@ constexpr std::array kForeignShortNames = {"mg", "fit"};
 std::vector<std::string> collect_short_names() {
     std::vector<std::string> names(kForeignShortNames.begin(), kForeignShortNames.end());
     for (const Flag& flag : kFlags) {
-        std::istringstream list(flag.names);
-        for (std::string name; std::getline(list, name, ',');) {
+        for (std::string name : split(flag.names, ',')) {
             if (name.starts_with('!')) name.erase(0, 1);
             if (name.size() > 2 && name[1] != '-') names.push_back(name.substr(1));
         }

@@ -5,14 +5,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "base/fields.h"
+#include "base/text.h"
 #include "common/log.h"
 #include "common/manual.h"
+#include "inventory/context_words.h"
 #include "plan_flags/arguments.h"
 #include "plan_flags/manual.h"
 #include "plan_flags/options.h"
@@ -50,13 +52,6 @@ bool is_same_file(const std::string& a, const std::string& b) {
     if (a.empty() || b.empty()) return false;
     std::error_code code;
     return std::filesystem::weakly_canonical(a, code) == std::filesystem::weakly_canonical(b, code);
-}
-
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    std::istringstream list(text);
-    for (std::string part; std::getline(list, part, separator);) parts.push_back(part);
-    return parts;
 }
 
 std::string first_name(const Flag& flag) { return split(flag.names, ',').front(); }
@@ -328,11 +323,8 @@ std::string take_draft_type_v(Options& options, const std::string& text) {
 }
 
 std::string take_output_use(Options& options, const std::string& text) {
-    static const std::map<std::string, OutputUse> kUses = {{"server", OutputUse::Server},
-                                                           {"cli", OutputUse::Cli},
-                                                           {"perplexity", OutputUse::Perplexity},
-                                                           {"bench", OutputUse::Bench}};
-    options.context.output_use = kUses.at(text);
+    OutputUse& use = options.context.output_use.emplace(OutputUse::Cli);
+    OneOf<OutputUse, kOutputUseWords>::read(text, use);
     return "";
 }
 

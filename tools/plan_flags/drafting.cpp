@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "base/text.h"
 
 namespace pshard::tool {
 namespace {
@@ -42,10 +43,10 @@ const DraftingKind* kind_of(std::string_view name) {
     return found == kKinds.end() ? nullptr : found;
 }
 
+// A comma may stand behind the last name.
 std::vector<std::string> names_in(const std::string& list) {
-    std::vector<std::string> names;
-    std::istringstream text(list);
-    for (std::string name; std::getline(text, name, ',');) names.push_back(name);
+    std::vector<std::string> names = split(list, ',');
+    if (list.ends_with(',')) names.pop_back();
     return names;
 }
 

@@ -1,9 +1,7 @@
 // Makes the planner's command line of a run: the user's flags, and what program and machine add.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -120,20 +118,14 @@ void add_files(const Options& plan, Words& arguments) {
 
 // Takes the backend's variables as defaults of the flags.
 Status take_variables(const Variables& environment, RunOptions& options) {
-    const std::string budget = value_of(environment, "PSHARD_MAX_VRAM_ALLOC");
+    constexpr const char* kBudget = "PSHARD_MAX_VRAM_ALLOC";
+    const std::string budget = value_of(environment, kBudget);
     const std::string registry = value_of(environment, "PSHARD_REGISTRY");
     if (options.plan.registry.empty()) options.plan.registry = registry;
     if (options.plan.max_vram_mib > 0 || budget.empty()) return Done{};
-    const char* end = budget.data() + budget.size();
-    std::uint32_t mib = 0;
-    const auto [last, error] = std::from_chars(budget.data(), end, mib);
-    if (error != std::errc{} || last != end) {
-        return Error{fmt::format("PSHARD_MAX_VRAM_ALLOC: '{}' is no number of MiB from 0 to {}",
-                                 budget,
-                                 std::numeric_limits<std::uint32_t>::max()),
-                     {}};
-    }
-    options.plan.max_vram_mib = mib;
+    const Result<std::uint32_t> mib = mib_of(kBudget, budget);
+    if (!mib) return mib.error();
+    options.plan.max_vram_mib = mib.value();
     options.plan_arguments.push_back("--max-vram-alloc=" + budget);
     return Done{};
 }
