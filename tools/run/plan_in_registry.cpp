@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/log.h"
+#include "inventory/context_words.h"
 #include "plan_flags/drafting.h"
 #include "planner/registry_form.h"
 #include "planner/registry_match.h"
@@ -37,11 +38,6 @@ AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint
     (given.n_ubatch ? asked.n_ubatch : asked.largest) = largest_given(given);
     asked.depth = options.depth;
     return asked;
-}
-
-std::string flash_attention_word(FlashAttention flash_attention) {
-    if (flash_attention == FlashAttention::Auto) return "auto";
-    return flash_attention == FlashAttention::On ? "on" : "off";
 }
 
 std::vector<TierPass> passes_of(const RegistryVariant& variant) {
@@ -80,7 +76,7 @@ RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRe
     plan.n_seq_max = context.n_seq_max;
     plan.kv_unified = context.kv_unified;
     plan.swa_full = context.swa_full;
-    plan.flash_attention = flash_attention_word(context.flash_attention);
+    plan.flash_attention = kFlashAttentionWords[static_cast<std::size_t>(context.flash_attention)];
     plan.type_k = context.type_k;
     plan.type_v = context.type_v;
     plan.n_threads = request.n_threads;
