@@ -20,4 +20,10 @@ TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& invent
     return view(graph.nodes.at(index));
 }
 
+Ref root_of(const Ref& ref, const Graph& graph) {
+    if (ref.kind != Ref::Kind::Node) return ref;
+    const Node& made = graph.nodes[static_cast<std::size_t>(ref.index)];
+    return made.has_storage ? made.storage : ref;
+}
+
 }  // namespace pshard

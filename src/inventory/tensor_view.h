@@ -1,4 +1,4 @@
-// The tensor that a Ref points to.
+// The tensor that a Ref points to, and the one whose memory that lies in.
 #pragma once
 
 #include <string_view>
@@ -15,5 +15,8 @@ struct TensorView {
 };
 
 [[nodiscard]] TensorView tensor_of(const Ref& ref, const Graph& graph, const Inventory& inventory);
+
+// Whose memory a tensor lies in: a node's storage, or the tensor itself.
+[[nodiscard]] Ref root_of(const Ref& ref, const Graph& graph);
 
 }  // namespace pshard

@@ -1,17 +1,8 @@
 #include "plan/idle_weights.h"
 
-#include <algorithm>
+#include "inventory/tensor_view.h"
 
 namespace pshard {
-namespace {
-
-Ref root_of(const Graph& graph, const Ref& ref) {
-    if (ref.kind != Ref::Kind::Node) return ref;
-    const Node& made = graph.nodes[static_cast<std::size_t>(ref.index)];
-    return made.has_storage ? made.storage : ref;
-}
-
-}  // namespace
 
 std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
     std::vector<bool> read(inventory.weights.size());
@@ -19,7 +10,7 @@ std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
     for (const Node& node : graph.nodes) {
         if (node.is_view) continue;
         for (const Ref& source : node.sources) {
-            const Ref root = root_of(graph, source);
+            const Ref root = root_of(source, graph);
             if (root.kind != Ref::Kind::Weight) continue;
             const auto index = static_cast<std::size_t>(root.index);
             idle[index] = !node.device_supports && (idle[index] || !read[index]);

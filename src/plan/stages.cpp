@@ -38,6 +38,8 @@
 #include <optional>
 #include <utility>
 
+#include "inventory/tensor_view.h"
+
 namespace pshard {
 namespace {
 
@@ -158,7 +160,7 @@ private:
     }
 
     std::optional<GroupKey> key_of(const Ref& ref) const {
-        const Ref root = root_of(ref);
+        const Ref root = root_of(ref, graph_);
         const auto index = static_cast<std::size_t>(root.index);
         if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
             const Weight& weight = inventory_.weights[index];
@@ -172,15 +174,9 @@ private:
         return std::nullopt;
     }
 
-    Ref root_of(const Ref& ref) const {
-        if (ref.kind != Ref::Kind::Node) return ref;
-        const Node& target = node(ref.index);
-        return target.has_storage ? target.storage : ref;
-    }
-
     void list_streamed(const Node& reader, int group_index) {
         StreamGroup& group = cut_.groups[static_cast<std::size_t>(group_index)];
-        for (const Ref& source : reader.sources) list(root_of(source), group);
+        for (const Ref& source : reader.sources) list(root_of(source, graph_), group);
         if (reader.has_storage) list(reader.storage, group);
     }
 
@@ -206,7 +202,7 @@ private:
             }
             if (source.kind == Ref::Kind::Weight) bytes += copied_back_bytes(reader, index);
             if (source.kind != Ref::Kind::Node || cut_.devices[index] == to) continue;
-            if (root_of(source).kind == Ref::Kind::State) continue;
+            if (root_of(source, graph_).kind == Ref::Kind::State) continue;
             if (seen(crossed_nodes_, where * graph_.nodes.size() + index)) continue;
             bytes += node(source.index).bytes;
             if (cut_.devices[index].is_gpu()) hop(cut_.devices[index], node(source.index).bytes);

@@ -3,12 +3,11 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "plan/tiers.h"
 #include "strategy/rules.h"
 
 namespace pshard {
 namespace {
-
-constexpr std::uint32_t kSmallestUbatch = 512;
 
 std::vector<std::uint32_t> ubatches(const StaticWish& wish) {
     const std::uint32_t prompts =
@@ -16,7 +15,7 @@ std::vector<std::uint32_t> ubatches(const StaticWish& wish) {
     const std::uint32_t most = std::min(prompts, wish.largest_batch);
     std::vector<std::uint32_t> sizes;
     for (const std::uint32_t tier : wish.tiers) {
-        if (tier >= kSmallestUbatch && tier <= most) sizes.push_back(tier);
+        if (tier >= kFirstPromptTier && tier <= most) sizes.push_back(tier);
     }
     if (sizes.empty()) sizes.push_back(std::min(wish.tiers.back(), most));
     return sizes;

@@ -26,6 +26,7 @@
 #include <optional>
 #include <string_view>
 
+#include "inventory/tensor_view.h"
 #include "verify/checks.h"
 
 namespace pshard {
@@ -220,12 +221,6 @@ private:
 
     Memory& memory(Device device) { return memories_[device.index(n_gpus_)]; }
 
-    // The value whose memory a source is in: a view's storage, else the source itself.
-    Ref root_of(Ref source) const {
-        const bool stored = source.kind == Ref::Kind::Node && node_at(source.index).has_storage;
-        return stored ? node_at(source.index).storage : source;
-    }
-
     int version_of(Ref root) const {
         const auto i = static_cast<std::size_t>(root.index);
         if (root.kind == Ref::Kind::Node) return node_versions_[i];
@@ -235,7 +230,7 @@ private:
     // What a node must find in the scratch of its device when it reads the source; nullopt if it
     // reads elsewhere: a weight or a state in its place, an input in the host's memory.
     std::optional<Value> expected(Device device, Ref source) {
-        const Ref root = root_of(source);
+        const Ref root = root_of(source, plan_.graph);
         const Memory& here = memory(device);
         const bool view_crosses =
             source.kind == Ref::Kind::Node && device_at(source.index) != device;
@@ -279,13 +274,13 @@ private:
     }
 
     bool is_own(const Value& value, Device device) const {
-        return value.of.kind == Ref::Kind::Node && root_of(value.of) == value.of &&
+        return value.of.kind == Ref::Kind::Node && root_of(value.of, plan_.graph) == value.of &&
                device_at(value.of.index) == device;
     }
 
     // Checks that what is copied is whole where it was made.
     void check_origin(const Node& reader, Ref source) {
-        const Ref root = root_of(source);
+        const Ref root = root_of(source, plan_.graph);
         if (root.kind != Ref::Kind::Node) return;
         expect_whole(memory(device_at(root.index)),
                      {root, version_of(root)},
@@ -363,7 +358,7 @@ private:
     void output(int index) {
         const Node& node = node_at(index);
         if (!node.is_output) return;
-        const Ref root = root_of({Ref::Kind::Node, index});
+        const Ref root = root_of({Ref::Kind::Node, index}, plan_.graph);
         if (root.kind != Ref::Kind::Node) return;
         expect_whole(
             memory(device_at(root.index)), {root, version_of(root)}, "the end of the graph");

@@ -35,6 +35,7 @@
 
 #include "machine/host_memory.h"
 #include "machine/identity.h"
+#include "plan/tiers.h"
 #include "search/tier_search.h"
 
 namespace pshard::tool {
@@ -50,9 +51,6 @@ constexpr double kContextRatio = 1.1;
 
 // One part in so many stays free where a remedy is tried.
 constexpr Bytes kSlack = 64;
-
-// The tokens from which a batch is a prompt.
-constexpr std::uint32_t kPromptTier = 512;
 
 // Contexts are named in multiples of llama.cpp's padding of a sequence.
 constexpr std::uint32_t kContextStep = 256;
@@ -103,7 +101,7 @@ Inventory shrunk(Inventory inventory, const SmallerCaches& smaller) {
 // The smallest tier that is a prompt, or the largest of all: where that fits, a run is worth it.
 const Graph& prompt_graph(const Inventory& inventory) {
     const auto found = std::ranges::find_if(
-        inventory.graphs, [](const Graph& graph) { return graph.n_tokens >= kPromptTier; });
+        inventory.graphs, [](const Graph& graph) { return graph.n_tokens >= kFirstPromptTier; });
     return found == inventory.graphs.end() ? inventory.graphs.back() : *found;
 }
 
