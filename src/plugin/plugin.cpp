@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "ggml_kit/device.h"
 #include "machine/host_memory.h"
 #include "plugin/inner_device.h"
 #include "plugin/order_source.h"
@@ -36,13 +37,6 @@ void log_rates(std::string_view line) { log_in_host(GGML_LOG_LEVEL_WARN, line); 
 
 // The bytes left to the driver and to others where nobody gave a budget.
 constexpr Bytes kMargin = 512 * kMiB;
-
-Bytes free_bytes(ggml_backend_dev_t gpu) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    ggml_backend_dev_memory(gpu, &free, &total);
-    return free;
-}
 
 Bytes room_in(Bytes free) { return free > 2 * kMargin ? free - kMargin : free / 2; }
 
@@ -80,7 +74,7 @@ Result<Engine*> open_engine() {
     EngineSetup setup;
     setup.gpu = devices.value().gpu;
     setup.cpu = devices.value().cpu;
-    const Bytes free = free_bytes(setup.gpu);
+    const Bytes free = memory_of(setup.gpu).free;
     const Bytes room = room_in(free);
     const Bytes host_memory = available_host_memory();
     warn_of_budget(settings.value().budget, free, setup.gpu);

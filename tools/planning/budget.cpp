@@ -65,7 +65,7 @@ std::uint64_t overhead_to_come_mib(const std::optional<MachineProfile>& profile)
 }
 
 // Device memory, and the part that cannot be planned with.
-struct DeviceMemory {
+struct PlannableMemory {
     std::uint64_t mib = 0;
     std::uint64_t overhead_mib = 0;
     std::string origin;
@@ -75,24 +75,23 @@ struct DeviceMemory {
 enum class DevicePart { Free, All };
 
 // nullopt: nobody tells how much there is.
-Result<std::optional<DeviceMemory>> device_memory(const Options& options,
-                                                  const std::optional<MachineProfile>& profile,
-                                                  DevicePart part) {
+Result<std::optional<PlannableMemory>> plannable_memory(
+    const Options& options, const std::optional<MachineProfile>& profile, DevicePart part) {
     const std::optional<std::uint64_t> told = told_memory(options, profile);
     if (told) {
-        return std::optional(DeviceMemory{*told, overhead_mib(profile), "device memory"});
+        return std::optional(PlannableMemory{*told, overhead_mib(profile), "device memory"});
     }
-    if (is_model_of_a_device(options.device)) return std::optional<DeviceMemory>();
-    const Result<DeviceBytes> asked = device_bytes_in_child(options.device);
+    if (is_model_of_a_device(options.device)) return std::optional<PlannableMemory>();
+    const Result<DeviceMemory> asked = device_memory_in_child(options.device);
     if (!asked) return asked.error();
     const auto& [free, total] = asked.value();
     if (part == DevicePart::Free) {
-        return std::optional(DeviceMemory{
+        return std::optional(PlannableMemory{
             free / kMiB, overhead_to_come_mib(profile), "free memory of " + options.device});
     }
-    if (total == 0) return std::optional<DeviceMemory>();
+    if (total == 0) return std::optional<PlannableMemory>();
     return std::optional(
-        DeviceMemory{total / kMiB, overhead_mib(profile), "memory of " + options.device});
+        PlannableMemory{total / kMiB, overhead_mib(profile), "memory of " + options.device});
 }
 
 Result<std::variant<BudgetUse, Refusal>> budget_of_mva(const Options& options,
@@ -148,11 +147,11 @@ Result<Bytes> drafting_bytes(const Options& options, const ContextSpec& context)
 Result<GivenBudget> given_budget(const Options& options,
                                  const std::optional<MachineProfile>& profile) {
     const GivenBudget as_given{options.max_vram_mib, ""};
-    const Result<std::optional<DeviceMemory>> memory =
-        device_memory(options, profile, DevicePart::All);
+    const Result<std::optional<PlannableMemory>> memory =
+        plannable_memory(options, profile, DevicePart::All);
     if (!memory) return memory.error();
     if (!memory.value()) return as_given;
-    const DeviceMemory& device = *memory.value();
+    const PlannableMemory& device = *memory.value();
     const std::uint64_t left = device.mib - std::min(device.mib, device.overhead_mib);
     if (options.max_vram_mib <= left) return as_given;
     return GivenBudget{left,
@@ -173,15 +172,15 @@ Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
                                                       const Machine& machine) {
     using Total = std::variant<BudgetUse, Refusal>;
     if (options.max_vram_mib > 0) return budget_of_mva(options, machine);
-    const Result<std::optional<DeviceMemory>> memory =
-        device_memory(options, machine.profile, DevicePart::Free);
+    const Result<std::optional<PlannableMemory>> memory =
+        plannable_memory(options, machine.profile, DevicePart::Free);
     if (!memory) return memory.error();
     if (!memory.value()) {
         return Total(
             Refusal{"no device and no profile: how much device memory there is, is not known; "
                     "give -mva, --device-memory or a GPU profile"});
     }
-    const DeviceMemory& device = *memory.value();
+    const PlannableMemory& device = *memory.value();
     const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
     const std::string sum = fmt::format("{} MiB of {}, less {} for the driver and {} to stay free",
                                         device.mib,

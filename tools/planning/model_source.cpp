@@ -48,14 +48,12 @@ Result<std::string> stock_memory_text(const StockRun& run) {
     return fmt::format("{} {} {}", bytes.model, bytes.context, bytes.compute);
 }
 
-Result<std::string> device_bytes_text(const std::string& device) {
+Result<std::string> device_memory_text(const std::string& device) {
     load_ggml_backends(ggml_folder());
     ggml_backend_dev_t found = ggml_backend_dev_by_name(device.c_str());
     if (found == nullptr) return Error{fmt::format("ggml has no device '{}' here", device), {}};
-    std::size_t free = 0;
-    std::size_t total = 0;
-    ggml_backend_dev_memory(found, &free, &total);
-    return fmt::format("{} {}", free, total);
+    const DeviceMemory memory = memory_of(found);
+    return fmt::format("{} {}", memory.free, memory.total);
 }
 
 Bytes bytes_of(const std::vector<GgufHeader>& files) {
@@ -104,13 +102,13 @@ bool is_model_of_a_device(const std::string& device) {
     return device == "cuda" || device == "vulkan";
 }
 
-Result<DeviceBytes> device_bytes_in_child(const std::string& device) {
-    const Result<std::string> text =
-        run_in_child({fmt::format("asking {}", device), [&] { return device_bytes_text(device); }});
+Result<DeviceMemory> device_memory_in_child(const std::string& device) {
+    const Result<std::string> text = run_in_child(
+        {fmt::format("asking {}", device), [&] { return device_memory_text(device); }});
     if (!text) return text.error();
-    DeviceBytes bytes;
-    std::istringstream(text.value()) >> bytes.free >> bytes.total;
-    return bytes;
+    DeviceMemory memory;
+    std::istringstream(text.value()) >> memory.free >> memory.total;
+    return memory;
 }
 
 Result<Inventory> capture_in_child(const CaptureWish& wish) {

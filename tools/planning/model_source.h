@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "capture/stock_memory.h"
+#include "ggml_kit/device.h"
 #include "inventory/inventory.h"
 #include "plan_flags/drafting.h"
 #include "plan_flags/options.h"
@@ -29,12 +30,7 @@ Result<Bytes> read_projector_bytes(const std::string& path);
 bool is_model_of_a_device(const std::string& device);
 
 // The memory of a device that ggml has, with a context of ours on it.
-struct DeviceBytes {
-    Bytes free = 0;
-    Bytes total = 0;  // 0: the device does not say
-};
-
-Result<DeviceBytes> device_bytes_in_child(const std::string& device);
+Result<DeviceMemory> device_memory_in_child(const std::string& device);
 
 struct CaptureWish {
     std::string model;
