@@ -19,6 +19,11 @@
 //   alive_  tick 0: a b     tick 1: a b     tick 2: b c       for each tick a list of placed blocks
 //   born_   tick 0: a b                     tick 2: c         for each tick the blocks born then
 //
+// Nor are neighbours sorted by address, which a block that lives long has thousands of: whoever is
+// in the way of an address lifts it above itself, and once nobody is, that is the lowest gap. They
+// are asked in the order in which they were placed, largest first and so mostly from below: a few
+// rounds do. Where they do not, the rest is sorted.
+//
 // The result is within a few percent of the most bytes that live at once, below which no packing
 // can go, on graphs of layers; interval_packing.h names the source. A free list as ggml's, which
 // places in order of time, came out up to 15 % larger.
@@ -32,6 +37,9 @@
 
 namespace pshard {
 namespace {
+
+// After so many rounds the neighbours of a block are sorted, so that one more finds the gap.
+constexpr int kRounds = 8;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -74,8 +82,8 @@ public:
 
 private:
     struct Span {
-        Bytes begin;
-        Bytes end;
+        Bytes begin = 0;
+        Bytes end = 0;
     };
 
     // [birth, death] on the clock of births.
@@ -145,7 +153,7 @@ private:
 
     void add_span(int b) { spans_.push_back({block(b).offset, block(b).offset + block(b).bytes}); }
 
-    // Collects the spans of the placed blocks that b meets in time, by address.
+    // Collects the spans of the placed blocks that b meets in time.
     void collect_neighbours(int b) {
         spans_.clear();
         const auto [birth, death] = life(b);
@@ -156,17 +164,31 @@ private:
             born + born_.begin[at(birth + 1)], born + born_.begin[at(death + 1)], [&](int other) {
                 if (is_placed_[at(other)]) add_span(other);
             });
-        std::sort(spans_.begin(), spans_.end(), [](const Span& x, const Span& y) {
-            return x.begin < y.begin;
-        });
+    }
+
+    // Lifts the address `lowest` over the spans that are in the way of `bytes` there, in the order
+    // of spans_, and drops those that it is above.
+    void lift(Bytes& lowest, Bytes bytes) {
+        std::size_t n_left = 0;
+        for (const Span& span : spans_) {
+            if (span.end <= lowest) continue;
+            if (span.begin < lowest + bytes) {
+                lowest = span.end;
+            } else {
+                spans_[n_left++] = span;
+            }
+        }
+        spans_.resize(n_left);
     }
 
     Bytes lowest_gap(int b) {
         collect_neighbours(b);
         Bytes lowest = 0;
-        for (const Span& span : spans_) {
-            if (span.begin >= lowest + block(b).bytes) break;
-            lowest = std::max(lowest, span.end);
+        for (int round = 0; round <= kRounds; ++round) {
+            const Bytes before = lowest;
+            if (round == kRounds) std::ranges::sort(spans_, {}, &Span::begin);
+            lift(lowest, block(b).bytes);
+            if (lowest == before) break;
         }
         return lowest;
     }
