@@ -15,6 +15,14 @@ Lowered lower(const GraphView& view,
     for (int g = 0; g < lowered.cut.n_gpus; ++g) {
         lowered.slots.push_back(slot_sizes(inventory, lowered.cut.groups, g));
     }
+    return lower_on(view, std::move(lowered), options, until);
+}
+
+Lowered lower_on(const GraphView& view,
+                 Lowered lowered,
+                 const StageOptions& options,
+                 LowerUntil until) {
+    const auto& [inventory, graph] = view;
     if (until == LowerUntil::Slots) return lowered;
     if (Result<Schedule> schedule = make_schedule(lowered.cut)) {
         lowered.schedule = std::move(schedule).value();

@@ -36,4 +36,10 @@ Lowered lower(const GraphView& view,
               const StageOptions& options,
               LowerUntil until = LowerUntil::Scratch);
 
+// Goes on from what lower() gave until Slots, with the same options.
+Lowered lower_on(const GraphView& view,
+                 Lowered lowered,
+                 const StageOptions& options,
+                 LowerUntil until);
+
 }  // namespace pshard

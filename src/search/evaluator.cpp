@@ -3,7 +3,7 @@
 // In:  a choice, and how the graph is cut (StageOptions).
 // Out: a Candidate: memory, a verdict with its reason, and a prediction where there is a profile.
 //
-//   choice -> expand -> lower: cut, slots, schedule [, scratch] -> memory_use -> verdict
+//   choice -> expand -> lower: cut, slots; schedule [, scratch] -> memory_use -> verdict
 //                                        |
 //               price_graph (once per depth) -> price_pass -> simulate -> prediction
 //
@@ -76,6 +76,17 @@ std::array<int, 8> kind_of(const PlanChoice& choice, const StageOptions& options
             static_cast<int>(options.offload)};
 }
 
+std::array<int, 8> key_of(const PlanChoice& choice, const StageOptions& options) {
+    return {strategy_id(choice.strategy),
+            choice.n_pinned,
+            choice.n_attn_pinned,
+            static_cast<int>(choice.overflow),
+            choice.output_on_gpu ? 1 : 0,
+            choice.pin_from_back ? 1 : 0,
+            static_cast<int>(options.offload),
+            options.slice_experts ? 1 : 0};
+}
+
 bool streams(const Placement& placement) {
     return std::any_of(placement.weights.begin(), placement.weights.end(), is_streamed);
 }
@@ -125,11 +136,21 @@ Evaluator::Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader
     link_ = link_rates(*problem.profile);
 }
 
+const Lowered& Evaluator::cut(const PlanChoice& choice, const StageOptions& options) {
+    const auto key = key_of(choice, options);
+    const auto found = cuts_.find(key);
+    if (found != cuts_.end()) return found->second;
+    const Inventory& inventory = problem_.inventory;
+    Placement placement = expand(inventory, choice, idle_);
+    return cuts_
+        .emplace(key, lower({inventory, graph_}, std::move(placement), options, LowerUntil::Slots))
+        .first->second;
+}
+
 Lowered Evaluator::lowered(const PlanChoice& choice,
                            const StageOptions& options,
-                           LowerUntil until) const {
-    const Inventory& inventory = problem_.inventory;
-    return lower({inventory, graph_}, expand(inventory, choice, idle_), options, until);
+                           LowerUntil until) {
+    return lower_on({problem_.inventory, graph_}, cut(choice, options), options, until);
 }
 
 Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
@@ -137,7 +158,7 @@ Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
     const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
-    const ScratchLayout scratch = peaks_of(lowered(choice, options, LowerUntil::Slots), options);
+    const ScratchLayout scratch = peaks_of(cut(choice, options), options);
     return scratch_.emplace(kind, ScratchPeaks{scratch.gpus[0].peak, scratch.cpu.peak})
         .first->second;
 }
@@ -151,9 +172,7 @@ Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& opti
     const Inventory& inventory = problem_.inventory;
     const Placement placement = expand(inventory, choice, idle_);
     Bytes slots = 0;
-    if (streams(placement)) {
-        slots = lower({inventory, graph_}, placement, options, LowerUntil::Slots).slots[0].total();
-    }
+    if (streams(placement)) slots = cut(choice, options).slots[0].total();
     return resident_weight_bytes(inventory, placement) +
            resident_state_bytes(inventory, placement) + slots +
            scratch_of_kind(choice, options).gpu;

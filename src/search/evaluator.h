@@ -72,7 +72,9 @@ private:
         Bytes cpu = 0;
     };
 
-    Lowered lowered(const PlanChoice& choice, const StageOptions& options, LowerUntil until) const;
+    // What lower() gives until Slots. A search asks for the same choice again and again.
+    const Lowered& cut(const PlanChoice& choice, const StageOptions& options);
+    Lowered lowered(const PlanChoice& choice, const StageOptions& options, LowerUntil until);
     Candidate candidate_of(const Lowered& lowered,
                            const PlanChoice& choice,
                            const StageOptions& options);
@@ -91,6 +93,7 @@ private:
     std::vector<bool> idle_;  // weights that stay with the CPU
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
+    std::map<std::array<int, 8>, Lowered> cuts_;          // by choice and options
     std::map<std::uint32_t, GraphCost> costs_;            // by depth
     std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
 };
