@@ -46,7 +46,8 @@ Problem problem_of(const Planning& planning) {
             planning.host,
             planning.forced,
             planning.on_progress,
-            planning.packed};
+            planning.packed,
+            planning.searched};
 }
 
 void find_tiers(Planning& planning) {

@@ -71,6 +71,7 @@ struct Planning {
     std::optional<Strategy> forced;
     OnProgress on_progress{};  // told of tiers that make_plan() has planned
     std::shared_ptr<PackingMemo> packed = std::make_shared<PackingMemo>();
+    std::shared_ptr<TierMemo> searched{};  // tiers of other plannings of the model; nullptr: none
     std::optional<std::uint32_t> named_ubatch;  // its tier stays, even if it is dominated
     std::uint32_t asked_ubatch =
         0;  // the largest tier that was asked for, if it was left out; else 0

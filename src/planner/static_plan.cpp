@@ -29,20 +29,30 @@ std::vector<std::uint32_t> graphs_for(const StaticWish& wish, std::uint32_t n_ub
     return {one_each};
 }
 
-// Finds all static plans of one ubatch.
+// Whether `a` is faster for prompt and answer together; without prices, whether it keeps more on
+// the GPU.
+bool is_better(const StaticPlan& a, const StaticPlan& b, const Workload& work) {
+    const auto seconds_a = a.seconds(work);
+    const auto seconds_b = b.seconds(work);
+    if (seconds_a && seconds_b) return *seconds_a < *seconds_b;
+    return better(a.prompt, b.prompt);
+}
+
+// Finds the best static plan of one ubatch.
 class StaticSearch {
 public:
-    explicit StaticSearch(const Problem& problem)
+    StaticSearch(const Problem& problem, const Workload& work)
         : problem_(problem),
+          work_(work),
           generation_(problem, problem.inventory.graphs.front()),
           prompt_(problem, problem.inventory.graphs.back()) {}
 
-    std::vector<StaticPlan> run() {
+    std::optional<StaticPlan> run() {
         for (const bool op_offload : {true, false}) {
             const StageOptions options{op_offload ? OpOffload::Stock : OpOffload::Never, false};
             for (const PlanChoice& choice : choices(options)) add(choice, options);
         }
-        return std::move(plans_);
+        return std::move(best_);
     }
 
 private:
@@ -66,29 +76,29 @@ private:
         StaticPlan plan;
         plan.prompt = prompt_.evaluate(choice, options);
         if (plan.prompt.verdict != Verdict::Viable) return;
+        plan.n_ubatch = problem_.inventory.context.n_ubatch;
+        if (is_hopeless(plan)) return;
         const Candidate one = generation_.evaluate(choice, options);
         if (one.verdict != Verdict::Viable) return;
         plan.generation = one.prediction;
         plan.args = std::move(*args);
-        plan.n_ubatch = problem_.inventory.context.n_ubatch;
         plan.op_offload = options.offload == OpOffload::Stock;
-        plans_.push_back(std::move(plan));
+        if (!best_ || is_better(plan, *best_, work_)) best_ = std::move(plan);
+    }
+
+    // Whether the prompt alone takes longer than prompt and answer by the best plan.
+    [[nodiscard]] bool is_hopeless(const StaticPlan& plan) const {
+        const auto best = best_ ? best_->seconds(work_) : std::nullopt;
+        const auto prompt = plan.prompt_seconds(work_);
+        return best && prompt && *prompt > *best;
     }
 
     const Problem& problem_;
+    const Workload& work_;
     Evaluator generation_;
     Evaluator prompt_;
-    std::vector<StaticPlan> plans_;
+    std::optional<StaticPlan> best_;
 };
-
-// Whether `a` is faster for prompt and answer together; without prices, whether it keeps more on
-// the GPU.
-bool is_better(const StaticPlan& a, const StaticPlan& b, const Workload& work) {
-    const auto seconds_a = a.seconds(work);
-    const auto seconds_b = b.seconds(work);
-    if (seconds_a && seconds_b) return *seconds_a < *seconds_b;
-    return better(a.prompt, b.prompt);
-}
 
 // The best of one ubatch, in a budget that shrinks while llama.cpp takes more than there is room.
 struct UbatchPlan {
@@ -145,13 +155,10 @@ private:
                               ubatch.budget,
                               wish_.depth_tokens,
                               wish_.host,
-                              std::nullopt};
-        ubatch.best.reset();
-        for (StaticPlan& plan : StaticSearch(problem).run()) {
-            if (!ubatch.best || is_better(plan, *ubatch.best, wish_.work)) {
-                ubatch.best = std::move(plan);
-            }
-        }
+                              std::nullopt,
+                              {},
+                              model_.packed};
+        ubatch.best = StaticSearch(problem, wish_.work).run();
     }
 
     UbatchPlan* best_of_all() {
@@ -170,10 +177,16 @@ private:
 
 }  // namespace
 
-std::optional<Seconds> StaticPlan::seconds(const Workload& work) const {
-    if (!prompt.prediction || !generation) return std::nullopt;
+std::optional<Seconds> StaticPlan::prompt_seconds(const Workload& work) const {
+    if (!prompt.prediction) return std::nullopt;
     const double passes = std::max(1.0, double(work.prompt) * work.sequences / n_ubatch);
-    return passes * prompt.prediction->pass_seconds + work.answer * generation->pass_seconds;
+    return passes * prompt.prediction->pass_seconds;
+}
+
+std::optional<Seconds> StaticPlan::seconds(const Workload& work) const {
+    const std::optional<Seconds> prompts = prompt_seconds(work);
+    if (!prompts || !generation) return std::nullopt;
+    return *prompts + work.answer * generation->pass_seconds;
 }
 
 Result<std::optional<StaticFound>> find_static_plan(const StaticWish& wish,

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ struct StaticPlan {
     bool op_offload = true;
 
     // nullopt: the plan has no predictions.
+    [[nodiscard]] std::optional<Seconds> prompt_seconds(const Workload& work) const;
     [[nodiscard]] std::optional<Seconds> seconds(const Workload& work) const;
 };
 
@@ -70,6 +72,8 @@ struct StockModel {
     // Makes what is told of the ubatches that are searched, and shows it while it lives; may be
     // empty.
     std::function<OnProgress()> show_search{};
+    // What was packed for other problems of the model.
+    std::shared_ptr<PackingMemo> packed = std::make_shared<PackingMemo>();
 };
 
 // The plan with the memory that llama.cpp tells.

@@ -18,6 +18,8 @@
 
 namespace pshard {
 
+class TierMemo;
+
 // What a plan is searched for.
 struct Problem {
     const Inventory& inventory;
@@ -29,6 +31,7 @@ struct Problem {
     OnProgress on_progress{};  // told of tiers that are planned
     // What was packed for other problems of the same model; nullptr: nothing.
     std::shared_ptr<PackingMemo> packed{};
+    std::shared_ptr<TierMemo> searched{};  // likewise
 };
 
 // All that follows from a choice: what the runtime allocates and does, and when.

@@ -26,6 +26,7 @@
 #include "plan/tiers.h"
 #include "search/check_plan.h"
 #include "search/dominated.h"
+#include "search/tier_memo.h"
 #include "strategy/expand.h"
 #include "strategy/rules.h"
 
@@ -126,7 +127,10 @@ std::vector<TierPlan> plan_tiers(const Problem& problem) {
     std::vector<TierPlan> tiers(graphs.size());
     for_each_on_two_threads(
         graphs.size(),
-        [&](std::size_t i) { tiers[i] = plan_tier(problem, graphs[i]); },
+        [&](std::size_t i) {
+            tiers[i] = problem.searched ? problem.searched->plan(problem, graphs[i])
+                                        : plan_tier(problem, graphs[i]);
+        },
         problem.on_progress);
     if (kAsserts) expect_right(problem, tiers);
     return tiers;

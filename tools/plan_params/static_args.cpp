@@ -99,7 +99,8 @@ void log_choice(const StaticPlan& plan, const Workload& work) {
 Result<Outcome> emit_args(const Options& options, const Machine& machine, const Job& job) {
     const Result<Workload> work = workload_of(options, job.context);
     if (!work) return work.error();
-    const auto answer = find_static_flags(options, machine, job, work.value());
+    Known known;
+    const auto answer = find_static_flags(options, machine, job, work.value(), known);
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<Refusal>(&answer.value())) {
         return declined(refusal->reason, machine.notes);

@@ -10,6 +10,10 @@
 //                    the largest of those within 1 % of the least: the cache may as well serve
 //                    longer prompts than the one that is weighed
 //
+// Both tiers of the one that is chosen are searched: they are in the TierMemo of the plan that
+// follows. Where nothing fits, nothing larger does either, and the comparison ends: the refusal is
+// that of the smallest.
+//
 // Traps: a ubatch above the prompt takes the prompt in one batch of the tier that holds it, so from
 // there on more cache only costs: the first that is slower than 1 % ends the comparison. A tier
 // that fits alone may still be dominated in the whole plan (search/dominated.h): who plans cuts it
@@ -53,14 +57,20 @@ struct Timed {
 
 class Comparison {
 public:
-    Comparison(const Options& options, const Machine& machine, const std::vector<Job>& jobs)
-        : options_(options), machine_(machine), jobs_(jobs) {}
+    Comparison(const Options& options,
+               const Machine& machine,
+               const std::vector<Job>& jobs,
+               Known& known)
+        : options_(options), machine_(machine), jobs_(jobs), known_(known) {
+        known_.tiers = std::make_shared<TierMemo>();
+    }
 
     Status run() {
         const SlowNotice notice("comparing batch sizes");
         for (const std::uint32_t largest : candidates()) {
             const Result<std::optional<Seconds>> seconds = seconds_of(largest);
             if (!seconds) return seconds.error();
+            if (!seconds.value() && lacks_memory_) break;
             if (!seconds.value()) continue;
             timed_.push_back({largest, *seconds.value(), states_});
             if (largest > prompt_ && timed_.back().seconds > least() * kAsGood) break;
@@ -69,6 +79,7 @@ public:
     }
 
     [[nodiscard]] LargestTier best() const {
+        if (timed_.empty() && lacks_memory_) return {candidates().front(), {}, {}};
         if (timed_.empty()) return unpriced();
         std::uint32_t best = 0;
         std::vector<std::string> times;
@@ -143,38 +154,46 @@ private:
         prompt_ = std::max(prompt_, prompt);
         std::vector<std::uint32_t> tiers = {tier_for(job, work_.sequences), prompt};
         if (tiers.front() >= tiers.back()) tiers.erase(tiers.begin());
-        Result<Inventory> inventory = capture_in_child(
+        Result<Inventory> inventory = known_.captures.of(
             {options_.model, job.context, tiers, options_.device, drafting_of(options_)});
         if (!inventory) return inventory.error();
         states_ = states_hash(inventory.value().states);
         const auto budget = budget_use(options_, machine_, job.context);
         if (!budget) return budget.error();
-        if (std::holds_alternative<Refusal>(budget.value())) return std::optional<Seconds>();
+        lacks_memory_ = std::holds_alternative<Refusal>(budget.value());
+        if (lacks_memory_) return std::optional<Seconds>();
         Planning planning = wished_plan(options_,
                                         machine_,
                                         job,
                                         std::move(inventory).value(),
                                         std::get<BudgetUse>(budget.value()));
         planning.named_ubatch = prompt;
+        planning.packed = known_.packed;
+        planning.searched = known_.tiers;
         find_tiers(planning);
+        lacks_memory_ = std::ranges::any_of(
+            planning.plan.tiers, [](const TierPlan& tier) { return tier.winner() == nullptr; });
         return planned_seconds(passes_of(planning), work_, job.context.n_ubatch);
     }
 
     const Options& options_;
     const Machine& machine_;
     const std::vector<Job>& jobs_;
-    std::vector<Timed> timed_;  // ascending
-    Hash64 states_{};           // of the last job
-    Workload work_;             // of the last job
-    std::uint32_t prompt_ = 0;  // the largest tier that a prompt is computed in
+    Known& known_;
+    std::vector<Timed> timed_;   // ascending
+    Hash64 states_{};            // of the last job
+    Workload work_;              // of the last job
+    std::uint32_t prompt_ = 0;   // the largest tier that a prompt is computed in
+    bool lacks_memory_ = false;  // a tier of the last job has no plan
 };
 
 }  // namespace
 
 Result<LargestTier> find_largest_tier(const Options& options,
                                       const Machine& machine,
-                                      const std::vector<Job>& jobs) {
-    Comparison comparison(options, machine, jobs);
+                                      const std::vector<Job>& jobs,
+                                      Known& known) {
+    Comparison comparison(options, machine, jobs, known);
     if (machine.pricing() != nullptr) {
         if (const Status done = comparison.run(); !done) return done.error();
     }

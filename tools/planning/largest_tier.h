@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "planning/jobs.h"
+#include "planning/known.h"
 #include "planning/machine.h"
 
 namespace pshard::tool {
@@ -19,9 +20,10 @@ struct LargestTier {
 
 // Compares the largest tiers that the jobs may have, all of one model, which is run with one
 // ubatch. By the least time of the workload (workload_of()); without a profile it is llama.cpp's
-// own -b.
+// own -b. What it captures and searches is known to the plan that follows.
 Result<LargestTier> find_largest_tier(const Options& options,
                                       const Machine& machine,
-                                      const std::vector<Job>& jobs);
+                                      const std::vector<Job>& jobs,
+                                      Known& known);
 
 }  // namespace pshard::tool

@@ -118,6 +118,24 @@ Result<Inventory> capture_in_child(const CaptureWish& wish) {
     return inventory_from_text(text.value(), "captured inventory");
 }
 
+Result<Inventory> Captures::of(const CaptureWish& wish) {
+    const auto known = std::ranges::find_if(known_, [&](const Captured& each) {
+        CaptureWish same = each.wish;
+        same.tiers = wish.tiers;
+        return same == wish && std::ranges::includes(each.wish.tiers, wish.tiers);
+    });
+    if (known == known_.end()) {
+        Result<Inventory> captured = capture_in_child(wish);
+        if (captured) known_.push_back({wish, captured.value()});
+        return captured;
+    }
+    Inventory inventory = known->inventory;
+    std::erase_if(inventory.graphs, [&](const Graph& graph) {
+        return !std::ranges::binary_search(wish.tiers, graph.n_tokens);
+    });
+    return inventory;
+}
+
 Result<StockMemory> stock_memory_in_child(StockRun run) {
     run.backend_dir = ggml_folder();
     const Result<std::string> text = run_in_child(

@@ -38,10 +38,27 @@ struct CaptureWish {
     std::vector<std::uint32_t> tiers;
     std::string device;
     Drafting drafting{};
+
+    bool operator==(const CaptureWish&) const = default;
 };
 
 // Fails also where llama.cpp crashes, or takes longer than two minutes.
 Result<Inventory> capture_in_child(const CaptureWish& wish);
+
+// The captures of one run of a tool: it asks llama.cpp once for each context.
+class Captures {
+public:
+    // The same as capture_in_child(), from an earlier capture if that has all the tiers.
+    Result<Inventory> of(const CaptureWish& wish);
+
+private:
+    struct Captured {
+        CaptureWish wish;
+        Inventory inventory;
+    };
+
+    std::vector<Captured> known_;
+};
 
 // What stock llama.cpp would take, asked in the same way; `run.backend_dir` is filled in.
 Result<StockMemory> stock_memory_in_child(StockRun run);

@@ -76,8 +76,8 @@ Status save_inventory(const Options& options, const Inventory& inventory) {
 
 class JobPlanner {
 public:
-    JobPlanner(const Options& options, const Machine& machine)
-        : options_(options), machine_(machine) {}
+    JobPlanner(const Options& options, const Machine& machine, const Known& known)
+        : options_(options), machine_(machine), known_(known) {}
 
     // Plans a job. A Refusal tells why nothing can be planned.
     Result<std::optional<Refusal>> add(Inventory inventory, const Job& job) {
@@ -98,7 +98,10 @@ public:
         }
         SlowNotice notice("planning", "tiers");
         planning.on_progress = [&](std::size_t done, std::size_t all) { notice.show(done, all); };
+        planning.packed = known_.packed;
+        planning.searched = known_.tiers;
         make_plan(planning);
+        planning.searched = {};
         planning.on_progress = {};
         if (auto reason = host_refusal(planning, machine_.host)) {
             return std::optional(Refusal{std::move(*reason)});
@@ -150,6 +153,7 @@ private:
 
     const Options& options_;
     const Machine& machine_;
+    const Known& known_;
     std::vector<PlannedJob> planned_;
 };
 
@@ -161,25 +165,25 @@ Result<Planned> plan_saved(const Options& options, const Machine& machine) {
     }
     const Result<Job> job = job_of_inventory(options, inventory.value());
     if (!job) return job.error();
-    JobPlanner planner(options, machine);
+    const Known known;
+    JobPlanner planner(options, machine, known);
     const auto refusal = planner.add(std::move(inventory).value(), job.value());
     if (!refusal) return refusal.error();
     if (refusal.value()) return Planned(*refusal.value());
     return Planned(planner.take());
 }
 
-Result<Inventory> capture(const Options& options, const Job& job) {
-    return capture_in_child(
-        {options.model, job.context, job.tiers, options.device, drafting_of(options)});
-}
-
 class CapturedPlanner {
 public:
-    CapturedPlanner(const Options& options, const Machine& machine, std::vector<Job> jobs)
+    CapturedPlanner(const Options& options,
+                    const Machine& machine,
+                    std::vector<Job> jobs,
+                    Known& known)
         : options_(options),
           machine_(machine),
+          known_(known),
           jobs_(std::move(jobs)),
-          planner_(options, machine) {}
+          planner_(options, machine, known) {}
 
     Result<Planned> run() {
         if (const Status captured = capture_all(); !captured) return captured.error();
@@ -197,10 +201,15 @@ public:
     }
 
 private:
+    Result<Inventory> capture(const Job& job) {
+        return known_.captures.of(
+            {options_.model, job.context, job.tiers, options_.device, drafting_of(options_)});
+    }
+
     Status capture_all() {
         inventories_.clear();
         for (const Job& job : jobs_) {
-            Result<Inventory> inventory = capture(options_, job);
+            Result<Inventory> inventory = capture(job);
             if (!inventory) return inventory.error();
             inventories_.push_back(std::move(inventory).value());
         }
@@ -208,7 +217,7 @@ private:
     }
 
     Status choose_largest() {
-        const Result<LargestTier> largest = find_largest_tier(options_, machine_, jobs_);
+        const Result<LargestTier> largest = find_largest_tier(options_, machine_, jobs_, known_);
         if (!largest) return largest.error();
         for (Job& job : jobs_) {
             cut_job(job, largest.value().tokens);
@@ -226,7 +235,7 @@ private:
             const std::optional<std::uint32_t> largest = planner_.take_back_too_large();
             if (!largest) return refusal;
             cut_job(job, *largest);
-            Result<Inventory> smaller = capture(options_, job);
+            Result<Inventory> smaller = capture(job);
             if (!smaller) return smaller.error();
             inventory = std::move(smaller).value();
         }
@@ -234,12 +243,13 @@ private:
 
     const Options& options_;
     const Machine& machine_;
+    Known& known_;
     std::vector<Job> jobs_;
     std::vector<Inventory> inventories_;
     JobPlanner planner_;
 };
 
-Result<Planned> plan_captured(const Options& options, const Machine& machine) {
+Result<Planned> plan_captured(const Options& options, const Machine& machine, Known& known) {
     Result<std::vector<Job>> jobs = jobs_of_model(options);
     if (!jobs) return jobs.error();
     const Result<Workload> work = workload_of(options, jobs.value().front().context);
@@ -249,7 +259,7 @@ Result<Planned> plan_captured(const Options& options, const Machine& machine) {
         if (!too_large) return too_large.error();
         if (too_large.value()) return Planned(*too_large.value());
     }
-    return CapturedPlanner(options, machine, std::move(jobs).value()).run();
+    return CapturedPlanner(options, machine, std::move(jobs).value(), known).run();
 }
 
 }  // namespace
@@ -261,7 +271,12 @@ Result<std::vector<Job>> jobs_of_model(const Options& options) {
 }
 
 Result<Planned> plan_jobs(const Options& options, const Machine& machine) {
-    return options.inventory.empty() ? plan_captured(options, machine)
+    Known known;
+    return plan_jobs(options, machine, known);
+}
+
+Result<Planned> plan_jobs(const Options& options, const Machine& machine, Known& known) {
+    return options.inventory.empty() ? plan_captured(options, machine, known)
                                      : plan_saved(options, machine);
 }
 

@@ -9,6 +9,7 @@
 #include "planner/planning.h"
 #include "planning/budget.h"
 #include "planning/jobs.h"
+#include "planning/known.h"
 #include "planning/machine.h"
 
 namespace pshard::tool {
@@ -30,8 +31,10 @@ using Planned = std::variant<std::vector<PlannedJob>, Refusal>;
 Result<std::vector<Job>> jobs_of_model(const Options& options);
 
 // Plans all that the options ask for, in their order; writes what --save-inventory names. `machine`
-// must outlive the plans. Declines where there is no budget to plan with.
+// must outlive the plans. Declines where there is no budget to plan with. `known`: for who plans
+// the same model for stock llama.cpp as well.
 Result<Planned> plan_jobs(const Options& options, const Machine& machine);
+Result<Planned> plan_jobs(const Options& options, const Machine& machine, Known& known);
 
 // Leaves each note to the first plan that has it; returns all notes.
 std::vector<std::string> take_repeated_notes(std::vector<Planning>& plannings);

@@ -51,14 +51,15 @@ ContextSpec in_ubatch(ContextSpec context, std::uint32_t n_ubatch) {
     return context;
 }
 
-StockModel model_of(const Options& options, const Job& job) {
+StockModel model_of(const Options& options, const Job& job, Known& known) {
     StockModel model;
+    model.packed = known.packed;
     model.capture = [&](std::uint32_t n_ubatch, const std::vector<std::uint32_t>& tiers) {
-        return capture_in_child({options.model,
-                                 in_ubatch(job.context, n_ubatch),
-                                 tiers,
-                                 options.device,
-                                 drafting_of(options)});
+        return known.captures.of({options.model,
+                                  in_ubatch(job.context, n_ubatch),
+                                  tiers,
+                                  options.device,
+                                  drafting_of(options)});
     };
     model.memory = [&](const Inventory& inventory, const StaticPlan& plan) {
         return memory_of(options, inventory, plan);
@@ -89,7 +90,8 @@ std::string why_no_static_plan(StaticWish wish, const Machine& machine, const St
 Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& options,
                                                              const Machine& machine,
                                                              const Job& job,
-                                                             const Workload& work) {
+                                                             const Workload& work,
+                                                             Known& known) {
     using Answer = std::variant<StaticFlags, Refusal>;
     const Result<std::optional<Refusal>> too_large = check_context(options, machine, job);
     if (!too_large) return too_large.error();
@@ -102,7 +104,7 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
     StaticWish wish = wish_of(options, machine, job);
     wish.budget = use.total - use.taken() + use.draft;
     wish.work = work;
-    const StockModel model = model_of(options, job);
+    const StockModel model = model_of(options, job, known);
     Result<std::optional<StaticFound>> found = find_static_plan(wish, model);
     if (!found) return found.error();
     if (!found.value()) return Answer(Refusal{why_no_static_plan(wish, machine, model)});

@@ -8,6 +8,7 @@
 #include "planner/static_plan.h"
 #include "planning/budget.h"
 #include "planning/jobs.h"
+#include "planning/known.h"
 #include "planning/machine.h"
 
 namespace pshard::tool {
@@ -22,6 +23,7 @@ struct StaticFlags {
 Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& options,
                                                              const Machine& machine,
                                                              const Job& job,
-                                                             const Workload& work);
+                                                             const Workload& work,
+                                                             Known& known);
 
 }  // namespace pshard::tool

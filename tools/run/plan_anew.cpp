@@ -29,6 +29,13 @@
 namespace pshard::tool {
 namespace {
 
+// What is planned with.
+struct Planner {
+    const Options& options;
+    const Machine& machine;
+    Known& known;
+};
+
 // A plan that gains less than this on stock is not worth a backend of its own.
 constexpr double kWorthwhile = 1.02;
 
@@ -133,12 +140,11 @@ Status choose_ubatch(const PlanRequest& request,
 
 // The best that stock llama.cpp can do alone, with any ubatch that the user's flags allow; nullopt:
 // it cannot run the model at all.
-std::optional<StaticFlags> best_of_stock(const Options& options,
-                                         const Machine& machine,
-                                         const Workload& work) {
+std::optional<StaticFlags> best_of_stock(const Planner& with, const Workload& work) {
+    const auto& [options, machine, known] = with;
     const Result<std::vector<Job>> jobs = jobs_of_model(options);
     if (!jobs) return std::nullopt;
-    auto answer = find_static_flags(options, machine, jobs.value().front(), work);
+    auto answer = find_static_flags(options, machine, jobs.value().front(), work, known);
     if (!answer || !std::holds_alternative<StaticFlags>(answer.value())) return std::nullopt;
     return std::get<StaticFlags>(std::move(answer).value());
 }
@@ -146,16 +152,15 @@ std::optional<StaticFlags> best_of_stock(const Options& options,
 // Puts the best that stock llama.cpp can do alone in the plan's place if that takes at most 2 %
 // longer. If stock cannot run the model at all, or its time is not known, the plan stays.
 Status compare_with_stock(const PlanRequest& request,
-                          const Options& options,
-                          const Machine& machine,
+                          const Planner& with,
                           const PlannedJob& planned,
                           RunPlan& plan) {
     const Planning& planning = planned.planning;
-    const Result<Workload> work = workload_of(options, planning.inventory.context);
+    const Result<Workload> work = workload_of(with.options, planning.inventory.context);
     if (!work) return work.error();
     const auto ours = planned_seconds(passes_of(planning), work.value(), plan.n_ubatch);
-    if (!ours || options.forced) return Done{};
-    const std::optional<StaticFlags> stock = best_of_stock(options, machine, work.value());
+    if (!ours || with.options.forced) return Done{};
+    const std::optional<StaticFlags> stock = best_of_stock(with, work.value());
     const auto theirs = stock ? stock->found.plan.seconds(work.value()) : std::nullopt;
     if (!theirs) return Done{};
     plan.why = fmt::format(
@@ -213,8 +218,7 @@ bool stock_holds(const PlannedJob& job) { return job.planning.plan.baseline_vram
 bool has_plan(const PlannedJob& job) { return is_viable(job.planning); }
 
 Result<RunDecision> decide(const PlanRequest& request,
-                           const Options& options,
-                           const Machine& machine,
+                           const Planner& with,
                            std::vector<PlannedJob>& jobs) {
     if (Status noted = note_all(jobs); !noted) return noted.error();
     if (!std::ranges::all_of(jobs, has_plan)) return refused(kNothingViable);
@@ -224,9 +228,10 @@ Result<RunDecision> decide(const PlanRequest& request,
         plan.why = "the whole model fits into the budget";
         return RunDecision{0, std::move(plan)};
     }
-    if (Status chosen = choose_ubatch(request, options, jobs, plan); !chosen) return chosen.error();
+    if (Status chosen = choose_ubatch(request, with.options, jobs, plan); !chosen)
+        return chosen.error();
     if (request.program.kind != ProgramKind::Bench) {
-        const Status compared = compare_with_stock(request, options, machine, jobs.front(), plan);
+        const Status compared = compare_with_stock(request, with, jobs.front(), plan);
         if (!compared) return compared.error();
     }
     if (plan.stock) return RunDecision{0, std::move(plan)};
@@ -241,14 +246,15 @@ Result<RunDecision> plan_anew(const PlanRequest& request) {
     if (!options) return options.error();
     const Result<Machine> machine = load_machine(options.value(), PlannedFor::ThisMachine);
     if (!machine) return machine.error();
-    Result<Planned> planned = plan_jobs(options.value(), machine.value());
+    Known known;
+    Result<Planned> planned = plan_jobs(options.value(), machine.value(), known);
     if (!planned) return planned.error();
     if (const auto* refusal = std::get_if<Refusal>(&planned.value())) {
         for (const std::string& note : machine.value().notes) log_line("note: " + note);
         return refused(refusal->reason);
     }
     auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
-    return decide(request, options.value(), machine.value(), jobs);
+    return decide(request, {options.value(), machine.value(), known}, jobs);
 }
 
 std::string planner_of(const Surroundings& here) {
