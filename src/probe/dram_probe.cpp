@@ -27,10 +27,9 @@ std::uint64_t sum_of(const std::vector<std::uint64_t>& words) {
 }
 
 void on_threads(int n_threads, const std::function<void(std::size_t)>& work) {
-    std::vector<std::thread> threads;
+    std::vector<std::jthread> threads;  // they are joined, whatever is thrown
     for (int i = 1; i < n_threads; i++) threads.emplace_back(work, i);
     work(0);
-    for (std::thread& thread : threads) thread.join();
 }
 
 Seconds shortest_pass(const std::function<void()>& pass, Seconds budget) {

@@ -2,7 +2,10 @@
 
 #include <ggml-impl.h>
 
+#include <exception>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "runtime/host_buffer.h"
 
@@ -14,6 +17,16 @@ bool multiplies_own_weight(const ggml_tensor& op) {
     if (op.op != GGML_OP_MUL_MAT && op.op != GGML_OP_MUL_MAT_ID) return false;
     const HostBuffer* buffer = host_buffer_of(*op.src[0]);
     return buffer != nullptr && buffer->use() == BufferUse::Weights;
+}
+
+// Planning and compiling may run out of memory or threads: what they throw must not cross ggml.
+template <typename Work>
+Result<Pass*> caught(const Work& work) {
+    try {
+        return work();
+    } catch (const std::exception& error) {
+        return Error{fmt::format("cannot plan or compile a graph: {}", error.what()), {}};
+    }
 }
 
 }  // namespace
@@ -94,7 +107,7 @@ ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
     if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
     listen_to(caller);
     rotate_plans();
-    Result<Pass*> pass = pass_of(graph, caller);
+    Result<Pass*> pass = caught([&] { return pass_of(graph, caller); });
     const std::string reason = pass ? "" : pass.error().text();
     // A reason is told once: a host that ignores a failed warm-up comes again with its prompt.
     if (!pass && reason != refused_) setup_.log(reason);

@@ -31,7 +31,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/overloaded.h"
 #include "runtime/state_rows.h"
@@ -106,9 +109,16 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
     }
     executor->uploads_ = std::make_unique<Staging>(gpu, *executor->upload_, locks);
     executor->downloads_ = std::make_unique<Staging>(gpu, *executor->download_, locks);
-    if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
-    executor->upload_worker_ = std::make_unique<Worker>();
-    executor->download_worker_ = std::make_unique<Worker>();
+    try {
+        if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();
+        executor->upload_worker_ = std::make_unique<Worker>();
+        executor->download_worker_ = std::make_unique<Worker>();
+    } catch (const std::system_error& error) {
+        return Error{fmt::format("the system lets no thread start ({}): raise the limit of threads "
+                                 "(ulimit -u, or pids of the container)",
+                                 error.code().message()),
+                     {}};
+    }
     return executor;
 }
 

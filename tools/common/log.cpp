@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.h"
+
 namespace pshard::tool {
 namespace {
 
@@ -48,7 +50,7 @@ bool progress_is_silent() { return progress_silent; }
 
 SlowNotice::SlowNotice(std::string what, std::string unit)
     : what_(std::move(what)), unit_(std::move(unit)) {
-    if (!progress_is_silent()) thread_ = std::thread([this] { run(); });
+    if (!progress_is_silent()) thread_ = started_thread([this] { run(); });
 }
 
 SlowNotice::~SlowNotice() {
