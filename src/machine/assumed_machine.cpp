@@ -16,7 +16,7 @@ struct Figures {
 
 constexpr Figures kAssumed{12, 4, 20000, 360, 400, 45};
 
-// A product that compute bound, whatever its batch.
+// A product that is bound by compute, whatever its batch.
 OpRow product(double gflops, double gb_per_s) {
     OpRow row{.op = "MUL_MAT", .quant = "f16", .gb_per_s = gb_per_s, .gflops = gflops};
     row.n = 4096;

@@ -21,6 +21,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "plan/plan_hash.h"
 #include "planner/checked_batch.h"
 #include "strategy/expand.h"
@@ -99,18 +100,18 @@ std::string other_graph(const PshardTier& pshard,
     if (!part) return "";
     if (pshard.ops && *pshard.ops != ops_hash(inventory, *part)) {
         return fmt::format(
-            "the graph of {} tokens is not the one that was planned (another -fa or "
+            "the graph of {} is not the one that was planned (another -fa or "
             "-np, --lora, --control-vector, --embedding, backend sampling): answers "
             "are right, speed and memory may not be as predicted",
-            to_text(choice.key));
+            counted(to_text(choice.key), "token"));
     }
     const Placement placement = expand({inventory, *choice.graph}, choice.choice);
     if (pshard.steps && pshard.steps != steps_hash(inventory, *part, placement, choice.options)) {
         return fmt::format(
-            "the steps for {} tokens are not those that were planned: answers are "
+            "the steps for {} are not those that were planned: answers are "
             "right, speed and memory may not be as predicted; plan again with the "
             "llama-pshard-plan-params of this libggml-pshard.so",
-            to_text(choice.key));
+            counted(to_text(choice.key), "token"));
     }
     return "";
 }

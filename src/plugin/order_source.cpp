@@ -37,6 +37,7 @@
 #include <set>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/progress.h"
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
@@ -355,16 +356,16 @@ private:
         std::string warning;
         if (tier.stock_speed > kAsGood) {
             warning = fmt::format(
-                "warning: with batches of up to {} tokens stock llama.cpp alone "
+                "warning: with batches of up to {} stock llama.cpp alone "
                 "should be {:.2f} times as fast: leave --device PSHARD0 out",
-                to_text(tier.key),
+                counted(to_text(tier.key), "token"),
                 tier.stock_speed);
         } else if (!is_measured && is_kept) {
             warning = fmt::format(
-                "warning: batches of up to {} tokens do not stream, since that "
+                "warning: batches of up to {} do not stream, since that "
                 "may be slower than stock llama.cpp alone, as may be this plan: "
                 "a measurement decides",
-                to_text(tier.key));
+                counted(to_text(tier.key), "token"));
         }
         if (!warning.empty() && told_.insert(warning).second) log_(warning);
     }
@@ -404,8 +405,8 @@ private:
     void tell(const Orders& orders, Bytes budget) const {
         if (settings_.replan_every > 0) return;
         for (std::size_t i = 0; i < orders.tiers.size(); ++i) {
-            log_(fmt::format("plan up to {} tokens: {}; {:.1f} of {:.0f} MiB",
-                             to_text(orders.tiers[i].key),
+            log_(fmt::format("plan up to {}: {}; {:.1f} of {:.0f} MiB",
+                             counted(to_text(orders.tiers[i].key), "token"),
                              orders.tiers[i].text,
                              in_mib(orders.arena.tiers[i].end),
                              in_mib(budget)));

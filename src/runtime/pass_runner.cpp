@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/counted.h"
 #include "runtime/host_buffer.h"
 
 namespace pshard {
@@ -60,8 +61,8 @@ void PassRunner::switch_plan(const Pass& pass) {
     const Bytes moved = pass.owner->fill_arena(pass.places, pass.tier, executor_.link());
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     if (!setup_.on_pass) return;
-    setup_.log(fmt::format("plan switch to the tier of {} tokens: {:.3f} MiB in {:.3f} ms",
-                           to_text(pass.owner->orders().tiers[pass.tier].key),
+    setup_.log(fmt::format("plan switch to the tier of {}: {:.3f} MiB in {:.3f} ms",
+                           counted(to_text(pass.owner->orders().tiers[pass.tier].key), "token"),
                            in_mib(moved),
                            1e3 * took.count()));
 }

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
+
 namespace pshard {
 namespace {
 
@@ -36,10 +38,9 @@ std::string text_of(double rate) { return fmt::format("{:.{}f}", rate, rate < 10
 
 std::string text_of(const TimedPasses& passes, const RateWatch::Tier& tier) {
     const double predicted = rate_of_batches(passes, tier.key, tier.expected.empty);
-    return fmt::format("{} t/s up to {} token{} ({})",
+    return fmt::format("{} t/s up to {} ({})",
                        text_of(measured_rate(passes)),
-                       to_text(tier.key),
-                       tier.key.n_tokens == 1 ? "" : "s",
+                       counted(to_text(tier.key), "token"),
                        predicted > 0 ? text_of(predicted) + " predicted" : "none predicted");
 }
 

@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "base/counted.h"
 #include "base/fields.h"
 #include "base/fingerprint.h"
 #include "base/text.h"
@@ -21,6 +22,12 @@ TEST(LinesOf, KeepEveryByteOnce) {
     EXPECT_EQ(joined, text);
     EXPECT_EQ(lines, (std::vector<std::string>{"a", "", " b", "last"}));
     EXPECT_TRUE(lines_of("", "f").empty());
+}
+
+TEST(Counted, IsOneOrMore) {
+    EXPECT_EQ(counted("1", "token"), "1 token");
+    EXPECT_EQ(counted("512", "token"), "512 tokens");
+    EXPECT_EQ(counted("1@4096", "token"), "1@4096 tokens");
 }
 
 TEST(NumberOf, TakesAWholeTextInTheRangeOfItsType) {
