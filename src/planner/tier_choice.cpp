@@ -1,6 +1,7 @@
 #include "planner/tier_choice.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "ops/op_table.h"
 
@@ -45,7 +46,9 @@ std::vector<TierChoice> all_resident_tiers(const Inventory& inventory) {
         inventory, everything_resident(inventory.n_layers, Strategy::GpuOnlyLayerPinLayerStream));
 }
 
-std::vector<TierChoice> plan_for_device(const Problem& problem) {
+std::vector<TierChoice> plan_for_device(const Problem& asked) {
+    Problem problem = asked;
+    if (!problem.packed) problem.packed = std::make_shared<PackingMemo>();
     const Inventory& inventory = problem.inventory;
     const bool fits = !inventory.graphs.empty() &&
                       is_held_by_stock(inventory, inventory.graphs.back(), problem.budget);
