@@ -41,7 +41,9 @@ bool has_states(const PshardVariant& plan, Hash64 states) {
 // Why a plan is not for what the device sees; "" if it is.
 std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
     const PshardVariant& plan = found.variant->pshard;
-    if (*plan.weights != weights_hash(inventory.weights)) return "its plans are for another model";
+    const Hash64 weights = weights_hash(inventory.weights);
+    if (*plan.weights != weights && plan.all_weights != weights)
+        return "its plans are for another model";
     const bool same_states = has_states(plan, states_hash(inventory.states)) ||
                              has_states(plan, states_hash(main_states(inventory)));
     const std::uint32_t n_ubatch = plan.n_ubatch.value_or(0);

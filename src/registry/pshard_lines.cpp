@@ -89,15 +89,30 @@ bool ChoiceWord::read(std::string_view word, PlanChoice& choice) {
     return true;
 }
 
-Hash64 weights_hash(const std::vector<Weight>& weights) {
+namespace {
+
+Hash64 hash_of_weights(const std::vector<Weight>& weights, bool (*is_seen)(const Weight&)) {
     std::vector<std::string> lines;
     for (const Weight& weight : weights) {
-        if (weight.side == Side::Input) continue;
+        if (!is_seen(weight)) continue;
         lines.push_back(
             fmt::format("{} {} {}\n", weight.name, weight.type, fmt::join(weight.shape, " ")));
     }
     std::ranges::sort(lines);
     return text_hash(fmt::format("{}", fmt::join(lines, "")));
+}
+
+}  // namespace
+
+Hash64 weights_hash(const std::vector<Weight>& weights) {
+    return hash_of_weights(weights,
+                           [](const Weight& weight) { return weight.side != Side::Input; });
+}
+
+Hash64 all_weights_hash(const std::vector<Weight>& weights) {
+    return hash_of_weights(weights, [](const Weight& weight) {
+        return weight.side != Side::Input || weight.layer >= 0;
+    });
 }
 
 Hash64 states_hash(const std::vector<State>& states) {
@@ -110,8 +125,11 @@ Hash64 states_hash(const std::vector<State>& states) {
 
 PshardVariant plan_key(const Inventory& inventory, Hash64 machine) {
     const ContextSpec& context = inventory.context;
+    const Hash64 weights = weights_hash(inventory.weights);
+    const Hash64 all = all_weights_hash(inventory.weights);
     return {.version = kPshardVersion,
-            .weights = weights_hash(inventory.weights),
+            .weights = weights,
+            .all_weights = all == weights ? std::nullopt : std::optional(all),
             .states = states_hash(inventory.states),
             .smaller_states = {},
             .n_ubatch = context.n_ubatch,

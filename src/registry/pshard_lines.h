@@ -40,6 +40,7 @@ struct PshardSection {
 struct PshardVariant {
     std::optional<std::uint32_t> version;  // kPshardVersion
     std::optional<Hash64> weights;         // weights_hash
+    std::optional<Hash64> all_weights{};   // all_weights_hash, where that is another
     std::optional<Hash64> states;          // states_hash
     std::optional<std::string>
         smaller_states;                     // states_hash of smaller ubatches, with commas between
@@ -86,6 +87,10 @@ struct PshardTier {
 // The hash of name, type and shape of each weight that a device can hold; a backend never sees the
 // others (Side::Input). The order of `weights` does not matter.
 Hash64 weights_hash(const std::vector<Weight>& weights);
+
+// The same with the weights of layers that llama.cpp leaves to the CPU as the planned device has no
+// kernel for them: what a device sees that has one, as the CPU in the place of a GPU.
+Hash64 all_weights_hash(const std::vector<Weight>& weights);
 
 // The hash of the bytes of KV cache and recurrent state in each layer. The order of `states` does
 // not matter.

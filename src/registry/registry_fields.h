@@ -138,6 +138,7 @@ inline constexpr std::array kPshardSectionFields = {
 inline constexpr std::array kPshardVariantFields = {
     field<&PshardVariant::version>("version"),
     field<&PshardVariant::weights>("weights"),
+    field<&PshardVariant::all_weights>("all_weights"),
     field<&PshardVariant::states>("states"),
     field<&PshardVariant::smaller_states>("smaller_states"),
     field<&PshardVariant::n_ubatch>("n_ubatch"),

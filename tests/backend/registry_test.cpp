@@ -148,6 +148,17 @@ TEST_F(Registry, OfWhatTheGpuCannotComputeIsThatOfTheRun) {
                 AllOf(HasSubstr("pshard: plan from "), Not(HasSubstr("warning"))));
 }
 
+// A GPU that is planned for by default has no kernel for the scans of so small a model, and does
+// not see their weights; the CPU in its place does. The plan serves both.
+TEST_F(Registry, OfWhatTheGpuCannotComputeServesTheCpuInItsPlace) {
+    const std::string model = add("granitehybrid-Q8_0");
+    plan(model, 4, {"-c", "512", "-fa", "on", "--pshard-tier-max", "64"});
+    ASSERT_THAT(registry_text(model), HasSubstr(" all_weights="));
+    EXPECT_THAT(log_of(planned(completion(model, 4), 4)
+                           .with({"-c", "512", "-fa", "on", "-b", "64", "-ub", "64"})),
+                HasSubstr("pshard: plan from "));
+}
+
 // Two models, two registries, one budget that is their sum.
 TEST_F(Registry, OfADraftModelIsFoundBesideIt) {
     const std::string model = add_planned("llama-Q8_0", 4);

@@ -70,6 +70,20 @@ TEST_F(AskedPlans, AreForTheTiersThatWereAskedForAsWell) {
     EXPECT_TRUE(serves());
 }
 
+// The planned device has no kernel for a weight of layer 0, and does not see it; another one does.
+TEST_F(AskedPlans, ServeADeviceThatComputesMore) {
+    const Inventory seen = planning_.inventory;
+    const auto weight = std::ranges::find(planning_.inventory.weights, 0, &Weight::layer);
+    ASSERT_NE(weight, planning_.inventory.weights.end());
+    weight->side = Side::Input;
+    plan().pshard = plan_key(planning_.inventory, *plan().pshard.machine);
+    EXPECT_FALSE(find_plans(registry_, {{}, SeenRun{seen, kMiB}, std::nullopt}).best.empty());
+    EXPECT_FALSE(
+        find_plans(registry_, {{}, SeenRun{planning_.inventory, kMiB}, std::nullopt}).best.empty());
+    plan().pshard.all_weights.reset();
+    EXPECT_TRUE(find_plans(registry_, {{}, SeenRun{seen, kMiB}, std::nullopt}).best.empty());
+}
+
 // Of a device's run with a ubatch of 8 tokens.
 TEST_F(AskedPlans, SayWhyALargerUbatchHasNone) {
     Inventory seen = planning_.inventory;
