@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 #include <ggml-backend.h>
 
-#include <array>
-
 #include "capture/device_model.h"
+#include "ggml_kit/device.h"
 
 namespace pshard {
 namespace {
@@ -25,20 +24,7 @@ public:
         return ggml_backend_buft_get_alloc_size(buffer_type_, &tensor);
     }
 
-    // Asks with tensors that have no buffer. A device may refuse a tensor that lies elsewhere now,
-    // though the plan will move it.
-    bool supports(const ggml_tensor& op) const override {
-        ggml_tensor asked = op;
-        std::array<ggml_tensor, GGML_MAX_SRC> sources;
-        asked.buffer = nullptr;
-        for (std::size_t i = 0; i < sources.size(); ++i) {
-            if (op.src[i] == nullptr) continue;
-            sources[i] = *op.src[i];
-            sources[i].buffer = nullptr;
-            asked.src[i] = &sources[i];
-        }
-        return ggml_backend_dev_supports_op(device_, &asked);
-    }
+    bool supports(const ggml_tensor& op) const override { return computes(device_, op); }
 
     bool offloads(const ggml_tensor& op) const override {
         return ggml_backend_dev_offload_op(device_, &op);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace pshard {
 
 Result<BackendHandle> open_backend(ggml_backend_dev_t device) {
@@ -38,6 +40,20 @@ std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t device)
         layouts.push_back(*type++);
     }
     return layouts;
+}
+
+// Asks with tensors that have no buffer: a device may refuse those of another.
+bool computes(ggml_backend_dev_t device, const ggml_tensor& op) {
+    ggml_tensor asked = op;
+    std::array<ggml_tensor, GGML_MAX_SRC> sources;
+    asked.buffer = nullptr;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        if (op.src[i] == nullptr) continue;
+        sources[i] = *op.src[i];
+        sources[i].buffer = nullptr;
+        asked.src[i] = &sources[i];
+    }
+    return ggml_backend_dev_supports_op(device, &asked);
 }
 
 bool computes_from(ggml_backend_dev_t device,

@@ -42,6 +42,9 @@ struct DeviceMemory {
 // first.
 [[nodiscard]] std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t device);
 
+// Whether the device computes `op`, wherever its tensors lie now: a plan will move them.
+[[nodiscard]] bool computes(ggml_backend_dev_t device, const ggml_tensor& op);
+
 // Whether the device computes `op`, a matrix multiplication, with its first source in a buffer of
 // that type. The question is put as llama.cpp puts it (llama-model-loader.cpp,
 // weight_buft_supported).

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "ggml_kit/device.h"
 #include "ggml_kit/interfaces.h"
 #include "runtime/host_buffer.h"
 
@@ -194,8 +195,19 @@ ggml_backend_buffer_t device_buffer_from_host_ptr(ggml_backend_dev_t device,
     return wrap(device_get_buffer_type(device), HostBuffer::adopt(base, size));
 }
 
+// llama.cpp's loader asks with a weight that lies nowhere yet: that is none of ours.
+bool multiplies_own_weight(const ggml_tensor& op) {
+    if (op.op != GGML_OP_MUL_MAT && op.op != GGML_OP_MUL_MAT_ID) return false;
+    const HostBuffer* buffer = host_buffer_of(*op.src[0]);
+    return buffer != nullptr && buffer->use() == BufferUse::Weights;
+}
+
+// What the inner GPU cannot compute, llama.cpp shall give to the CPU itself; not so a product with
+// a weight of ours, which it would copy to its CPU in every graph: the pass has our CPU compute it,
+// from the weight's master.
 bool device_supports_op(ggml_backend_dev_t, const ggml_tensor* op) {
-    return the_engine->supports(*op);
+    const EngineSetup& setup = the_engine->setup();
+    return computes(setup.gpu, *op) || (multiplies_own_weight(*op) && computes(setup.cpu, *op));
 }
 
 bool device_supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {

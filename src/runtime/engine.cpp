@@ -2,34 +2,11 @@
 
 #include <ggml-impl.h>
 
-#include <exception>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "runtime/host_buffer.h"
 
 namespace pshard {
-namespace {
-
-// llama.cpp's loader asks with a weight that lies nowhere yet: that is none of ours.
-bool multiplies_own_weight(const ggml_tensor& op) {
-    if (op.op != GGML_OP_MUL_MAT && op.op != GGML_OP_MUL_MAT_ID) return false;
-    const HostBuffer* buffer = host_buffer_of(*op.src[0]);
-    return buffer != nullptr && buffer->use() == BufferUse::Weights;
-}
-
-// Planning and compiling may run out of memory or threads: what they throw must not cross ggml.
-template <typename Work>
-Result<Pass*> caught(const Work& work) {
-    try {
-        return work();
-    } catch (const std::exception& error) {
-        return Error{fmt::format("cannot plan or compile a graph: {}", error.what()), {}};
-    }
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::open(EngineSetup setup) {
     MemoryWatch watch(free_memory(setup.gpu, setup.cpu),
@@ -47,8 +24,6 @@ Engine::Engine(EngineSetup setup,
                std::unique_ptr<PageLocks> locks,
                std::unique_ptr<Executor> executor)
     : setup_(std::move(setup)),
-      policy_(make_inner_device_policy(setup_.gpu)),
-      cpu_policy_(make_inner_device_policy(setup_.cpu)),
       memory_watch_(std::move(watch)),
       page_locks_(std::move(locks)),
       executor_(std::move(executor)),
@@ -61,15 +36,11 @@ Engine::Engine(EngineSetup setup,
                   if (timing) models_.watch_rates(*pass.owner, *timing);
               }),
       passes_(runner_),
-      models_({setup_, *policy_, *page_locks_, passes_, executor_->link()}),
+      models_({setup_, *page_locks_, passes_, executor_->link()}),
       builder_(setup_, models_, cpu_weights_),
       values_({models_, passes_, runner_, *executor_, cpu_weights_, *page_locks_}) {}
 
 Engine::~Engine() { runner_.idle(); }
-
-bool Engine::supports(const ggml_tensor& op) const {
-    return policy_->supports(op) || (multiplies_own_weight(op) && cpu_policy_->supports(op));
-}
 
 void Engine::forget(HostBuffer& buffer) {
     const std::lock_guard lock(mutex_);
@@ -106,8 +77,8 @@ ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
     const std::lock_guard lock(mutex_);
     if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
     listen_to(caller);
-    rotate_plans();
-    Result<Pass*> pass = caught([&] { return pass_of(graph, caller); });
+    models_.rotate();
+    Result<Pass*> pass = pass_of(graph, caller);
     const std::string reason = pass ? "" : pass.error().text();
     // A reason is told once: a host that ignores a failed warm-up comes again with its prompt.
     if (!pass && reason != refused_) setup_.log(reason);
@@ -125,13 +96,6 @@ void Engine::listen_to(const Caller& caller) {
     executor_->ask_before_stages(caller.abort == nullptr ? std::function<bool()>() : [&caller] {
         return caller.wants_to_stop();
     });
-}
-
-// Plans anew every few graphs, for tests.
-void Engine::rotate_plans() {
-    if (setup_.replan_every == 0 || ++computed_ % setup_.replan_every != 0) return;
-    passes_.clear();
-    models_.release_all();
 }
 
 void Engine::synchronize() {

@@ -50,11 +50,6 @@ public:
     void synchronize();
     void forget(const Caller& caller);
 
-    // Whether PSHARD0 computes it. What the inner GPU cannot, llama.cpp shall give to the CPU
-    // itself; not so a product with a weight of ours, which it would copy to its CPU in every
-    // graph: the pass has our CPU compute it, from the weight's master.
-    [[nodiscard]] bool supports(const ggml_tensor& op) const;
-
     [[nodiscard]] const EngineSetup& setup() const { return setup_; }
 
 private:
@@ -65,11 +60,8 @@ private:
 
     Result<Pass*> pass_of(const ggml_cgraph& graph, const Caller& caller);
     void listen_to(const Caller& caller);
-    void rotate_plans();
 
     EngineSetup setup_;
-    std::unique_ptr<DevicePolicy> policy_;
-    std::unique_ptr<DevicePolicy> cpu_policy_;
     MemoryWatch memory_watch_;
     std::unique_ptr<PageLocks> page_locks_;
     std::unique_ptr<Executor> executor_;
@@ -80,7 +72,6 @@ private:
     ModelTable models_;
     PassBuilder builder_;
     ValueStore values_;
-    int computed_ = 0;
     std::string refused_;  // why the last graph was refused; empty: it was not
     std::recursive_mutex mutex_;
 };

@@ -63,7 +63,7 @@ bool reads_weights(const ggml_cgraph& graph) { return !touched_by(graph).weights
 
 std::unique_ptr<PlannedModel> ModelTable::make_model() const {
     return std::make_unique<PlannedModel>(
-        shared_.setup.gpu, shared_.policy, shared_.page_locks, shared_.setup.progress);
+        shared_.setup.gpu, *policy_, shared_.page_locks, shared_.setup.progress);
 }
 
 PlannedModel* ModelTable::of_buffer(const HostBuffer& buffer) {
@@ -168,7 +168,10 @@ void ModelTable::tell_rates(PlannedModel& owner, bool at_end) const {
     if (!line.empty()) shared_.setup.tell_rates(line);
 }
 
-void ModelTable::release_all() {
+void ModelTable::rotate() {
+    const int every = shared_.setup.replan_every;
+    if (every == 0 || ++n_graphs_ % every != 0) return;
+    shared_.passes.clear();
     for (const auto& planned : models_) planned->release(shared_.link);
 }
 

@@ -26,13 +26,13 @@ public:
     // What the models share.
     struct Shared {
         const EngineSetup& setup;
-        const DevicePolicy& policy;
         PageLocks& page_locks;
         PassCache& passes;
         Staging& link;
     };
 
-    explicit ModelTable(const Shared& shared) : shared_(shared) {}
+    explicit ModelTable(const Shared& shared)
+        : shared_(shared), policy_(make_inner_device_policy(shared.setup.gpu)) {}
 
     // The graph's model, with all buffers that the graph touches. `caller` names a context.
     PlannedModel& of_graph(const ggml_cgraph& graph, const Caller& caller);
@@ -53,8 +53,8 @@ public:
 
     void forget(const HostBuffer& buffer);
 
-    // Lets all models be planned anew at their next graph.
-    void release_all();
+    // Counts a graph. After each EngineSetup::replan_every of them all models are planned anew.
+    void rotate();
 
     [[nodiscard]] bool has_plan(const PlannedModel& owner) const { return &owner != loose_.get(); }
 
@@ -73,6 +73,8 @@ private:
     [[nodiscard]] Bytes budget_left() const;
 
     Shared shared_;
+    std::unique_ptr<DevicePolicy> policy_;  // the inner GPU's
+    int n_graphs_ = 0;
     std::vector<std::unique_ptr<PlannedModel>> models_;
     std::unordered_map<const Caller*, PlannedModel*> called_;  // the model of its last graph
     std::unique_ptr<PlannedModel> loose_;                      // for graphs of no model

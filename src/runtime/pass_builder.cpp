@@ -4,6 +4,7 @@
 #include <ggml-impl.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "ggml_kit/device.h"
@@ -160,22 +161,27 @@ void PassBuilder::tell_once(const std::string& line) {
     if (told_.insert(line).second) setup_.log(line);
 }
 
+// Planning and compiling may run out of memory or threads: what they throw must not cross ggml.
 Result<std::unique_ptr<Pass>> PassBuilder::build(const ggml_cgraph& graph,
                                                  const Caller& caller,
                                                  std::optional<std::size_t> tier) {
-    PlannedModel& owner = models_.of_graph(graph, caller);
-    ReadGraph read = owner.model.read(graph);
-    keep_lasting(read, graph);
-    if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
-    if (Status planned = models_.ensure_planned(owner); !planned) return planned.error();
-    if (!tier) tier = owner.next_tier(read.graph.n_tokens);
-    Result<std::unique_ptr<Pass>> pass = build_somehow({graph, owner, read, *tier});
-    if (!pass) return pass;
-    if (!pass.value()->checked) return pass.value()->checked.error();
-    pass.value()->uid = graph.uid;
-    pass.value()->first = graph.nodes[0];
-    pass.value()->n_nodes = graph.n_nodes;
-    return pass;
+    try {
+        PlannedModel& owner = models_.of_graph(graph, caller);
+        ReadGraph read = owner.model.read(graph);
+        keep_lasting(read, graph);
+        if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
+        if (Status planned = models_.ensure_planned(owner); !planned) return planned.error();
+        if (!tier) tier = owner.next_tier(read.graph.n_tokens);
+        Result<std::unique_ptr<Pass>> pass = build_somehow({graph, owner, read, *tier});
+        if (!pass) return pass;
+        if (!pass.value()->checked) return pass.value()->checked.error();
+        pass.value()->uid = graph.uid;
+        pass.value()->first = graph.nodes[0];
+        pass.value()->n_nodes = graph.n_nodes;
+        return pass;
+    } catch (const std::exception& error) {
+        return Error{fmt::format("cannot plan or compile a graph: {}", error.what()), {}};
+    }
 }
 
 }  // namespace pshard
