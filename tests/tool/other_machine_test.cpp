@@ -49,6 +49,29 @@ TEST_F(OtherMachine, IsNotThisOne) {
     EXPECT_THAT(tool.out, Not(HasSubstr("another machine")));
 }
 
+// What was measured here lies in the cache: the flags may speak of another GPU, not of another CPU.
+TEST_F(OtherMachine, LeavesTheCachedCpuItsProfile) {
+    MachineProfile profile = testing_support::reference_profile();
+    set_identity(this_machine(), profile);
+    const ProfileTexts texts = to_text(profile);
+    const std::filesystem::path cache = folder_ / "pshard";
+    std::filesystem::create_directory(cache);
+    std::ofstream(cache / "cpu_profile.txt") << texts.cpu.value();
+    std::ofstream(folder_ / "named.txt") << texts.gpu.value();
+    environment_ = {{"XDG_CACHE_HOME", folder_}};
+    const auto planned = [this](std::vector<std::string> more) {
+        more.insert(more.end(), {"--no-registry", "--device-memory", "8192"});
+        return run(planning(more)).out;
+    };
+    const std::string named = planned({"--gpu-profile", folder_ / "named.txt"});
+    EXPECT_THAT(named, Not(HasSubstr("passed over")));
+    EXPECT_THAT(named, Not(HasSubstr("no speed is predicted")));
+    std::filesystem::rename(folder_ / "named.txt", cache / "gpu_profile.txt");
+    const std::string found = planned({});
+    EXPECT_THAT(found, HasSubstr("gpu_profile.txt of this machine's GPU is passed over"));
+    EXPECT_THAT(found, Not(HasSubstr("cpu_profile.txt of this")));
+}
+
 // At the head of the first table.
 TEST_F(OtherMachine, IsNamedOnceForSeveralContexts) {
     const std::string out =

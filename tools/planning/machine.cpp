@@ -8,8 +8,8 @@
 //   else                           for an assumed machine, with a note
 //
 // Where the files are looked for: machine/profile_search.h. What is found in the cache is of this
-// machine, and is dropped where the flags speak of another device (-dev, --device-memory). A note
-// names it, and one is there too where a saved inventory may have been brought from elsewhere.
+// machine; its GPU is dropped where the flags speak of another device (-dev, --device-memory). A
+// note names it, and one is there too where a saved inventory may have been brought from elsewhere.
 //
 // Traps: a profile that the user names must be a file; one by its default name may be absent. The
 // stand-in is measured in a child process, since captures fork and ggml's threads would not survive
@@ -127,33 +127,32 @@ std::string flags_of_another_device(const Options& options, const GpuProfile& gp
     return flags;
 }
 
-// Drops profiles of the cache that are not of the device to plan for. A note names them.
+// Drops the GPU's profile if it is of the cache and not of the device to plan for; that of the CPU
+// stays. A note names it.
 Status sort_out_cached(const Options& options,
                        FoundProfiles& found,
                        std::vector<std::string>& notes) {
     if (found.cached.empty() || found.gpu.empty()) return Done{};
-    const Result<MachineProfile> profile = read_profile_files({"", found.gpu});
-    if (!profile) return profile.error();
-    const std::string names = fmt::format("{}", fmt::join(found.cached, " and "));
-    const std::string flags = flags_of_another_device(options, *profile.value().gpu);
-    if (flags.empty()) {
-        if (options.inventory.empty()) return Done{};
-        notes.push_back(
-            fmt::format("{}, measured on this machine, price the plan: if the inventory "
-                        "is for another machine, name that machine's profiles with "
-                        "--cpu-profile and --gpu-profile",
-                        names));
-        return Done{};
+    if (std::ranges::count(found.cached, found.gpu) > 0) {
+        const Result<MachineProfile> profile = read_profile_files({"", found.gpu});
+        if (!profile) return profile.error();
+        const std::string flags = flags_of_another_device(options, *profile.value().gpu);
+        if (!flags.empty()) {
+            notes.push_back(
+                fmt::format("{} of this machine's GPU is passed over, as {} speaks of another "
+                            "device; --gpu-profile takes it all the same",
+                            found.gpu,
+                            flags));
+            found.gpu.clear();
+            return Done{};
+        }
     }
+    if (options.inventory.empty()) return Done{};
     notes.push_back(
-        fmt::format("{} of this machine's GPU are passed over, as {} speaks of another "
-                    "device; name profiles with --cpu-profile and --gpu-profile to "
-                    "take them all the same",
-                    names,
-                    flags));
-    for (std::string* path : {&found.cpu, &found.gpu}) {
-        if (std::ranges::count(found.cached, *path) > 0) path->clear();
-    }
+        fmt::format("{}, measured on this machine, price the plan: if the inventory is for "
+                    "another machine, name that machine's profiles with --cpu-profile and "
+                    "--gpu-profile",
+                    fmt::join(found.cached, " and ")));
     return Done{};
 }
 
