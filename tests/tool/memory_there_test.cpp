@@ -112,10 +112,20 @@ TEST_F(MemoryThere, RefusesAContextByTheModelsOwnBytesPerToken) {
             HasSubstr("a context of 99999999 tokens takes 10942364 MiB, 112.0 KiB a token, and "
                       "there are 1500 MiB of budget and "));
     }
-    EXPECT_THAT(planned("-mva 1500 -c 99999999 --host-memory 64000").err,
-                testing::ContainsRegex("and 64000 of host memory: at most -c 55[0-9]+ may fit"));
+    EXPECT_THAT(
+        planned("-mva 1500 -c 99999999 --host-memory 64000").err,
+        testing::ContainsRegex("and 64000 of host memory, of which the weights take [0-9]+: "
+                               "at most -c 55[0-9]+ may fit"));
     EXPECT_THAT(planned("-mva 100 -c 99999999 --host-memory 1000").err,
                 HasSubstr("the weights alone leave no room"));
+}
+
+// The cache takes 120366 MiB of 121000: there is room for it, and not for the weights beside it.
+TEST_F(MemoryThere, RefusesAContextThatLeavesTheWeightsNoRoom) {
+    const ToolRun tool = planned("-mva 1500 -c 1100000 --host-memory 119500");
+    EXPECT_EQ(tool.exit_code, 2);
+    EXPECT_THAT(tool.err, HasSubstr("takes 120366 MiB, 112.0 KiB a token"));
+    EXPECT_THAT(tool.err, HasSubstr("and 119500 of host memory, of which the weights take "));
 }
 
 TEST_F(MemoryThere, RefusesBatchesThatNothingHolds) {

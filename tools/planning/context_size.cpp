@@ -1,14 +1,15 @@
 // Reckons what a context takes by the model's own bytes per token.
 //
-//   a context of 64 Ki tokens is captured   ->  bytes of the states that grow with it, per token
-//   times -c, and llama.cpp's own notes on each token, against budget and host memory
+//   contexts of 64 Ki and 128 Ki tokens are captured  ->  what the larger one takes more, per token
+//   the weights, and -c times that and llama.cpp's own notes on each token, against budget and host
+//   memory
 //
 // A capture of the context itself would take those notes: 5 GB and 25 s for -c 99999999. Where
 // nobody tells how much memory the host has, no host is taken to have more than 4 TiB.
 //
-// Traps: windows stop growing below 64 Ki tokens with a ubatch of one. One sequence is captured, as
-// cells cost the same whoever has them. What the weights take is known from the file's header, so
-// that the context which is named as the most leaves room for them.
+// Traps: a compressed cache has fewer cells than tokens; a window stops growing below 64 Ki tokens
+// with a ubatch of one. One sequence is captured, as cells cost the same whoever has them. What the
+// weights take is known from the file's header.
 #include "planning/context_size.h"
 
 #include <algorithm>
@@ -37,19 +38,26 @@ constexpr Bytes kLargestHost = 4096 * kGiB;
 // The share of the memory that is named for weights and cache; the rest is for values.
 constexpr double kShareNamed = 0.95;
 
-Result<Bytes> bytes_per_token(const Options& options, ContextSpec context) {
-    context.n_ctx = kProbedContext;
+// What caches and states take in a context of so many tokens.
+Result<Bytes> state_bytes(const Options& options, ContextSpec context, std::uint32_t n_ctx) {
+    context.n_ctx = n_ctx;
     context.n_seq_max = 1;
     context.n_batch = 1;
     context.n_ubatch = 1;
     const Result<Inventory> probed =
         capture_in_child({options.model, context, {1}, options.device, drafting_of(options)});
     if (!probed) return probed.error();
-    Bytes growing = 0;
-    for (const State& state : probed.value().states) {
-        if (state.n_cells >= kProbedContext) growing += state.bytes;
-    }
-    return growing / kProbedContext;
+    Bytes bytes = 0;
+    for (const State& state : probed.value().states) bytes += state.bytes;
+    return bytes;
+}
+
+Result<Bytes> bytes_per_token(const Options& options, const ContextSpec& context) {
+    const Result<Bytes> once = state_bytes(options, context, kProbedContext);
+    if (!once) return once;
+    const Result<Bytes> twice = state_bytes(options, context, 2 * kProbedContext);
+    if (!twice) return twice;
+    return (twice.value() - std::min(once.value(), twice.value())) / kProbedContext;
 }
 
 // What holds weights and cache.
@@ -84,17 +92,19 @@ Result<std::optional<Refusal>> check_context(const Options& options,
     const Result<Bytes> growing = bytes_per_token(options, job.context);
     if (!growing) return growing.error();
     const Room room{std::get<BudgetUse>(budget.value()).total, machine.host.bytes};
+    const Bytes weights = facts.value().tensor_bytes;
     const Bytes per_token = growing.value() + kNotesPerCell;
-    if (per_token * n_ctx > room.total()) {
+    if (weights + per_token * n_ctx > room.total()) {
         return std::optional(Refusal{fmt::format(
             "a context of {} tokens takes {:.0f} MiB, {:.1f} KiB a token, and there are "
-            "{:.0f} MiB of budget and {} of host memory: {}",
+            "{:.0f} MiB of budget and {} of host memory, of which the weights take {:.0f}: {}",
             n_ctx,
             in_mib(per_token * n_ctx),
             double(per_token) / double(kKiB),
             in_mib(room.budget),
             room.host ? fmt::format("{:.0f}", in_mib(*room.host)) : "an unknown size",
-            most_tokens(room, facts.value().tensor_bytes, per_token))});
+            in_mib(weights),
+            most_tokens(room, weights, per_token))});
     }
     if (n_ctx <= kMostContext) return std::optional<Refusal>();
     return std::optional(Refusal{fmt::format(
