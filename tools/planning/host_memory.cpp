@@ -18,8 +18,9 @@
 //   of a saved inventory       not checked without a profile: it may come from anywhere
 //
 // Remedies are tried, not reckoned: the inventory is shrunk as llama.cpp would shrink the caches,
-// and planned again by memory alone. The graphs stay those of the larger context, which take no
-// less; small caches may add some values, for which a share stays free.
+// and a tier for prompts is planned again as if nobody had measured the machine, with what was
+// packed for the plan itself. The graphs stay those of the larger context, which take no less;
+// small caches may add some values, for which a share stays free.
 //
 //   -ctk q8_0 -ctv q8_0        34 bytes for 32 values; V wants flash attention
 //   -c N                       halving on a scale of shares, to 10 %
@@ -33,6 +34,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/counted.h"
 #include "machine/host_memory.h"
 #include "machine/identity.h"
 #include "plan/tiers.h"
@@ -127,7 +129,8 @@ public:
 private:
     [[nodiscard]] bool helps(const SmallerCaches& smaller) const {
         const Inventory inventory = shrunk(problem_.inventory, smaller);
-        const Problem problem{inventory, nullptr, problem_.budget, 0, limits_, problem_.forced};
+        const Problem problem{
+            inventory, nullptr, problem_.budget, 0, limits_, problem_.forced, {}, problem_.packed};
         return plan_tier(problem, prompt_graph(inventory)).winner() != nullptr;
     }
 
@@ -225,8 +228,8 @@ std::optional<std::string> host_note(const Planning& planning, const HostMemory&
     for (const TierPlan& tier : tiers) {
         const Candidate* least = tier.winner() == nullptr ? least_need(tier) : nullptr;
         if (least == nullptr) continue;
-        return fmt::format("batches of {} tokens have no plan: {}",
-                           to_text(tier.key),
+        return fmt::format("batches of {} have no plan: {}",
+                           counted(to_text(tier.key), "token"),
                            host_shortage_text(planning.inventory, least->memory.host, host));
     }
     return std::nullopt;

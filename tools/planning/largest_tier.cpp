@@ -66,8 +66,10 @@ public:
     }
 
     Status run() {
-        const SlowNotice notice("comparing batch sizes");
-        for (const std::uint32_t largest : candidates()) {
+        const std::vector<std::uint32_t> sizes = candidates();
+        n_sizes_ = sizes.size();
+        for (n_compared_ = 0; n_compared_ < n_sizes_; ++n_compared_) {
+            const std::uint32_t largest = sizes[n_compared_];
             const Result<std::optional<Seconds>> seconds = seconds_of(largest);
             if (!seconds) return seconds.error();
             if (!seconds.value() && lacks_memory_) break;
@@ -170,16 +172,25 @@ private:
         planning.named_ubatch = prompt;
         planning.packed = known_.packed;
         planning.searched = known_.tiers;
-        find_tiers(planning);
+        find_tiers_shown(planning);
         lacks_memory_ = std::ranges::any_of(
             planning.plan.tiers, [](const TierPlan& tier) { return tier.winner() == nullptr; });
         return planned_seconds(passes_of(planning), work_, job.context.n_ubatch);
+    }
+
+    // Shows how many sizes are compared, but not while a child reads the model: it shows that.
+    void find_tiers_shown(Planning& planning) const {
+        SlowNotice notice("comparing batch sizes", "sizes");
+        notice.show(n_compared_, n_sizes_);
+        find_tiers(planning);
     }
 
     const Options& options_;
     const Machine& machine_;
     const std::vector<Job>& jobs_;
     Known& known_;
+    std::size_t n_sizes_ = 0;
+    std::size_t n_compared_ = 0;
     std::vector<Timed> timed_;   // ascending
     Hash64 states_{};            // of the last job
     Workload work_;              // of the last job

@@ -29,7 +29,8 @@ Result<Bytes> read_projector_bytes(const std::string& path);
 // "cuda" and "vulkan" name a model of a device; all else a device that ggml has here.
 bool is_model_of_a_device(const std::string& device);
 
-// The memory of a device that ggml has, with a context of ours on it.
+// The memory of a device that ggml has, with a context of ours on it. It is asked once: plans that
+// are compared have the same memory, whatever else runs meanwhile.
 Result<DeviceMemory> device_memory_in_child(const std::string& device);
 
 struct CaptureWish {

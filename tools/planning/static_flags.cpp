@@ -81,7 +81,8 @@ std::string why_no_static_plan(StaticWish wish, const Machine& machine, const St
     const Result<std::optional<StaticFound>> found = find_static_plan(wish, model);
     if (!limits.memory || !found || !found.value()) return "no static plan fits this budget";
     const auto& [inventory, plan] = *found.value();
-    const Problem problem{inventory, nullptr, wish.budget, 0, limits, std::nullopt};
+    const Problem problem{
+        inventory, nullptr, wish.budget, 0, limits, std::nullopt, {}, model.packed};
     return host_refusal(problem, plan.prompt.memory.host, machine.host);
 }
 
