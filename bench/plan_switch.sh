@@ -26,7 +26,7 @@ env GGML_BACKEND_PATH="$build/bin/libggml-pshard.so" PSHARD_DEVICE="$build/tests
     PSHARD_REGISTRY="$folder/registry" PSHARD_MAX_VRAM_ALLOC="$budget" PSHARD_PLAN=off \
     PSHARD_TRACE=/dev/null SIMGPU_CHECK=0 SIMGPU_H2D_GBPS=$gbps SIMGPU_D2H_GBPS=$gbps \
     "$bench" -m "$model" -dev PSHARD0 -t 1 -p 0 -n 0 -pg 512,40 -ub 512 -r 5 -fa 1 2>&1 |
-    sed -nE 's/.*plan switch to the tier of ([0-9]+) tokens: ([0-9.]+) MiB in ([0-9.]+) ms/\1 \2 \3/p' |
+    sed -nE 's/.*plan switch to the tier of ([0-9]+) tokens?: ([0-9.]+) MiB in ([0-9.]+) ms/\1 \2 \3/p' |
     sed 1d | sort -k1,1n -k3,3g |
     awk -v gbps=$gbps '
         function row(  floor) {
