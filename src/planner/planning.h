@@ -73,8 +73,7 @@ struct Planning {
     std::shared_ptr<PackingMemo> packed = std::make_shared<PackingMemo>();
     std::shared_ptr<TierMemo> searched{};  // tiers of other plannings of the model; nullptr: none
     std::optional<std::uint32_t> named_ubatch;  // its tier stays, even if it is dominated
-    std::uint32_t asked_ubatch =
-        0;  // the largest tier that was asked for, if it was left out; else 0
+    std::uint32_t asked_ubatch = 0;  // the largest tier of the wish, if it was left out; else 0
 
     // Hashes of the states (registry/pshard_lines.h) of the same context with smaller ubatches,
     // where their caches are smaller: the plan serves such runs, too.
