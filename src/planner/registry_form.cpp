@@ -122,8 +122,10 @@ RegistryVariant to_registry_variant(const Planning& planning) {
     variant.budget_mib = static_cast<std::uint32_t>((planning.budget.total + kMiB - 1) / kMiB);
     variant.cache_ubatch = planning.plan.cache_ubatch;
     variant.pshard = plan_key(planning.inventory, machine_hash(planning.profile));
-    if (planning.asked_ubatch > planning.inventory.context.n_ubatch) {
-        variant.pshard.asked_ubatch = planning.asked_ubatch;
+    const std::uint32_t n_ubatch = planning.inventory.context.n_ubatch;
+    const bool chosen = is_windowed(planning.inventory) && !planning.named_ubatch;
+    if (planning.asked_ubatch > n_ubatch || chosen) {
+        variant.pshard.asked_ubatch = std::max(planning.asked_ubatch, n_ubatch);
     }
     std::string smaller;
     for (const Hash64 hash : planning.smaller_states)

@@ -63,14 +63,18 @@ std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
 }
 
 // Whether a plan is for the batches that were asked for, cut to the context: its largest tier is
-// the named ubatch, or no larger one was looked at than might be.
+// the named ubatch, or, where none is named, it was chosen of all tiers up to the largest that may
+// be. With sliding windows the plan says so: else it is the plan of a named ubatch, whose cache may
+// be a slow one.
 bool has_asked_batches(const PshardVariant& plan, const AskedRun& asked) {
     const auto cut = [&](std::uint32_t tokens) {
         return asked.n_ctx > 0 ? std::min(tokens, asked.n_ctx) : tokens;
     };
     if (!plan.n_ubatch) return false;
     if (asked.n_ubatch) return *plan.n_ubatch == cut(*asked.n_ubatch);
-    return !asked.largest || plan.asked_ubatch.value_or(*plan.n_ubatch) == cut(*asked.largest);
+    if (!asked.largest) return true;
+    const bool named = plan.windowed.value_or(true) && !plan.asked_ubatch;
+    return !named && plan.asked_ubatch.value_or(*plan.n_ubatch) == cut(*asked.largest);
 }
 
 // Whether a plan is what a launcher was asked for.

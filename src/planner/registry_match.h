@@ -11,7 +11,8 @@
 //   seen             the device        its pshard lines name these weights and these states, its
 //                                      ubatch holds the largest batch, its budget is there
 //   asked            the launcher      budget, cache and depth are as asked, its largest tier is
-//                                      the ubatch that was asked for, and it shares with nobody
+//                                      the ubatch that was named or, where none was, no tier was
+//                                      left out for a named one; and it shares with nobody
 //   always                             it is whole, and of the version that pshard writes now
 //
 // If several plans serve, those with the largest budget win. They stand in the order of the file,
@@ -53,10 +54,10 @@ struct AskedRun {
     std::uint64_t budget_mib = 0;
     bool kv_unified = false;
     bool swa_full = false;
-    std::uint32_t n_ctx = 0;                  // tokens; 0: as the model was trained
-    std::optional<std::uint32_t> n_ubatch{};  // tokens, as the user has named it; nullopt: any
-    std::optional<std::uint32_t> largest{};   // tokens that no tier was to exceed; nullopt: any
-    std::optional<std::uint32_t> depth{};     // tokens; nullopt: any
+    std::uint32_t n_ctx = 0;                  // tokens; 0: not known
+    std::optional<std::uint32_t> n_ubatch{};  // tokens, as the user has named it; nullopt: not
+    std::optional<std::uint32_t> largest{};  // else tokens that no tier was to exceed; nullopt: any
+    std::optional<std::uint32_t> depth{};    // tokens; nullopt: any
 };
 
 struct KnownRun {

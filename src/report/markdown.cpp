@@ -7,6 +7,7 @@
 
 #include "report/report.h"
 #include "report/words.h"
+#include "search/dominated.h"
 
 namespace pshard {
 namespace {
@@ -217,7 +218,7 @@ std::string best_batch(const Planning& planning) {
     const TierPlan* best = nullptr;
     for (const TierPlan& tier : planning.plan.tiers) {
         if (tier.key.n_tokens < 2 || rate_of(tier) <= 0) continue;
-        if (best == nullptr || rate_of(tier) >= rate_of(*best)) best = &tier;
+        if (best == nullptr || !is_faster(*best, tier)) best = &tier;
     }
     if (best == nullptr) return "";
     const bool other_cache = is_windowed(planning.inventory) &&
@@ -233,16 +234,25 @@ std::string best_batch(const Planning& planning) {
 // Tells the tiers that are left out: a larger ubatch than those of the table is no part of the
 // plan.
 std::string left_out(const Planning& planning) {
-    std::vector<std::string> tiers;
+    std::vector<std::string> slow;
+    std::vector<std::string> large;
     for (const TierPlan& tier : planning.plan.dominated) {
-        const std::string rate =
-            tier.winner() == nullptr ? "none fits" : rate_text(tier.winner()->prediction) + " t/s";
-        tiers.push_back(fmt::format("{} tokens ({})", to_text(tier.key), rate));
+        const Candidate* plan = tier.winner();
+        const std::string tokens = fmt::format("{} tokens", to_text(tier.key));
+        if (plan == nullptr) large.push_back(tokens);
+        if (plan != nullptr) slow.push_back(tokens + " (" + rate_text(plan->prediction) + " t/s)");
     }
-    if (tiers.empty()) return "";
-    return fmt::format(
-        "\nBatches of {} have no plan: smaller ones, one after the other, are faster.\n",
-        fmt::join(tiers, ", "));
+    std::string text;
+    if (!slow.empty()) {
+        text += fmt::format(
+            "\nBatches of {} have no plan: smaller ones, one after the other, are faster.\n",
+            fmt::join(slow, ", "));
+    }
+    if (!large.empty()) {
+        text +=
+            fmt::format("\nBatches of {} have no plan: they do not fit.\n", fmt::join(large, ", "));
+    }
+    return text;
 }
 
 // Tells the batches for which llama.cpp's own fit, made for such a batch alone, is faster.

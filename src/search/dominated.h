@@ -2,7 +2,8 @@
 //
 // A program cuts a prompt into ubatches of the size that it is told. A tier of T tokens is
 // therefore dominated if k = T/t batches of a smaller tier, one after the other, are faster: then
-// nobody should run such ubatches. By the rates that tables print, at the depth of the plan:
+// nobody should run such ubatches. By the rates that tables print, at the depth of the plan, or the
+// larger batch's where it does not fit behind that many:
 //
 //   tier   t/s     seconds
 //     16    17      0.9
@@ -12,7 +13,8 @@
 //
 // Traps: only prompts are cut. A batch of fewer than 512 tokens comes as it is, one token or a few
 // of each sequence, so those tiers stay. A tier without a plan is dominated by any that has one.
-// Without a profile nothing has a rate, and only tiers without a plan go.
+// Without a profile nothing has a rate, and only tiers without a plan go. A batch that does not fit
+// behind the depth of the plan is priced behind fewer tokens, where every batch is faster.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,14 @@
 #include "search/tier_search.h"
 
 namespace pshard {
+
+// Tokens per second of the tier's plan behind so many tokens, at most those that it is priced for:
+// between an empty cache and those, the seconds grow evenly. 0: it has no price.
+double rate_behind(const TierPlan& tier, std::uint32_t depth_tokens);
+
+// Whether batches of `small`, one after the other, are faster than one of `large`, behind as many
+// tokens as that is priced for.
+bool is_faster(const TierPlan& small, const TierPlan& large);
 
 // Takes the dominated tiers out of `tiers`, which ascend, and returns them. `named`: tokens of a
 // tier that stays, whatever its rate; nullopt: none.

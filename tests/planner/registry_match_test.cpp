@@ -84,6 +84,18 @@ TEST_F(AskedPlans, ServeADeviceThatComputesMore) {
     EXPECT_TRUE(find_plans(registry_, {{}, SeenRun{seen, kMiB}, std::nullopt}).best.empty());
 }
 
+// A named ubatch sizes a cache of sliding windows, and was compared with no other.
+TEST_F(AskedPlans, OfANamedUbatchServeNoRunThatNamesNone) {
+    run_.asked->largest = 16;
+    EXPECT_FALSE(serves());  // -ub 4, then none
+    run_.asked->largest = 4;
+    EXPECT_TRUE(serves());
+    plan().pshard.windowed = true;
+    EXPECT_FALSE(serves());
+    plan().pshard.asked_ubatch = 4;
+    EXPECT_TRUE(serves());
+}
+
 // Of a device's run with a ubatch of 8 tokens.
 TEST_F(AskedPlans, SayWhyALargerUbatchHasNone) {
     Inventory seen = planning_.inventory;

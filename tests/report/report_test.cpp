@@ -176,8 +176,8 @@ TEST_F(Reports, MarkdownNamesTheTiersThatAreLeftOut) {
     planning_.plan.dominated = {slow, none};
     EXPECT_THAT(
         to_markdown(planning_),
-        HasSubstr("\nBatches of 512 tokens (5.00 t/s), 1024 tokens (none fits) have no plan: "
-                  "smaller ones, one after the other, are faster.\n"));
+        HasSubstr("\nBatches of 512 tokens (5.00 t/s) have no plan: smaller ones, one after the "
+                  "other, are faster.\n\nBatches of 1024 tokens have no plan: they do not fit.\n"));
     const json plan = json::parse(to_json({planning_}))["plans"][0];
     EXPECT_EQ(plan["dominated_tiers"][0]["tokens"], 512);
     EXPECT_EQ(plan["dominated_tiers"][1]["viable"], false);

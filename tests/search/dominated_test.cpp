@@ -78,5 +78,21 @@ TEST(Dominated, TiersWithoutRatesStay) {
     EXPECT_THAT(take_dominated(tiers, std::nullopt), IsEmpty());
 }
 
+// Behind 4000 tokens a batch of 16384 does not fit; behind the 2000 that it is priced for, batches
+// of 4096 take the mean of 5.9 s and 6.5 s.
+TEST(Dominated, TiersAreComparedBehindAsManyTokens) {
+    const auto tiers = [](double rate) {
+        std::vector<TierPlan> both = {tier(4096, 4096 / 6.5), tier(16384, rate)};
+        both[0].viable[0].prediction->depth_tokens = 4000;
+        both[0].empty = Prediction{5.9, 4096 / 5.9};
+        both[1].viable[0].prediction->depth_tokens = 2000;
+        return both;
+    };
+    std::vector<TierPlan> slower = tiers(4096 / 6.21);  // faster than 4096 / 6.5
+    EXPECT_THAT(tokens_of(take_dominated(slower, std::nullopt)), ElementsAre(16384));
+    std::vector<TierPlan> faster = tiers(4096 / 6.19);
+    EXPECT_THAT(take_dominated(faster, std::nullopt), IsEmpty());
+}
+
 }  // namespace
 }  // namespace pshard

@@ -306,8 +306,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {FlagGroup::Bench, "-p,--n-prompt", "LIST", PSHARD_TO(bench.prompts), nullptr,
      kNoRange, "", nullptr, InRun::Hidden,
      "with --bench-plan: prompts (512); else the prompt tokens that --emit-args weighs, and that "
-     "-ub is chosen for where sliding windows make the cache grow with it (default: half of a "
-     "sequence, 512 to 4096)"},
+     "-ub is chosen for where memory grows with it, by sliding windows or drafting (default: half "
+     "of a sequence, 512 to 4096)"},
     {FlagGroup::Bench, "-n,--n-gen", "LIST", PSHARD_TO(bench.generations), nullptr,
      kNoRange, "", nullptr, InRun::Hidden,
      "with --bench-plan: generations (128); else answer tokens, likewise (128)"},

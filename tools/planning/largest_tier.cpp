@@ -89,12 +89,13 @@ public:
             if (timed.seconds <= least() * kAsGood) best = timed.largest;
             times.push_back(fmt::format("{:.3g} s with -ub {}", timed.seconds, timed.largest));
         }
+        const Workload work = work_of_all();
         return {best,
                 smaller_states(best),
                 fmt::format("{} grows with -ub: {} prompt and {} answer tokens take {}",
                             what_grows(),
-                            work_.prompt,
-                            work_.answer,
+                            work.prompt,
+                            work.answer,
                             fmt::join(times, ", "))};
     }
 
@@ -118,6 +119,17 @@ private:
         return states;
     }
 
+    [[nodiscard]] Workload work_of_all() const {
+        Workload all{0, 0};
+        for (const Job& job : jobs_) {
+            const Result<Workload> work = workload_of(options_, job.context);
+            if (!work) continue;
+            all.prompt += work.value().prompt;
+            all.answer += work.value().answer;
+        }
+        return all;
+    }
+
     [[nodiscard]] Seconds least() const {
         return std::ranges::min_element(timed_, {}, &Timed::seconds)->seconds;
     }
@@ -127,19 +139,26 @@ private:
     }
 
     [[nodiscard]] LargestTier unpriced() const {
-        return {
-            kUnpriced,
-            {},
-            fmt::format("{} grows with -ub, and batch sizes cannot be compared without a profile: "
-                        "planned for -ub up to {}; -ub N plans for another",
-                        what_grows(),
-                        kUnpriced)};
+        const std::uint32_t largest = std::min(kUnpriced, candidates().back());
+        const char* why = machine_.pricing() == nullptr
+                              ? "batch sizes cannot be compared without a profile"
+                              : "no batch size has a time by the profile";
+        return {largest,
+                {},
+                fmt::format("{} grows with -ub, and {}: planned for -ub up to {}; -ub N plans for "
+                            "another",
+                            what_grows(),
+                            why,
+                            largest)};
     }
 
     // The seconds of all jobs with that largest tier; nullopt: one of them has none.
     Result<std::optional<Seconds>> seconds_of(std::uint32_t largest) {
         std::optional<Seconds> all = 0;
         for (Job job : jobs_) {
+            const Result<Workload> work = workload_of(options_, job.context);
+            if (!work) return work.error();
+            work_ = work.value();
             cut_job(job, largest);
             const Result<std::optional<Seconds>> one = seconds_of(job);
             if (!one || !one.value()) return one;
@@ -148,10 +167,8 @@ private:
         return all;
     }
 
+    // Of the workload that the job had with all its tiers.
     Result<std::optional<Seconds>> seconds_of(const Job& job) {
-        const Result<Workload> work = workload_of(options_, job.context);
-        if (!work) return work.error();
-        work_ = work.value();
         const std::uint32_t prompt = tier_for(job, std::uint64_t{work_.prompt} * work_.sequences);
         prompt_ = std::max(prompt_, prompt);
         std::vector<std::uint32_t> tiers = {tier_for(job, work_.sequences), prompt};

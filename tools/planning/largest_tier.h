@@ -1,5 +1,6 @@
-// The largest tier of a model whose caches grow with it: those of sliding windows hold a window and
-// a ubatch. A large ubatch leaves less of the budget to weights, in every tier.
+// The largest tier where memory grows with it: caches of sliding windows hold a window and a
+// ubatch, and what drafts has scratch for one. A large ubatch leaves less of the budget to weights,
+// in every tier.
 #pragma once
 
 #include <string>

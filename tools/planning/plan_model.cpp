@@ -21,6 +21,8 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -103,6 +105,7 @@ public:
         make_plan(planning);
         planning.searched = {};
         planning.on_progress = {};
+        add_left_out(planning);
         if (auto reason = host_refusal(planning, machine_.host)) {
             return std::optional(Refusal{std::move(*reason)});
         }
@@ -120,13 +123,15 @@ public:
     }
 
     // Takes the last plan back, if its caches are for a larger ubatch than its largest tier, and
-    // returns that tier.
+    // returns that tier. The next plan tells of the tiers that this one has left out.
     std::optional<std::uint32_t> take_back_too_large() {
-        const Planning& planning = planned_.back().planning;
+        Planning& planning = planned_.back().planning;
         const std::uint32_t largest = planning.plan.cache_ubatch;
         const bool fits =
             planning.plan.dominated.empty() || largest >= planning.inventory.context.n_ubatch;
         if (fits || planning.plan.baseline_vram) return std::nullopt;
+        left_out_ = std::move(planning.plan.dominated);
+        std::erase_if(left_out_, [&](const TierPlan& tier) { return tier.key.n_tokens < largest; });
         planned_.pop_back();
         return largest;
     }
@@ -134,6 +139,13 @@ public:
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
 private:
+    // Adds the tiers that a plan of the same job, taken back, has left out.
+    void add_left_out(Planning& planning) {
+        std::vector<TierPlan> left_out = std::exchange(left_out_, {});
+        if (planning.plan.baseline_vram) return;
+        std::ranges::move(left_out, std::back_inserter(planning.plan.dominated));
+    }
+
     // Fails if src/verify finds a fault: no such plan leaves the planner.
     Status check(Planning& planning) const {
         const Problem problem = problem_of(planning);
@@ -155,6 +167,7 @@ private:
     const Machine& machine_;
     const Known& known_;
     std::vector<PlannedJob> planned_;
+    std::vector<TierPlan> left_out_;  // by a plan of the next one's job; ascending
 };
 
 Result<Planned> plan_saved(const Options& options, const Machine& machine) {

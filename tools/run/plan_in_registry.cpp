@@ -7,11 +7,13 @@
 
 #include "common/log.h"
 #include "inventory/context_words.h"
+#include "plan/tiers.h"
 #include "plan_flags/drafting.h"
 #include "planner/registry_form.h"
 #include "planner/registry_match.h"
 #include "planning/budget.h"
 #include "planning/jobs.h"
+#include "planning/model_source.h"
 #include "registry/registry_file.h"
 #include "run/goal.h"
 #include "run/run_plan.h"
@@ -21,11 +23,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The context that the planner would make of the flags.
+// The context that the planner would make of the flags; n_ctx as given, 0 if the model decides.
 ContextSpec asked_context(const Options& options) {
     ContextSpec context = context_of(options, {});
     context.n_ctx = options.context.n_ctx.value_or(0);
     return context;
+}
+
+// Lets the model decide n_ctx where no flag does.
+Status complete(ContextSpec& context, const std::string& model) {
+    if (context.n_ctx > 0) return Done{};
+    const Result<ModelFacts> facts = read_facts(model);
+    if (!facts) return facts.error();
+    context.n_ctx = facts.value().n_ctx_train;
+    return Done{};
 }
 
 AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint64_t budget_mib) {
@@ -35,7 +46,12 @@ AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint
     asked.kv_unified = context.kv_unified;
     asked.swa_full = context.swa_full;
     asked.n_ctx = context.n_ctx;
-    (given.n_ubatch ? asked.n_ubatch : asked.largest) = largest_given(given);
+    const std::optional<std::uint32_t> largest = largest_given(given);
+    if (given.n_ubatch) {
+        asked.n_ubatch = largest;
+    } else {
+        asked.largest = tier_cap({context.n_ctx, context.n_seq_max, 0, largest});
+    }
     asked.depth = options.depth;
     return asked;
 }
@@ -51,8 +67,8 @@ std::vector<TierPass> passes_of(const RegistryVariant& variant) {
 }
 
 // The ubatch that prompts are fastest in, chosen as for a new plan. 0: the user has named one, of
-// which a note tells if it is slow, the registry has no times, or the plan holds for its own ubatch
-// alone.
+// which a note tells if it is slow, the registry has no times, or the plan's cache is sized by its
+// own ubatch, which was chosen with it.
 std::uint32_t fastest_ubatch(const RegistryVariant& variant,
                              const ContextSpec& context,
                              const PlanRequest& request) {
@@ -98,8 +114,8 @@ RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRe
     return plan;
 }
 
-// Whether a plan is for this machine. A plan that was made by memory alone is made anew once there
-// is a profile. Fails if the plan was made for another machine.
+// Whether a plan is for this machine. A plan for an assumed machine is made anew once there is a
+// profile. Fails if the plan was made for another machine.
 Result<bool> is_for(const RegistryVariant& variant,
                     const std::optional<MachineProfile>& machine,
                     const std::string& registry) {
@@ -135,10 +151,11 @@ Result<std::optional<Hash64>> section_of(const PlanRequest& request, const Conte
 
 Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const std::optional<RunPlan> none;
-    const ContextSpec context = asked_context(request.options.plan);
+    ContextSpec context = asked_context(request.options.plan);
     const Result<std::optional<Hash64>> section = section_of(request, context);
     if (!section) return section.error();
     if (!section.value()) return none;
+    if (Status known = complete(context, request.options.plan.model); !known) return known.error();
     const std::string registry = registry_of(request.options);
     const Result<RegistryReading> reading = load_registry(registry);
     if (!reading) return reading.error();
