@@ -247,6 +247,42 @@ TEST_F(PlanParams, UbatchThatIsAdvisedServesWithSlidingWindows) {
     }
 }
 
+// The prompt of llama-bench is 4096 tokens, however small the ubatch that is weighed.
+TEST_F(PlanParams, UbatchOfLlamaBenchIsWeighedOnItsWholePrompt) {
+    const auto model = testing_support::sparse_model("gpt-oss-20b", "MXFP4");
+    ASSERT_TRUE(model.ok());
+    const ToolRun tool = run({"-m",
+                              model.value(),
+                              "--bench-plan",
+                              "-p",
+                              "4096",
+                              "-mva",
+                              "4000",
+                              "--host-memory",
+                              "30000",
+                              "--no-registry"});
+    EXPECT_THAT(tool.out, HasSubstr(": 4112 prompt and 256 answer tokens take "));
+    EXPECT_THAT(tool.out, HasSubstr(" t/s: -ub 4096.\n"));
+}
+
+// The plan with 512 tokens is taken back, as they do not fit; that of the smaller cache tells it.
+TEST_F(PlanParams, TellsOfTiersThatDoNotFitWithSlidingWindows) {
+    const auto model = testing_support::sparse_model("gpt-oss-20b", "MXFP4");
+    ASSERT_TRUE(model.ok());
+    const ToolRun tool = run({"-m",
+                              model.value(),
+                              "-c",
+                              "131072",
+                              "-mva",
+                              "4000",
+                              "--host-memory",
+                              "11000",
+                              "--no-registry"});
+    EXPECT_THAT(tool.out, HasSubstr("note: batches of 512 tokens have no plan: at least "));
+    EXPECT_THAT(tool.out, HasSubstr("\nBatches of 512 tokens"));
+    EXPECT_THAT(tool.out, HasSubstr(" have no plan: they do not fit.\n"));
+}
+
 TEST_F(PlanParams, LargestTierIsBoundedByBatchAndUbatch) {
     const auto largest = [&](const char* flags) {
         std::vector<std::string> all = planning(words(flags));

@@ -58,6 +58,13 @@ TEST_F(RunUbatch, LargestTierOfSlidingWindowsIsTheFastest) {
     // The next start takes it from the registry.
     EXPECT_EQ(run(with(flags, {program, "--port", "0"})).exit_code, 7);
     EXPECT_EQ(dry_plan(flags, program)["n_ubatch"], 4096);
+    // That of a named ubatch is no other run's.
+    std::vector<std::string> named = flags;
+    named.insert(named.end(), {"-ub", "512", "--registry", "named"});
+    EXPECT_EQ(run(with(named, {program, "--port", "0"})).exit_code, 7);
+    EXPECT_EQ(dry_plan(named, program)["n_ubatch"], 512);
+    named.erase(named.end() - 4, named.end() - 2);
+    EXPECT_EQ(dry_plan(named, program)["n_ubatch"], 4096);
 }
 
 // One batch of 8192 tokens takes longer than sixteen of 512, and longer than stock.
