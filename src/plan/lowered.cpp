@@ -31,7 +31,7 @@ Lowered lower_on(const GraphView& view,
     }
     if (until == LowerUntil::Schedule) return lowered;
     lowered.scratch =
-        layout_scratch(inventory, graph, lowered.placement, lowered.cut, options.offload);
+        layout_scratch({inventory, graph, lowered.placement, lowered.cut, options.offload});
     return lowered;
 }
 

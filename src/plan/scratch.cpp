@@ -56,22 +56,18 @@ struct Value {
 // on each GPU, the input in host memory, each weight uploaded for one op to the first GPU.
 class ScratchBuilder {
 public:
-    ScratchBuilder(const Inventory& inventory,
-                   const Graph& graph,
-                   const Placement& placement,
-                   const StageCut& cut,
-                   OpOffload offload)
-        : inventory_(inventory),
-          graph_(graph),
-          placement_(placement),
-          cut_(cut),
-          offload_(offload),
-          n_nodes_(static_cast<int>(graph.nodes.size())),
-          n_inputs_(static_cast<int>(graph.inputs.size())),
-          n_gpus_(cut.n_gpus),
+    explicit ScratchBuilder(const CutGraph& placed)
+        : inventory_(placed.inventory),
+          graph_(placed.graph),
+          placement_(placed.placement),
+          cut_(placed.cut),
+          offload_(placed.offload),
+          n_nodes_(static_cast<int>(graph_.nodes.size())),
+          n_inputs_(static_cast<int>(graph_.inputs.size())),
+          n_gpus_(cut_.n_gpus),
           values_(static_cast<std::size_t>((n_gpus_ + 1) * (n_nodes_ + n_inputs_)) +
-                  inventory.weights.size()),
-          alignment_(inventory.device.alignment) {}
+                  inventory_.weights.size()),
+          alignment_(inventory_.device.alignment) {}
 
     ScratchLayout run() {
         return regions([this](DeviceScratch& region, Device device) { lay_out(region, device); });
@@ -355,21 +351,10 @@ private:
 
 }  // namespace
 
-ScratchLayout layout_scratch(const Inventory& inventory,
-                             const Graph& graph,
-                             const Placement& placement,
-                             const StageCut& cut,
-                             OpOffload offload) {
-    return ScratchBuilder(inventory, graph, placement, cut, offload).run();
-}
+ScratchLayout layout_scratch(const CutGraph& placed) { return ScratchBuilder(placed).run(); }
 
-ScratchLayout scratch_peaks(const Inventory& inventory,
-                            const Graph& graph,
-                            const Placement& placement,
-                            const StageCut& cut,
-                            OpOffload offload,
-                            PackingMemo& memo) {
-    return ScratchBuilder(inventory, graph, placement, cut, offload).peaks(memo);
+ScratchLayout scratch_peaks(const CutGraph& placed, PackingMemo& memo) {
+    return ScratchBuilder(placed).peaks(memo);
 }
 
 }  // namespace pshard

@@ -37,18 +37,18 @@ struct ScratchLayout {
     bool operator==(const ScratchLayout&) const = default;
 };
 
-ScratchLayout layout_scratch(const Inventory& inventory,
-                             const Graph& graph,
-                             const Placement& placement,
-                             const StageCut& cut,
-                             OpOffload offload);
+// What scratch is laid out for: a graph, placed and cut.
+struct CutGraph {
+    const Inventory& inventory;
+    const Graph& graph;
+    const Placement& placement;
+    const StageCut& cut;
+    OpOffload offload;
+};
+
+ScratchLayout layout_scratch(const CutGraph& placed);
 
 // The same without addresses: only the peaks, for those who size many placements.
-ScratchLayout scratch_peaks(const Inventory& inventory,
-                            const Graph& graph,
-                            const Placement& placement,
-                            const StageCut& cut,
-                            OpOffload offload,
-                            PackingMemo& memo);
+ScratchLayout scratch_peaks(const CutGraph& placed, PackingMemo& memo);
 
 }  // namespace pshard

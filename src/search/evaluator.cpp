@@ -164,8 +164,8 @@ Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
 }
 
 ScratchLayout Evaluator::peaks_of(const Lowered& cut, const StageOptions& options) const {
-    return scratch_peaks(
-        problem_.inventory, graph_, cut.placement, cut.cut, options.offload, *packed_);
+    return scratch_peaks({problem_.inventory, graph_, cut.placement, cut.cut, options.offload},
+                         *packed_);
 }
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {

@@ -33,9 +33,10 @@ protected:
     ScratchLayout layout(OpOffload offload = OpOffload::Never) {
         const Placement placement{{Lane::Gpu, Lane::Cpu}, {}};
         cut = cut_stages(inventory, graph, placement, {offload, false});
-        const ScratchLayout layout = layout_scratch(inventory, graph, placement, cut, offload);
+        const ScratchLayout layout = layout_scratch({inventory, graph, placement, cut, offload});
         PackingMemo memo;
-        const ScratchLayout peaks = scratch_peaks(inventory, graph, placement, cut, offload, memo);
+        const ScratchLayout peaks =
+            scratch_peaks({inventory, graph, placement, cut, offload}, memo);
         EXPECT_EQ(peaks.cpu.peak, layout.cpu.peak);
         EXPECT_EQ(peaks.gpus[0].peak, layout.gpus[0].peak);
         return layout;

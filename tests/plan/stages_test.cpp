@@ -79,7 +79,7 @@ TEST(CutStages, CountsWhatStockCopiesBack) {
     ASSERT_EQ(stocks.hops.size(), 1u);
     EXPECT_EQ(stocks.hops[0].bytes, 32u);
     const ScratchLayout scratch =
-        layout_scratch(inventory, graph, placement, stocks, OpOffload::Stock);
+        layout_scratch({inventory, graph, placement, stocks, OpOffload::Stock});
     const int weight = weight_index(inventory, "blk.0.ffn_down.weight");
     EXPECT_NE(scratch.cpu.weights[static_cast<std::size_t>(weight)], kNoOffset);
 }

@@ -109,25 +109,25 @@ std::optional<std::uint32_t> largest_given(const ContextOptions& options) {
     return std::min(*tiers, *options.n_batch);
 }
 
-ContextSpec context_of(const Options& all, ContextSpec base) {
-    const ContextOptions& options = all.context;
-    const bool automatic = options.n_parallel && *options.n_parallel < 0;
+ContextSpec context_of(const Options& options, ContextSpec base) {
+    const ContextOptions& given = options.context;
+    const bool automatic = given.n_parallel && *given.n_parallel < 0;
     if (automatic) {
         base.n_seq_max = kAutoParallel;
         base.kv_unified = true;
-    } else if (options.n_parallel) {
-        base.n_seq_max = static_cast<std::uint32_t>(*options.n_parallel);
+    } else if (given.n_parallel) {
+        base.n_seq_max = static_cast<std::uint32_t>(*given.n_parallel);
     }
-    base.kv_unified = options.kv_unified.value_or(base.kv_unified);
-    base.swa_full = options.swa_full.value_or(base.swa_full);
-    base.flash_attention = options.flash_attention.value_or(base.flash_attention);
-    base.type_k = options.type_k.value_or(base.type_k);
-    base.type_v = options.type_v.value_or(base.type_v);
-    base.output_use = options.output_use.value_or(base.output_use);
+    base.kv_unified = given.kv_unified.value_or(base.kv_unified);
+    base.swa_full = given.swa_full.value_or(base.swa_full);
+    base.flash_attention = given.flash_attention.value_or(base.flash_attention);
+    base.type_k = given.type_k.value_or(base.type_k);
+    base.type_v = given.type_v.value_or(base.type_v);
+    base.output_use = given.output_use.value_or(base.output_use);
     // A row for each token that is checked, and one more for each sequence.
-    const std::uint32_t n_drafted = drafting_of(all).n_max;
+    const std::uint32_t n_drafted = drafting_of(options).n_max;
     if (n_drafted > 0) base.n_outputs = base.n_seq_max * (1 + n_drafted);
-    base.n_outputs = options.n_outputs.value_or(base.n_outputs);
+    base.n_outputs = given.n_outputs.value_or(base.n_outputs);
     return base;
 }
 

@@ -160,7 +160,7 @@ private:
             if (!work) return work.error();
             work_ = work.value();
             cut_job(job, largest);
-            const Result<std::optional<Seconds>> one = seconds_of(job);
+            Result<std::optional<Seconds>> one = seconds_of(job);
             if (!one || !one.value()) return one;
             *all += *one.value();
         }
