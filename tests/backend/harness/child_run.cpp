@@ -1,5 +1,6 @@
 #include "backend/harness/child_run.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -62,7 +63,10 @@ const char* own_variable(const std::string& name) {
 // to load one of ours that has, and their own leaks are none of ours.
 void add_sanitizer(const ChildProgram& program, Environment& variables) {
     const std::string runtime = PSHARD_SANITIZER_RUNTIME;
-    if (runtime.empty() || !program.command[0].starts_with(PSHARD_LLAMA_BIN_DIR)) return;
+    const bool is_llamas = std::ranges::any_of(program.command, [](const std::string& word) {
+        return word.starts_with(PSHARD_LLAMA_BIN_DIR);  // the launcher is told which one to start
+    });
+    if (runtime.empty() || !is_llamas) return;
     std::string& preloaded = variables["LD_PRELOAD"];
     preloaded = preloaded.empty() ? runtime : runtime + ":" + preloaded;
     variables["ASAN_OPTIONS"] += ":detect_leaks=0";
