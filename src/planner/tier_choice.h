@@ -31,6 +31,6 @@ std::vector<TierChoice> all_resident_tiers(const Inventory& inventory);
 // each tier. Tiers without a winner are left out; empty: nothing fits. Without a profile a tier of
 // 31 tokens is added, for batches that stock llama.cpp would not upload, unless a tier is as good.
 // The choices refer into the problem's inventory.
-std::vector<TierChoice> plan_for_device(const Problem& problem);
+std::vector<TierChoice> plan_for_device(const Problem& asked);
 
 }  // namespace pshard
