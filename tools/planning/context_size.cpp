@@ -53,9 +53,9 @@ Result<Bytes> state_bytes(const Options& options, ContextSpec context, std::uint
 }
 
 Result<Bytes> bytes_per_token(const Options& options, const ContextSpec& context) {
-    const Result<Bytes> once = state_bytes(options, context, kProbedContext);
+    Result<Bytes> once = state_bytes(options, context, kProbedContext);
     if (!once) return once;
-    const Result<Bytes> twice = state_bytes(options, context, 2 * kProbedContext);
+    Result<Bytes> twice = state_bytes(options, context, 2 * kProbedContext);
     if (!twice) return twice;
     return (twice.value() - std::min(once.value(), twice.value())) / kProbedContext;
 }
