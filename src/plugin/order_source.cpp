@@ -167,9 +167,6 @@ std::optional<DriverMemory> driver_of(const MachineProfile& profile) {
                         bytes(profile.gpu->overhead_unseen_mib.value_or(0))};
 }
 
-// Whether nothing moves while a graph runs.
-bool moves_nothing(const PlanChoice& choice) { return rule_of(choice.strategy).is_static; }
-
 // How a plan comes about without a measurement, and what one would bring.
 std::string for_an_assumed_machine(const std::string& missing) {
     return fmt::format(
@@ -303,8 +300,8 @@ private:
         if (device_.host_memory == 0 || most <= device_.host_memory) return;
         const std::string warning = fmt::format(
             "warning: the plan keeps {:.0f} MiB of weights and cache in host memory, and {:.0f} "
-            "were "
-            "available: what does not fit is read from the disk again and again; give a smaller -c "
+            "were available: what does not fit is read from the disk again and again; give a "
+            "smaller -c "
             "or -ctk q8_0 -ctv q8_0, or take a smaller quantization",
             in_mib(most),
             in_mib(device_.host_memory));
@@ -352,7 +349,8 @@ private:
     // Warns where stock llama.cpp alone is faster, or may be.
     void warn_of_stock(const TierChoice& tier, bool is_measured) {
         constexpr double kAsGood = 1.02;
-        const bool is_kept = tier.key.n_tokens >= kOffloadMinRows && moves_nothing(tier.choice);
+        const bool is_kept =
+            tier.key.n_tokens >= kOffloadMinRows && rule_of(tier.choice.strategy).is_static;
         std::string warning;
         if (tier.stock_speed > kAsGood) {
             warning = fmt::format(

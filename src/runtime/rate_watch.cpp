@@ -47,8 +47,7 @@ std::string text_of(const TimedPasses& passes, const RateWatch::Tier& tier) {
 constexpr const char* kHint =
     "; they are more than 1.5 times apart: measure this machine again (llama-profiler-gpu, "
     "llama-profiler-cpu) and plan again, see that nothing else uses the GPU and that the model "
-    "fits "
-    "into host memory; PSHARD_TRACE=FILE keeps what took how long";
+    "fits into host memory; PSHARD_TRACE=FILE keeps what took how long";
 
 }  // namespace
 

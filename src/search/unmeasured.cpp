@@ -7,13 +7,10 @@
 // stock uploads to the GPU: 4.6 tokens per second where stock has 143 (Llama-3.3-70B, 512 tokens).
 // So the search runs on an assumed machine (machine/assumed_machine.h), and the fastest plan wins
 //
-//   below 32 tokens,     of those that move nothing while a graph runs: stock uploads nothing
-//   either from 32 tokens on,   of those that stream FFNs and are no slower than stock's own fit:
-//
-//       seconds, link at its page-locked rate:  plan <= stock's fit with op-offload   and
-//       seconds, link at its pageable rate:     plan <= stock's fit with op-offload
-//
-//   else                 of those that move nothing
+//   below 32 tokens      of those that move nothing while a graph runs: stock uploads nothing
+//   from 32 tokens on    of those that stream FFNs and take no longer than stock's own fit with
+//                        op-offload, with the link at its page-locked and at its pageable rate
+//   where none is such   of those that move nothing
 //
 // Why both links: nobody knows whether the memory will be page-locked, nor whether stock's is. Why
 // not what leaves FFNs to the CPU: whether that is faster than stock depends on the CPU, while both

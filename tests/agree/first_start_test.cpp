@@ -2,7 +2,6 @@
 // priced here as if the machine were known, on three, and held against stock's own fit with
 // op-offload, whose uploads come from the pageable mapping or, with --no-mmap, from page-locked
 // memory. The budget is that of a card of 12 GB.
-#include <gtest/gtest.h>
 
 #include "build_paths.h"
 #include "capture/capture.h"
@@ -10,6 +9,7 @@
 #include "support/machines.h"
 #include "support/sanitizer.h"
 #include "support/stock_memory.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

@@ -1,11 +1,11 @@
 // What planning costs, in counts: a deep graph of many values that live side by side. Time is not
 // tested; bench/planning_bench.cpp tells it.
-#include <gtest/gtest.h>
 
 #include "planner/planning.h"
 #include "planner/study.h"
 #include "support/machines.h"
 #include "support/stock_memory.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <regex>
 
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "backend/harness/expect.h"
@@ -16,13 +15,11 @@
 #include "build_paths.h"
 #include "capture/gguf_header.h"
 #include "models/shapes.h"
+#include "support/testing.h"
 
 namespace pshard::backend_test {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
 using Words = std::vector<std::string>;
 
 class Drafting : public testing::Test {
@@ -68,14 +65,47 @@ double device_weights_mib(const std::string& model) {
     return in_mib(bytes);
 }
 
-struct Reserved {
+struct Drafted {
     double states = 0;  // of the model, MiB
     double drafts = 0;  // what drafts takes of the budget, MiB
+};
+
+struct Reserved {
+    Drafted drafted;
     int rows = 0;
 };
 
+// What stock tells of the model, and then of what drafts.
+struct StockLog {
+    std::string text;
+    std::vector<double> kv;       // MiB
+    std::vector<double> compute;  // MiB
+};
+
+double sum(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
 class DraftingMemory : public Drafting {
 protected:
+    // Plans the run, and starts stock's; `theirs` tells what stock's log comes to.
+    void expect_as_stock(const std::string& model,
+                         const Words& ours,
+                         const Words& stock,
+                         const std::function<Drafted(const StockLog&)>& theirs) const {
+        StockLog log{log_of_stock(model, stock), {}, {}};
+        log.kv = told_mib(log.text, "KV");
+        log.compute = told_mib(log.text, "compute");
+        ASSERT_EQ(log.kv.size(), 2U) << log.text;
+        ASSERT_GE(log.compute.size(), 2U) << log.text;
+        const auto& [drafted, rows] = reserved(model, ours);
+        const auto& [states, drafts] = theirs(log);
+        expect_near(drafted.states, states);
+        expect_near(drafted.drafts, drafts);
+        EXPECT_THAT(log.text, HasSubstr("n_outputs_max         = " + std::to_string(rows) + "\n"));
+    }
+
+private:
     static std::string log_of_stock(const std::string& model, const Words& flags) {
         Server server(llama_program("llama-server", model, "none")
                           .with({"-fit", "off", "-lv", "4"})
@@ -94,9 +124,9 @@ protected:
         if (!result.ok()) return {};
         const nlohmann::json plan = nlohmann::json::parse(result.out)["plans"][0];
         Reserved reserved;
-        reserved.drafts = in_mib(plan["budget"]["draft_bytes"].get<Bytes>());
+        reserved.drafted.drafts = in_mib(plan["budget"]["draft_bytes"].get<Bytes>());
         reserved.rows = plan["context"]["output_rows"];
-        reserved.states = states_mib(saved);
+        reserved.drafted.states = states_mib(saved);
         return reserved;
     }
 
@@ -104,7 +134,6 @@ protected:
         EXPECT_NEAR(ours, theirs, std::max(1.0, 0.005 * theirs));
     }
 
-private:
     // The lines of states have name, type, shape and bytes (docs/formats/inventory.md).
     static double states_mib(const std::string& inventory) {
         std::ifstream text(inventory);
@@ -123,12 +152,6 @@ private:
     }
 };
 
-double sum(const std::vector<double>& values) {
-    double sum = 0;
-    for (const double value : values) sum += value;
-    return sum;
-}
-
 // Recurrent states are kept for each token that may be taken back, and the drafting context has the
 // run's ubatch and an f16 cache.
 TEST_F(DraftingMemory, OfMtpLayersIsWhatStockTells) {
@@ -138,18 +161,12 @@ TEST_F(DraftingMemory, OfMtpLayersIsWhatStockTells) {
                               Words{"-np", "1", "-ub", "1024", "-ctkd", "q8_0"}}) {
         Words flags = {"-c", "4096", "-fa", "on", "-b", "1024"};
         flags.insert(flags.end(), more.begin(), more.end());
-        Words stock = flags;
-        stock.insert(stock.end(), {"--spec-type", "draft-mtp"});
-        flags.insert(flags.end(), {"--mtp", "--pshard-tier-max", more[3]});
-        const std::string log = log_of_stock(model, stock);
-        const std::vector<double> kv = told_mib(log, "KV");
-        const std::vector<double> compute = told_mib(log, "compute");
-        ASSERT_EQ(kv.size(), 2U) << log;
-        ASSERT_GE(compute.size(), 2U) << log;
-        const Reserved ours = reserved(model, flags);
-        expect_near(ours.states, kv[0] + sum(told_mib(log, "RS")));
-        expect_near(ours.drafts, kv[1] + compute[1]);
-        EXPECT_THAT(log, HasSubstr("n_outputs_max         = " + std::to_string(ours.rows) + "\n"));
+        Words ours = flags;
+        ours.insert(ours.end(), {"--mtp", "--pshard-tier-max", more[3]});
+        flags.insert(flags.end(), {"--spec-type", "draft-mtp"});
+        expect_as_stock(model, ours, flags, [](const StockLog& log) {
+            return Drafted{log.kv[0] + sum(told_mib(log.text, "RS")), log.kv[1] + log.compute[1]};
+        });
     }
 }
 
@@ -161,18 +178,12 @@ TEST_F(DraftingMemory, OfADraftModelIsWhatStockTells) {
                               Words{"-np", "4", "-ub", "1024", "-ctvd", "q8_0"}}) {
         Words flags = {"-c", "8192", "-fa", "on", "-b", "1024", "-md", draft};
         flags.insert(flags.end(), more.begin(), more.end());
-        Words stock = flags;
-        stock.insert(stock.end(), {"--spec-type", "draft-simple"});
-        flags.insert(flags.end(), {"--pshard-tier-max", more[3]});
-        const std::string log = log_of_stock(model, stock);
-        const std::vector<double> kv = told_mib(log, "KV");
-        const std::vector<double> compute = told_mib(log, "compute");
-        ASSERT_EQ(kv.size(), 2U) << log;
-        ASSERT_GE(compute.size(), 2U) << log;
-        const Reserved ours = reserved(model, flags);
-        expect_near(ours.states, kv[0]);
-        expect_near(ours.drafts, device_weights_mib(draft) + kv[1] + compute[1]);
-        EXPECT_THAT(log, HasSubstr("n_outputs_max         = " + std::to_string(ours.rows) + "\n"));
+        Words ours = flags;
+        ours.insert(ours.end(), {"--pshard-tier-max", more[3]});
+        flags.insert(flags.end(), {"--spec-type", "draft-simple"});
+        expect_as_stock(model, ours, flags, [&](const StockLog& log) {
+            return Drafted{log.kv[0], device_weights_mib(draft) + log.kv[1] + log.compute[1]};
+        });
     }
 }
 

@@ -3,17 +3,15 @@
 //
 // The device is Mesa's lavapipe, whose buffers are smaller than those of the modelled GPU; the
 // library is asked for that limit first.
-#include <set>
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <ggml-cpp.h>
 #include <ggml.h>
-#include <gtest/gtest.h>
 
 #include "capture/capture_fixture.h"
 #include "capture/device_model.h"
 #include "support/test_gpu.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

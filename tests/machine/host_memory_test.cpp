@@ -1,11 +1,9 @@
 #include "machine/host_memory.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

@@ -1,8 +1,7 @@
 #include "plan/idle_weights.h"
 
-#include <gtest/gtest.h>
-
 #include "support/graph_maker.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

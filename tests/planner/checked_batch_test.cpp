@@ -1,10 +1,9 @@
 // The graph that is made for a batch, held against the one that llama.cpp makes.
 #include "planner/checked_batch.h"
 
-#include <gtest/gtest.h>
-
 #include "capture/capture_fixture.h"
 #include "search/search.h"
+#include "support/testing.h"
 
 namespace pshard {
 namespace {

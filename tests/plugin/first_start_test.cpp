@@ -1,18 +1,12 @@
 // What PSHARD0 does where neither a registry nor a profile tells it anything.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "plugin/order_source.h"
 #include "search/search.h"
+#include "support/testing.h"
 #include "support/toy_models.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::AllOf;
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // Half of its 24 layers of 8 MiB fit.
 class FirstStart : public testing::Test {

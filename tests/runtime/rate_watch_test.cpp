@@ -1,16 +1,10 @@
 // The line on measured and predicted rates.
 #include "runtime/rate_watch.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::AllOf;
-using ::testing::EndsWith;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr const char* kApart = "more than 1.5 times apart";
 

@@ -1,13 +1,9 @@
 #include "search/dominated.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace pshard {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 // A tier whose plan has that rate; 0: it has no plan.
 TierPlan tier(std::uint32_t n_tokens, double rate) {

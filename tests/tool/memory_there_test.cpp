@@ -1,18 +1,13 @@
 // Plans are held against the memory that there is, on the device and on the host.
-#include <algorithm>
 #include <regex>
-
-#include <gmock/gmock.h>
 
 #include "machine/identity.h"
 #include "machine/profile_text.h"
+#include "support/testing.h"
 #include "tool/run_tool.h"
 
 namespace pshard::test {
 namespace {
-
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class MemoryThere : public ToolTest {
 protected:

@@ -1,17 +1,14 @@
 // Which ubatch llama-pshard-run starts a program with, where not all are fast.
-#include <cstdlib>
-#include <utility>
 
-#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "support/testing.h"
 #include "tool/run_launcher.h"
 
 namespace pshard::test {
 namespace {
 
 using nlohmann::json;
-using ::testing::HasSubstr;
 
 class RunUbatch : public LauncherTest {
 protected:

@@ -159,8 +159,7 @@ std::string host_shortage_text(const Inventory& inventory,
                                const HostMemory& host) {
     return fmt::format(
         "at least {:.0f} MiB of host memory are needed with -c {} (weights {:.0f}, KV cache "
-        "{:.0f}, "
-        "values {:.0f}), and {}",
+        "{:.0f}, values {:.0f}), and {}",
         in_mib(use.total()),
         inventory.context.n_ctx,
         in_mib(use.streamed + use.computed),

@@ -22,6 +22,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "plan/idle_weights.h"
 #include "plan/tiers.h"
 #include "plan_flags/bench_contexts.h"
@@ -150,12 +151,10 @@ std::optional<std::string> idle_note(const Inventory& inventory) {
     Bytes bytes = 0;
     for (const int i : idle) bytes += weight(i).bytes;
     return fmt::format(
-        "the device ('{}') cannot compute with {} weight{}, {:.1f} MiB, {} the first: the CPU "
-        "does, "
+        "the device ('{}') cannot compute with {}, {:.1f} MiB, {} the first: the CPU does, "
         "from host memory",
         inventory.device.name,
-        idle.size(),
-        idle.size() == 1 ? "" : "s",
+        counted(std::to_string(idle.size()), "weight"),
         in_mib(bytes),
         weight(idle.front()).name);
 }

@@ -6,7 +6,7 @@
 //                   |          |         |            sequence and a ubatch of the prompt
 //                   v          v         v
 //              find_tiers -> seconds of prompt and answer
-//                   \\          |         /
+//                   \          |         /
 //                    the largest of those within 1 % of the least: the cache may as well serve
 //                    longer prompts than the one that is weighed
 //
