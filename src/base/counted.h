@@ -1,4 +1,4 @@
-// Numbers with what they count.
+// Numbers as all programs and logs print them.
 #pragma once
 
 #include <string>
@@ -8,5 +8,8 @@ namespace pshard {
 
 // "1 token", "512 tokens". `number`: as text, since some have more to them ("512@4096").
 [[nodiscard]] std::string counted(std::string_view number, std::string_view unit);
+
+// "12.85", "1995": tokens per second, whole from 100 on.
+[[nodiscard]] std::string rate_text(double tokens_per_second);
 
 }  // namespace pshard

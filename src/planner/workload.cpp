@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
+
 namespace pshard {
 namespace {
 
@@ -23,11 +25,6 @@ const TierPass* tier_for(const std::vector<TierPass>& tiers, double n_tokens) {
 }
 
 double rate_of(const TierPass& tier) { return tier.seconds > 0 ? tier.n_tokens / tier.seconds : 0; }
-
-// As tables print it.
-std::string rate_text(const TierPass& tier) {
-    return fmt::format("{:.{}f}", rate_of(tier), rate_of(tier) < 100 ? 2 : 0);
-}
 
 }  // namespace
 
@@ -78,9 +75,9 @@ std::optional<std::string> slow_ubatch_note(const std::vector<TierPass>& tiers,
     return fmt::format(
         "-ub {} is slower than smaller batches one after the other: {} t/s, where -ub {} has {}",
         n_ubatch,
-        rate_text(*own),
+        rate_text(rate_of(*own)),
         best->n_tokens,
-        rate_text(*best));
+        rate_text(rate_of(*best)));
 }
 
 }  // namespace pshard

@@ -113,7 +113,7 @@ std::string text_of(const TierChoice& tier) {
                                    choice.n_pinned,
                                    choice.output_on_gpu ? "GPU" : "CPU");
     const double rate = tier.tokens_per_second;
-    if (rate > 0) text += fmt::format(", {:.{}f} t/s expected", rate, rate < 100 ? 2 : 0);
+    if (rate > 0) text += fmt::format(", {} t/s expected", rate_text(rate));
     return text;
 }
 

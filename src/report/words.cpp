@@ -21,10 +21,6 @@ std::string name_or(const std::string& name, std::string_view otherwise) {
 
 std::string mib_text(Bytes bytes) { return fmt::format("{:.1f}", in_mib(bytes)); }
 
-std::string rate_text(double tokens_per_second) {
-    return fmt::format("{:.{}f}", tokens_per_second, tokens_per_second < 100 ? 2 : 0);
-}
-
 std::string rate_text(const std::optional<Prediction>& prediction) {
     return prediction ? rate_text(prediction->tokens_per_second) : "-";
 }

@@ -5,12 +5,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/counted.h"
 #include "report/report.h"
 
 namespace pshard {
 
 std::string mib_text(Bytes bytes);                                   // "11975.7"
-std::string rate_text(double tokens_per_second);                     // "12.85", "1995"
 std::string rate_text(const std::optional<Prediction>& prediction);  // "-" if there is none
 
 // "n_pinned 12, n_attn_pinned 80, part ATTN, head on the GPU": what is not there is left out.

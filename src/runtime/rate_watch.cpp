@@ -34,14 +34,12 @@ bool is_far_apart(const TimedPasses& passes, const RateWatch::Tier& tier) {
     return measured * kFarApart < slowest || (all_full && measured > empty * kFarApart);
 }
 
-std::string text_of(double rate) { return fmt::format("{:.{}f}", rate, rate < 100 ? 2 : 0); }
-
 std::string text_of(const TimedPasses& passes, const RateWatch::Tier& tier) {
     const double predicted = rate_of_batches(passes, tier.key, tier.expected.empty);
     return fmt::format("{} t/s up to {} ({})",
-                       text_of(measured_rate(passes)),
+                       rate_text(measured_rate(passes)),
                        counted(to_text(tier.key), "token"),
-                       predicted > 0 ? text_of(predicted) + " predicted" : "none predicted");
+                       predicted > 0 ? rate_text(predicted) + " predicted" : "none predicted");
 }
 
 constexpr const char* kHint =

@@ -5,8 +5,7 @@
 //
 //   plan_jobs() --> a job has no plan            -> refused
 //               --> stock holds every job        -> stock, with the user's batches
-//               --> llama-bench                  -> the plans, with the ubatch that is fastest in
-//               all
+//               --> llama-bench                  -> the plans, with the ubatch fastest in all tests
 //               --> else: seconds of the goal's prompt and answer, by the plan and by stock's best
 //                         flags -> stock if it takes at most 2 % longer, else the plan
 //
