@@ -24,13 +24,31 @@ Worker::Ticket Worker::post(std::function<void()> job) {
 
 void Worker::wait_for(Ticket ticket) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return done_ >= ticket; });
+    wait_in(lock, ticket);
 }
 
 void Worker::drain() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this, wanted = posted_] { return done_ >= wanted; });
+    wait_in(lock, posted_);
 }
+
+void Worker::wait_in(std::unique_lock<std::mutex>& lock, Ticket ticket) {
+    changed_.wait(lock, [&] { return done_ >= ticket; });
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+}
+
+namespace {
+
+std::exception_ptr thrown_by(const std::function<void()>& job) {
+    try {
+        job();
+        return nullptr;
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
+}  // namespace
 
 void Worker::run() {
     std::unique_lock lock(mutex_);
@@ -40,9 +58,10 @@ void Worker::run() {
         std::function<void()> job = std::move(jobs_.front());
         jobs_.pop_front();
         lock.unlock();
-        job();
+        const std::exception_ptr thrown = thrown_by(job);
         job = nullptr;  // frees what the job holds before the job counts as done
         lock.lock();
+        if (thrown) thrown_ = thrown;
         ++done_;
         changed_.notify_all();
     }

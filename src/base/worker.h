@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -21,17 +22,21 @@ public:
     using Ticket = std::uint64_t;
 
     Ticket post(std::function<void()> job);
-    void wait_for(Ticket ticket);  // returns when that job is done
-    void drain();                  // returns when all jobs that were posted before it are done
+    // Returns when that job is done. Throws, once, what a job before it has thrown, as drain()
+    // does.
+    void wait_for(Ticket ticket);
+    void drain();  // returns when all jobs that were posted before it are done
 
 private:
     void run();
+    void wait_in(std::unique_lock<std::mutex>& lock, Ticket ticket);
 
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::function<void()>> jobs_;
     Ticket posted_ = 0;
     Ticket done_ = 0;
+    std::exception_ptr thrown_{};  // what a job threw that nobody has waited for yet
     bool stop_ = false;
     std::thread thread_;
 };

@@ -40,6 +40,7 @@
 #include "capture/log_capture.h"
 #include "capture/slim_model.h"
 #include "capture/tensor_facts.h"
+#include "ggml_kit/border.h"
 #include "ops/op_table.h"
 
 namespace pshard {
@@ -282,11 +283,17 @@ Status run_guarded(Capture& capture,
                    const std::vector<GgufHeader>& files,
                    const std::vector<std::string>& paths,
                    const llama_context_params& params) {
+    forget_thrown();
+    Status status = Done{};
     try {
-        return capture.run(files, paths, params);
+        status = capture.run(files, paths, params);
     } catch (const std::exception& error) {
         return Error{fmt::format("llama.cpp gave up on the model ({})", error.what()), {}};
     }
+    // What a hook of the virtual device threw: what llama.cpp made of its refusal is not the model.
+    const std::string thrown = thrown_at_border();
+    if (thrown.empty()) return status;
+    return Error{fmt::format("llama.cpp gave up on the model ({})", thrown), {}};
 }
 
 Result<Inventory> capture_files(const CaptureRequest& request,

@@ -53,7 +53,8 @@ Status ensure_cpu_backend(const std::string& directory) {
         ggml_backend_load_all();
     } else {
         const std::string library = directory + "/libggml-cpu.so";
-        if (std::filesystem::exists(library)) {
+        std::error_code unseen;
+        if (std::filesystem::exists(library, unseen)) {
             ggml_backend_load(library.c_str());
         } else {
             ggml_backend_load_all_from_path(directory.c_str());

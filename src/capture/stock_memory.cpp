@@ -11,6 +11,7 @@
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
 #include "capture/slim_model.h"
+#include "ggml_kit/border.h"
 
 namespace pshard {
 namespace {
@@ -38,6 +39,10 @@ Result<StockMemory> measured(const StockRun& run,
     return measure(context.get(), device);
 }
 
+Error gave_up(const std::string& what, const StockRun& run) {
+    return {fmt::format("llama.cpp gave up on the model ({})", what), {run.model_path}};
+}
+
 }  // namespace
 
 Result<StockMemory> stock_memory(const StockRun& run) {
@@ -55,14 +60,16 @@ Result<StockMemory> stock_memory(const StockRun& run) {
     Result<std::unique_ptr<DevicePolicy>> policy = make_device_policy(run.device);
     if (!policy) return policy.error();
     VirtualDevice device({.policy = std::move(policy).value(), .offload = run.op_offload});
+    forget_thrown();
     try {
         Result<StockMemory> memory = measured(run, slim.value().paths(), params.value(), device);
+        if (const std::string thrown = thrown_at_border(); !thrown.empty())
+            return gave_up(thrown, run);
         if (memory || log.complaint().empty()) return memory;
         const Error& error = memory.error();
         return Error{fmt::format("{}: {}", error.message, log.complaint()), error.place};
     } catch (const std::exception& error) {
-        return Error{fmt::format("llama.cpp gave up on the model ({})", error.what()),
-                     {run.model_path}};
+        return gave_up(error.what(), run);
     }
 }
 

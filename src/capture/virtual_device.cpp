@@ -25,6 +25,7 @@
 #include <utility>
 
 #include "base/address_space.h"
+#include "ggml_kit/border.h"
 #include "ggml_kit/interfaces.h"
 
 namespace pshard {
@@ -90,16 +91,16 @@ bool buffer_cpy_tensor(ggml_backend_buffer_t, const ggml_tensor*, ggml_tensor*) 
 void buffer_clear(ggml_backend_buffer_t, std::uint8_t) {}
 
 const ggml_backend_buffer_i kBufferInterface = {
-    .free_buffer = buffer_free_buffer,
-    .get_base = buffer_get_base,
-    .init_tensor = buffer_init_tensor,
-    .memset_tensor = buffer_memset_tensor,
-    .set_tensor = buffer_set_tensor,
-    .get_tensor = buffer_get_tensor,
+    .free_buffer = guarded<buffer_free_buffer>,
+    .get_base = guarded<buffer_get_base>,
+    .init_tensor = guarded<buffer_init_tensor>,
+    .memset_tensor = guarded<buffer_memset_tensor>,
+    .set_tensor = guarded<buffer_set_tensor>,
+    .get_tensor = guarded<buffer_get_tensor>,
     .set_tensor_2d = nullptr,
     .get_tensor_2d = nullptr,
-    .cpy_tensor = buffer_cpy_tensor,
-    .clear = buffer_clear,
+    .cpy_tensor = guarded<buffer_cpy_tensor>,
+    .clear = guarded<buffer_clear>,
     .reset = nullptr,
 };
 
@@ -150,8 +151,8 @@ ggml_backend_buffer_t host_type_alloc_buffer(ggml_backend_buffer_type_t type, st
     if (!space) return nullptr;
     ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(space->release(), size);
     buffer->buft = type;
-    buffer->iface.free_buffer = host_buffer_free_buffer;
-    buffer->iface.clear = buffer_clear;
+    buffer->iface.free_buffer = guarded<host_buffer_free_buffer>;
+    buffer->iface.clear = guarded<buffer_clear>;
     return buffer;
 }
 
@@ -162,21 +163,21 @@ std::size_t host_type_get_alignment(ggml_backend_buffer_type_t) {
 bool host_type_is_host(ggml_backend_buffer_type_t) { return true; }
 
 const ggml_backend_buffer_type_i kTypeInterface = {
-    .get_name = type_get_name,
-    .alloc_buffer = type_alloc_buffer,
-    .get_alignment = type_get_alignment,
-    .get_max_size = type_get_max_size,
-    .get_alloc_size = type_get_alloc_size,
+    .get_name = guarded<type_get_name>,
+    .alloc_buffer = guarded<type_alloc_buffer>,
+    .get_alignment = guarded<type_get_alignment>,
+    .get_max_size = guarded<type_get_max_size>,
+    .get_alloc_size = guarded<type_get_alloc_size>,
     .is_host = nullptr,
 };
 
 const ggml_backend_buffer_type_i kHostTypeInterface = {
-    .get_name = host_type_get_name,
-    .alloc_buffer = host_type_alloc_buffer,
-    .get_alignment = host_type_get_alignment,
+    .get_name = guarded<host_type_get_name>,
+    .alloc_buffer = guarded<host_type_alloc_buffer>,
+    .get_alignment = guarded<host_type_get_alignment>,
     .get_max_size = nullptr,
     .get_alloc_size = nullptr,
-    .is_host = host_type_is_host,
+    .is_host = guarded<host_type_is_host>,
 };
 
 // ---- backend ----
@@ -221,9 +222,9 @@ void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) 
 ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {
     auto* backend = new ggml_backend{};
     backend->guid = backend_guid();
-    backend->iface.get_name = backend_get_name;
-    backend->iface.free = backend_free;
-    backend->iface.graph_compute = backend_graph_compute;
+    backend->iface.get_name = guarded<backend_get_name>;
+    backend->iface.free = guarded<backend_free>;
+    backend->iface.graph_compute = guarded<backend_graph_compute>;
     backend->device = device;
     backend->context = device->context;
     return backend;
@@ -250,18 +251,18 @@ bool device_offload_op(ggml_backend_dev_t device, const ggml_tensor* op) {
 }
 
 const ggml_backend_device_i kDeviceInterface = {
-    .get_name = device_get_name,
-    .get_description = device_get_description,
-    .get_memory = device_get_memory,
-    .get_type = device_get_type,
-    .get_props = device_get_props,
-    .init_backend = device_init_backend,
-    .get_buffer_type = device_get_buffer_type,
-    .get_host_buffer_type = device_get_host_buffer_type,
+    .get_name = guarded<device_get_name>,
+    .get_description = guarded<device_get_description>,
+    .get_memory = guarded<device_get_memory>,
+    .get_type = guarded<device_get_type>,
+    .get_props = guarded<device_get_props>,
+    .init_backend = guarded<device_init_backend>,
+    .get_buffer_type = guarded<device_get_buffer_type>,
+    .get_host_buffer_type = guarded<device_get_host_buffer_type>,
     .buffer_from_host_ptr = nullptr,
-    .supports_op = device_supports_op,
-    .supports_buft = device_supports_buft,
-    .offload_op = device_offload_op,
+    .supports_op = guarded<device_supports_op>,
+    .supports_buft = guarded<device_supports_buft>,
+    .offload_op = guarded<device_offload_op>,
     .event_new = nullptr,
     .event_free = nullptr,
     .event_synchronize = nullptr,

@@ -11,6 +11,8 @@
 
 #include <ggml-backend.h>
 
+#include "base/border.h"
+
 namespace {
 
 // A library or program of this process, by an address in it; the program itself where dlopen does
@@ -63,11 +65,9 @@ ggml_backend_reg_t open_core() {
     return init();
 }
 
-}  // namespace
-
-// What ggml calls; its return address lies in the ggml that is the host.
-extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t ggml_backend_init(void) {
-    void* host = mapped_at(__builtin_return_address(0));
+// `caller`: an address in the ggml that is the host.
+ggml_backend_reg_t open_for(void* caller) {
+    void* host = mapped_at(caller);
     void* registry = host == nullptr ? nullptr : dlsym(host, "ggml_backend_dev_by_type");
     if (registry == nullptr) {
         return refuse(
@@ -87,4 +87,20 @@ extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t ggml_backen
             "two in processes of their own");
     }
     return open_core();
+}
+
+struct Door {
+    static void tell(const char* what) noexcept { std::fprintf(stderr, "pshard: %s\n", what); }
+
+    template <typename Out>
+    static Out refusal() {
+        return nullptr;
+    }
+};
+
+}  // namespace
+
+// What ggml calls.
+extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t ggml_backend_init(void) {
+    return pshard::Border<open_for, Door>::call(__builtin_return_address(0));
 }

@@ -384,7 +384,8 @@ private:
     Result<RegistryMatch> look_into(const std::string& path,
                                     const Inventory& inventory,
                                     Bytes budget) const {
-        if (!std::filesystem::exists(path)) {
+        std::error_code unseen;
+        if (!std::filesystem::exists(path, unseen) && !unseen) {
             return Error{fmt::format("PSHARD_REGISTRY: there is no file {0}; "
                                      "llama-pshard-plan-params --registry {0} with this run's "
                                      "model and flags writes it",
@@ -392,7 +393,10 @@ private:
                          {}};
         }
         const Result<RegistryReading> reading = load_registry(path);
-        if (!reading) return reading.error();
+        if (!reading) {
+            const std::string text = reading.error().text();
+            return Error{settings_.registry.empty() ? text : "PSHARD_REGISTRY: " + text, {}};
+        }
         for (const Error& warning : reading.value().warnings) log_(warning.text());
         RegistryMatch match =
             match_registry(reading.value().registry, inventory, budget, settings_.plans);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "ggml_kit/border.h"
 #include "ggml_kit/device.h"
 #include "machine/host_memory.h"
 #include "plugin/inner_device.h"
@@ -121,5 +122,6 @@ ggml_backend_reg_t registry() {
 }  // namespace pshard
 
 extern "C" __attribute__((visibility("default"))) ggml_backend_reg_t pshard_backend_init(void) {
-    return pshard::registry();
+    pshard::log_thrown(pshard::log_line);
+    return pshard::guarded<pshard::registry>();
 }

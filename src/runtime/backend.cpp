@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "ggml_kit/border.h"
 #include "ggml_kit/device.h"
 #include "ggml_kit/interfaces.h"
 #include "runtime/host_buffer.h"
@@ -63,16 +64,16 @@ void buffer_clear(ggml_backend_buffer_t buffer, std::uint8_t value) {
 }
 
 const ggml_backend_buffer_i kBufferInterface = {
-    .free_buffer = free_host_buffer,
-    .get_base = buffer_get_base,
-    .init_tensor = buffer_init_tensor,
-    .memset_tensor = buffer_memset_tensor,
-    .set_tensor = buffer_set_tensor,
-    .get_tensor = buffer_get_tensor,
+    .free_buffer = guarded<free_host_buffer>,
+    .get_base = guarded<buffer_get_base>,
+    .init_tensor = guarded<buffer_init_tensor>,
+    .memset_tensor = guarded<buffer_memset_tensor>,
+    .set_tensor = guarded<buffer_set_tensor>,
+    .get_tensor = guarded<buffer_get_tensor>,
     .set_tensor_2d = nullptr,
     .get_tensor_2d = nullptr,
-    .cpy_tensor = buffer_cpy_tensor,
-    .clear = buffer_clear,
+    .cpy_tensor = guarded<buffer_cpy_tensor>,
+    .clear = guarded<buffer_clear>,
     .reset = nullptr,
 };
 
@@ -123,7 +124,9 @@ void backend_get_tensor_async(
 
 void backend_synchronize(ggml_backend_t) { the_engine->synchronize(); }
 
+// Computes nothing any more once something was thrown: the values that graphs read may be lost.
 ggml_status backend_graph_compute(ggml_backend_t backend, ggml_cgraph* graph) {
+    if (!thrown_at_border().empty()) return GGML_STATUS_FAILED;
     return the_engine->compute(*graph, caller(backend));
 }
 
@@ -164,22 +167,22 @@ void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) 
 ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {
     auto* backend = new ggml_backend{};
     backend->guid = backend_guid();
-    backend->iface.get_name = backend_get_name;
-    backend->iface.free = backend_free;
-    backend->iface.set_tensor_async = backend_set_tensor_async;
-    backend->iface.get_tensor_async = backend_get_tensor_async;
-    backend->iface.synchronize = backend_synchronize;
-    backend->iface.graph_compute = backend_graph_compute;
-    backend->iface.graph_optimize = backend_graph_optimize;
+    backend->iface.get_name = guarded<backend_get_name>;
+    backend->iface.free = guarded<backend_free>;
+    backend->iface.set_tensor_async = guarded<backend_set_tensor_async>;
+    backend->iface.get_tensor_async = guarded<backend_get_tensor_async>;
+    backend->iface.synchronize = guarded<backend_synchronize>;
+    backend->iface.graph_compute = guarded<backend_graph_compute>;
+    backend->iface.graph_optimize = guarded<backend_graph_optimize>;
     backend->device = device;
     backend->context = new Caller();
     return backend;
 }
 
 ggml_backend_buffer_type_t device_get_buffer_type(ggml_backend_dev_t device) {
-    static ggml_backend_buffer_type type = {{.get_name = type_get_name,
-                                             .alloc_buffer = type_alloc_buffer,
-                                             .get_alignment = type_get_alignment,
+    static ggml_backend_buffer_type type = {{.get_name = guarded<type_get_name>,
+                                             .alloc_buffer = guarded<type_alloc_buffer>,
+                                             .get_alignment = guarded<type_get_alignment>,
                                              .get_max_size = nullptr,
                                              .get_alloc_size = nullptr,  // masters have no padding
                                              .is_host = nullptr},
@@ -215,17 +218,17 @@ bool device_supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t 
 }
 
 const ggml_backend_device_i kDeviceInterface = {
-    .get_name = device_get_name,
-    .get_description = device_get_description,
-    .get_memory = device_get_memory,
-    .get_type = device_get_type,
-    .get_props = device_get_props,
-    .init_backend = device_init_backend,
-    .get_buffer_type = device_get_buffer_type,
+    .get_name = guarded<device_get_name>,
+    .get_description = guarded<device_get_description>,
+    .get_memory = guarded<device_get_memory>,
+    .get_type = guarded<device_get_type>,
+    .get_props = guarded<device_get_props>,
+    .init_backend = guarded<device_init_backend>,
+    .get_buffer_type = guarded<device_get_buffer_type>,
     .get_host_buffer_type = nullptr,
-    .buffer_from_host_ptr = device_buffer_from_host_ptr,
-    .supports_op = device_supports_op,
-    .supports_buft = device_supports_buft,
+    .buffer_from_host_ptr = guarded<device_buffer_from_host_ptr>,
+    .supports_op = guarded<device_supports_op>,
+    .supports_buft = guarded<device_supports_buft>,
     .offload_op = nullptr,
     .event_new = nullptr,
     .event_free = nullptr,
@@ -252,10 +255,10 @@ void set_abort_callback(ggml_backend_t backend, ggml_abort_callback abort, void*
 
 void* registry_get_proc_address(ggml_backend_reg_t, const char* name) {
     if (std::string_view(name) == "ggml_backend_set_n_threads") {
-        return reinterpret_cast<void*>(set_n_threads);
+        return reinterpret_cast<void*>(guarded<set_n_threads>);
     }
     if (std::string_view(name) == "ggml_backend_set_abort_callback") {
-        return reinterpret_cast<void*>(set_abort_callback);
+        return reinterpret_cast<void*>(guarded<set_abort_callback>);
     }
     return nullptr;
 }
@@ -269,11 +272,12 @@ void free_host_buffer(ggml_backend_buffer_t buffer) {
 
 ggml_backend_reg_t pshard_registry(Engine& engine) {
     the_engine = &engine;
+    log_thrown(engine.setup().log);
     static ggml_backend_reg registry = {GGML_BACKEND_API_VERSION,
-                                        {.get_name = registry_get_name,
-                                         .get_device_count = registry_get_device_count,
-                                         .get_device = registry_get_device,
-                                         .get_proc_address = registry_get_proc_address},
+                                        {.get_name = guarded<registry_get_name>,
+                                         .get_device_count = guarded<registry_get_device_count>,
+                                         .get_device = guarded<registry_get_device>,
+                                         .get_proc_address = guarded<registry_get_proc_address>},
                                         nullptr};
     return &registry;
 }

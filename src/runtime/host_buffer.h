@@ -13,6 +13,7 @@
 #include <ggml-backend-impl.h>
 
 #include "base/address_space.h"
+#include "ggml_kit/border.h"
 
 namespace pshard {
 
@@ -60,7 +61,7 @@ void free_host_buffer(ggml_backend_buffer_t buffer);
 // The memory of PSHARD0 that a tensor of llama.cpp lies in; nullptr: in memory of another device.
 inline HostBuffer* host_buffer_of(const ggml_tensor& tensor) {
     ggml_backend_buffer_t buffer = root_of(tensor).buffer;
-    const bool ours = buffer != nullptr && buffer->iface.free_buffer == free_host_buffer;
+    const bool ours = buffer != nullptr && buffer->iface.free_buffer == guarded<free_host_buffer>;
     return ours ? static_cast<HostBuffer*>(buffer->context) : nullptr;
 }
 

@@ -340,6 +340,15 @@ TEST_P(Refusals, NameTheCause) {
     EXPECT_LE(result.out.size(), 12U);
 }
 
+// A symbolic link that leads to itself.
+std::string circle() {
+    static const test::TempFolder folder;
+    const std::string link = folder.file("circle");
+    std::error_code there;
+    fs::create_symlink("circle", link, there);
+    return link;
+}
+
 std::vector<Refusal> refusals() {
     return {
         {"BudgetBelowThePlans",
@@ -361,6 +370,12 @@ std::vector<Refusal> refusals() {
          {{"PSHARD_REGISTRY", "/nowhere/registry"}},
          "PSHARD_REGISTRY: there is no file /nowhere/registry; llama-pshard-plan-params --registry "
          "/nowhere/registry with this run's model and flags writes it"},
+        {"RegistryInACircle",
+         {{"PSHARD_REGISTRY", circle()}},
+         "PSHARD_REGISTRY: " + circle() + ": cannot open this file: Too many levels of symbolic"},
+        {"RegistryWithANameTooLong",
+         {{"PSHARD_REGISTRY", std::string(5000, 'x')}},
+         ": cannot open this file: File name too long"},
         {"RegistryThatIsNone",
          {{"PSHARD_REGISTRY", "/etc/passwd"}, {"PSHARD_PLAN", "auto"}},
          "; delete it, or name another (--registry, for a run PSHARD_REGISTRY)"},

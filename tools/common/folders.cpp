@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include <fmt/format.h>
+
 #include "machine/profile_search.h"
 
 namespace pshard::tool {
@@ -30,6 +32,20 @@ std::string profile_cache_folder() {
         return std::string(value == nullptr ? "" : value);
     };
     return profile_cache(variable("XDG_CACHE_HOME"), variable("HOME"));
+}
+
+Status make_absolute(std::string& path) {
+    std::error_code code;
+    const fs::path absolute = path.empty() ? fs::path() : fs::absolute(path, code);
+    if (code) {
+        return Error{
+            fmt::format("cannot be found from the working folder ({}): change to another one, "
+                        "or give the whole path",
+                        code.message()),
+            {path}};
+    }
+    path = absolute;
+    return Done{};
 }
 
 }  // namespace pshard::tool

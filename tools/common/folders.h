@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/result.h"
+
 namespace pshard::tool {
 
 std::filesystem::path program_folder();
@@ -18,5 +20,9 @@ std::string ggml_folder();
 // The folder of the profiles that were measured here (machine/profile_search.h); empty: there is
 // none, as neither XDG_CACHE_HOME nor HOME is set.
 std::string profile_cache_folder();
+
+// Makes a path absolute, so that a printed command runs in any folder; an empty one stays. Fails
+// where the working folder was removed.
+Status make_absolute(std::string& path);
 
 }  // namespace pshard::tool

@@ -51,7 +51,9 @@ CLI::Validator one_of(std::vector<std::string> words) {
 bool is_same_file(const std::string& a, const std::string& b) {
     if (a.empty() || b.empty()) return false;
     std::error_code code;
-    return std::filesystem::weakly_canonical(a, code) == std::filesystem::weakly_canonical(b, code);
+    const auto first = std::filesystem::weakly_canonical(a, code);
+    const auto second = std::filesystem::weakly_canonical(b, code);
+    return first == second && !first.empty();
 }
 
 std::string first_name(const Flag& flag) { return split(flag.names, ',').front(); }

@@ -48,8 +48,11 @@ Status check_named(const std::string& path) {
     if (path.empty()) return Done{};
     std::error_code code;
     const std::filesystem::file_status status = std::filesystem::status(path, code);
-    if (!std::filesystem::exists(status)) return Error{"there is no such profile", {path}};
-    if (std::filesystem::is_regular_file(status)) return Done{};
+    if (status.type() == std::filesystem::file_type::not_found)
+        return Error{"there is no such profile", {path}};
+    if (status.type() == std::filesystem::file_type::regular) return Done{};
+    if (code)
+        return Error{fmt::format("this profile cannot be reached: {}", code.message()), {path}};
     return Error{"this is no profile but a folder, pipe or device: name a file", {path}};
 }
 

@@ -1,11 +1,11 @@
 // Makes the planner's command line of a run: the user's flags, and what program and machine add.
 #include <algorithm>
 #include <array>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "common/folders.h"
 #include "machine/profile_text.h"
 #include "plan_flags/bench_contexts.h"
 #include "plan_flags/drafting.h"
@@ -104,11 +104,6 @@ void add_profiles(const Profiles& profiles, Words& arguments) {
     if (!profiles.gpu.empty()) arguments.push_back("--gpu-profile=" + profiles.gpu);
 }
 
-// Makes a path absolute, so that a printed command runs in any folder.
-void make_absolute(std::string& path) {
-    if (!path.empty()) path = std::filesystem::absolute(path);
-}
-
 void add_files(const Options& plan, Words& arguments) {
     arguments.push_back("--model=" + plan.model);
     if (!plan.draft_model.empty()) arguments.push_back("--model-draft=" + plan.draft_model);
@@ -164,7 +159,7 @@ Status complete_options(const HostProgram& program,
     const bool bench = program.kind == ProgramKind::Bench;
     Options& plan = options.plan;
     for (std::string* path : {&plan.model, &plan.draft_model, &plan.mmproj, &plan.registry}) {
-        make_absolute(*path);
+        if (Status made = make_absolute(*path); !made) return made;
     }
     if (plan.model.empty()) return Error{"no model: name one with -m (or LLAMA_ARG_MODEL)", {}};
     if (bench && context.n_ctx) {

@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "common/folders.h"
 #include "common/log.h"
 #include "cost/transfer.h"
 #include "machine/identity.h"
@@ -38,17 +39,21 @@ namespace fs = std::filesystem;
 constexpr ProfileSide kCpu = ProfileSide::Cpu;
 constexpr ProfileSide kGpu = ProfileSide::Gpu;
 
-std::string absolute(const std::string& path) { return path.empty() ? "" : fs::absolute(path); }
-
 class Finder {
 public:
     Finder(const RunOptions& options, const Surroundings& here, const HostProgram& program)
         : options_(options), here_(here), program_(program), inner_(inner_device(here)) {}
 
     Result<Profiles> find() {
-        FoundProfiles found = find_profile_files({absolute(options_.plan.cpu_profile),
-                                                  absolute(options_.plan.gpu_profile),
-                                                  fs::current_path(),
+        std::string cpu = options_.plan.cpu_profile;
+        std::string gpu = options_.plan.gpu_profile;
+        for (std::string* path : {&cpu, &gpu}) {
+            if (const Status made = make_absolute(*path); !made) return made.error();
+        }
+        std::error_code gone;
+        FoundProfiles found = find_profile_files({cpu,
+                                                  gpu,
+                                                  fs::current_path(gone),
                                                   here_.profile_cache,
                                                   /*runs_here=*/true},
                                                  this_machine());
