@@ -199,6 +199,7 @@ RegistryMatch match_registry(const Registry& registry,
     if (found.best.empty()) return {{}, no_match(found.reason, named)};
     const RegistryVariant& newest = *found.best.back().variant;
     RegistryMatch match = match_of(newest, inventory);
+    if (const std::string note = unchecked(newest); !note.empty()) match.text += "; " + note;
     for (const FoundPlan& damaged : found.damaged) {
         match.text += fmt::format("; that of {} MiB is damaged and passed over: plan again",
                                   damaged.variant->budget_mib);

@@ -38,12 +38,23 @@ bool has_states(const PshardVariant& plan, Hash64 states) {
            plan.smaller_states.value_or("").find(to_text(states)) != std::string::npos;
 }
 
+// Whether a tier pins more layers than the model has, which no planner writes.
+bool pins_too_much(const RegistryVariant& variant, int n_layers) {
+    return std::ranges::any_of(variant.tiers, [&](const RegistryTier& tier) {
+        const PlanChoice choice = tier.pshard.plan.value_or(tier.choice);
+        return std::max(choice.n_pinned, choice.n_attn_pinned) > n_layers;
+    });
+}
+
 // Why a plan is not for what the device sees; "" if it is.
 std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
     const PshardVariant& plan = found.variant->pshard;
     const Hash64 weights = weights_hash(inventory.weights);
     if (*plan.weights != weights && plan.all_weights != weights)
         return "its plans are for another model";
+    if (pins_too_much(*found.variant, inventory.n_layers)) {
+        return "its plans keep more layers on the GPU than the model has: plan again";
+    }
     const bool same_states = has_states(plan, states_hash(inventory.states)) ||
                              has_states(plan, states_hash(main_states(inventory)));
     const std::uint32_t n_ubatch = plan.n_ubatch.value_or(0);
@@ -94,7 +105,8 @@ std::string mismatch(const FoundPlan& found, const KnownRun& run) {
     const RegistryVariant& plan = *found.variant;
     const bool says_its_model = plan.pshard.weights && plan.pshard.states;
     if (run.seen && !says_its_model) return "its plans do not say which model they are for";
-    if (is_damaged(plan)) return "its tiers are damaged, the file was cut off: plan again";
+    if (has_damaged_tiers(plan)) return "its tiers are damaged, the file was cut off: plan again";
+    if (plan.altered) return "its plan was changed after it was written: plan again";
     if (plan.pshard.version.value_or(0) != kPshardVersion) {
         return "its plans are of another form: plan again";
     }
@@ -140,6 +152,11 @@ Bytes shared_bytes(const RegistryVariant& variant) {
 
 Bytes own_budget(const RegistryVariant& variant) {
     return variant.budget_mib * kMiB - shared_bytes(variant);
+}
+
+std::string unchecked(const RegistryVariant& variant) {
+    if (variant.pshard.checksum) return "";
+    return "it has no checksum, so nobody can tell whether it is as it was written";
 }
 
 FoundPlans find_plans(const Registry& registry, const KnownRun& run) {

@@ -79,6 +79,11 @@ struct FoundPlans {
 
 FoundPlans find_plans(const Registry& registry, const KnownRun& run);
 
+// What a user should know of a plan that is taken as it stands, as an older planner wrote it, or
+// since somebody has edited it and deleted its checksum; "" where it was compared with its
+// checksum.
+std::string unchecked(const RegistryVariant& variant);
+
 // The part of a plan's budget that it leaves to a draft model and the like, and the rest.
 Bytes shared_bytes(const RegistryVariant& variant);
 Bytes own_budget(const RegistryVariant& variant);

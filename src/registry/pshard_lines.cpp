@@ -142,6 +142,7 @@ PshardVariant plan_key(const Inventory& inventory, Hash64 machine) {
             .outside = {},
             .unseen = {},
             .machine = machine,
+            .checksum = {},
             .unknown = {}};
 }
 
@@ -161,8 +162,14 @@ std::string pshard_text(const PshardSection& pshard) {
     return lines_of("section", pshard, kPshardSectionFields);
 }
 
+// The checksum has a line of its own, so that a user can delete it.
 std::string pshard_text(const PshardVariant& pshard) {
-    return lines_of("variant", pshard, kPshardVariantFields);
+    PshardVariant others = pshard;
+    others.checksum.reset();
+    PshardVariant checksum;
+    checksum.checksum = pshard.checksum;
+    return lines_of("variant", others, kPshardVariantFields) +
+           lines_of("variant", checksum, kPshardVariantFields);
 }
 
 std::string pshard_text(const PshardTier& pshard) {

@@ -4,13 +4,17 @@
 
 namespace pshard {
 
-bool is_damaged(const RegistryVariant& variant) {
+bool has_damaged_tiers(const RegistryVariant& variant) {
     if (variant.baseline_vram_mib) return false;
     if (variant.tiers.empty() || variant.tiers.back().key.n_tokens < variant.cache_ubatch)
         return true;
     return std::any_of(variant.tiers.begin(), variant.tiers.end(), [&](const RegistryTier& tier) {
         return tier.damaged;
     });
+}
+
+bool is_damaged(const RegistryVariant& variant) {
+    return variant.altered || has_damaged_tiers(variant);
 }
 
 double chosen_tps(const RegistryTier& tier) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/fingerprint.h"
+#include "base/result.h"
 #include "inventory/tier_key.h"
 #include "plan/choice.h"
 #include "registry/override_list.h"
@@ -25,6 +26,12 @@ namespace pshard {
 
 // The path of a model's registry is the model's path and this.
 inline constexpr std::string_view kRegistrySuffix = ".tensor_overrides.pshard_registry";
+
+// What a number of a registry may be. These bounds are far beyond any machine and model: a number
+// above them is a fault of the file.
+inline constexpr std::uint32_t kMostMib = 1U << 26U;     // 64 TiB
+inline constexpr std::uint32_t kMostTokens = 1U << 30U;  // of a batch or a context
+inline constexpr int kMostLayers = 4096;
 
 struct RegistryTier {
     int index = 0;         // only for people who read the file; the key tells tiers apart
@@ -46,6 +53,7 @@ struct RegistryVariant {
     std::optional<double> baseline_vram_mib;  // if set, the whole model fits: pshard off, no tiers
     std::vector<RegistryTier> tiers;          // in the order of their keys
     PshardVariant pshard;
+    std::optional<Place> altered{};  // of the checksum, if it is not that of the lines: not written
 
     bool operator==(const RegistryVariant&) const = default;
 };
@@ -71,8 +79,10 @@ struct Registry {
 // n_depth in registry_fields.h.
 [[nodiscard]] inline bool has_registry_form(const TierKey& tier) { return tier.is_whole_context(); }
 
-// Whether a tier is damaged, or the last tiers are missing because the file was cut off. Nobody may
-// use such a variant.
+// Whether a tier is damaged, or the last tiers are missing because the file was cut off.
+bool has_damaged_tiers(const RegistryVariant& variant);
+
+// Whether it has, or its lines are not those of its checksum. Nobody may use such a variant.
 bool is_damaged(const RegistryVariant& variant);
 
 // The rate of the plan that is chosen at the tier, at the depth that the file tells; 0: not

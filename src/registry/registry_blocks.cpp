@@ -29,8 +29,17 @@
 
 #include <fmt/format.h>
 
+#include "registry/registry.h"
+
 namespace pshard {
 namespace {
+
+std::string variant_form() {
+    return fmt::format(
+        "expected [variant budget=MIB cache_ubatch=TOKENS], from 1 to {} MiB and at most {} tokens",
+        kMostMib,
+        kMostTokens);
+}
 
 class BlockBuilder {
 public:
@@ -66,9 +75,7 @@ private:
         if (blocks_.sections.empty()) {
             open_section(line, std::nullopt, "expected a [fingerprint=...] line above");
         }
-        open_variant(line,
-                     parse_variant_header(line.text),
-                     "expected [variant budget=MIB cache_ubatch=TOKENS]");
+        open_variant(line, parse_variant_header(line.text), variant_form());
     }
 
     // Each section has its settings once, above its variants.
@@ -101,7 +108,7 @@ private:
 
     void open_variant(const RegistryLine& line,
                       std::optional<VariantHeader> header,
-                      const char* expected) {
+                      const std::string& expected) {
         if (!header) warn(line, expected, "variant");
         std::vector<RegistryLine> blanks = take_blank_lines();
         blocks_.sections.back().variants.push_back({header, std::move(blanks)});
@@ -124,7 +131,7 @@ private:
         return section.variants.empty() ? section.lines : section.variants.back().lines;
     }
 
-    void warn(const RegistryLine& line, const char* expected, const char* level) {
+    void warn(const RegistryLine& line, const std::string& expected, const char* level) {
         blocks_.warnings.push_back(
             line.error(0, fmt::format("{}; the lines of this {} are not used", expected, level)));
     }

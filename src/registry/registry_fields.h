@@ -67,9 +67,31 @@ struct OverflowName {
     }
 };
 
+struct Tokens : Whole<std::uint32_t, 0, kMostTokens> {};
+
+struct LayerCount : Whole<int, 0, kMostLayers> {};
+
+struct ByteCount : Whole<Bytes, 0, kMostMib * kMiB> {};
+
+// A number from 0 to `Most`.
+template <std::uint64_t Most>
+struct UpTo : NotNegative {
+    static std::string expected() { return fmt::format("a number from 0 to {}", Most); }
+
+    static bool read(std::string_view word, double& value) {
+        const auto number = number_of<double>(word);
+        if (!number || *number < 0 || *number > double(Most)) return false;
+        value = *number;
+        return true;
+    }
+};
+
+// Tokens per second.
+struct Rate : UpTo<1'000'000'000'000> {};
+
 // A number that is written with `Digits` digits behind the point.
-template <int Digits>
-struct Rounded : NotNegative {
+template <typename Form, int Digits>
+struct Rounded : Form {
     static void write(std::string& out, double value) {
         fmt::format_to(std::back_inserter(out), "{:.{}f}", value, Digits);
     }
@@ -88,23 +110,23 @@ struct ChoiceWord {
 
 // The comment below a section's header, behind its "# ".
 inline constexpr std::array kSettingsFields = {
-    field<&SectionSettings::n_ctx>("n_ctx"),
-    field<&SectionSettings::n_seq_max>("n_seq_max"),
-    field<&SectionSettings::n_threads>("n_threads"),
+    field<Tokens, &SectionSettings::n_ctx>("n_ctx"),
+    field<Whole<std::uint32_t, 0, 1U << 20U>, &SectionSettings::n_seq_max>("n_seq_max"),
+    field<Whole<int, -1, 1 << 20>, &SectionSettings::n_threads>("n_threads"),
     field<OneOf<FlashAttention, kFlashAttentionWords>, &SectionSettings::flash_attention>("fa"),
-    field<&SectionSettings::type_k>("type_k"),
-    field<&SectionSettings::type_v>("type_v"),
+    field<Whole<int, 0, 1 << 10>, &SectionSettings::type_k>("type_k"),
+    field<Whole<int, 0, 1 << 10>, &SectionSettings::type_v>("type_v"),
     field<ForcedStrategy, &SectionSettings::strategy>("strategy"),
 };
 
 // The first line below the header of a viable tier.
 inline constexpr std::array kStrategyFields = {
     field<StrategyName, &RegistryTier::choice, &PlanChoice::strategy>("strategy"),
-    field<&RegistryTier::choice, &PlanChoice::n_pinned>("n_pinned"),
-    field<&RegistryTier::choice, &PlanChoice::n_attn_pinned>("n_attn_pinned"),
+    field<LayerCount, &RegistryTier::choice, &PlanChoice::n_pinned>("n_pinned"),
+    field<LayerCount, &RegistryTier::choice, &PlanChoice::n_attn_pinned>("n_attn_pinned"),
     field<OverflowName, &RegistryTier::choice, &PlanChoice::overflow>("overflow"),
-    field<Rounded<2>, &RegistryTier::tps>("tps"),
-    field<Rounded<1>, &RegistryTier::vram_mib>("vram"),
+    field<Rounded<Rate, 2>, &RegistryTier::tps>("tps"),
+    field<Rounded<UpTo<kMostMib>, 1>, &RegistryTier::vram_mib>("vram"),
     field<&RegistryTier::choice, &PlanChoice::output_on_gpu>("output_on_gpu"),
     field<&RegistryTier::choice, &PlanChoice::pin_from_back>("pin_from_back"),
 };
@@ -117,22 +139,22 @@ struct DisabledLine {
 // The line below the header of a variant without tiers.
 inline constexpr std::array kDisabledFields = {
     field<&DisabledLine::disabled>("pshard_disabled"),
-    field<Rounded<1>, &DisabledLine::baseline_vram_mib>("baseline_vram"),
+    field<Rounded<UpTo<kMostMib>, 1>, &DisabledLine::baseline_vram_mib>("baseline_vram"),
 };
 
 // ---- pshard lines ----
 
 inline constexpr std::array kChoiceFields = {
     field<StrategyName, &PlanChoice::strategy>("strategy"),
-    field<&PlanChoice::n_pinned>("n_pinned"),
-    field<&PlanChoice::n_attn_pinned>("n_attn_pinned"),
+    field<LayerCount, &PlanChoice::n_pinned>("n_pinned"),
+    field<LayerCount, &PlanChoice::n_attn_pinned>("n_attn_pinned"),
     field<OverflowName, &PlanChoice::overflow>("overflow"),
     field<&PlanChoice::output_on_gpu>("output_on_gpu"),
     field<&PlanChoice::pin_from_back>("pin_from_back"),
 };
 
 inline constexpr std::array kPshardSectionFields = {
-    field<&PshardSection::file_bytes>("file_bytes"),
+    field<ByteCount, &PshardSection::file_bytes>("file_bytes"),
 };
 
 inline constexpr std::array kPshardVariantFields = {
@@ -141,32 +163,33 @@ inline constexpr std::array kPshardVariantFields = {
     field<&PshardVariant::all_weights>("all_weights"),
     field<&PshardVariant::states>("states"),
     field<&PshardVariant::smaller_states>("smaller_states"),
-    field<&PshardVariant::n_ubatch>("n_ubatch"),
-    field<&PshardVariant::asked_ubatch>("asked_ubatch"),
-    field<&PshardVariant::output_rows>("output_rows"),
+    field<Tokens, &PshardVariant::n_ubatch>("n_ubatch"),
+    field<Tokens, &PshardVariant::asked_ubatch>("asked_ubatch"),
+    field<Tokens, &PshardVariant::output_rows>("output_rows"),
     field<&PshardVariant::kv_unified>("kv_unified"),
     field<&PshardVariant::swa_full>("swa_full"),
     field<&PshardVariant::windowed>("windowed"),
-    field<&PshardVariant::shared>("shared"),
-    field<&PshardVariant::outside>("outside"),
-    field<&PshardVariant::unseen>("unseen"),
+    field<ByteCount, &PshardVariant::shared>("shared"),
+    field<ByteCount, &PshardVariant::outside>("outside"),
+    field<ByteCount, &PshardVariant::unseen>("unseen"),
     field<&PshardVariant::machine>("machine"),
+    field<&PshardVariant::checksum>("checksum"),
 };
 
 inline constexpr std::array kPshardTierFields = {
     field<ChoiceWord, &PshardTier::plan>("plan"),
-    field<&PshardTier::depth>("depth"),
-    field<&PshardTier::tps>("tps"),
-    field<&PshardTier::tps_empty>("tps_empty"),
-    field<&PshardTier::tps_full>("tps_full"),
+    field<Tokens, &PshardTier::depth>("depth"),
+    field<Rate, &PshardTier::tps>("tps"),
+    field<Rate, &PshardTier::tps_empty>("tps_empty"),
+    field<Rate, &PshardTier::tps_full>("tps_full"),
     field<&PshardTier::ops>("ops"),
     field<&PshardTier::steps>("steps"),
-    field<&PshardTier::arena>("arena"),
-    field<&PshardTier::pinned>("pinned"),
-    field<&PshardTier::states_bytes>("states_bytes"),
-    field<&PshardTier::slots>("slots"),
-    field<&PshardTier::scratch>("scratch"),
-    field<&PshardTier::outside>("outside"),
+    field<ByteCount, &PshardTier::arena>("arena"),
+    field<ByteCount, &PshardTier::pinned>("pinned"),
+    field<ByteCount, &PshardTier::states_bytes>("states_bytes"),
+    field<ByteCount, &PshardTier::slots>("slots"),
+    field<ByteCount, &PshardTier::scratch>("scratch"),
+    field<ByteCount, &PshardTier::outside>("outside"),
     field<&PshardTier::slice_experts>("slice_experts"),
     field<&PshardTier::bound_by>("bound_by"),
 };

@@ -24,6 +24,7 @@
 
 #include "base/atomic_file.h"
 #include "base/units.h"
+#include "registry/checksum.h"
 #include "registry/registry_blocks.h"
 #include "registry/registry_lines.h"
 #include "registry/registry_merge.h"
@@ -105,7 +106,7 @@ Result<std::vector<Error>> update_registry(const std::string& path, const Regist
         return Error{fmt::format("this is not a registry, and stays as it is: {}", *reason),
                      {path}};
     }
-    const std::string merged = merged_registry(text, added);
+    const std::string merged = merged_registry(text, sealed(added));
     if (merged.size() > kMaxBytes) {
         return Error{fmt::format("the registry would grow beyond {} bytes", kMaxBytes), {path}};
     }

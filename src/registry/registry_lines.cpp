@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "registry/registry.h"
+
 namespace pshard {
 namespace {
 
@@ -95,7 +97,9 @@ std::optional<VariantHeader> parse_variant_header(std::string_view line) {
                                                                              " cache_ubatch=",
                                                                              header.cache_ubatch,
                                                                              "]");
-    return is_good ? std::optional(header) : std::nullopt;
+    const bool in_range = header.budget_mib > 0 && header.budget_mib <= kMostMib &&
+                          header.cache_ubatch <= kMostTokens;
+    return is_good && in_range ? std::optional(header) : std::nullopt;
 }
 
 std::optional<TierHeader> parse_tier_header(std::string_view line) {
@@ -106,8 +110,8 @@ std::optional<TierHeader> parse_tier_header(std::string_view line) {
         return std::nullopt;
     }
     header.index = static_cast<int>(index);
-    if (header.index < 0) return std::nullopt;
-    return header;
+    const bool in_range = header.index >= 0 && header.bs > 0 && header.bs <= kMostTokens;
+    return in_range ? std::optional(header) : std::nullopt;
 }
 
 }  // namespace pshard

@@ -50,7 +50,8 @@ struct VariantHeader {
     bool operator==(const VariantHeader&) const = default;
 };
 
-// "[variant budget=12000 cache_ubatch=8192]", "[variant budget=12000]"
+// "[variant budget=12000 cache_ubatch=8192]", "[variant budget=12000]": 1 to kMostMib, at most
+// kMostTokens.
 std::optional<VariantHeader> parse_variant_header(std::string_view line);
 
 struct TierHeader {
@@ -59,7 +60,7 @@ struct TierHeader {
     bool viable = true;
 };
 
-// "[tier 0 bs=1]", "[tier 1 bs=16] not_viable"
+// "[tier 0 bs=1]", "[tier 1 bs=16] not_viable": 1 to kMostTokens.
 std::optional<TierHeader> parse_tier_header(std::string_view line);
 
 }  // namespace pshard

@@ -14,6 +14,8 @@
 // a new one is dropped; all other blocks are copied. The section that changed becomes the last, so
 // the order of the file is the order of age, and beyond the limits the first ones are dropped.
 //
+// The comments of a variant that is replaced are a user's, and move below the new one.
+//
 // Traps: a file may hold the same fingerprint more than once; the variants of all its sections are
 // joined below the head of the first, with the comments of the others. The first line of a file
 // may be cut off, and the last line of a block may lack its end. A damaged variant is kept: it
@@ -58,22 +60,48 @@ std::string merged_head(const std::vector<const SectionBlock*>& old, const Regis
     return text;
 }
 
-bool is_replaced(const VariantBlock& block, const RegistrySection& added) {
-    return std::ranges::any_of(added.variants, [&](const RegistryVariant& variant) {
-        return block.header == VariantHeader{variant.budget_mib, variant.cache_ubatch};
-    });
+using Variants = std::vector<const VariantBlock*>;
+
+Variants variants_of(const std::vector<const SectionBlock*>& sections) {
+    Variants variants;
+    for (const SectionBlock* section : sections) {
+        for (const VariantBlock& block : section->variants) variants.push_back(&block);
+    }
+    return variants;
 }
 
-std::string merged_section(const std::vector<const SectionBlock*>& old,
-                           const RegistrySection& added) {
-    std::vector<std::string> variants;
-    for (const SectionBlock* section : old) {
-        for (const VariantBlock& block : section->variants) {
-            if (!is_replaced(block, added)) variants.push_back(text_of(block.lines));
+bool replaces(const RegistryVariant& variant, const VariantBlock& block) {
+    return block.header == VariantHeader{variant.budget_mib, variant.cache_ubatch};
+}
+
+// The variant, and the comments that a user has written in those that it replaces.
+std::string text_with_remarks(const RegistryVariant& variant, const Variants& old) {
+    std::string text = to_text(variant);
+    for (const VariantBlock* block : old) {
+        if (!replaces(variant, *block)) continue;
+        for (const RegistryLine& line : block->lines) {
+            const bool is_remark = line.kind == LineKind::Other && line.text.starts_with('#');
+            if (is_remark) append(text, line.raw);
         }
     }
-    for (const RegistryVariant& variant : added.variants) variants.push_back(to_text(variant));
-    std::string text = merged_head(old, added);
+    append(text, "");
+    return text;
+}
+
+std::string merged_section(const std::vector<const SectionBlock*>& sections,
+                           const RegistrySection& added) {
+    const Variants old = variants_of(sections);
+    std::vector<std::string> variants;
+    for (const VariantBlock* block : old) {
+        const bool is_replaced = std::ranges::any_of(
+            added.variants,
+            [&](const RegistryVariant& variant) { return replaces(variant, *block); });
+        if (!is_replaced) variants.push_back(text_of(block->lines));
+    }
+    for (const RegistryVariant& variant : added.variants) {
+        variants.push_back(text_with_remarks(variant, old));
+    }
+    std::string text = merged_head(sections, added);
     append_newest(text, variants, kMaxVariants);
     return text;
 }

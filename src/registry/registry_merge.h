@@ -12,8 +12,9 @@ inline constexpr std::size_t kMaxSections = 10;  // both limits are the publishe
 inline constexpr std::size_t kMaxVariants = 8;
 
 // `text` with the variants of `added` in it. Sections with other fingerprints stay byte for byte,
-// and so do the other variants of the same section, even damaged ones. The section of `added`
-// becomes the last one, and its new variants the last ones in it. Beyond the limits, the oldest
+// and so do the other variants of the same section, even damaged ones, and the comments of those
+// that are replaced. The section of `added` becomes the last one, and its new variants the last
+// ones in it. Beyond the limits, the oldest
 // sections and variants are left out.
 std::string merged_registry(std::string_view text, const RegistrySection& added);
 

@@ -18,6 +18,7 @@
 // The trap [A44]: a line out of order may be the body of a tier whose header was lost. From such a
 // line on, nothing is used up to the next tier, and a tier that was not done is damaged. (The
 // published reader lets such lines count for the header above.)
+#include "registry/checksum.h"
 #include "registry/pairs.h"
 #include "registry/registry_blocks.h"
 #include "registry/registry_fields.h"
@@ -118,19 +119,34 @@ private:
         const std::optional<TierHeader> header = parse_tier_header(line.text);
         if (!header) {
             return warn(line,
-                        "expected [tier INDEX bs=TOKENS], with ' not_viable' or nothing behind; "
-                        "the lines of this tier are not used");
+                        fmt::format("expected [tier INDEX bs=TOKENS], from 1 to {} tokens, with ' "
+                                    "not_viable' or nothing behind; the lines of this tier are not "
+                                    "used",
+                                    kMostTokens));
         }
         if (variant_.baseline_vram_mib) {
             return warn(line,
                         "expected no tiers in a disabled variant; the lines of this tier are not "
                         "used");
         }
+        const bool ascends = is_next(header->bs);
         RegistryTier& tier = variant_.tiers.emplace_back();
         tier.index = header->index;
         tier.key = {header->bs};
-        tier.viable = header->viable;
+        tier.viable = header->viable && ascends;
+        tier.damaged = !ascends;
+        if (!ascends) {
+            return warn(line,
+                        "expected more tokens than the tier above has, and at most as many as "
+                        "cache_ubatch; the plans of this variant are not used");
+        }
         state_ = header->viable ? State::WantsStrategy : State::TierDone;
+    }
+
+    // Whether a tier of `bs` tokens may follow the tiers that were read.
+    [[nodiscard]] bool is_next(std::uint32_t bs) const {
+        const bool more = variant_.tiers.empty() || bs > variant_.tiers.back().key.n_tokens;
+        return more && (variant_.cache_ubatch == 0 || bs <= variant_.cache_ubatch);
     }
 
     void read_strategy(const RegistryLine& line) {
@@ -216,13 +232,32 @@ private:
     State state_ = State::NoTier;
 };
 
-RegistryVariant read_variant(const VariantBlock& block, Warnings& warnings) {
+// Compares the lines with the checksum among them, if there is one.
+void check_sum(const VariantBlock& block,
+               Hash64 section,
+               RegistryVariant& variant,
+               Warnings& warnings) {
+    const auto checksum = std::ranges::find_if(block.lines, is_checksum);
+    const bool is_right = variant.pshard.checksum == checksum_of(section, block.lines);
+    if (checksum == block.lines.end() || is_right) return;
+    variant.altered = checksum->place;
+    const auto header = std::ranges::find(block.lines, LineKind::Variant, &RegistryLine::kind);
+    warnings.push_back(header->error(
+        0,
+        fmt::format("this plan was changed after it was written, as its checksum in line {} tells, "
+                    "so it is not used: plan again, or delete line {} if the change is yours",
+                    checksum->place.line,
+                    checksum->place.line)));
+}
+
+RegistryVariant read_variant(const VariantBlock& block, Hash64 section, Warnings& warnings) {
     RegistryVariant variant;
     variant.budget_mib = block.header->budget_mib;
     variant.cache_ubatch = block.header->cache_ubatch;
     VariantReader reader(variant, warnings);
     for (const RegistryLine& line : block.lines) reader.read(line);
     reader.finish();
+    check_sum(block, section, variant, warnings);
     return variant;
 }
 
@@ -244,8 +279,11 @@ void read_section_line(const RegistryLine& line, RegistrySection& section, Warni
             return read_settings(line, section, warnings);
         case LineKind::Pshard: {
             PshardLine pshard(line);
-            if (pshard.level != "section") return;
-            return add(warnings, read_pshard(pshard.pairs, section.pshard));
+            if (pshard.level == "section") {
+                return add(warnings, read_pshard(pshard.pairs, section.pshard));
+            }
+            return warnings.push_back(line.error(
+                0, "expected '# pshard section' above the variants; the line is not used"));
         }
         case LineKind::Section:
         case LineKind::Blank:
@@ -255,13 +293,32 @@ void read_section_line(const RegistryLine& line, RegistrySection& section, Warni
     }
 }
 
+// Holds the comments of a section that we have written against its fingerprint, which they explain.
+void check_settings(const SectionBlock& block, RegistrySection& section, Warnings& warnings) {
+    const bool is_ours = std::ranges::any_of(section.variants, [](const RegistryVariant& variant) {
+        return variant.pshard.checksum.has_value();
+    });
+    const std::optional<Bytes> file_bytes = section.pshard.file_bytes;
+    const bool is_told = section.settings && file_bytes;
+    const bool is_right =
+        is_told && section.fingerprint == published_fingerprint(*section.settings, *file_bytes);
+    if (is_told ? is_right : !is_ours) return;
+    section.settings.reset();
+    const auto header = std::ranges::find(block.lines, LineKind::Section, &RegistryLine::kind);
+    warnings.push_back(header->error(0,
+                                     "expected below the settings and file_bytes that this "
+                                     "fingerprint was made of; those below are not used"));
+}
+
 RegistrySection read_section(const SectionBlock& block, Warnings& warnings) {
     RegistrySection section;
     section.fingerprint = *block.fingerprint;
     for (const RegistryLine& line : block.lines) read_section_line(line, section, warnings);
     for (const VariantBlock& variant : block.variants) {
-        if (variant.header) section.variants.push_back(read_variant(variant, warnings));
+        if (!variant.header) continue;
+        section.variants.push_back(read_variant(variant, section.fingerprint, warnings));
     }
+    check_settings(block, section, warnings);
     return section;
 }
 

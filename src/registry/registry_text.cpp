@@ -23,6 +23,7 @@
 // knows; a chosen plan of any other goes into the pshard lines.
 #include "registry/registry_text.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "registry/pairs.h"
@@ -57,7 +58,11 @@ bool is_word(std::string_view text) {
     return !text.empty() && text.find_first_of(std::string_view("\0 \t\r\n", 5)) == text.npos;
 }
 
-bool is_rate_or_size(double value) { return std::isfinite(value) && value >= 0; }
+// Whether `Form` reads such a number again.
+template <typename Form>
+bool is_in_range(double value) {
+    return std::isfinite(value) && Form::read(fmt::format("{}", value), value);
+}
 
 // Why the published reader could not read an item of the `ot` list back; "" if it can.
 std::string item_fault(const OverrideItem& item) {
@@ -81,8 +86,8 @@ std::string tier_fault(const RegistryTier& tier) {
         return "the published reader does not know its strategy; it belongs into pshard.plan, and "
                "the best published plan into choice";
     }
-    if (!is_rate_or_size(tier.tps) || !is_rate_or_size(tier.vram_mib)) {
-        return "tps or vram is not a number, or negative";
+    if (!is_in_range<Rate>(tier.tps) || !is_in_range<UpTo<kMostMib>>(tier.vram_mib)) {
+        return "tps or vram is not a number, negative or too large";
     }
     for (const OverrideItem& item : tier.ot) {
         std::string fault = item_fault(item);
@@ -93,13 +98,23 @@ std::string tier_fault(const RegistryTier& tier) {
 
 std::string variant_fault(const RegistryVariant& variant) {
     if (variant.baseline_vram_mib && !variant.tiers.empty()) return "it is disabled but has tiers";
-    if (variant.baseline_vram_mib && !is_rate_or_size(*variant.baseline_vram_mib)) {
-        return "baseline_vram is not a number, or negative";
+    if (variant.baseline_vram_mib && !is_in_range<UpTo<kMostMib>>(*variant.baseline_vram_mib)) {
+        return "baseline_vram is not a number, negative or too large";
     }
+    if (variant.budget_mib == 0 || variant.budget_mib > kMostMib) {
+        return fmt::format("its budget is not from 1 to {} MiB", kMostMib);
+    }
+    const std::uint32_t most =
+        variant.cache_ubatch == 0 ? kMostTokens : std::min(variant.cache_ubatch, kMostTokens);
     int last_index = -1;
+    std::uint32_t last_tokens = 0;
     for (const RegistryTier& tier : variant.tiers) {
-        if (tier.index <= last_index) return "its tiers are not numbered in ascending order";
+        const std::uint32_t n_tokens = tier.key.n_tokens;
+        if (tier.index <= last_index || n_tokens <= last_tokens || n_tokens > most) {
+            return "its tiers do not ascend, by number and by tokens, to cache_ubatch";
+        }
         last_index = tier.index;
+        last_tokens = n_tokens;
         const std::string fault = tier_fault(tier);
         if (!fault.empty()) return fmt::format("tier bs={}: {}", to_text(tier.key), fault);
     }

@@ -86,6 +86,7 @@ inline RegistryVariant full_variant() {
                       .outside = 4096,
                       .unseen = 2048,
                       .machine = Hash64{3},
+                      .checksum = std::nullopt,
                       .unknown = {"later=yes"}};
     variant.tiers[0].pshard = {.plan = PlanChoice{.strategy = Strategy::StaticFitParams,
                                                   .n_pinned = 7,

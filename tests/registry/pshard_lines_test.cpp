@@ -36,12 +36,12 @@ TEST(PshardLines, KeepWhatTheyCannotRead) {
     const auto warnings =
         read(" depth=x later=1 depth=5 depth=6 ops=0xFF alone =v tps=-1", pshard, 11);
     EXPECT_EQ(test::warnings_text(warnings),
-              "f:7:12: 'depth=x': expected a whole number from 0 to 4294967295\n"
+              "f:7:12: 'depth=x': expected a whole number from 0 to 1073741824\n"
               "f:7:36: 'depth=6': expected depth only once\n"
               "f:7:44: 'ops=0xFF': expected 0x and 16 lowercase hex digits\n"
               "f:7:53: 'alone': expected KEY=VALUE\n"
               "f:7:59: '=v': expected KEY=VALUE\n"
-              "f:7:62: 'tps=-1': expected a number that is not negative\n");
+              "f:7:62: 'tps=-1': expected a number from 0 to 1000000000000\n");
     EXPECT_EQ(pshard.depth, 5U);
     EXPECT_EQ(pshard_text(pshard),
               "# pshard tier depth=5 depth=x depth=6 ops=0xFF alone =v tps=-1 later=1\n");

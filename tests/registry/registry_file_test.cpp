@@ -5,6 +5,7 @@
 
 #include "base/temp_folder.h"
 #include "base/units.h"
+#include "registry/checksum.h"
 #include "registry/goldens.h"
 #include "registry/registry_lines.h"
 #include "support/testing.h"
@@ -37,7 +38,7 @@ TEST_F(RegistryFile, IsEmptyWhereThereIsNone) {
 
 TEST_F(RegistryFile, LoadsWhatWasSaved) {
     ASSERT_TRUE(update_registry(path, added).ok());
-    EXPECT_EQ(loaded(path).registry, Registry{{added}});
+    EXPECT_EQ(loaded(path).registry, Registry{{sealed(added)}});
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});
 }
 
@@ -45,7 +46,7 @@ TEST_F(RegistryFile, AddsToAPublishedFile) {
     const std::string text = test::golden_text(test::kGoldens[0]);
     put_text(path, text);
     ASSERT_TRUE(update_registry(path, added).ok());
-    EXPECT_EQ(text_in(path), text + to_text(added));
+    EXPECT_EQ(text_in(path), text + to_text(sealed(added)));
 }
 
 // The same plan again: the file is not written, its time stays.
@@ -140,10 +141,10 @@ TEST_F(RegistryFile, KeepsMixedLineEnds) {
     added = whole_section();
     const auto faults = test::value_of(update_registry(path, added));
     EXPECT_TRUE(faults.empty());
-    EXPECT_EQ(text_in(path), mixed + to_text(added));
-    put_text(path, golden + to_text(added));
+    EXPECT_EQ(text_in(path), mixed + to_text(sealed(added)));
+    put_text(path, golden + to_text(sealed(added)));
     const Registry same = loaded(path).registry;
-    put_text(path, mixed + to_text(added));
+    put_text(path, mixed + to_text(sealed(added)));
     EXPECT_EQ(loaded(path).registry, same);
 }
 
@@ -199,7 +200,8 @@ TEST_F(RegistryFile, LosesNothingToOtherPlanners) {
         ASSERT_NE(section, nullptr) << n_ctx;
         ASSERT_EQ(section->variants.size(), 8U);
         for (std::uint32_t i = 0; i < 8; ++i) {
-            EXPECT_EQ(section->variants[i], test::toy_variant(kRounds - 7 + i, 512));
+            const RegistrySection saved = sealed(test::toy_section(n_ctx, kRounds - 7 + i));
+            EXPECT_EQ(section->variants[i], saved.variants[0]);
         }
     }
     EXPECT_EQ(folder.names(), std::vector<std::string>{kName});

@@ -64,6 +64,17 @@ TEST_F(MergedRegistry, ReplacesOneVariantOnly) {
     EXPECT_EQ(merged_registry(merged, changed), merged);
 }
 
+// A user's comments stay with the budget that they are about; other lines were of the old plan.
+TEST_F(MergedRegistry, KeepsTheCommentsOfAVariantThatItReplaces) {
+    std::string text = merged_registry("", added);
+    text.insert(text.find("[tier 1"), "# in the middle\n");
+    text += "cand strategy=EXPERT_POOL\n\n# behind the last variant";
+    added.variants[0].tiers[0].tps = 99.25;
+    const std::string merged = merged_registry(text, added);
+    EXPECT_EQ(merged, to_text(Registry{{added}}) + "# in the middle\n# behind the last variant\n");
+    EXPECT_EQ(merged_registry(merged, added), merged);
+}
+
 TEST_F(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
     const RegistrySection section = test::toy_section(2048, 600);
     RegistrySection same_budget = section;

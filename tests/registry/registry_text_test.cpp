@@ -1,5 +1,6 @@
 #include "registry/registry_text.h"
 #include "build_paths.h"
+#include "registry/checksum.h"
 #include "registry/goldens.h"
 #include "registry/published_reader.h"
 #include "registry/registry_fields.h"
@@ -53,7 +54,11 @@ TEST(RegistryText, ReadsThePublishedFields) {
 TEST(RegistryText, ReadsBackEveryField) {
     Registry registry;
     registry.sections = {test::toy_section(2048, 600), test::toy_section(4096, 700)};
-    registry.sections[0].settings->strategy = Strategy::StaticAttnPrio;
+    SectionSettings forced = test::golden_settings(2048);
+    forced.strategy = Strategy::StaticAttnPrio;
+    const RegistrySection head = make_section(forced, 1000000);
+    registry.sections[0].fingerprint = head.fingerprint;
+    registry.sections[0].settings = head.settings;
     registry.sections[0].variants.push_back(test::full_variant());
     RegistryVariant disabled;
     disabled.budget_mib = 4000;
@@ -166,7 +171,10 @@ TEST(CheckWritable, RefusesWhatThePublishedReaderWouldNotReadBack) {
             [](RegistryVariant& v) { v.tiers[1].choice.strategy = Strategy::StaticFitParams; }},
         Unwritable{"not a number", [](RegistryVariant& v) { v.tiers[1].tps = 0.0 / 0.0; }},
         Unwritable{"one word", [](RegistryVariant& v) { v.tiers[1].pshard.bound_by = "the link"; }},
-        Unwritable{"ascending", [](RegistryVariant& v) { v.tiers[1].index = 0; }},
+        Unwritable{"ascend", [](RegistryVariant& v) { v.tiers[1].index = 0; }},
+        Unwritable{"ascend", [](RegistryVariant& v) { v.tiers[1].key.n_tokens = 1; }},
+        Unwritable{"ascend", [](RegistryVariant& v) { v.tiers[1].key.n_tokens = 513; }},
+        Unwritable{"budget", [](RegistryVariant& v) { v.budget_mib = 0; }},
         Unwritable{"has tiers", [](RegistryVariant& v) { v.baseline_vram_mib = 1; }},
     };
     EXPECT_TRUE(check_writable(test::toy_section(2048, 600)).ok());
@@ -198,6 +206,7 @@ TEST(RegistryDocument, ItsExampleIsARegistry) {
     EXPECT_EQ(to_text(reading.registry), example());
     const RegistrySection& section = reading.registry.sections.at(0);
     EXPECT_TRUE(check_writable(section).ok());
+    EXPECT_EQ(to_text(sealed(section)), to_text(section));
     EXPECT_EQ(section.fingerprint,
               published_fingerprint(section.settings.value(), section.pshard.file_bytes.value()));
     ASSERT_EQ(section.variants.size(), 2U);

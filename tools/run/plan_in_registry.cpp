@@ -130,6 +130,23 @@ Result<bool> is_for(const RegistryVariant& variant,
         {registry}};
 }
 
+// Fails if the plan that was asked for was changed after it was written: only --replan overwrites
+// such a plan, which may be the user's work.
+Status check_unaltered(const FoundPlans& found,
+                       const AskedRun& asked,
+                       const std::string& registry) {
+    for (const auto& [section, variant] : found.damaged) {
+        const bool is_changed = variant->altered && !has_damaged_tiers(*variant);
+        if (!is_changed || variant->budget_mib != asked.budget_mib) continue;
+        return Error{fmt::format("its plan for these settings was changed after it was written: "
+                                 "--replan puts a new one in its place; delete line {}, its "
+                                 "checksum, to run it as it is",
+                                 variant->altered->line),
+                     {registry}};
+    }
+    return Done{};
+}
+
 // The fingerprint of the section that such a run would write and read. nullopt: no section can
 // serve, since the plan is to be made anew, or the registry does not say what a budget was shared
 // with.
@@ -165,14 +182,21 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const Result<GivenBudget> budget = given_budget(request.options.plan, machine.value());
     if (!budget) return budget.error();
     const auto& [budget_mib, why_lowered] = budget.value();
-    const FoundPlans found = find_plans(
-        reading.value().registry,
-        {{{*section.value()}}, std::nullopt, asked_run(request.options.plan, context, budget_mib)});
-    if (found.best.empty()) return none;
+    const AskedRun asked = asked_run(request.options.plan, context, budget_mib);
+    const FoundPlans found =
+        find_plans(reading.value().registry, {{{*section.value()}}, std::nullopt, asked});
+    if (found.best.empty()) {
+        const Status unaltered = check_unaltered(found, asked, registry);
+        if (!unaltered) return unaltered.error();
+        return none;
+    }
     const FoundPlan& newest = found.best.back();
     const Result<bool> ours = is_for(*newest.variant, machine.value(), registry);
     if (!ours) return ours.error();
     if (!ours.value()) return none;
+    if (const std::string note = unchecked(*newest.variant); !note.empty()) {
+        log_line(fmt::format("note: the plan of {}: {}", registry, note));
+    }
     if (!why_lowered.empty()) {
         log_line(fmt::format("note: the budget is lowered to {} MiB: {}", budget_mib, why_lowered));
     }
