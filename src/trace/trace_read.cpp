@@ -34,6 +34,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kMostSteps = 10'000'000;  // in a pass
+constexpr std::size_t kLeastStep = 10;           // bytes of the text that a step takes: [0,0,true]
 constexpr double kLongest = 1e15;                // microseconds: 31 years
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::uint32_t>::max();
@@ -116,7 +117,8 @@ double in_seconds(std::int64_t nanoseconds) { return static_cast<double>(nanosec
 // A pass whose own event was read; the events of its steps follow.
 class PassReader {
 public:
-    explicit PassReader(Fields& event) {
+    // `room`: the steps that the text has bytes for.
+    PassReader(Fields& event, std::int64_t room) {
         Fields args(event.object("args"));
         begin_ = event.nanoseconds("ts", -kLongest);
         pass_.begin = in_seconds(begin_);
@@ -131,7 +133,7 @@ public:
         pass_.plan = args.text("plan");
         pass_.weights = args.text("weights");
         events_left_ = args.whole("events", 0, kMostSteps);
-        const auto n_steps = static_cast<std::size_t>(args.whole("steps", 0, kMostSteps));
+        const auto n_steps = static_cast<std::size_t>(args.whole("steps", 0, room));
         pass_.schedule.steps.resize(n_steps);
         pass_.names.resize(n_steps);
         pass_.bytes.resize(n_steps);
@@ -239,7 +241,9 @@ private:
 
 class TraceReader {
 public:
-    TraceReader(const std::string& text, const std::string& file) : events_(text, file) {}
+    TraceReader(const std::string& text, const std::string& file)
+        : events_(text, file),
+          room_(std::min(kMostSteps, static_cast<std::int64_t>(text.size() / kLeastStep))) {}
 
     Result<Trace> run() {
         for (;;) {
@@ -268,6 +272,8 @@ private:
             json = Json::parse(text);
         } catch (const Json::parse_error& error) {
             return error_at(text.substr(error.byte == 0 ? 0 : error.byte - 1), "is no valid JSON");
+        } catch (const Json::out_of_range&) {
+            return error_at(text, "this event holds a number that is too large");
         }
         Fields event(json);
         add_event(event, json);
@@ -286,7 +292,7 @@ private:
             if (std::string missing = end_pass(); !missing.empty()) {
                 return event.refuse("comes too early: " + missing);
             }
-            pass_.emplace(event);
+            pass_.emplace(event, room_);
         } else if (category == "load" || category == "compute" || category == "store") {
             if (!pass_) return event.refuse("belongs to no pass");
             pass_->add(event);
@@ -317,6 +323,7 @@ private:
     }
 
     TraceEvents events_;
+    std::int64_t room_;  // steps that a pass may have
     std::string_view last_;
     Trace trace_;
     bool begun_ = false;

@@ -184,6 +184,8 @@ TEST(Trace, RefusesFieldsThatAreNotThereOrWrong) {
     EXPECT_THAT(fault_of("\"weights\":", "\"wheats\":"), HasSubstr("needs 'weights', a text"));
     EXPECT_THAT(fault_of("\"ts\":1500000.0", "\"ts\":1e300"), HasSubstr("needs 'ts', a time"));
     EXPECT_THAT(fault_of("\"dur\":251000.0", "\"dur\":-1"), HasSubstr("needs 'dur', a time"));
+    EXPECT_THAT(fault_of("\"dur\":251000.0", "\"dur\":9e551"),
+                HasSubstr("a number that is too large"));
     EXPECT_THAT(fault_of("\"tid\":2,\"args\":{\"pass\"", "\"tid\":5,\"args\":{\"pass\""),
                 HasSubstr("needs 'tid', a whole number from 1 to 4"));
     EXPECT_THAT(fault_of("[1,0,false]", "[1,0]"), HasSubstr("needs 'waits' of the form"));
@@ -200,6 +202,8 @@ TEST(Trace, RefusesPassesThatAreNotWhole) {
                 HasSubstr("comes too early: pass 0 lacks the last 1 of its events"));
     EXPECT_THAT(fault_of("\"events\":4", "\"events\":3"), HasSubstr("is one more than"));
     EXPECT_THAT(fault_of("\"steps\":10", "\"steps\":11"), HasSubstr("pass 0 lacks step 10"));
+    EXPECT_THAT(fault_of("\"steps\":10", "\"steps\":9999999"),
+                HasSubstr("needs 'steps', a whole number from 0 to "));
     EXPECT_THAT(fault_of("\"steps\":10", "\"steps\":9"),
                 HasSubstr("needs 'step', a whole number from 0 to 8"));
     EXPECT_THAT(fault_of("\"args\":{\"pass\":1,\"step\"", "\"args\":{\"pass\":0,\"step\""),
