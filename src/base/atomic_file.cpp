@@ -13,7 +13,9 @@
 // * A rename replaces a file at once only within one file system, so the temporary file lies beside
 //   its target: beside the file that a link leads to, not beside the link.
 // * Something else may have the temporary file's name. A link is not followed, and a pipe or a
-//   device is refused instead of waited for.
+//   device is refused instead of waited for. A file that has a second name, or another owner, was
+//   put there by somebody: what we wrote would be in that person's file, and the rename would give
+//   us a file that is not ours. Its name is taken away, under its lock, and the file left alone.
 // * The new file gets the old one's permissions, but no set-user bits if it has another owner.
 #include "base/atomic_file.h"
 
@@ -80,21 +82,49 @@ bool is_same_file(int fd, const std::string& path) {
            open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
 }
 
-// Opens and locks the temporary file; no file while another writer holds it.
-Result<Descriptor> try_lock(const std::string& temp) {
-    const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    Descriptor file(::open(temp.c_str(), flags, 0666));
-    if (file.get() < 0) return system_error("create this temporary file", temp);
-    struct stat status = {};
-    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-        return Error{"this is in the way of a temporary file; move it away", {temp}};
-    }
+constexpr int kOpenFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+constexpr const char* kInTheWay = "this is in the way of a temporary file; move it away";
+
+// Takes a name out of the way that is not of a file of ours. A file that others know by another
+// name stays under that one.
+Result<Descriptor> make_way(const std::string& temp) {
+    if (::unlink(temp.c_str()) == 0 || errno == ENOENT) return Descriptor();
+    return Error{kInTheWay, {temp}};
+}
+
+// Locks an open temporary file; no file while another writer holds it, or if the name has come to
+// lead to another one: the last writer may have renamed or removed it between our open and lock.
+Result<Descriptor> locked(Descriptor file, const std::string& temp) {
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK || errno == EINTR) return Descriptor();
         return system_error("lock this temporary file", temp);
     }
-    // The last writer may have renamed or removed the file between our open and our lock.
     return is_same_file(file.get(), temp) ? std::move(file) : Descriptor();
+}
+
+// Opens and locks what has the temporary file's name already. Without the lock it is another
+// writer's; with it, what a killed writer of ours has left, which is used, or else somebody's file,
+// which is not written to.
+Result<Descriptor> try_lock_present(const std::string& temp) {
+    Descriptor file(::open(temp.c_str(), O_RDWR | kOpenFlags));
+    if (file.get() < 0 && errno == EACCES) file = Descriptor(::open(temp.c_str(), kOpenFlags));
+    if (file.get() < 0 && errno == ENOENT) return Descriptor();
+    if (file.get() < 0 && errno == EACCES) return make_way(temp);
+    struct stat status = {};
+    const bool is_file = file.get() >= 0 && ::fstat(file.get(), &status) == 0;
+    if (!is_file || !S_ISREG(status.st_mode)) return Error{kInTheWay, {temp}};
+    Result<Descriptor> lock = locked(std::move(file), temp);
+    const bool ours = status.st_nlink == 1 && status.st_uid == ::geteuid();
+    if (!lock || lock.value().get() < 0 || ours) return lock;
+    return make_way(temp);
+}
+
+// Opens and locks the temporary file; no file while another writer holds it, or to be tried again.
+Result<Descriptor> try_lock(const std::string& temp) {
+    Descriptor fresh(::open(temp.c_str(), O_RDWR | O_CREAT | O_EXCL | kOpenFlags, 0666));
+    if (fresh.get() >= 0) return locked(std::move(fresh), temp);
+    if (errno == EEXIST) return try_lock_present(temp);
+    return system_error("create this temporary file", temp);
 }
 
 // Gives the temporary file the owner of the old file, if we are allowed to, and its permissions.

@@ -7,7 +7,8 @@
 // The new content is written to "PATH.pshard-tmp" in the same directory, brought to disk and
 // renamed to PATH. The temporary file is also the lock (flock): it exists only while somebody
 // writes. The lock of a writer that was killed ends with the writer, and the next writer reuses the
-// file that was left behind.
+// file that was left behind, if it belongs to the same user and has no other name. Any other file
+// of that name loses it, and is never written to.
 #pragma once
 
 #include <chrono>

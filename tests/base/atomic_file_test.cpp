@@ -114,6 +114,70 @@ TEST(FileUpdate, ReusesWhatAKilledWriterLeft) {
     EXPECT_EQ(folder.names(), Names{"a"});
 }
 
+// Somebody has prepared the temporary file: a second name of a file of the user's.
+TEST(FileUpdate, WritesToNoFileOfAnotherName) {
+    const TempFolder folder;
+    put_text(folder.file("b"), "precious");
+    std::filesystem::create_hard_link(folder.file("b"), folder.file("a.pshard-tmp"));
+    ASSERT_TRUE(replaced(folder.file("a"), "new").ok());
+    EXPECT_EQ(text_in(folder.file("a")), "new");
+    EXPECT_EQ(text_in(folder.file("b")), "precious");
+    EXPECT_EQ(folder.names(), (Names{"a", "b"}));
+}
+
+uid_t owner_of(const std::string& path) {
+    struct stat status = {};
+    return ::stat(path.c_str(), &status) == 0 ? status.st_uid : uid_t(-1);
+}
+
+// A stranger's file must not become the user's registry, whether the user can read it or not.
+TEST(FileUpdate, WritesToNoFileOfAnotherUser) {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+    const TempFolder folder;
+    const std::string temp = folder.file("a.pshard-tmp");
+    const auto with_mode = [&](mode_t mode, mode_t of_folder) {
+        put_text(temp, "a stranger's");
+        ::chmod(temp.c_str(), mode);
+        ::chmod(folder.file("").c_str(), of_folder);
+        std::filesystem::remove(folder.file("a"));
+        return in_child([&] {
+            if (::setuid(kNobody) != 0) return false;
+            const Status status = replaced(folder.file("a"), "new");
+            if (of_folder == 0777) return status.ok();
+            return status.error().text() ==
+                   temp + ": this is in the way of a temporary file; move it away";
+        });
+    };
+    for (const mode_t mode : {0666U, 0644U, 0600U}) {
+        EXPECT_EQ(exit_status(with_mode(mode, 0777)), 0) << mode;
+        EXPECT_EQ(owner_of(folder.file("a")), kNobody) << mode;
+        EXPECT_EQ(folder.names(), Names{"a"}) << mode;
+    }
+    EXPECT_EQ(exit_status(with_mode(0644, 01777)), 0);  // nobody may remove what is another user's
+    EXPECT_EQ(text_in(temp), "a stranger's");
+    put_text(folder.file("b.pshard-tmp"), "of a user that we serve");
+    ASSERT_EQ(::chown(folder.file("b.pshard-tmp").c_str(), kNobody, kNobody), 0);
+    ASSERT_TRUE(replaced(folder.file("b"), "new").ok());
+    EXPECT_EQ(owner_of(folder.file("b")), 0U);
+}
+
+// Two users who share a folder wait for each other.
+TEST(FileUpdate, WaitsForAWriterOfAnotherUser) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+    const TempFolder folder;
+    ::chmod(folder.file("").c_str(), 0777);
+    FileUpdate first = test::value_of(FileUpdate::begin(folder.file("a")));
+    const pid_t child = in_child([&] {
+        if (::setuid(65534) != 0) return false;
+        const auto second = FileUpdate::begin(folder.file("a"), milliseconds(20));
+        return !second.ok() && second.error().message.starts_with("another process has been");
+    });
+    EXPECT_EQ(exit_status(child), 0);
+    EXPECT_TRUE(first.commit("first").ok());
+    EXPECT_EQ(text_in(folder.file("a")), "first");
+}
+
 TEST(FileUpdate, LeavesTheTemporaryFilesOfOthersAlone) {
     const TempFolder folder;
     put_text(folder.file("a.tmp"), "an editor's");
