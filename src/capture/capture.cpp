@@ -211,6 +211,9 @@ private:
             graph.n_seqs = n_seqs;
             graph.n_outputs = n_outputs;
             inventory_.graphs.push_back(std::move(graph));
+            if (request_.on_progress) {
+                request_.on_progress(inventory_.graphs.size(), request_.tiers.size());
+            }
         }
         return Done{};
     }

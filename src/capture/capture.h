@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "capture/device_policy.h"
 #include "inventory/inventory.h"
@@ -32,6 +33,7 @@ struct CaptureRequest {
     std::uint32_t n_rs_seq = 0;    // recurrent states kept beside the newest, to take tokens back
     std::string backend_dir;       // folder of libggml-cpu.so; empty: where ggml looks itself
     bool load_vocabulary = false;  // load the file itself, not a slim copy: slower, same result
+    OnProgress on_progress{};      // told of graphs
 };
 
 // Fails on a file that is no good model (capture/gguf_header.h says why), on a context or tiers

@@ -7,8 +7,10 @@
 //     context_params -> llama_init_from_model, which the caller calls
 //
 // llama.cpp is told of one GPU, the virtual device, and of no_alloc: it lays out its buffers and
-// takes no memory for them. Each parameter that decides a size follows from the spec, since the
-// defaults of the library differ from those of its programs.
+// takes no memory for them. It compiles every pattern of -ot anew for every tensor, and a class of
+// characters costs std::regex as much as a hundred letters, so that classes are spelled out. Each
+// parameter that decides a size follows from the spec, since the defaults of the library differ
+// from those of its programs.
 //
 // Traps: llama.cpp reads the lists of devices and overrides up to an empty entry, and keeps
 // pointers to the patterns while it loads. A context's n_batch is the spec's n_ubatch, since graphs
@@ -17,10 +19,14 @@
 #include "capture/llama_session.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <ggml-backend.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <iterator>
+#include <string_view>
 
 #include "ggml_kit/device.h"
 
@@ -43,9 +49,47 @@ llama_flash_attn_type flash_attention_type(FlashAttention flash_attention) {
     return LLAMA_FLASH_ATTN_TYPE_AUTO;
 }
 
+// The characters of a class of plain characters and ranges of them, "3-5" or "."; empty: it is
+// another class.
+std::string characters_of(std::string_view inside) {
+    if (inside.find_first_of("^[\\") != std::string_view::npos) return "";
+    std::string characters;
+    for (std::size_t i = 0; i < inside.size(); ++i) {
+        const bool range = i + 2 < inside.size() && inside[i + 1] == '-';
+        const char last = range ? inside[i + 2] : inside[i];
+        for (int c = inside[i]; c <= last; ++c) characters += static_cast<char>(c);
+        if (range) i += 2;
+    }
+    return characters;
+}
+
+std::string escaped(char c) {
+    const bool is_plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    return is_plain ? std::string(1, c) : std::string("\\") + c;
+}
+
 bool has_cpu_backend() { return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) != nullptr; }
 
 }  // namespace
+
+std::string spelled_out(const std::string& pattern) {
+    std::string plain;
+    std::string_view left = pattern;
+    while (!left.empty()) {
+        const std::size_t open = left.find('[');
+        plain += left.substr(0, open);
+        if (open == std::string_view::npos) break;
+        const std::size_t close = left.find(']', open);
+        if (close == std::string_view::npos || left.substr(0, open).ends_with('\\')) return pattern;
+        const std::string characters = characters_of(left.substr(open + 1, close - open - 1));
+        if (characters.empty()) return pattern;
+        std::vector<std::string> words;
+        std::ranges::transform(characters, std::back_inserter(words), escaped);
+        plain += words.size() == 1 ? words[0] : fmt::format("(?:{})", fmt::join(words, "|"));
+        left.remove_prefix(close + 1);
+    }
+    return plain;
+}
 
 Status ensure_cpu_backend(const std::string& directory) {
     if (has_cpu_backend()) return Done{};
@@ -69,8 +113,10 @@ Status ensure_cpu_backend(const std::string& directory) {
 ModelPtr load_without_weights(const std::vector<std::string>& paths,
                               VirtualDevice& device,
                               const LoadOptions& options) {
+    std::vector<std::string> patterns;
+    std::ranges::transform(options.cpu_patterns, std::back_inserter(patterns), spelled_out);
     std::vector<llama_model_tensor_buft_override> overrides;
-    for (const std::string& pattern : options.cpu_patterns) {
+    for (const std::string& pattern : patterns) {
         overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
     }
     overrides.push_back({nullptr, nullptr});

@@ -30,6 +30,10 @@ struct LoadOptions {
     bool load_mtp = false;
 };
 
+// The pattern with its classes of plain characters spelled out: "[.]" as "\.", "[3-5]" as
+// "(?:3|4|5)". It matches the same, and std::regex compiles it in a hundredth of the time.
+std::string spelled_out(const std::string& pattern);
+
 // Loads the model from `paths`, all splits in order. nullptr if llama.cpp refuses; its log says
 // why.
 ModelPtr load_without_weights(const std::vector<std::string>& paths,

@@ -1,6 +1,8 @@
 #include "plan/fused_runs.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "ops/op_table.h"
 
@@ -79,8 +81,35 @@ std::vector<Pattern> make_patterns() {
     };
 }
 
-const std::vector<Pattern>& patterns() {
-    static const std::vector<Pattern> all = make_patterns();
+// The patterns by the row of the op that they begin with: most ops begin none.
+class PatternTable {
+public:
+    PatternTable() : patterns_(make_patterns()), by_first_(op_rules().size() + 1) {
+        for (const OpRule& rule : op_rules()) {
+            for (const Pattern& pattern : patterns_) {
+                if (pattern.steps.front().ops.contains(rule)) of_row(rule).push_back(&pattern);
+            }
+        }
+    }
+
+    [[nodiscard]] const std::vector<const Pattern*>& beginning_with(const OpRule& rule) const {
+        return by_first_[row_of(rule)];
+    }
+
+private:
+    // An op without a row has the row behind all others.
+    static std::size_t row_of(const OpRule& rule) {
+        return static_cast<std::size_t>(&rule - op_rules().data());
+    }
+
+    std::vector<const Pattern*>& of_row(const OpRule& rule) { return by_first_[row_of(rule)]; }
+
+    std::vector<Pattern> patterns_;
+    std::vector<std::vector<const Pattern*>> by_first_;
+};
+
+const PatternTable& patterns() {
+    static const PatternTable all;
     return all;
 }
 
@@ -94,10 +123,9 @@ public:
         }
     }
 
-    // The run that begins at the stage's node `begin`, views not counted; without nodes: there is
-    // none.
+    // The run that begins at the stage's node `begin`, views not counted, whose op begins the
+    // pattern; without nodes: there is none.
     FusedRun match(const Pattern& pattern, std::size_t begin) {
-        if (!pattern.steps.front().ops.contains(*rules_[begin])) return {};
         run_ = {pattern.name, {}};
         at_ = begin;
         if (columns(node(nodes_[begin])) > pattern.most_columns) return {};
@@ -109,7 +137,8 @@ public:
         return std::move(run_);
     }
 
-    std::size_t n_nodes() const { return nodes_.size(); }
+    // Of the stage's nodes, views not counted.
+    const std::vector<const OpRule*>& rules() const { return rules_; }
 
 private:
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
@@ -154,10 +183,34 @@ private:
 std::vector<FusedRun> fused_runs(const Graph& graph, const Stage& stage) {
     std::vector<FusedRun> runs;
     Matcher matcher(graph, stage);
-    for (std::size_t begin = 0; begin < matcher.n_nodes(); ++begin) {
-        for (const Pattern& pattern : patterns()) {
-            FusedRun run = matcher.match(pattern, begin);
+    const PatternTable& table = patterns();
+    for (std::size_t begin = 0; begin < matcher.rules().size(); ++begin) {
+        for (const Pattern* pattern : table.beginning_with(*matcher.rules()[begin])) {
+            FusedRun run = matcher.match(*pattern, begin);
             if (!run.nodes.empty()) runs.push_back(std::move(run));
+        }
+    }
+    return runs;
+}
+
+FusedRuns::FusedRuns(const Graph& graph)
+    : graph_(graph),
+      runs_(fused_runs(graph, {Device::Gpu, 0, static_cast<int>(graph.nodes.size())})) {}
+
+std::vector<FusedRun> FusedRuns::of(const Stage& stage) const {
+    const auto first_node = [](const FusedRun& run) { return run.nodes.front(); };
+    std::vector<FusedRun> runs;
+    auto run = std::ranges::lower_bound(runs_, stage.node_begin, {}, first_node);
+    for (; run != runs_.end() && first_node(*run) < stage.node_end; ++run) {
+        if (run->last() < stage.node_end) {
+            runs.push_back(*run);
+            continue;
+        }
+        const Stage rest{stage.device, first_node(*run), stage.node_end};
+        for (FusedRun& shorter : fused_runs(graph_, rest)) {
+            const bool same = first_node(shorter) == first_node(*run) &&
+                              std::string_view(shorter.pattern) == run->pattern;
+            if (same) runs.push_back(std::move(shorter));
         }
     }
     return runs;

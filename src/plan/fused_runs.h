@@ -29,4 +29,18 @@ struct FusedRun {
 // backend fuses.
 std::vector<FusedRun> fused_runs(const Graph& graph, const Stage& stage);
 
+// The same for who cuts one graph many times: runs are looked for once, in the whole graph. A run
+// is found from its first node on, so that a stage has those that begin and end in it; one that the
+// stage's end cuts is looked for again. `graph` must outlive this.
+class FusedRuns {
+public:
+    explicit FusedRuns(const Graph& graph);
+
+    [[nodiscard]] std::vector<FusedRun> of(const Stage& stage) const;
+
+private:
+    const Graph& graph_;
+    std::vector<FusedRun> runs_;  // by their first nodes
+};
+
 }  // namespace pshard

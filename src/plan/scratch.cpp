@@ -62,6 +62,7 @@ public:
           placement_(placed.placement),
           cut_(placed.cut),
           offload_(placed.offload),
+          fused_(placed.fused),
           n_nodes_(static_cast<int>(graph_.nodes.size())),
           n_inputs_(static_cast<int>(graph_.inputs.size())),
           n_gpus_(cut_.n_gpus),
@@ -270,7 +271,7 @@ private:
     void hold_for_fused_runs() {
         for (const Stage& stage : cut_.stages) {
             if (!stage.device.is_gpu()) continue;
-            for (const FusedRun& run : fused_runs(graph_, stage)) {
+            for (const FusedRun& run : fused_ ? fused_->of(stage) : fused_runs(graph_, stage)) {
                 for (const int reader : run.nodes) hold_operands(reader, run);
             }
         }
@@ -342,6 +343,7 @@ private:
     const Placement& placement_;
     const StageCut& cut_;
     OpOffload offload_;
+    const FusedRuns* fused_;
     int n_nodes_;
     int n_inputs_;
     int n_gpus_;

@@ -15,6 +15,8 @@
 
 namespace pshard {
 
+class FusedRuns;
+
 inline constexpr Bytes kNoOffset = ~Bytes{0};
 
 struct DeviceScratch {
@@ -44,6 +46,7 @@ struct CutGraph {
     const Placement& placement;
     const StageCut& cut;
     OpOffload offload;
+    const FusedRuns* fused = nullptr;  // of the graph; nullptr: they are looked for here
 };
 
 ScratchLayout layout_scratch(const CutGraph& placed);

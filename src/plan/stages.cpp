@@ -73,6 +73,8 @@ public:
         crossed_inputs_.resize(n_devices * graph.inputs.size());
         listed_weights_.resize(inventory.weights.size());
         listed_states_.resize(inventory.states.size());
+        streams_ = std::ranges::any_of(placement.weights, is_streamed) ||
+                   std::ranges::any_of(placement.states, is_streamed);
     }
 
     StageCut run() {
@@ -92,7 +94,7 @@ private:
 
     void add(int i) {
         const std::optional<GroupKey> key =
-            device(i).is_gpu() ? streamed_by(node(i)) : std::nullopt;
+            streams_ && device(i).is_gpu() ? streamed_by(node(i)) : std::nullopt;
         if (begins_stage(i, key)) open_stage(i, key);
         Stage& stage = cut_.stages.back();
         if (key) list_streamed(node(i), stage.group);
@@ -160,6 +162,7 @@ private:
     }
 
     std::optional<GroupKey> key_of(const Ref& ref) const {
+        if (ref.kind == Ref::Kind::Node && !node(ref.index).has_storage) return std::nullopt;
         const Ref root = root_of(ref, graph_);
         const auto index = static_cast<std::size_t>(root.index);
         if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
@@ -252,6 +255,7 @@ private:
     std::vector<bool> crossed_inputs_;  // by device, then input
     std::vector<bool> listed_weights_;
     std::vector<bool> listed_states_;
+    bool streams_ = false;  // whether anything is streamed
 };
 
 }  // namespace

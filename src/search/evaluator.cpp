@@ -9,7 +9,8 @@
 //
 // Packing the scratch costs as much as all the rest, and hardly depends on how many layers are
 // pinned: what matters is which kinds of layers stand beside each other. So equal blocks are packed
-// once (PackingMemo), and the evaluator knows three ways to size a choice:
+// once (PackingMemo), cuts that differ only in what is uploaded are laid out once, and the
+// evaluator knows three ways to size a choice:
 //
 //   device_bytes   no schedule, no prediction; for strategies, which ask it of many choices
 //   estimate       with the scratch of the first choice of the same kind (kind_of)
@@ -26,10 +27,12 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/fingerprint.h"
 #include "plan/idle_weights.h"
 #include "sim/simulator.h"
 #include "strategy/expand.h"
@@ -87,6 +90,29 @@ std::array<int, 8> key_of(const PlanChoice& choice, const StageOptions& options)
             options.slice_experts ? 1 : 0};
 }
 
+// The hash of all that the scratch of a cut graph follows from: who computes each node, where
+// stages begin and end, and whose weights stock copies.
+std::uint64_t scratch_key(const Lowered& cut, OpOffload offload) {
+    std::string all;
+    all.reserve(cut.cut.devices.size() + cut.cut.stages.size() * sizeof(Stage) +
+                cut.placement.weights.size() * sizeof(Lane) + sizeof(offload));
+    const auto add = [&all](const auto& value) {
+        static_assert(std::has_unique_object_representations_v<std::decay_t<decltype(value)>>);
+        all.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    };
+    for (const Device device : cut.cut.devices) add(device);
+    for (const Stage& stage : cut.cut.stages) {
+        add(stage.device);
+        add(stage.node_begin);
+        add(stage.node_end);
+    }
+    add(offload);
+    if (offload == OpOffload::Stock) {
+        for (const Lane lane : cut.placement.weights) add(lane);
+    }
+    return text_hash(all).value;
+}
+
 bool streams(const Placement& placement) {
     return std::any_of(placement.weights.begin(), placement.weights.end(), is_streamed);
 }
@@ -129,7 +155,8 @@ std::uint32_t full_depth(const Inventory& inventory, const Graph& graph) {
 Evaluator::Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader)
     : problem_(problem),
       graph_(graph),
-      packed_(problem.packed ? problem.packed : std::make_shared<PackingMemo>()) {
+      packed_(problem.packed ? problem.packed : std::make_shared<PackingMemo>()),
+      fused_(graph) {
     if (loader == LoadedBy::Plan) idle_ = idle_weights(problem.inventory, graph);
     if (problem.profile == nullptr) return;
     roofline_.emplace(*problem.profile);
@@ -158,14 +185,16 @@ Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
     const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
     const auto found = scratch_.find(kind);
     if (found != scratch_.end()) return found->second;
-    const ScratchLayout scratch = peaks_of(cut(choice, options), options);
-    return scratch_.emplace(kind, ScratchPeaks{scratch.gpus[0].peak, scratch.cpu.peak})
-        .first->second;
+    return scratch_.emplace(kind, peaks_of(cut(choice, options), options)).first->second;
 }
 
-ScratchLayout Evaluator::peaks_of(const Lowered& cut, const StageOptions& options) const {
-    return scratch_peaks({problem_.inventory, graph_, cut.placement, cut.cut, options.offload},
-                         *packed_);
+const Evaluator::ScratchPeaks& Evaluator::peaks_of(const Lowered& cut,
+                                                   const StageOptions& options) {
+    const std::uint64_t key = scratch_key(cut, options.offload);
+    if (const auto found = peaks_.find(key); found != peaks_.end()) return found->second;
+    const ScratchLayout scratch = scratch_peaks(
+        {problem_.inventory, graph_, cut.placement, cut.cut, options.offload, &fused_}, *packed_);
+    return peaks_.emplace(key, ScratchPeaks{scratch.gpus[0].peak, scratch.cpu.peak}).first->second;
 }
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
@@ -226,10 +255,12 @@ Candidate Evaluator::candidate_of(const Lowered& lowered,
 
 Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& options) {
     Lowered whole = lowered(choice, options, LowerUntil::Schedule);
-    whole.scratch = peaks_of(whole, options);
+    const ScratchPeaks& exact = peaks_of(whole, options);
+    whole.scratch.gpus[0].peak = exact.gpu;
+    whole.scratch.cpu.peak = exact.cpu;
     ScratchPeaks& known = scratch_[kind_of(choice, options, problem_.inventory.n_layers)];
-    known.gpu = std::max(known.gpu, whole.scratch.gpus[0].peak);
-    known.cpu = std::max(known.cpu, whole.scratch.cpu.peak);
+    known.gpu = std::max(known.gpu, exact.gpu);
+    known.cpu = std::max(known.cpu, exact.cpu);
     return candidate_of(whole, choice, options);
 }
 

@@ -12,6 +12,7 @@
 #include "cost/graph_cost.h"
 #include "cost/transfer.h"
 #include "machine/machine_profile.h"
+#include "plan/fused_runs.h"
 #include "plan/lowered.h"
 #include "plan/timeline.h"
 #include "search/candidate.h"
@@ -83,7 +84,7 @@ private:
                            const StageOptions& options);
     // The most scratch seen among choices of that kind; computed from this one if it is the first.
     ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
-    ScratchLayout peaks_of(const Lowered& cut, const StageOptions& options) const;
+    const ScratchPeaks& peaks_of(const Lowered& cut, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
     std::optional<Prediction> predict(const Lowered& lowered,
                                       const Candidate& candidate,
@@ -93,12 +94,14 @@ private:
     const Problem& problem_;
     const Graph& graph_;
     std::shared_ptr<PackingMemo> packed_;
+    FusedRuns fused_;         // of the graph
     std::vector<bool> idle_;  // weights that stay with the CPU
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::array<int, 8>, Lowered> cuts_;          // by choice and options
     std::map<std::uint32_t, GraphCost> costs_;            // by depth
     std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
+    std::map<std::uint64_t, ScratchPeaks> peaks_;         // by what they follow from
 };
 
 // What becomes of large batches over weights in host memory depends on who runs the placement

@@ -3,6 +3,7 @@
 
 #include "planner/planning.h"
 #include "planner/study.h"
+#include "support/deepseek4_model.h"
 #include "support/machines.h"
 #include "support/stock_memory.h"
 #include "support/testing.h"
@@ -12,10 +13,8 @@ namespace {
 
 constexpr const char* kShape = "Qwen3-Next-80B-A3B";  // 48 layers, 36 of them with recurrent states
 
-Planning planned(const MachineProfile& profile) {
-    const auto path = testing_support::sparse_model(kShape, "Q4_K_M");
-    PSHARD_CHECK(path.ok());
-    Result<Inventory> inventory = testing_support::captured_tiers(path.value(), {1, 512});
+Planning planned(const std::filesystem::path& model, const MachineProfile& profile) {
+    Result<Inventory> inventory = testing_support::captured_tiers(model, {1, 512});
     PSHARD_CHECK(inventory.ok());
     Planning planning;
     planning.inventory = std::move(inventory).value();
@@ -29,7 +28,9 @@ Planning planned(const MachineProfile& profile) {
 // are evaluated exactly; most of them cut the graph as another does.
 TEST(PlanningWork, PacksTheSameBlocksOnceForAllPlansOfAModel) {
     const MachineProfile profile = testing_support::reference_profile();
-    const Planning planning = planned(profile);
+    const auto path = testing_support::sparse_model(kShape, "Q4_K_M");
+    ASSERT_TRUE(path.ok());
+    const Planning planning = planned(path.value(), profile);
     const PackingMemo::Counts first = planning.packed->counts();
     RecordProperty("asked", static_cast<int>(first.asked));
     RecordProperty("made", static_cast<int>(first.made));
@@ -42,6 +43,19 @@ TEST(PlanningWork, PacksTheSameBlocksOnceForAllPlansOfAModel) {
     larger.budget += kGiB;
     plan_again("larger", larger);
     EXPECT_LE(planning.packed->counts().made, first.made * 3 / 2);
+}
+
+// 8349 nodes a graph, of which each packing has thousands of blocks.
+TEST(PlanningWork, PacksLittleOfADeepGraphOfManyNodes) {
+    const MachineProfile profile = testing_support::reference_profile();
+    const Planning planning = planned(testing_support::deepseek4_model(), profile);
+    EXPECT_EQ(planning.inventory.graphs.front().nodes.size(), 8349U);
+    EXPECT_EQ(planning.inventory.weights.size(), 1328U);
+    const PackingMemo::Counts counts = planning.packed->counts();
+    RecordProperty("asked", static_cast<int>(counts.asked));
+    RecordProperty("made", static_cast<int>(counts.made));
+    EXPECT_LE(counts.asked, 400U);
+    EXPECT_LE(counts.made, 200U);
 }
 
 }  // namespace

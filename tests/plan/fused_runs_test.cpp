@@ -46,6 +46,31 @@ TEST_F(FusedRunsTest, AreGatedMatmulsWithTheirBiases) {
     EXPECT_THAT(run_names(graph), ElementsAre(ElementsAre("gate", "biased", "up", "act")));
 }
 
+// Stages begin and end anywhere, in the middle of runs too.
+TEST_F(FusedRunsTest, OfAGraphThatIsCutAreThoseOfEachStage) {
+    for (int layer = 0; layer < 2; ++layer) {
+        const Ref gate = add("MUL_MAT", "gate", {weight, x});
+        const Ref biased = add("ADD", "biased", {gate, x});
+        const Ref up = add("MUL_MAT", "up", {weight, x});
+        add("SWIGLU", "act", {biased, up});
+        const Ref scores = add("SOFT_MAX", "scores", {x});
+        const Ref order = add("ARGSORT", "order", {scores});
+        const Ref chosen = add("GET_ROWS", "chosen", {scores, order});
+        add("SCALE", "scaled", {chosen});
+        const Ref first = add("MUL", "first", {x, x});
+        add("ADD", "sum", {first, x});
+    }
+    const FusedRuns runs(graph);
+    const int n = int(graph.nodes.size());
+    for (int begin = 0; begin < n; ++begin) {
+        for (int end = begin + 1; end <= n; ++end) {
+            const Stage stage{Device::Gpu, begin, end};
+            EXPECT_EQ(runs.of(stage), fused_runs(graph, stage)) << begin << " to " << end;
+        }
+    }
+    EXPECT_EQ(runs.of({Device::Gpu, 0, n}).size(), 6U);
+}
+
 TEST_F(FusedRunsTest, AreNoMatmulsOfManyColumns) {
     shape = {8, 9, 1, 1};
     const Ref gate = add("MUL_MAT", "gate", {weight, x});
