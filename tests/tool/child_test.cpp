@@ -39,6 +39,23 @@ TEST(Child, GivesALargeTextBack) {
     EXPECT_TRUE(result.value() == large);
 }
 
+// Lines of progress come before the text, and are no part of it.
+TEST(Child, GivesItsTextBackAfterItsProgress) {
+    const std::string text("P1 2\nand more");
+    const auto result = run_work([&] {
+        for (std::size_t done = 1; done <= 30000; ++done) tell_parent(done, 30000);
+        return text;
+    });
+    ASSERT_TRUE(result.ok()) << result.error().text();
+    EXPECT_EQ(result.value(), text);
+    const auto crashed = run_work([&]() -> Result<std::string> {
+        tell_parent(1, 2);
+        raise(SIGKILL);
+        return text;
+    });
+    EXPECT_THAT(crashed.error().message, HasSubstr("llama.cpp crashed"));
+}
+
 TEST(Child, GivesItsErrorBack) {
     const Error error{"it is\nbroken", {"toy.gguf", 3, 14}};
     const auto result = run_work([&] { return error; });

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <vector>
 
 #include <fcntl.h>
@@ -26,9 +27,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What goes through the pipe: a mark, and a text or the parts of an Error.
+// What goes through the pipe: lines of progress, a mark and two numbers each; then a mark, and a
+// text or the parts of an Error.
+constexpr char kProgress = 'P';
 constexpr char kValue = 'V';
 constexpr char kError = 'E';
+
+int to_parent = -1;  // the pipe, in the child
 
 std::string message_of(const Result<std::string>& result) {
     if (result.ok()) return kValue + result.value();
@@ -78,7 +83,18 @@ Result<std::string> guarded(const ChildWork& child) {
     const int nowhere = open("/dev/null", O_RDWR);
     dup2(nowhere, STDOUT_FILENO);
     dup2(nowhere, STDERR_FILENO);
+    to_parent = out;
     _exit(write_all(out, message_of(guarded(child))) ? 0 : 1);
+}
+
+// Takes whole lines of progress off the beginning of what came, and shows them.
+void show_progress(std::string& text, SlowNotice& notice) {
+    while (text.starts_with(kProgress) && text.find('\n') != std::string::npos) {
+        std::istringstream line(take_line(text).substr(1));
+        std::size_t done = 0;
+        std::size_t all = 0;
+        if (line >> done >> all) notice.show(done, all);
+    }
 }
 
 // What the pipe brings until it closes.
@@ -89,7 +105,7 @@ struct Reading {
 
 Reading read_until(int fd, const ChildWork& child) {
     const Clock::time_point begin = Clock::now();
-    const SlowNotice notice(child.what);
+    SlowNotice notice(child.what, child.unit);
     Reading reading;
     std::vector<char> buffer(1 << 16);
     while (true) {
@@ -105,6 +121,7 @@ Reading read_until(int fd, const ChildWork& child) {
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return reading;
         reading.text.append(buffer.data(), static_cast<std::size_t>(n));
+        show_progress(reading.text, notice);
     }
 }
 
@@ -128,6 +145,12 @@ Error died(const ChildWork& child, int status) {
 }
 
 }  // namespace
+
+void tell_parent(std::size_t done, std::size_t all) {
+    if (to_parent < 0) return;
+    // A parent that is gone needs no progress.
+    static_cast<void>(write_all(to_parent, fmt::format("{}{} {}\n", kProgress, done, all)));
+}
 
 Result<std::string> run_in_child(const ChildWork& child) {
     int ends[2];

@@ -1,5 +1,7 @@
 #include "explain/explain.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/atomic_file.h"
@@ -64,25 +66,25 @@ std::vector<TierStudy> studied(Planning& planning) {
 }
 
 // Plans all that an explanation compares with. Counts plans: what changes, and each budget.
-Result<Explanation> planned_explanation(const ExplainOptions& options,
-                                        const Machine& machine,
-                                        Planning& planning) {
+Explanation planned_explanation(const ExplainOptions& options,
+                                const std::vector<Change>& changes,
+                                Planning& planning) {
     const bool sweeps = (options.sweep || !options.html.empty()) && planning.profile != nullptr;
-    const std::size_t n_changes = count_changes(options, machine);
+    const auto n_changes = static_cast<std::size_t>(std::ranges::count_if(
+        changes, [](const Change& change) { return change.profile.has_value(); }));
     const std::size_t n_plans = n_changes + (sweeps ? std::size_t{kBudgets} : 0);
     SlowNotice notice("planning for other machines and budgets", "plans");
+    Explanation explanation = explain_plan(planning, studied(planning));
     std::size_t n_done = 0;
+    notice.show(n_done, n_plans);
     planning.on_progress = [&](std::size_t done, std::size_t all) {
         if (done == all) notice.show(++n_done, n_plans);
     };
-    Explanation explanation = explain_plan(planning, studied(planning));
-    n_done = 0;
-    Result<std::vector<Scenario>> changes = planned_changes(options, machine, planning);
-    n_done = n_changes;  // what cannot be changed is not planned
-    if (changes && sweeps) explanation.budgets = sweep(planning, kBudgets);
+    for (const Change& change : changes) {
+        explanation.changes.push_back(planned_change(change, planning));
+    }
+    if (sweeps) explanation.budgets = sweep(planning, kBudgets);
     planning.on_progress = {};
-    if (!changes) return changes.error();
-    explanation.changes = std::move(changes).value();
     return explanation;
 }
 
@@ -90,9 +92,9 @@ Result<Outcome> explained(const ExplainOptions& options,
                           const Machine& machine,
                           Planning& planning,
                           const std::optional<Trace>& trace) {
-    Result<Explanation> made = planned_explanation(options, machine, planning);
-    if (!made) return made.error();
-    Explanation& explanation = made.value();
+    const Result<std::vector<Change>> changes = load_changes(options, machine, planning);
+    if (!changes) return changes.error();
+    Explanation explanation = planned_explanation(options, changes.value(), planning);
     if (trace) explanation.measured = compare(*trace, explanation);
     if (trace && explanation.measured->tiers.empty()) return no_pass(options.trace, *trace);
     if (!options.html.empty()) {

@@ -49,6 +49,28 @@ std::uint32_t tier_for(const Job& job, std::uint64_t n_tokens) {
     return tier == job.tiers.end() ? job.tiers.back() : *tier;
 }
 
+// The tiers of the job that has most of them, from the smallest that a prompt is computed in.
+std::vector<std::uint32_t> candidates_of(const std::vector<Job>& jobs) {
+    const Job& most =
+        *std::ranges::max_element(jobs, {}, [](const Job& job) { return job.tiers.back(); });
+    std::vector<std::uint32_t> tiers = most.tiers;
+    std::erase_if(tiers, [&](std::uint32_t tier) {
+        return tier < kFirstPromptTier && tier != most.tiers.back();
+    });
+    return tiers;
+}
+
+// The job with that largest tier, and of its tiers those that it is weighed by: one token of each
+// sequence, and a ubatch of the prompt.
+Job weighed_job(Job job, const Workload& work, std::uint32_t largest) {
+    cut_job(job, largest);
+    const std::uint32_t prompt = tier_for(job, std::uint64_t{work.prompt} * work.sequences);
+    std::vector<std::uint32_t> tiers = {tier_for(job, work.sequences), prompt};
+    if (tiers.front() >= tiers.back()) tiers.erase(tiers.begin());
+    job.tiers = std::move(tiers);
+    return job;
+}
+
 struct Timed {
     std::uint32_t largest = 0;
     Seconds seconds = 0;
@@ -66,7 +88,7 @@ public:
     }
 
     Status run() {
-        const std::vector<std::uint32_t> sizes = candidates();
+        const std::vector<std::uint32_t> sizes = candidates_of(jobs_);
         n_sizes_ = sizes.size();
         for (n_compared_ = 0; n_compared_ < n_sizes_; ++n_compared_) {
             const std::uint32_t largest = sizes[n_compared_];
@@ -81,7 +103,7 @@ public:
     }
 
     [[nodiscard]] LargestTier best() const {
-        if (timed_.empty() && lacks_memory_) return {candidates().front(), {}, {}};
+        if (timed_.empty() && lacks_memory_) return {candidates_of(jobs_).front(), {}, {}};
         if (timed_.empty()) return unpriced();
         std::uint32_t best = 0;
         std::vector<std::string> times;
@@ -100,17 +122,6 @@ public:
     }
 
 private:
-    // The tiers of the job that has most of them.
-    [[nodiscard]] std::vector<std::uint32_t> candidates() const {
-        const Job& most =
-            *std::ranges::max_element(jobs_, {}, [](const Job& job) { return job.tiers.back(); });
-        std::vector<std::uint32_t> tiers = most.tiers;
-        std::erase_if(tiers, [&](std::uint32_t tier) {
-            return tier < kFirstPromptTier && tier != most.tiers.back();
-        });
-        return tiers;
-    }
-
     [[nodiscard]] std::vector<Hash64> smaller_states(std::uint32_t largest) const {
         std::vector<Hash64> states;
         for (const Timed& timed : timed_) {
@@ -139,7 +150,7 @@ private:
     }
 
     [[nodiscard]] LargestTier unpriced() const {
-        const std::uint32_t largest = std::min(kUnpriced, candidates().back());
+        const std::uint32_t largest = std::min(kUnpriced, candidates_of(jobs_).back());
         const char* why = machine_.pricing() == nullptr
                               ? "batch sizes cannot be compared without a profile"
                               : "no batch size has a time by the profile";
@@ -155,12 +166,11 @@ private:
     // The seconds of all jobs with that largest tier; nullopt: one of them has none.
     Result<std::optional<Seconds>> seconds_of(std::uint32_t largest) {
         std::optional<Seconds> all = 0;
-        for (Job job : jobs_) {
+        for (const Job& job : jobs_) {
             const Result<Workload> work = workload_of(options_, job.context);
             if (!work) return work.error();
             work_ = work.value();
-            cut_job(job, largest);
-            Result<std::optional<Seconds>> one = seconds_of(job);
+            Result<std::optional<Seconds>> one = seconds_of(weighed_job(job, work_, largest));
             if (!one || !one.value()) return one;
             *all += *one.value();
         }
@@ -169,12 +179,10 @@ private:
 
     // Of the workload that the job had with all its tiers.
     Result<std::optional<Seconds>> seconds_of(const Job& job) {
-        const std::uint32_t prompt = tier_for(job, std::uint64_t{work_.prompt} * work_.sequences);
+        const std::uint32_t prompt = job.tiers.back();
         prompt_ = std::max(prompt_, prompt);
-        std::vector<std::uint32_t> tiers = {tier_for(job, work_.sequences), prompt};
-        if (tiers.front() >= tiers.back()) tiers.erase(tiers.begin());
         Result<Inventory> inventory = known_.captures.of(
-            {options_.model, job.context, tiers, options_.device, drafting_of(options_)});
+            {options_.model, job.context, job.tiers, options_.device, drafting_of(options_)});
         if (!inventory) return inventory.error();
         states_ = states_hash(inventory.value().states);
         const auto budget = budget_use(options_, machine_, job.context);
@@ -216,6 +224,12 @@ private:
 };
 
 }  // namespace
+
+Result<Job> first_compared(const Options& options, const std::vector<Job>& jobs) {
+    const Result<Workload> work = workload_of(options, jobs.front().context);
+    if (!work) return work.error();
+    return weighed_job(jobs.front(), work.value(), candidates_of(jobs).front());
+}
 
 Result<LargestTier> find_largest_tier(const Options& options,
                                       const Machine& machine,

@@ -19,6 +19,10 @@ struct LargestTier {
     std::string note;                    // why it is this one
 };
 
+// The graphs of the first largest tier that would be compared, of the first job: what llama.cpp
+// makes of a model shows in them as in those of all tiers.
+Result<Job> first_compared(const Options& options, const std::vector<Job>& jobs);
+
 // Compares the largest tiers that the jobs may have, all of one model, which is run with one
 // ubatch. By the least time of the workload (workload_of()); without a profile it is llama.cpp's
 // own -b. What it captures and searches is known to the plan that follows.

@@ -36,7 +36,8 @@ Result<std::string> capture_text(const CaptureWish& wish) {
                                                            .device = wish.device,
                                                            .load_mtp = wish.drafting.mtp,
                                                            .n_rs_seq = wish.drafting.n_rs_seq,
-                                                           .backend_dir = ggml_folder()});
+                                                           .backend_dir = ggml_folder(),
+                                                           .on_progress = tell_parent});
     if (!inventory) return inventory.error();
     return to_text(inventory.value());
 }
@@ -83,7 +84,9 @@ Result<ModelFacts> read_facts(const std::string& path) {
     }
     const std::uint64_t n_ctx = integer("context_length");
     constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
-    return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)), bytes_of(files.value())};
+    return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)),
+                      bytes_of(files.value()),
+                      integer("attention.sliding_window") > 0};
 }
 
 Result<Bytes> read_projector_bytes(const std::string& path) {
@@ -116,8 +119,9 @@ Result<DeviceMemory> device_memory_in_child(const std::string& device) {
 }
 
 Result<Inventory> capture_in_child(const CaptureWish& wish) {
-    const Result<std::string> text =
-        run_in_child({fmt::format("reading {}", wish.model), [&] { return capture_text(wish); }});
+    const Result<std::string> text = run_in_child({.what = fmt::format("reading {}", wish.model),
+                                                   .work = [&] { return capture_text(wish); },
+                                                   .unit = "graphs"});
     if (!text) return text.error();
     return inventory_from_text(text.value(), "captured inventory");
 }

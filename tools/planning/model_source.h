@@ -17,7 +17,8 @@ namespace pshard::tool {
 // What the header of a model file tells without llama.cpp.
 struct ModelFacts {
     std::uint32_t n_ctx_train = 0;
-    Bytes tensor_bytes = 0;  // of all splits
+    Bytes tensor_bytes = 0;   // of all splits
+    bool has_window = false;  // it names a sliding window; llama.cpp decides whether one is used
 };
 
 // Fails on what is no model file, and on a model without layers.

@@ -3,7 +3,7 @@
 // In: the flags and a machine. Out: a plan for each job, or the refusal of the first that has none.
 //
 //   model file   header -> jobs -> each: capture in a child process --+
-//                           ^-- find_largest_tier(), captured anew, if  |
+//                           ^-- find_largest_tier() before that, if     |
 //                               caches or drafts grow with the ubatch   |
 //   inventory    read   -> its one job -------------------------------+
 //                                                                     v
@@ -191,20 +191,17 @@ public:
     CapturedPlanner(const Options& options,
                     const Machine& machine,
                     std::vector<Job> jobs,
+                    bool has_window,
                     Known& known)
         : options_(options),
           machine_(machine),
           known_(known),
           jobs_(std::move(jobs)),
+          has_window_(has_window),
           planner_(options, machine, known) {}
 
     Result<Planned> run() {
-        if (const Status captured = capture_all(); !captured) return captured.error();
-        const bool grows =
-            std::ranges::any_of(inventories_, is_windowed) || has_drafting_context(options_);
-        if (grows && !options_.context.n_ubatch) {
-            if (const Status chosen = choose_largest(); !chosen) return chosen.error();
-        }
+        if (const Status captured = capture_tiers(); !captured) return captured.error();
         for (std::size_t i = 0; i < jobs_.size(); ++i) {
             const auto refusal = add(jobs_[i], std::move(inventories_[i]));
             if (!refusal) return refusal.error();
@@ -227,6 +224,24 @@ private:
             inventories_.push_back(std::move(inventory).value());
         }
         return Done{};
+    }
+
+    // Captures all tiers that are planned: up to the largest that is chosen where memory grows with
+    // it. Where that is to be expected, few graphs are asked first: those of the largest ubatches
+    // take long, and may not be planned.
+    Status capture_tiers() {
+        if (options_.context.n_ubatch) return capture_all();
+        if (has_drafting_context(options_)) return choose_largest();
+        if (!has_window_) {
+            const Status captured = capture_all();
+            return captured && std::ranges::any_of(inventories_, is_windowed) ? choose_largest()
+                                                                              : captured;
+        }
+        const Result<Job> first = first_compared(options_, jobs_);
+        if (!first) return first.error();
+        const Result<Inventory> few = capture(first.value());
+        if (!few) return few.error();
+        return is_windowed(few.value()) ? choose_largest() : capture_all();
     }
 
     Status choose_largest() {
@@ -258,12 +273,15 @@ private:
     const Machine& machine_;
     Known& known_;
     std::vector<Job> jobs_;
+    bool has_window_;  // by the model's header
     std::vector<Inventory> inventories_;
     JobPlanner planner_;
 };
 
 Result<Planned> plan_captured(const Options& options, const Machine& machine, Known& known) {
-    Result<std::vector<Job>> jobs = jobs_of_model(options);
+    const Result<ModelFacts> facts = read_facts(options.model);
+    if (!facts) return facts.error();
+    Result<std::vector<Job>> jobs = make_jobs(options, facts.value().n_ctx_train);
     if (!jobs) return jobs.error();
     const Result<Workload> work = workload_of(options, jobs.value().front().context);
     if (!work) return work.error();
@@ -272,7 +290,9 @@ Result<Planned> plan_captured(const Options& options, const Machine& machine, Kn
         if (!too_large) return too_large.error();
         if (too_large.value()) return Planned(*too_large.value());
     }
-    return CapturedPlanner(options, machine, std::move(jobs).value(), known).run();
+    return CapturedPlanner(
+               options, machine, std::move(jobs).value(), facts.value().has_window, known)
+        .run();
 }
 
 }  // namespace
