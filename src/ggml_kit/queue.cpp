@@ -3,9 +3,24 @@
 #include <utility>
 
 namespace pshard {
+namespace {
+
+// Makes the device the calling thread's current one, where its library has such a thing: CUDA makes
+// a context of some 300 MiB on whatever device is current when a thread first waits or copies, the
+// first one unless told otherwise. ggml has no call for it; its CUDA backend selects the device
+// before it makes an event.
+void select_device(ggml_backend_dev_t device) {
+    thread_local ggml_backend_dev_t selected = nullptr;
+    if (std::exchange(selected, device) != device)
+        EventHandle(ggml_backend_event_new(device)).reset();
+}
+
+}  // namespace
 
 void Mark::host_wait() const {
-    if (issued_ && event_) ggml_backend_event_synchronize(event_.get());
+    if (!issued_ || !event_) return;
+    select_device(device_);
+    ggml_backend_event_synchronize(event_.get());
 }
 
 Result<std::unique_ptr<Queue>> Queue::open(ggml_backend_dev_t device) {
@@ -15,11 +30,15 @@ Result<std::unique_ptr<Queue>> Queue::open(ggml_backend_dev_t device) {
 }
 
 void Queue::upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes) {
-    if (bytes > 0) ggml_backend_tensor_set_async(backend(), &tensor, host, offset, bytes);
+    if (bytes == 0) return;
+    select_device(ggml_backend_get_device(backend()));
+    ggml_backend_tensor_set_async(backend(), &tensor, host, offset, bytes);
 }
 
 void Queue::download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes) {
-    if (bytes > 0) ggml_backend_tensor_get_async(backend(), &tensor, host, offset, bytes);
+    if (bytes == 0) return;
+    select_device(ggml_backend_get_device(backend()));
+    ggml_backend_tensor_get_async(backend(), &tensor, host, offset, bytes);
 }
 
 ggml_status Queue::compute(ggml_cgraph& graph) {
@@ -38,9 +57,14 @@ void Queue::issue(Mark& mark) {
 }
 
 void Queue::wait(const Mark& mark) {
-    if (mark.issued_ && mark.event_) ggml_backend_event_wait(backend(), mark.event_.get());
+    if (!mark.issued_ || !mark.event_) return;
+    select_device(ggml_backend_get_device(backend()));
+    ggml_backend_event_wait(backend(), mark.event_.get());
 }
 
-void Queue::synchronize() { ggml_backend_synchronize(backend()); }
+void Queue::synchronize() {
+    select_device(ggml_backend_get_device(backend()));
+    ggml_backend_synchronize(backend());
+}
 
 }  // namespace pshard

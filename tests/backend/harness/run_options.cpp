@@ -37,6 +37,7 @@ const std::map<std::string, Field>& fields() {
         {"--no-repack", &RunOptions::no_repack},
         {"--no-op-offload", &RunOptions::no_op_offload},
         {"-nkvo", &RunOptions::no_kv_offload},
+        {"--host-buffers", &RunOptions::host_buffers},
         {"--mtp", &RunOptions::load_mtp},
     };
     return fields;

@@ -19,7 +19,7 @@ struct RunOptions {
     std::string flash_attn = "auto";
     std::string type_k = "f16";
     std::string type_v = "f16";
-    std::string load_mode = "mmap";
+    std::string load_mode = "auto";
     int n_gpu_layers = 99;
     int n_ctx = 512;
     int n_batch = 512;
@@ -33,7 +33,9 @@ struct RunOptions {
     bool no_repack = false;      // --no-repack
     bool no_op_offload = false;  // --no-op-offload
     bool no_kv_offload = false;  // -nkvo
-    bool load_mtp = false;       // --mtp: the layers that draft
+    bool host_buffers =
+        false;              // --host-buffers: weights of the CPU in the device's own host memory
+    bool load_mtp = false;  // --mtp: the layers that draft
 };
 
 Result<RunOptions> parse_options(const std::vector<std::string>& arguments);

@@ -68,7 +68,7 @@ ModelPtr load_model(const RunOptions& options) {
     params.load_mtp = options.load_mtp;
     // Else a device that has host memory of its own type keeps the CPU's weights from being
     // repacked, and PSHARD0, which has none, is held against other kernels.
-    params.no_host = true;
+    params.no_host = !options.host_buffers;
     if (!options.cpu_tensors.empty()) params.tensor_buft_overrides = overrides;
     ModelPtr model(llama_model_load_from_file(options.model.c_str(), params));
     require(model != nullptr, "the model was not loaded");

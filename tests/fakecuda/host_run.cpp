@@ -1,0 +1,117 @@
+// One run of a model in llama.cpp over the fake: a prompt and single tokens, and what a step of
+// each costs the host.
+//
+//   host_run --model FILE --device NAME [--steps N] [flags as in
+//   tests/backend/harness/run_options.h]
+//
+// Prints lines "prompt NAME VALUE" and "decode NAME VALUE": what fakecuda/counters.h counts,
+// `host_us`, and `sleeps`, how often a thread of the process went to sleep, which is how often one
+// was woken. Of single tokens the medians, once graphs are captured.
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include <dlfcn.h>
+#include <sys/resource.h>
+
+#include <fmt/format.h>
+
+#include "backend/harness/session.h"
+#include "fakecuda/counters.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using fakecuda::Counts;
+
+constexpr int kPromptTokens = 40;  // two ubatches
+constexpr int kStepsBefore = 6;
+
+struct Sample {
+    Counts counts{};
+    long sleeps = 0;
+    std::chrono::steady_clock::time_point time{};
+};
+
+// The fake that the backend has loaded; nullptr: it has loaded none.
+decltype(&fakecuda_counts) counts_function() {
+    void* cudart = dlopen("libcudart.so.13", RTLD_LAZY | RTLD_NOLOAD);
+    if (cudart == nullptr) return nullptr;
+    return reinterpret_cast<decltype(&fakecuda_counts)>(dlsym(cudart, "fakecuda_counts"));
+}
+
+Sample sample() {
+    Sample now;
+    if (const auto counts = counts_function()) counts(now.counts.data());
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    now.sleeps = usage.ru_nvcsw;
+    now.time = std::chrono::steady_clock::now();
+    return now;
+}
+
+using Step = std::map<std::string, double>;
+
+Step difference(const Sample& before, const Sample& after) {
+    Step step;
+    for (std::size_t i = 0; i < fakecuda::kCounts; ++i) {
+        step[fakecuda::kCountNames[i]] = static_cast<double>(after.counts[i] - before.counts[i]);
+    }
+    step["sleeps"] = static_cast<double>(after.sleeps - before.sleeps);
+    step["host_us"] = std::chrono::duration<double, std::micro>(after.time - before.time).count();
+    return step;
+}
+
+template <typename Body>
+Step measured(const Body& body) {
+    const Sample before = sample();
+    body();
+    return difference(before, sample());
+}
+
+Step median(const std::vector<Step>& steps) {
+    Step middle;
+    for (const auto& [name, value] : steps.front()) {
+        std::vector<double> values;
+        for (const Step& step : steps) values.push_back(step.at(name));
+        std::ranges::sort(values);
+        middle[name] = values[values.size() / 2];
+    }
+    return middle;
+}
+
+void print(const char* what, const Step& step) {
+    for (const auto& [name, value] : step) fmt::print("{} {} {:.0f}\n", what, name, value);
+}
+
+void run(const RunOptions& options) {
+    load_backends();
+    const ModelPtr model = load_model(options);
+    const ContextPtr context = make_context(model, context_params(options));
+    Records records;
+    Decoder decoder(context.get(), records, options.seed);
+    Sequence sequence;
+    print("prompt", measured([&] { decoder.prompt(sequence, kPromptTokens); }));
+    decoder.generate(sequence, kStepsBefore);
+    std::vector<Step> steps;
+    for (int i = 0; i < options.n_steps; ++i) {
+        steps.push_back(measured([&] { decoder.generate(sequence, 1); }));
+    }
+    Step decode = median(steps);
+    ggml_backend_dev_props props{};
+    ggml_backend_dev_get_props(ggml_backend_dev_by_name(options.device.c_str()), &props);
+    decode["maps_models"] = props.caps.mmap_support ? 1 : 0;
+    print("decode", decode);
+}
+
+}  // namespace
+}  // namespace pshard::backend_test
+
+int main(int argc, char** argv) {
+    using namespace pshard::backend_test;  // NOLINT(google-build-using-namespace): this program's
+                                           // own
+    const auto options = parse_options({argv + 1, argv + argc});
+    if (!options) fail(options.error().text());
+    run(options.value());
+    return 0;
+}

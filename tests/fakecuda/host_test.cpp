@@ -1,0 +1,94 @@
+// PSHARD0 in llama.cpp over the real ggml-cuda and the fake: a sample of the grid, another each
+// day, and what the fake must see when PSHARD0 is broken on purpose.
+#include <chrono>
+
+#include "fakecuda/host_cells.h"
+#include "support/sanitizer.h"
+#include "support/testing.h"
+
+namespace pshard::backend_test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+// The whole grid in ten days.
+constexpr std::size_t kSample = 330;
+constexpr std::size_t kParts = 3;
+
+std::size_t days_since_1970() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::size_t>(std::chrono::duration_cast<std::chrono::days>(now).count());
+}
+
+class FakeCudaHost : public testing::Test {
+protected:
+    void SetUp() override {
+        if (!host_cells_missing().empty()) GTEST_SKIP() << host_cells_missing();
+    }
+};
+
+class FakeCudaSample : public FakeCudaHost, public testing::WithParamInterface<std::size_t> {};
+
+TEST_P(FakeCudaSample, RunsWithoutAFault) {
+    if (GetParam() > 0) PSHARD_TOO_SLOW_SANITIZED();
+    const std::vector<HostCell> cells = sample_of_host_cells(kSample, days_since_1970());
+    for (std::size_t i = GetParam(); i < cells.size(); i += kParts) {
+        EXPECT_EQ(run_host_cell(cells[i]).problem(), "") << cells[i].name();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, FakeCudaSample, testing::Range(std::size_t{0}, kParts));
+
+TEST_F(FakeCudaHost, StockRunsWithoutAFault) {
+    for (const char* arch : {"llama", "qwen3moe"}) {
+        const HostResult result = run_host_cell({.arch = arch, .plan = "stock"});
+        EXPECT_EQ(result.problem(), "") << arch;
+        EXPECT_EQ(result.decode.at("graph_launches"), 1) << arch;
+    }
+}
+
+TEST_F(FakeCudaHost, SeesUploadsThatNobodyWaitsFor) {
+    const HostResult result =
+        run_host_cell({.arch = "llama", .plan = "stream-all"}, {{"PSHARD_CHAOS", "no-fence"}});
+    EXPECT_TRUE(result.child.ok()) << result.child.text();
+    EXPECT_THAT(result.faults, Contains(HasSubstr("reads what may not have been written yet")));
+}
+
+// A driver that locks for reading only does so in place; one that does not gets rings.
+TEST_F(FakeCudaHost, LocksTheModelWhereTheDriverDoes) {
+    const HostCell cell{.arch = "llama", .plan = "stream-all", .load_mode = "mmap"};
+    const HostResult granted = run_host_cell(cell, {{"FAKECUDA_READ_ONLY_LOCKS", "1"}});
+    const HostResult refused = run_host_cell(cell);
+    EXPECT_EQ(granted.problem(), "");
+    EXPECT_NE(granted.report.at("locks"), "0");
+    EXPECT_EQ(refused.report.at("locks"), "0");
+    EXPECT_NE(refused.report.at("refused_locks"), "0");
+}
+
+// Else llama.cpp reads the whole model into memory of its own with load mode `auto`.
+TEST_F(FakeCudaHost, SaysThatModelsCanBeMapped) {
+    EXPECT_EQ(run_host_cell({.arch = "llama", .plan = "resident"}).decode.at("maps_models"), 1);
+}
+
+// The threads that copy mean the device that the model is on.
+TEST_F(FakeCudaHost, MakesNoContextOnAnotherDevice) {
+    const HostResult result = run_host_cell({.arch = "llama", .plan = "stream-all", .device = 1});
+    EXPECT_EQ(result.problem(), "");
+    EXPECT_TRUE(result.report.contains("context 1"));
+    EXPECT_FALSE(result.report.contains("context 0"));
+}
+
+// Memory that runs out at the nth call ends in a message or in the next best way, never in a fault.
+TEST_F(FakeCudaHost, SurvivesAnyAllocationThatFails) {
+    const HostCell cell{.arch = "llama", .plan = "attn-1"};
+    for (const char* call :
+         {"cudaMalloc:1", "cudaMalloc:2", "cudaMallocHost:1", "cudaMallocHost:2"}) {
+        const HostResult result = run_host_cell(cell, {{"FAKECUDA_FAIL", call}});
+        EXPECT_LT(result.child.exit_code, 128) << call << ": " << result.child.text();
+        EXPECT_TRUE(result.faults.empty()) << call << ": " << result.faults.front();
+    }
+}
+
+}  // namespace
+}  // namespace pshard::backend_test
