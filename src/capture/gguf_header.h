@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "inventory/inventory.h"
@@ -102,6 +103,9 @@ struct GgufHeader {
 // split, if splits are missing (the Error names all of them), or if the splits do not belong
 // together.
 Result<std::vector<GgufHeader>> open_model_files(const std::string& path);
+
+// The hash of names, types and shapes of all tensors of a model.
+Hash64 tensors_hash(const std::vector<GgufHeader>& files);
 
 // What the headers say of the model as a whole: an Inventory with its names, sizes, hash, and
 // counts of layers and experts set. Fails if the model has no architecture or no layers.

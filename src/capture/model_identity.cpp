@@ -4,14 +4,21 @@
 
 #include <limits>
 
-#include "base/fingerprint.h"
-
 namespace pshard {
 namespace {
 
 constexpr std::uint64_t kMaxLayers = 4096;
 
-std::uint64_t hash_of_tensors(const std::vector<GgufHeader>& files) {
+// A figure of the architecture, "ARCH.name"; 0 if it is missing or too large to be a count.
+std::uint64_t figure(const GgufHeader& file, std::string_view name) {
+    const auto architecture = file.string("general.architecture").value_or("");
+    const auto value = file.integer(fmt::format("{}.{}", architecture, name)).value_or(0);
+    return value <= std::numeric_limits<std::int32_t>::max() ? value : 0;
+}
+
+}  // namespace
+
+Hash64 tensors_hash(const std::vector<GgufHeader>& files) {
     std::string text;
     for (const GgufHeader& file : files) {
         for (const GgufTensor& tensor : file.tensors) {
@@ -24,17 +31,8 @@ std::uint64_t hash_of_tensors(const std::vector<GgufHeader>& files) {
                                 tensor.shape[3]);
         }
     }
-    return text_hash(text).value;
+    return text_hash(text);
 }
-
-// A figure of the architecture, "ARCH.name"; 0 if it is missing or too large to be a count.
-std::uint64_t figure(const GgufHeader& file, std::string_view name) {
-    const auto architecture = file.string("general.architecture").value_or("");
-    const auto value = file.integer(fmt::format("{}.{}", architecture, name)).value_or(0);
-    return value <= std::numeric_limits<std::int32_t>::max() ? value : 0;
-}
-
-}  // namespace
 
 Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
     const GgufHeader& first = files.front();
@@ -56,7 +54,7 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
     }
     inventory.file_bytes = first.file_bytes();
     for (const GgufHeader& file : files) inventory.total_file_bytes += file.file_bytes();
-    inventory.header_hash = hash_of_tensors(files);
+    inventory.header_hash = tensors_hash(files).value;
     inventory.n_layers = static_cast<int>(n_layers);
     inventory.n_experts = static_cast<int>(figure(first, "expert_count"));
     inventory.n_experts_used = static_cast<int>(figure(first, "expert_used_count"));

@@ -136,8 +136,7 @@ std::vector<std::string> differences(const RegistryVariant& variant,
 
 // The plan as PSHARD_FINGERPRINT names it, and what a reader tells it from others by.
 std::string name_of(const FoundPlan& found) {
-    std::string name =
-        fmt::format("{}:{}", to_text(found.section->fingerprint), found.variant->cache_ubatch);
+    std::string name = to_text(PlanName{found.section->fingerprint, found.variant->cache_ubatch});
     if (found.section->settings)
         name += fmt::format(" (-t {})", found.section->settings->n_threads);
     return name;

@@ -94,7 +94,9 @@ bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
     const bool same_depth = std::ranges::all_of(plan.tiers, [&](const RegistryTier& tier) {
         return !asked.depth || !tier.pshard.depth || tier.pshard.depth == asked.depth;
     });
-    return same_depth && plan.budget_mib == asked.budget_mib && !made_for.shared &&
+    const bool same_model =
+        !asked.tensors || !made_for.tensors || asked.tensors == made_for.tensors;
+    return same_model && same_depth && plan.budget_mib == asked.budget_mib && !made_for.shared &&
            made_for.kv_unified == asked.kv_unified && made_for.swa_full == asked.swa_full &&
            has_asked_batches(made_for, asked);
 }
@@ -120,10 +122,11 @@ std::string mismatch(const FoundPlan& found, const KnownRun& run) {
 }
 
 bool is_named(const FoundPlan& plan, const std::vector<PlanName>& names) {
+    const RegistryVariant& variant = *plan.variant;
     return names.empty() || std::ranges::any_of(names, [&](const PlanName& name) {
                return name.section == plan.section->fingerprint &&
-                      name.cache_ubatch.value_or(plan.variant->cache_ubatch) ==
-                          plan.variant->cache_ubatch;
+                      name.cache_ubatch.value_or(variant.cache_ubatch) == variant.cache_ubatch &&
+                      (!name.weights || name.weights == variant.pshard.weights);
            });
 }
 
@@ -145,6 +148,13 @@ void keep_largest(std::vector<FoundPlan>& plans) {
 }
 
 }  // namespace
+
+std::string to_text(const PlanName& name) {
+    std::string text = to_text(name.section);
+    if (name.cache_ubatch) text += fmt::format(":{}", *name.cache_ubatch);
+    if (name.cache_ubatch && name.weights) text += ":" + to_text(*name.weights);
+    return text;
+}
 
 Bytes shared_bytes(const RegistryVariant& variant) {
     return std::min(variant.pshard.shared.value_or(0), variant.budget_mib * kMiB);

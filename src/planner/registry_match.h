@@ -7,12 +7,13 @@
 // each tells what it knows, and a plan serves if every rule that can be asked lets it pass:
 //
 //   known            who knows it      a plan serves if
-//   named            both              its section (and ubatch) is among them
+//   named            both              its section (and ubatch, and weights) is among them
 //   seen             the device        its pshard lines name these weights and these states, its
 //                                      ubatch holds the largest batch, its budget is there
-//   asked            the launcher      budget, cache and depth are as asked, its largest tier is
-//                                      the ubatch that was named or, where none was, no tier was
-//                                      left out for a named one; and it shares with nobody
+//   asked            the launcher      the model's tensors, budget, cache and depth are as asked,
+//                                      its largest tier is the ubatch that was named or, where none
+//                                      was, no tier was left out for a named one; and it shares
+//                                      with nobody
 //   always                             it is whole, and of the version that pshard writes now
 //
 // If several plans serve, those with the largest budget win. They stand in the order of the file,
@@ -35,13 +36,19 @@
 
 namespace pshard {
 
-// Names plans of a registry: those of one section, and of one ubatch in it if that is given.
+// Names plans of a registry: those of one section, and in it those of one ubatch and for one
+// weights_hash, if these are given.
 struct PlanName {
     Hash64 section;
     std::optional<std::uint32_t> cache_ubatch{};
+    std::optional<Hash64> weights{};
 
     bool operator==(const PlanName&) const = default;
 };
+
+// As PSHARD_FINGERPRINT has it: "0x0123456789abcdef", ":512" for the ubatch, ":0x..." for the
+// weights.
+std::string to_text(const PlanName& name);
 
 // A model that a device has seen, and the bytes that it has for it.
 struct SeenRun {
@@ -58,6 +65,7 @@ struct AskedRun {
     std::optional<std::uint32_t> n_ubatch{};  // tokens, as the user has named it; nullopt: not
     std::optional<std::uint32_t> largest{};  // else tokens that no tier was to exceed; nullopt: any
     std::optional<std::uint32_t> depth{};    // tokens; nullopt: any
+    std::optional<Hash64> tensors{};         // Inventory::header_hash of the model; nullopt: any
 };
 
 struct KnownRun {

@@ -60,18 +60,20 @@ Status read_budget(PluginSettings& settings) {
 }
 
 Result<PlanName> plan_name(const std::string& text) {
-    const std::size_t colon = text.find(':');
-    const std::optional<Hash64> section = hash_of(text.substr(0, colon));
-    std::optional<std::uint32_t> cache_ubatch;
-    if (colon != std::string::npos) cache_ubatch = number_of<std::uint32_t>(text.substr(colon + 1));
-    if (!section || (colon != std::string::npos && !cache_ubatch)) {
+    const std::vector<std::string> parts = split(text, ':');
+    const auto part = [&](std::size_t i) { return i < parts.size() ? parts[i] : std::string(); };
+    const std::optional<Hash64> section = hash_of(part(0));
+    const std::optional<std::uint32_t> cache_ubatch = number_of<std::uint32_t>(part(1));
+    const std::optional<Hash64> weights = hash_of(part(2));
+    const std::size_t n_read = cache_ubatch ? weights ? 3 : 2 : 1;
+    if (!section || parts.size() != n_read) {
         return Error{fmt::format("PSHARD_FINGERPRINT: '{}' names no plan; give the fingerprint of "
-                                 "a registry's section, 0x and 16 hex digits, and ':N' for its "
-                                 "variant with cache_ubatch=N",
+                                 "a registry's section, 0x and 16 hex digits, ':N' for its variant "
+                                 "with cache_ubatch=N, and ':0x...' for that with weights=0x...",
                                  text),
                      {}};
     }
-    return PlanName{*section, cache_ubatch};
+    return PlanName{*section, cache_ubatch, weights};
 }
 
 Status read_plan_names(PluginSettings& settings) {

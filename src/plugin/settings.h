@@ -5,7 +5,8 @@
 //   PSHARD_MAX_VRAM_ALLOC  budget, MiB; 0 or unset: what is free, less a margin
 //   PSHARD_REGISTRY        registry file; else the one beside the model file
 //   PSHARD_FINGERPRINT     only the plans of these sections of the registry, FINGERPRINT or
-//                          FINGERPRINT:CACHE_UBATCH, separated by ","; else all that match
+//                          FINGERPRINT:CACHE_UBATCH or FINGERPRINT:CACHE_UBATCH:WEIGHTS, separated
+//                          by ","; else all that match
 //   PSHARD_PLAN            auto: plan here when the registry has no plan; off: refuse
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
 //                          profiles to plan here with; else those of this machine in the working

@@ -130,6 +130,8 @@ PshardVariant plan_key(const Inventory& inventory, Hash64 machine) {
     return {.version = kPshardVersion,
             .weights = weights,
             .all_weights = all == weights ? std::nullopt : std::optional(all),
+            .tensors = inventory.header_hash == 0 ? std::nullopt
+                                                  : std::optional(Hash64{inventory.header_hash}),
             .states = states_hash(inventory.states),
             .smaller_states = {},
             .n_ubatch = context.n_ubatch,

@@ -41,6 +41,7 @@ struct PshardVariant {
     std::optional<std::uint32_t> version;  // kPshardVersion
     std::optional<Hash64> weights;         // weights_hash
     std::optional<Hash64> all_weights{};   // all_weights_hash, where that is another
+    std::optional<Hash64> tensors{};       // of the model's files: Inventory::header_hash
     std::optional<Hash64> states;          // states_hash
     std::optional<std::string>
         smaller_states;                     // states_hash of smaller ubatches, with commas between

@@ -161,6 +161,7 @@ inline constexpr std::array kPshardVariantFields = {
     field<&PshardVariant::version>("version"),
     field<&PshardVariant::weights>("weights"),
     field<&PshardVariant::all_weights>("all_weights"),
+    field<&PshardVariant::tensors>("tensors"),
     field<&PshardVariant::states>("states"),
     field<&PshardVariant::smaller_states>("smaller_states"),
     field<Tokens, &PshardVariant::n_ubatch>("n_ubatch"),

@@ -14,9 +14,10 @@ namespace pshard {
 Result<RegistryReading> load_registry(const std::string& path);
 
 // Puts the variants of `added` into the file, each with its checksum (registry/checksum.h). Each
-// replaces the variant with the same budget and ubatch in the section with the same fingerprint.
-// All other lines stay byte for byte, even damaged ones; but a section keeps only its 8 newest
-// variants, and the file its 10 newest sections. The section of `added` becomes the last one.
+// replaces the variant with the same budget, ubatch and weights in the section with the same
+// fingerprint. All other lines stay byte for byte, even damaged ones; but a section keeps only the
+// 8 newest variants of each weights, and the file its 10 newest sections. The section of `added`
+// becomes the last one.
 //
 // The file is replaced as a whole or not at all, even if the program is killed, and planners that
 // save at the same time wait for each other. Fails without a change if the file is no registry, or

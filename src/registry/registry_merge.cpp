@@ -10,19 +10,23 @@
 //       variant 600                           variant 400    byte for byte
 //     section C                               variant 600    the new one
 //
-// The old text is cut into blocks (registry_blocks.h). A variant with the budget and the ubatch of
-// a new one is dropped; all other blocks are copied. The section that changed becomes the last, so
-// the order of the file is the order of age, and beyond the limits the first ones are dropped.
+// The old text is cut into blocks (registry_blocks.h). A variant with the budget, the ubatch and
+// the weights of a new one is dropped; all other blocks are copied. The section that changed
+// becomes the last, so the order of the file is the order of age, and beyond the limits the first
+// ones are dropped.
 //
 // The comments of a variant that is replaced are a user's, and move below the new one.
 //
-// Traps: a file may hold the same fingerprint more than once; the variants of all its sections are
-// joined below the head of the first, with the comments of the others. The first line of a file
-// may be cut off, and the last line of a block may lack its end. A damaged variant is kept: it
-// counts for the limit, but for no budget.
+// Traps: the fingerprint of a section knows a model by the size of its first file alone, so that a
+// section may hold plans of several models. A file may hold the same fingerprint more than once;
+// the variants of all its sections are joined below the head of the first, with the comments of the
+// others. The first line of a file may be cut off, and the last line of a block may lack its end. A
+// damaged variant is kept: it counts for the limit, but for no budget.
 #include "registry/registry_merge.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "registry/registry_blocks.h"
@@ -30,6 +34,8 @@
 
 namespace pshard {
 namespace {
+
+constexpr std::string_view kVariantStart = "# pshard variant ";
 
 // Appends `more`, and before it the line end that the last line of a file may lack.
 void append(std::string& text, std::string_view more) {
@@ -70,8 +76,23 @@ Variants variants_of(const std::vector<const SectionBlock*>& sections) {
     return variants;
 }
 
+// The weights that a variant says it is for; nullopt if it does not.
+std::optional<Hash64> weights_of(const VariantBlock& block) {
+    PshardVariant pshard;
+    for (const RegistryLine& line : block.lines) {
+        if (!line.text.starts_with(kVariantStart)) continue;
+        Cursor pairs(line, kVariantStart.size());
+        read_pshard(pairs, pshard);  // its faults are the reader's to tell
+    }
+    return pshard.weights;
+}
+
+// Whether `variant` takes the place of an old one. One that does not say which weights it is for
+// may be for any, as the published planner takes it.
 bool replaces(const RegistryVariant& variant, const VariantBlock& block) {
-    return block.header == VariantHeader{variant.budget_mib, variant.cache_ubatch};
+    if (block.header != VariantHeader{variant.budget_mib, variant.cache_ubatch}) return false;
+    const std::optional<Hash64> weights = weights_of(block);
+    return !weights || !variant.pshard.weights || weights == variant.pshard.weights;
 }
 
 // The variant, and the comments that a user has written in those that it replaces.
@@ -88,21 +109,37 @@ std::string text_with_remarks(const RegistryVariant& variant, const Variants& ol
     return text;
 }
 
+struct VariantText {
+    std::string text;
+    std::optional<Hash64> weights;
+};
+
+// The newest variants of each weights, in their order.
+std::vector<std::string> newest_of_each(const std::vector<VariantText>& variants) {
+    std::map<std::optional<Hash64>, std::size_t> n_kept;
+    std::vector<std::string> kept;
+    for (auto variant = variants.rbegin(); variant != variants.rend(); ++variant) {
+        if (n_kept[variant->weights]++ < kMaxVariants) kept.push_back(variant->text);
+    }
+    std::ranges::reverse(kept);
+    return kept;
+}
+
 std::string merged_section(const std::vector<const SectionBlock*>& sections,
                            const RegistrySection& added) {
     const Variants old = variants_of(sections);
-    std::vector<std::string> variants;
+    std::vector<VariantText> variants;
     for (const VariantBlock* block : old) {
         const bool is_replaced = std::ranges::any_of(
             added.variants,
             [&](const RegistryVariant& variant) { return replaces(variant, *block); });
-        if (!is_replaced) variants.push_back(text_of(block->lines));
+        if (!is_replaced) variants.push_back({text_of(block->lines), weights_of(*block)});
     }
     for (const RegistryVariant& variant : added.variants) {
-        variants.push_back(text_with_remarks(variant, old));
+        variants.push_back({text_with_remarks(variant, old), variant.pshard.weights});
     }
     std::string text = merged_head(sections, added);
-    append_newest(text, variants, kMaxVariants);
+    append_newest(text, newest_of_each(variants), kMaxVariants * kMaxModels);
     return text;
 }
 

@@ -9,7 +9,8 @@
 namespace pshard {
 
 inline constexpr std::size_t kMaxSections = 10;  // both limits are the published ones
-inline constexpr std::size_t kMaxVariants = 8;
+inline constexpr std::size_t kMaxVariants = 8;   // for the same weights; published: in a section
+inline constexpr std::size_t kMaxModels = 10;    // whose variants a section has room for
 
 // `text` with the variants of `added` in it. Sections with other fingerprints stay byte for byte,
 // and so do the other variants of the same section, even damaged ones, and the comments of those

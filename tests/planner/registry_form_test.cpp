@@ -54,6 +54,12 @@ TEST_F(RegistryForm, KeepsWhatWasLeftOut) {
               "0x0000000000000001,0x0000000000000002");
 }
 
+TEST_F(RegistryForm, NamesTheTensorsOfTheModelsFiles) {
+    EXPECT_EQ(to_registry_variant(planning_).pshard.tensors, std::nullopt);  // nobody knows them
+    planning_.inventory.header_hash = 7;
+    EXPECT_EQ(to_registry_variant(planning_).pshard.tensors, Hash64{7});
+}
+
 TEST_F(RegistryForm, RoundsTheBudgetUpToMib) {
     EXPECT_EQ(to_registry_variant(planning_).budget_mib, 1U);
 }

@@ -50,6 +50,25 @@ TEST_F(AskedPlans, ServeNoOtherRun) {
     EXPECT_FALSE(serves());
 }
 
+// A file's size does not tell two quantizations of a split model apart, whose first file is a stub.
+TEST_F(AskedPlans, ServeTheModelThatTheyWereMadeFor) {
+    plan().pshard.tensors = Hash64{7};
+    EXPECT_TRUE(serves());  // nobody has looked at the model
+    run_.asked->tensors = Hash64{7};
+    EXPECT_TRUE(serves());
+    run_.asked->tensors = Hash64{8};
+    EXPECT_FALSE(serves());
+    plan().pshard.tensors.reset();  // an older planner does not tell
+    EXPECT_TRUE(serves());
+}
+
+TEST_F(AskedPlans, AreNamedByTheirWeights) {
+    run_.named = {{kSection, plan().cache_ubatch, plan().pshard.weights}};
+    EXPECT_TRUE(serves());
+    run_.named[0].weights = Hash64{7};
+    EXPECT_FALSE(serves());
+}
+
 // 8 tokens do not fit into a context of 4: the largest tier is the context.
 TEST_F(AskedPlans, CutTheUbatchToTheContext) {
     run_.asked->n_ubatch = 8;

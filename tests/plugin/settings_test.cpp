@@ -12,8 +12,8 @@ protected:
             unsetenv(name);
     }
 
-    static Result<PluginSettings> with(const char* name, const char* value) {
-        setenv(name, value, /*overwrite=*/1);
+    static Result<PluginSettings> with(const char* name, const std::string& value) {
+        setenv(name, value.c_str(), /*overwrite=*/1);
         return read_settings();
     }
 };
@@ -41,7 +41,18 @@ TEST_F(Settings, PlansAreNamedBySectionAndUbatch) {
     EXPECT_THAT(
         with("PSHARD_FINGERPRINT", "0x00000000000000ab:512,0x0000000000000001").value().plans,
         ElementsAre(PlanName{Hash64{0xab}, 512}, PlanName{Hash64{1}}));
-    for (const char* value : {"ab", "0xab", "0x00000000000000ab:", "0x00000000000000ab:x", ","}) {
+    const std::string of_weights = "0x00000000000000ab:512:0x0000000000000001";
+    const std::vector<PlanName> named = with("PSHARD_FINGERPRINT", of_weights).value().plans;
+    EXPECT_THAT(named, ElementsAre(PlanName{Hash64{0xab}, 512, Hash64{1}}));
+    EXPECT_EQ(to_text(named[0]), of_weights);
+    for (const std::string& value : {std::string("ab"),
+                                     std::string("0xab"),
+                                     std::string("0x00000000000000ab:"),
+                                     std::string("0x00000000000000ab:x"),
+                                     std::string("0x00000000000000ab:0x0000000000000001"),
+                                     of_weights + "2",
+                                     of_weights + ":1",
+                                     std::string(",")}) {
         const Result<PluginSettings> settings = with("PSHARD_FINGERPRINT", value);
         ASSERT_FALSE(settings.ok()) << value;
         EXPECT_THAT(settings.error().text(), HasSubstr("PSHARD_FINGERPRINT: '"));

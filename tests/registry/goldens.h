@@ -74,6 +74,7 @@ inline RegistryVariant full_variant() {
     RegistryVariant variant = toy_variant(600, 2048);
     variant.pshard = {.version = kPshardVersion,
                       .weights = Hash64{1},
+                      .tensors = Hash64{4},
                       .states = Hash64{2},
                       .smaller_states = "0x0000000000000004,0x0000000000000005",
                       .n_ubatch = 2048,

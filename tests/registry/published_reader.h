@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pshard::test {
@@ -106,6 +107,25 @@ inline void read_published_line(const std::string& line, std::vector<PublishedVa
     } else if (line.starts_with("ot=") && !tiers.empty()) {
         tiers.back().overrides = published_overrides(std::string_view(line).substr(3));
     }
+}
+
+// Which variant the published loader takes within a budget: one that says that the whole model
+// fits, else one with the largest ubatch, then with the largest budget. Of several it takes the
+// first, and asks for no weights. nullptr: none.
+inline const PublishedVariant* taken_as_published(const std::vector<PublishedVariant>& variants,
+                                                  unsigned budget) {
+    const PublishedVariant* best = nullptr;
+    for (const PublishedVariant& variant : variants) {
+        if (variant.disabled && variant.baseline_vram <= budget) return &variant;
+    }
+    for (const PublishedVariant& variant : variants) {
+        if (variant.disabled || variant.tiers.empty() || variant.budget > budget) continue;
+        const auto rank = [](const PublishedVariant& each) {
+            return std::pair(each.cache_ubatch, each.budget);
+        };
+        if (best == nullptr || rank(variant) > rank(*best)) best = &variant;
+    }
+    return best;
 }
 
 // `buffer_bytes`: 8192 as published, or more to see past that fault.

@@ -75,6 +75,58 @@ TEST_F(MergedRegistry, KeepsTheCommentsOfAVariantThatItReplaces) {
     EXPECT_EQ(merged_registry(merged, added), merged);
 }
 
+RegistrySection section_for(std::uint64_t weights, std::uint32_t budget_mib, double tps = 12.5) {
+    RegistrySection section = test::toy_section(2048, budget_mib);
+    section.variants[0].pshard.weights = Hash64{weights};
+    section.variants[0].tiers[0].tps = tps;
+    return section;
+}
+
+// Two quantizations of a split model, whose first file is a stub, have one fingerprint.
+TEST_F(MergedRegistry, KeepsThePlansOfOtherWeights) {
+    std::string text = merged_registry("", section_for(1, 600));
+    text = merged_registry(text, section_for(2, 600));
+    text = merged_registry(text, section_for(1, 600, 99.25));
+    const RegistrySection head = section_for(1, 600);
+    EXPECT_EQ(text,
+              "# Generated file. Edit at your own risk.\n" + head_text(head) +
+                  to_text(section_for(2, 600).variants[0]) +
+                  to_text(section_for(1, 600, 99.25).variants[0]));
+    // One that does not say its weights is replaced, and replaces, as before.
+    text = merged_registry(text, test::toy_section(2048, 600));
+    EXPECT_EQ(text, to_text(Registry{{added}}));
+    EXPECT_EQ(merged_registry(text, section_for(1, 600)), to_text(Registry{{section_for(1, 600)}}));
+}
+
+// The published loader asks for no weights: of two such variants it takes the older.
+TEST_F(MergedRegistry, OfTwoWeightsIsTheOldestToThePublishedLoader) {
+    std::string text = merged_registry("", section_for(1, 600, 11));
+    text = merged_registry(text, section_for(2, 600, 22));
+    const auto seen = test::read_as_published(text, to_text(added.fingerprint));
+    ASSERT_EQ(seen.size(), 2U);
+    const test::PublishedVariant* taken = test::taken_as_published(seen, 700);
+    ASSERT_NE(taken, nullptr);
+    EXPECT_EQ(taken->tiers[0].tps, 11);
+    EXPECT_EQ(test::taken_as_published(seen, 599), nullptr);
+    // With the second one's budget it takes the larger.
+    text = merged_registry(text, section_for(2, 650, 33));
+    const auto more = test::read_as_published(text, to_text(added.fingerprint));
+    EXPECT_EQ(test::taken_as_published(more, 700)->tiers[0].tps, 33);
+}
+
+TEST_F(MergedRegistry, HasEightVariantsOfEachWeights) {
+    std::string text = merged_registry("", section_for(1, 600));
+    for (std::uint32_t budget = 1; budget <= 10; ++budget) {
+        text = merged_registry(text, section_for(2, budget));
+    }
+    EXPECT_EQ(budgets_of(text, added.fingerprint),
+              (std::vector<std::uint32_t>{600, 3, 4, 5, 6, 7, 8, 9, 10}));
+    for (std::uint64_t weights = 3; weights <= 100; ++weights) {
+        text = merged_registry(text, section_for(weights, 600));
+    }
+    EXPECT_EQ(budgets_of(text, added.fingerprint).size(), kMaxVariants * kMaxModels);
+}
+
 TEST_F(MergedRegistry, TakesAnotherUbatchForAnotherVariant) {
     const RegistrySection section = test::toy_section(2048, 600);
     RegistrySection same_budget = section;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "build_paths.h"
+#include "planner/registry_match.h"
 #include "registry/registry_file.h"
 #include "support/testing.h"
 #include "tool/run_launcher.h"
@@ -94,7 +95,8 @@ TEST_F(Run, LoweredBudgetFindsItsPlanAgain) {
 
 // As PSHARD_FINGERPRINT names it.
 std::string name_of(const RegistrySection& section) {
-    return fmt::format("{}:{}", to_text(section.fingerprint), section.variants.back().cache_ubatch);
+    const RegistryVariant& newest = section.variants.back();
+    return to_text(PlanName{section.fingerprint, newest.cache_ubatch, newest.pshard.weights});
 }
 
 // The program's libggml-pshard.so takes the plan that was checked, whatever came to lie beside it.

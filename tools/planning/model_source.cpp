@@ -86,7 +86,8 @@ Result<ModelFacts> read_facts(const std::string& path) {
     constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
     return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)),
                       bytes_of(files.value()),
-                      integer("attention.sliding_window") > 0};
+                      integer("attention.sliding_window") > 0,
+                      tensors_hash(files.value())};
 }
 
 Result<Bytes> read_projector_bytes(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "base/result.h"
 #include "capture/stock_memory.h"
 #include "ggml_kit/device.h"
@@ -19,6 +20,7 @@ struct ModelFacts {
     std::uint32_t n_ctx_train = 0;
     Bytes tensor_bytes = 0;   // of all splits
     bool has_window = false;  // it names a sliding window; llama.cpp decides whether one is used
+    Hash64 tensors{};         // hash of their names, types and shapes
 };
 
 // Fails on what is no model file, and on a model without layers.

@@ -20,6 +20,7 @@
 
 #include "common/log.h"
 #include "plan_flags/program.h"
+#include "planner/registry_match.h"
 #include "planning/plan_model.h"
 #include "planning/registry_writing.h"
 #include "planning/static_flags.h"
@@ -59,10 +60,10 @@ Result<Options> planner_options(const PlanRequest& request) {
 std::string fingerprint_of(const std::vector<PlannedJob>& jobs) {
     std::string names;
     for (const auto& [job, planning] : jobs) {
-        names += fmt::format("{}{}:{}",
-                             names.empty() ? "" : ",",
-                             to_text(planning.fingerprint.value_or(Hash64{})),
-                             planning.plan.cache_ubatch);
+        const PlanName name{planning.fingerprint.value_or(Hash64{}),
+                            planning.plan.cache_ubatch,
+                            weights_hash(planning.inventory.weights)};
+        names += (names.empty() ? "" : ",") + to_text(name);
     }
     return names;
 }

@@ -30,15 +30,6 @@ ContextSpec asked_context(const Options& options) {
     return context;
 }
 
-// Lets the model decide n_ctx where no flag does.
-Status complete(ContextSpec& context, const std::string& model) {
-    if (context.n_ctx > 0) return Done{};
-    const Result<ModelFacts> facts = read_facts(model);
-    if (!facts) return facts.error();
-    context.n_ctx = facts.value().n_ctx_train;
-    return Done{};
-}
-
 AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint64_t budget_mib) {
     const ContextOptions& given = options.context;
     AskedRun asked;
@@ -110,7 +101,7 @@ RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRe
     if (best > 0) plan.n_ubatch = best;
     plan.why = fmt::format("plan of {}", plan.registry);
     plan.fingerprint =
-        fmt::format("{}:{}", to_text(found.section->fingerprint), variant.cache_ubatch);
+        to_text(PlanName{found.section->fingerprint, variant.cache_ubatch, variant.pshard.weights});
     return plan;
 }
 
@@ -137,7 +128,9 @@ Status check_unaltered(const FoundPlans& found,
                        const std::string& registry) {
     for (const auto& [section, variant] : found.damaged) {
         const bool is_changed = variant->altered && !has_damaged_tiers(*variant);
-        if (!is_changed || variant->budget_mib != asked.budget_mib) continue;
+        const std::optional<Hash64> tensors = variant->pshard.tensors;
+        const bool is_of_another = tensors && tensors != asked.tensors;
+        if (!is_changed || is_of_another || variant->budget_mib != asked.budget_mib) continue;
         return Error{fmt::format("its plan for these settings was changed after it was written: "
                                  "--replan puts a new one in its place; delete line {}, its "
                                  "checksum, to run it as it is",
@@ -172,7 +165,9 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const Result<std::optional<Hash64>> section = section_of(request, context);
     if (!section) return section.error();
     if (!section.value()) return none;
-    if (Status known = complete(context, request.options.plan.model); !known) return known.error();
+    const Result<ModelFacts> facts = read_facts(request.options.plan.model);
+    if (!facts) return facts.error();
+    if (context.n_ctx == 0) context.n_ctx = facts.value().n_ctx_train;
     const std::string registry = registry_of(request.options);
     const Result<RegistryReading> reading = load_registry(registry);
     if (!reading) return reading.error();
@@ -182,7 +177,8 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const Result<GivenBudget> budget = given_budget(request.options.plan, machine.value());
     if (!budget) return budget.error();
     const auto& [budget_mib, why_lowered] = budget.value();
-    const AskedRun asked = asked_run(request.options.plan, context, budget_mib);
+    AskedRun asked = asked_run(request.options.plan, context, budget_mib);
+    asked.tensors = facts.value().tensors;
     const FoundPlans found =
         find_plans(reading.value().registry, {{{*section.value()}}, std::nullopt, asked});
     if (found.best.empty()) {
