@@ -14,10 +14,12 @@ std::vector<StockRate> rates_of_stock(const Problem& problem) {
     for (const Graph& graph : inventory.graphs) {
         Evaluator evaluator(problem, graph, LoadedBy::Stock);
         StockRate rate{
-            graph.tier(), evaluator.evaluate(everything, kAsStock), std::nullopt, std::nullopt};
+            graph.tier(), evaluator.evaluate(everything, kAsStock), std::nullopt, std::nullopt, {}};
         if (rate.resident.verdict != Verdict::Viable) continue;
         rate.empty = evaluator.predict_at(rate.resident, 0);
         rate.full = evaluator.predict_at(rate.resident, full_depth(inventory, graph));
+        rate.times =
+            evaluator.pass_times(rate.resident, {rate.empty, rate.resident.prediction, rate.full});
         rates.push_back(std::move(rate));
     }
     return rates;

@@ -57,6 +57,7 @@ struct StockRate {
     Candidate resident;  // priced at the depth of the plan
     std::optional<Prediction> empty;
     std::optional<Prediction> full;
+    PassTimes times;
 };
 
 struct Planning {
@@ -78,6 +79,7 @@ struct Planning {
     // Hashes of the states (registry/pshard_lines.h) of the same context with smaller ubatches,
     // where their caches are smaller: the plan serves such runs, too.
     std::vector<Hash64> smaller_states;
+    std::uint32_t faster_ubatch = 0;  // than the one that the user has named; 0: none is
 
     // What make_plan() found.
     VariantPlan plan;

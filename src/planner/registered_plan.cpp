@@ -62,6 +62,8 @@ std::vector<TierChoice> choices_of(const RegistryVariant& variant, const Invento
         choice.scratch = tier.pshard.scratch;
         choice.tokens_per_second = rate_of(tier);
         choice.tokens_per_second_full = tier.pshard.tps_full.value_or(0);
+        const double own = chosen_tps(tier);
+        if (own > 0) choice.stock_speed = tier.pshard.tps_stock.value_or(0) / own;
         choices.push_back(choice);
     }
     return choices;

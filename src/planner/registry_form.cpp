@@ -59,7 +59,9 @@ class Form {
 public:
     explicit Form(const Planning& planning) : planning_(planning) {}
 
-    RegistryTier tier(const TierPlan& plan, std::size_t index) const {
+    // The plan of planning.plan.tiers[at].
+    RegistryTier tier(std::size_t at, std::size_t index) const {
+        const TierPlan& plan = planning_.plan.tiers[at];
         RegistryTier tier;
         tier.index = static_cast<int>(index);
         tier.key = plan.key;
@@ -69,6 +71,9 @@ public:
         if (published != nullptr) set_published({inventory, graph}, *published, tier);
         if (plan.winner() == nullptr) return tier;
         tier.pshard = pshard(plan);
+        if (at < planning_.stock_fits.size() && planning_.stock_fits[at] && !planning_.forced) {
+            tier.pshard.tps_stock = rate_of(planning_.stock_fits[at]->prediction);
+        }
         if (plan.winner() != published) {
             tier.pshard.plan = plan.winner()->choice;
             tier.pshard.tps = rate_of(plan.winner()->prediction);
@@ -84,6 +89,7 @@ private:
         pshard.depth = planning_.depth_tokens;
         pshard.tps_empty = rate_of(plan.empty);
         pshard.tps_full = rate_of(plan.full);
+        if (plan.times.known()) pshard.passes = plan.times.points;
         add_hashes(winner, plan.key, pshard);
         if (winner.options.slice_experts) pshard.slice_experts = true;
         pshard.arena = planning_.plan.arena.budget;
@@ -127,6 +133,8 @@ RegistryVariant to_registry_variant(const Planning& planning) {
     if (planning.asked_ubatch > n_ubatch || chosen) {
         variant.pshard.asked_ubatch = std::max(planning.asked_ubatch, n_ubatch);
     }
+    variant.pshard.flash_attention = planning.inventory.flash_attention;
+    if (planning.faster_ubatch > 0) variant.pshard.faster_ubatch = planning.faster_ubatch;
     std::string smaller;
     for (const Hash64 hash : planning.smaller_states)
         smaller += (smaller.empty() ? "" : ",") + to_text(hash);
@@ -139,9 +147,9 @@ RegistryVariant to_registry_variant(const Planning& planning) {
         return variant;
     }
     const Form form(planning);
-    for (const TierPlan& plan : planning.plan.tiers) {
-        if (!has_registry_form(plan.key)) continue;
-        variant.tiers.push_back(form.tier(plan, variant.tiers.size()));
+    for (std::size_t i = 0; i < planning.plan.tiers.size(); ++i) {
+        if (!has_registry_form(planning.plan.tiers[i].key)) continue;
+        variant.tiers.push_back(form.tier(i, variant.tiers.size()));
     }
     return variant;
 }

@@ -52,6 +52,7 @@ public:
             const StageOptions options{op_offload ? OpOffload::Stock : OpOffload::Never, false};
             for (const PlanChoice& choice : choices(options)) add(choice, options);
         }
+        if (best_) best_->times = prompt_.pass_times(best_->prompt, around(best_->prompt));
         return std::move(best_);
     }
 
@@ -84,6 +85,11 @@ private:
         plan.args = std::move(*args);
         plan.op_offload = options.offload == OpOffload::Stock;
         if (!best_ || is_better(plan, *best_, work_)) best_ = std::move(plan);
+    }
+
+    std::vector<std::optional<Prediction>> around(const Candidate& plan) {
+        const std::uint32_t full = full_depth(problem_.inventory, problem_.inventory.graphs.back());
+        return {prompt_.predict_at(plan, 0), plan.prediction, prompt_.predict_at(plan, full)};
     }
 
     // Whether the prompt alone takes longer than prompt and answer by the best plan.
@@ -179,8 +185,9 @@ private:
 
 std::optional<Seconds> StaticPlan::prompt_seconds(const Workload& work) const {
     if (!prompt.prediction) return std::nullopt;
-    const double passes = std::max(1.0, double(work.prompt) * work.sequences / n_ubatch);
-    return passes * prompt.prediction->pass_seconds;
+    const double prompts = double(work.prompt) * work.sequences;
+    if (times.known()) return pshard::prompt_seconds(times, prompts, work.depth);
+    return std::max(1.0, prompts / n_ubatch) * prompt.prediction->pass_seconds;
 }
 
 std::optional<Seconds> StaticPlan::seconds(const Workload& work) const {

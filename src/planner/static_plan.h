@@ -10,6 +10,9 @@
 //
 //   seconds = prompt * sequences / ubatch passes of a ubatch + answer passes of one token
 //
+// where those of a prompt run behind each other (plan/pass_times.h). Plans of one ubatch are told
+// apart by passes at the depth alone.
+//
 //   ubatch   512    1024    2048      each: propose -> evaluate -> the fastest, within its budget
 //              \      |      /
 //               the fastest of all -> llama.cpp is asked what it takes -> fits: done
@@ -38,6 +41,7 @@ namespace pshard {
 // A plan that stock can run, and what it is expected to take.
 struct StaticPlan {
     Candidate prompt;  // in the graph of a ubatch
+    PassTimes times;   // of it; not known: all passes are as at the depth
     std::optional<Prediction> generation;
     StockArgs args;
     std::uint32_t n_ubatch = 0;

@@ -4,27 +4,41 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
-
 namespace pshard {
 namespace {
 
 constexpr std::uint32_t kShortestPrompt = 512;
 constexpr std::uint32_t kLongestPrompt = 4096;
 
-// Seconds of a prompt in the tier; a prompt that is shorter than a batch takes a whole batch.
-Seconds prompt_seconds(const TierPass& tier, double prompt) {
-    return std::max(1.0, prompt / tier.n_tokens) * tier.seconds;
-}
+// Times closer than this share are as good as equal.
+constexpr double kAsGood = 1.01;
 
 // The tier whose plan such batches run by; nullptr: it has no time.
-const TierPass* tier_for(const std::vector<TierPass>& tiers, double n_tokens) {
+const PassTimes* tier_for(const std::vector<PassTimes>& tiers, double n_tokens) {
     const auto found = std::ranges::find_if(
-        tiers, [&](const TierPass& tier) { return tier.n_tokens >= n_tokens && tier.seconds > 0; });
+        tiers, [&](const PassTimes& tier) { return tier.n_tokens >= n_tokens && tier.known(); });
     return found == tiers.end() ? nullptr : &*found;
 }
 
-double rate_of(const TierPass& tier) { return tier.seconds > 0 ? tier.n_tokens / tier.seconds : 0; }
+// The points that three rates give, 0 where they are not predicted.
+std::vector<PassPoint> points_of(const RegistryTier& tier, std::uint32_t full) {
+    const PshardTier& pshard = tier.pshard;
+    std::vector<PassPoint> points;
+    const auto add = [&](std::uint32_t depth, double rate) {
+        if (rate > 0) points.push_back({depth, tier.key.n_tokens / rate});
+    };
+    add(0, pshard.tps_empty.value_or(0));
+    add(std::min(pshard.depth.value_or(0), full), chosen_tps(tier));
+    add(full, pshard.tps_full.value_or(0));
+    return refined(points, [](std::uint32_t) { return std::nullopt; });
+}
+
+// As capture makes the graphs of tiers (capture.cpp): each sequence has as many tokens.
+std::uint32_t sequences_of(std::uint32_t n_tokens, const ContextSpec& context) {
+    std::uint32_t n_seqs = std::clamp(context.n_seq_max, 1U, n_tokens);
+    while (n_tokens % n_seqs != 0) --n_seqs;
+    return n_seqs;
+}
 
 }  // namespace
 
@@ -33,51 +47,68 @@ std::uint32_t usual_prompt(std::uint32_t n_ctx) {
     return std::min(n_ctx, std::clamp(n_ctx / 2, kShortestPrompt, kLongestPrompt));
 }
 
-std::vector<TierPass> passes_of(const Planning& planning) {
-    std::vector<TierPass> passes;
-    const auto add = [&](const TierKey& tier, const Candidate* plan) {
-        const bool priced = plan != nullptr && plan->prediction;
-        passes.push_back({tier.n_tokens, priced ? plan->prediction->pass_seconds : 0});
-    };
-    for (const TierPlan& tier : planning.plan.tiers) add(tier.key, tier.winner());
-    for (const StockRate& rate : planning.stock_rates) add(rate.tier, &rate.resident);
-    return passes;
+std::vector<PassTimes> times_of(const Planning& planning) {
+    std::vector<PassTimes> times;
+    for (const TierPlan& tier : planning.plan.tiers) times.push_back(tier.times);
+    for (const StockRate& rate : planning.stock_rates) times.push_back(rate.times);
+    return times;
 }
 
-std::uint32_t best_ubatch(const std::vector<TierPass>& tiers, std::uint32_t prompt) {
-    const TierPass* best = nullptr;
-    for (const TierPass& tier : tiers) {
-        if (tier.seconds <= 0 || tier.n_tokens == 0) continue;
-        if (best == nullptr || prompt_seconds(tier, prompt) < prompt_seconds(*best, prompt)) {
-            best = &tier;
-        }
+std::vector<PassTimes> times_of(const RegistryVariant& variant, const ContextSpec& context) {
+    std::vector<PassTimes> times;
+    for (const RegistryTier& tier : variant.tiers) {
+        const std::uint32_t n_tokens = tier.key.n_tokens;
+        const std::uint32_t n_seqs = sequences_of(n_tokens, context);
+        const std::uint32_t full = full_depth(context, n_tokens, n_seqs);
+        times.push_back(
+            {n_tokens, n_seqs, tier.pshard.passes ? *tier.pshard.passes : points_of(tier, full)});
     }
-    return best == nullptr ? 0 : best->n_tokens;
+    return times;
 }
 
-std::optional<Seconds> planned_seconds(const std::vector<TierPass>& tiers,
+std::uint32_t best_ubatch(const std::vector<PassTimes>& tiers, const Workload& work) {
+    Workload prompts = work;
+    prompts.answer = 0;
+    const std::vector<UbatchTime> times = ubatch_times(tiers, prompts);
+    const auto best = std::ranges::min_element(times, {}, &UbatchTime::seconds);
+    return best == times.end() ? 0 : best->n_ubatch;
+}
+
+std::optional<Seconds> planned_seconds(const std::vector<PassTimes>& tiers,
                                        const Workload& work,
                                        std::uint32_t n_ubatch) {
     const double prompts = double(work.prompt) * work.sequences;
-    const TierPass* prompt = tier_for(tiers, std::min<double>(prompts, n_ubatch));
-    const TierPass* token = tier_for(tiers, work.sequences);
+    const PassTimes* prompt = tier_for(tiers, std::min<double>(prompts, n_ubatch));
+    const PassTimes* token = tier_for(tiers, work.sequences);
     if (prompt == nullptr || token == nullptr || prompt->n_tokens > n_ubatch) return std::nullopt;
-    return prompt_seconds(*prompt, prompts) + work.answer * token->seconds;
+    return prompt_seconds(*prompt, prompts, work.depth) +
+           work.answer * seconds_behind(*token, work.depth);
 }
 
-std::optional<std::string> slow_ubatch_note(const std::vector<TierPass>& tiers,
-                                            std::uint32_t n_ubatch) {
-    const auto own = std::ranges::find(tiers, n_ubatch, &TierPass::n_tokens);
-    if (own == tiers.end() || own->seconds <= 0) return std::nullopt;
-    const auto best = std::max_element(
-        tiers.begin(), own, [](const auto& a, const auto& b) { return rate_of(a) < rate_of(b); });
-    if (best == own || rate_of(*best) <= rate_of(*own)) return std::nullopt;
+std::vector<UbatchTime> ubatch_times(const std::vector<PassTimes>& tiers, const Workload& work) {
+    std::vector<UbatchTime> times;
+    for (const PassTimes& tier : tiers) {
+        const auto seconds = planned_seconds(tiers, work, tier.n_tokens);
+        if (seconds) times.push_back({tier.n_tokens, *seconds});
+    }
+    return times;
+}
+
+std::optional<std::string> slow_ubatch_note(const std::vector<UbatchTime>& times,
+                                            const Workload& work,
+                                            std::uint32_t named) {
+    const auto own = std::ranges::find(times, named, &UbatchTime::n_ubatch);
+    if (own == times.end()) return std::nullopt;
+    const auto best = std::ranges::min_element(times, {}, &UbatchTime::seconds);
+    if (own->seconds <= best->seconds * kAsGood) return std::nullopt;
     return fmt::format(
-        "-ub {} is slower than smaller batches one after the other: {} t/s, where -ub {} has {}",
-        n_ubatch,
-        rate_text(rate_of(*own)),
-        best->n_tokens,
-        rate_text(rate_of(*best)));
+        "-ub {} is slower than -ub {}: {} prompt and {} answer tokens take {:.3g} s, there {:.3g}",
+        named,
+        best->n_ubatch,
+        work.prompt,
+        work.answer,
+        own->seconds,
+        best->seconds);
 }
 
 }  // namespace pshard

@@ -266,6 +266,7 @@ private:
             for (const std::string& warning : match.value().warnings) {
                 log_("warning: " + warning);
             }
+            for (const TierChoice& tier : match.value().choices) warn_of_stock(tier, true);
             warn_of_unused_room(match.value(), inventory, budget);
             return Chosen{match.value().choices, match.value().budget, true, match.value().driver};
         }

@@ -1,12 +1,15 @@
 // What the door (src/door) calls in libggml-pshard-core.so when ggml loads PSHARD0.
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <ggml-backend.h>
+#include <ggml-impl.h>
 #include <ggml.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 #include "ggml_kit/border.h"
 #include "ggml_kit/device.h"
@@ -21,6 +24,28 @@ namespace pshard {
 namespace {
 
 void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line); }
+
+// llama.cpp's common log prints in a thread of its own, which nobody waits for at the end of a
+// process, so that the last lines may be lost: its programs call common_log_flush() only where they
+// expect that. The names are those of v0.5.0, which is checked before this library is loaded; a
+// host without that log has not these functions.
+struct CommonLog {
+    ggml_log_callback callback = nullptr;
+    void* (*main)() = nullptr;
+    void (*flush)(void*) = nullptr;
+};
+
+CommonLog common_log() {
+    const auto find = [](auto& function, const char* name) {
+        function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(
+            dlsym(RTLD_DEFAULT, name));
+    };
+    CommonLog log;
+    find(log.callback, "_Z27common_log_default_callback14ggml_log_levelPKcPv");
+    find(log.main, "_Z15common_log_mainv");
+    find(log.flush, "_Z16common_log_flushP10common_log");
+    return log;
+}
 
 // Says it in the host's own log, which shows or silences it.
 void log_in_host(ggml_log_level level, std::string_view line) {
@@ -112,9 +137,30 @@ Engine* opened_engine() {
     return nullptr;
 }
 
+Engine* last_engine = nullptr;
+
+// The process ends, perhaps with contexts that were never freed. Another host's log may have ended
+// before, and hears nothing; ggml's own and llama.cpp's common log have not.
+void say_last_words() {
+    ggml_log_callback host = nullptr;
+    void* user = nullptr;
+    ggml_log_get(&host, &user);
+    const CommonLog common = common_log();
+    const bool is_common = common.callback != nullptr && host == common.callback;
+    if (!is_common && host != ggml_log_callback_default) return;
+    last_engine->end();
+    if (is_common && common.main != nullptr && common.flush != nullptr) common.flush(common.main());
+}
+
+Engine* engine_of_process() {
+    last_engine = opened_engine();
+    if (last_engine != nullptr) std::atexit(say_last_words);
+    return last_engine;
+}
+
 // The one registry: ggml asks more than once.
 ggml_backend_reg_t registry() {
-    static Engine* const engine = opened_engine();
+    static Engine* const engine = engine_of_process();
     return engine == nullptr ? nullptr : pshard_registry(*engine);
 }
 

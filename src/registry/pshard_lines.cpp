@@ -67,6 +67,34 @@ std::string lines_of(std::string_view level, const Line& pshard, Fields<Line> fi
 
 }  // namespace
 
+// A pass of three decades: no machine is so slow.
+constexpr double kMostSeconds = 1e9;
+
+void PassPoints::write(std::string& out, const Value& points) {
+    const char* comma = "";
+    for (const PassPoint& point : points) {
+        fmt::format_to(std::back_inserter(out), "{}{}:{}", comma, point.depth, point.seconds);
+        comma = ",";
+    }
+}
+
+bool PassPoints::read(std::string_view word, Value& points) {
+    Value read;
+    for (const std::string& part : split(word, ',')) {
+        const std::vector<std::string> pair = split(part, ':');
+        if (pair.size() != 2) return false;
+        const auto depth = number_of<std::uint32_t>(pair[0]);
+        const auto seconds = number_of<double>(pair[1]);
+        const bool follows = read.empty() || (depth && read.back().depth < *depth);
+        if (!depth || *depth > kMostTokens || !seconds || !follows) return false;
+        if (*seconds <= 0 || *seconds > kMostSeconds) return false;
+        read.push_back({*depth, *seconds});
+    }
+    if (read.empty()) return false;
+    points = std::move(read);
+    return true;
+}
+
 std::string ChoiceWord::expected() {
     return "strategy:NAME,n_pinned:N,n_attn_pinned:N,overflow:NAME,output_on_gpu:B,pin_from_back:B";
 }

@@ -21,6 +21,7 @@
 #include "base/units.h"
 #include "inventory/inventory.h"
 #include "plan/choice.h"
+#include "plan/pass_times.h"
 
 namespace pshard {
 
@@ -46,12 +47,14 @@ struct PshardVariant {
     std::optional<std::string>
         smaller_states;                     // states_hash of smaller ubatches, with commas between
     std::optional<std::uint32_t> n_ubatch;  // tokens; sizes KV and SWA cells
-    std::optional<std::uint32_t> asked_ubatch;  // the largest tier that was asked for, if others
-                                                // are left out since smaller ones are faster
-    std::optional<std::uint32_t> output_rows;   // rows of logits in the graph of n_ubatch tokens
+    std::optional<std::uint32_t> asked_ubatch;     // the largest tier that was asked for, if others
+                                                   // are left out since smaller ones are faster
+    std::optional<std::uint32_t> faster_ubatch{};  // reckoned faster than n_ubatch, which was named
+    std::optional<std::uint32_t> output_rows;      // rows of logits in the graph of n_ubatch tokens
     std::optional<bool> kv_unified;
     std::optional<bool> swa_full;
-    std::optional<bool> windowed;   // is_windowed of the inventory
+    std::optional<bool> windowed;           // is_windowed of the inventory
+    std::optional<bool> flash_attention{};  // what -fa auto came to
     std::optional<Bytes> shared;    // part of the budget that a draft model and the like take
     std::optional<Bytes> outside;   // as in PshardTier; for a variant that has no tiers
     std::optional<Bytes> unseen;    // part of `outside`, taken before a process can ask
@@ -68,10 +71,12 @@ struct PshardVariant {
 struct PshardTier {
     std::optional<PlanChoice> plan;  // the chosen plan, if it has no published form: the published
                                      // lines then hold the best plan that their reader can run
-    std::optional<std::uint32_t> depth;   // tokens in the KV cache at which `tps` holds
-    std::optional<double> tps;            // rate of `plan`; without it, the published line has one
-    std::optional<double> tps_empty;      // rate of the chosen plan with an empty KV cache
-    std::optional<double> tps_full;       // rate of the chosen plan with n_ctx tokens in it
+    std::optional<std::uint32_t> depth;  // tokens in the KV cache at which `tps` holds
+    std::optional<double> tps;           // rate of `plan`; without it, the published line has one
+    std::optional<double> tps_empty;     // rate of the chosen plan with an empty KV cache
+    std::optional<double> tps_full;      // rate of the chosen plan with n_ctx tokens in it
+    std::optional<double> tps_stock;     // rate of stock llama.cpp's own fit, at `depth`
+    std::optional<std::vector<PassPoint>> passes;  // seconds of the chosen plan by depth
     std::optional<Hash64> ops;            // hash of the graph that was planned (plan/plan_hash.h)
     std::optional<Hash64> steps;          // hash of what the plan makes of that graph
     std::optional<Bytes> arena;           // the arena, and its parts:

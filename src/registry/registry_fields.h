@@ -106,6 +106,16 @@ struct ChoiceWord {
     static bool read(std::string_view word, PlanChoice& choice);
 };
 
+// "DEPTH:SECONDS,..." in ascending depths.
+struct PassPoints {
+    using Value = std::vector<PassPoint>;
+
+    static std::string expected() { return "DEPTH:SECONDS, with commas between, ascending"; }
+
+    static void write(std::string& out, const Value& points);
+    static bool read(std::string_view word, Value& points);
+};
+
 // ---- published lines ----
 
 // The comment below a section's header, behind its "# ".
@@ -166,10 +176,12 @@ inline constexpr std::array kPshardVariantFields = {
     field<&PshardVariant::smaller_states>("smaller_states"),
     field<Tokens, &PshardVariant::n_ubatch>("n_ubatch"),
     field<Tokens, &PshardVariant::asked_ubatch>("asked_ubatch"),
+    field<Tokens, &PshardVariant::faster_ubatch>("faster_ubatch"),
     field<Tokens, &PshardVariant::output_rows>("output_rows"),
     field<&PshardVariant::kv_unified>("kv_unified"),
     field<&PshardVariant::swa_full>("swa_full"),
     field<&PshardVariant::windowed>("windowed"),
+    field<&PshardVariant::flash_attention>("flash_attention"),
     field<ByteCount, &PshardVariant::shared>("shared"),
     field<ByteCount, &PshardVariant::outside>("outside"),
     field<ByteCount, &PshardVariant::unseen>("unseen"),
@@ -183,6 +195,8 @@ inline constexpr std::array kPshardTierFields = {
     field<Rate, &PshardTier::tps>("tps"),
     field<Rate, &PshardTier::tps_empty>("tps_empty"),
     field<Rate, &PshardTier::tps_full>("tps_full"),
+    field<Rate, &PshardTier::tps_stock>("tps_stock"),
+    field<PassPoints, &PshardTier::passes>("passes"),
     field<&PshardTier::ops>("ops"),
     field<&PshardTier::steps>("steps"),
     field<ByteCount, &PshardTier::arena>("arena"),

@@ -221,6 +221,15 @@ std::string best_batch(const Planning& planning) {
         if (best == nullptr || !is_faster(*best, tier)) best = &tier;
     }
     if (best == nullptr) return "";
+    if (planning.faster_ubatch > 0) {
+        return fmt::format(
+            "\nOf these batches, those of {} tokens are reckoned fastest for prompts, {} t/s; -ub "
+            "{} "
+            "is faster.\n",
+            best->key.n_tokens,
+            rate_text(rate_of(*best)),
+            planning.faster_ubatch);
+    }
     const bool other_cache = is_windowed(planning.inventory) &&
                              best->key.n_tokens != planning.inventory.context.n_ubatch;
     return fmt::format(

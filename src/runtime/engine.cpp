@@ -109,4 +109,9 @@ void Engine::forget(const Caller& caller) {
     models_.forget(caller);
 }
 
+void Engine::end() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock.owns_lock()) models_.tell_all_rates();
+}
+
 }  // namespace pshard

@@ -50,6 +50,10 @@ public:
     void synchronize();
     void forget(const Caller& caller);
 
+    // The process ends: tells what was not told of rates. Another thread that still computes is not
+    // waited for.
+    void end();
+
     [[nodiscard]] const EngineSetup& setup() const { return setup_; }
 
 private:

@@ -168,6 +168,10 @@ void ModelTable::tell_rates(PlannedModel& owner, bool at_end) const {
     if (!line.empty()) shared_.setup.tell_rates(line);
 }
 
+void ModelTable::tell_all_rates() const {
+    for (const auto& planned : models_) tell_rates(*planned, /*at_end=*/true);
+}
+
 void ModelTable::rotate() {
     const int every = shared_.setup.replan_every;
     if (every == 0 || ++n_graphs_ % every != 0) return;

@@ -51,6 +51,9 @@ public:
 
     void watch_rates(PlannedModel& owner, const TimedPasses& passes);
 
+    // Tells what the passes of all models reached, where nobody has heard of it.
+    void tell_all_rates() const;
+
     void forget(const HostBuffer& buffer);
 
     // Counts a graph. After each EngineSetup::replan_every of them all models are planned anew.

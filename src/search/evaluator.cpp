@@ -145,10 +145,12 @@ void set_verdict(Candidate& candidate,
 }  // namespace
 
 std::uint32_t full_depth(const Inventory& inventory, const Graph& graph) {
-    const std::uint32_t n_seqs = std::max(graph.n_seqs, 1U);
-    const bool unified = inventory.context.kv_unified;
-    const std::uint32_t n_cells = tokens_per_sequence(inventory.context) / (unified ? n_seqs : 1);
-    const std::uint32_t n_own = (graph.n_tokens + n_seqs - 1) / n_seqs;
+    return full_depth(inventory.context, graph.n_tokens, std::max(graph.n_seqs, 1U));
+}
+
+std::uint32_t full_depth(const ContextSpec& context, std::uint32_t n_tokens, std::uint32_t n_seqs) {
+    const std::uint32_t n_cells = tokens_per_sequence(context) / (context.kv_unified ? n_seqs : 1);
+    const std::uint32_t n_own = (n_tokens + n_seqs - 1) / n_seqs;
     return n_cells > n_own ? n_cells - n_own : 0;
 }
 
@@ -278,6 +280,21 @@ std::optional<Prediction> Evaluator::predict_at(const Candidate& candidate,
                    candidate,
                    depth_tokens,
                    nullptr);
+}
+
+PassTimes Evaluator::pass_times(const Candidate& candidate,
+                                const std::vector<std::optional<Prediction>>& known) {
+    std::vector<PassPoint> points;
+    for (const std::optional<Prediction>& each : known) {
+        if (each) points.push_back({each->depth_tokens, each->pass_seconds});
+    }
+    const Lowered whole = lowered(candidate.choice, candidate.options, LowerUntil::Schedule);
+    const auto seconds_at = [&](std::uint32_t depth) -> std::optional<Seconds> {
+        const auto prediction = predict(whole, candidate, depth, nullptr);
+        if (!prediction) return std::nullopt;
+        return prediction->pass_seconds;
+    };
+    return {graph_.n_tokens, graph_.n_seqs, refined(points, seconds_at)};
 }
 
 TierDetail Evaluator::detail(const Candidate& candidate) {

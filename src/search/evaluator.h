@@ -14,6 +14,7 @@
 #include "machine/machine_profile.h"
 #include "plan/fused_runs.h"
 #include "plan/lowered.h"
+#include "plan/pass_times.h"
 #include "plan/timeline.h"
 #include "search/candidate.h"
 
@@ -43,6 +44,7 @@ struct TierDetail {
 
 // The depth at which the batch of a graph fills the cache: the tokens of each sequence before it.
 std::uint32_t full_depth(const Inventory& inventory, const Graph& graph);
+std::uint32_t full_depth(const ContextSpec& context, std::uint32_t n_tokens, std::uint32_t n_seqs);
 
 // Who decides where the weights lie that the device cannot compute with (plan/idle_weights.h).
 enum class LoadedBy {
@@ -67,6 +69,10 @@ public:
 
     // Predicts the candidate at another depth, or at a full cache likewise.
     std::optional<Prediction> predict_at(const Candidate& candidate, std::uint32_t depth_tokens);
+
+    // The candidate's seconds at all depths; `known`: what was predicted, by ascending depths.
+    PassTimes pass_times(const Candidate& candidate,
+                         const std::vector<std::optional<Prediction>>& known);
 
     TierDetail detail(const Candidate& candidate);
 

@@ -234,6 +234,8 @@ private:
         if (const Candidate* winner = plan.winner()) {
             plan.empty = evaluator_.predict_at(*winner, 0);
             plan.full = evaluator_.predict_at(*winner, full_depth(problem_.inventory, graph_));
+            plan.times =
+                evaluator_.pass_times(*winner, {plan.empty, winner->prediction, plan.full});
         }
         return plan;
     }

@@ -28,6 +28,9 @@ struct TierPlan {
     // What the winner reaches with an empty KV cache, and with a full one.
     std::optional<Prediction> empty;
     std::optional<Prediction> full;
+
+    // Its seconds at all depths.
+    PassTimes times;
 };
 
 // Searches one tier over all strategies, or over the forced one. Without a profile the machine is

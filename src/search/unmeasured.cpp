@@ -70,6 +70,7 @@ void drop_predictions(TierPlan& plan) {
     }
     plan.empty.reset();
     plan.full.reset();
+    plan.times = {};
 }
 
 }  // namespace

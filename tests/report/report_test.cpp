@@ -160,10 +160,14 @@ TEST_F(Reports, MarkdownNamesTheBatchThatIsFastest) {
                 HasSubstr("\nPrompts are reckoned fastest in batches of 4 tokens, "));
     TierPlan larger = planning_.plan.tiers[1];
     planning_.plan.tiers[1].viable[0].prediction->tokens_per_second = 500;
+    planning_.plan.tiers[1].times.points = {{0, 4 / 500.0}};
     larger.viable[0].prediction->tokens_per_second = 50;
+    larger.times.points = {{0, 4 / 50.0}};
     planning_.plan.tiers.push_back(larger);
     planning_.stock_fits.emplace_back();
     EXPECT_THAT(to_markdown(planning_), HasSubstr("batches of 4 tokens, 500 t/s: -ub 4.\n"));
+    planning_.faster_ubatch = 512;
+    EXPECT_THAT(to_markdown(planning_), HasSubstr("prompts, 500 t/s; -ub 512 is faster.\n"));
 }
 
 TEST_F(Reports, MarkdownNamesTheTiersThatAreLeftOut) {

@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t kSmallestCap = 16;
 constexpr std::uint64_t kMaxTokens = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t kMaxValues = 1000;
+constexpr std::size_t kMaxContexts = 100;  // each is planned alone, in a tenth of a second or more
 
 // Reads the number at the front of `text` and cuts it off.
 std::optional<std::uint64_t> take_number(std::string_view& text) {
@@ -168,6 +169,13 @@ Result<std::vector<BenchContext>> bench_contexts(const BenchOptions& options) {
     }
     std::vector<BenchContext> all = contexts.take();
     if (all.empty()) return Error{"--bench-plan: these tests use no context at all", {}};
+    if (all.size() > kMaxContexts) {
+        return Error{fmt::format("-p, -n, -pg and -d make {} contexts, each of which has a plan of "
+                                 "its own: give fewer tests, of at most {}",
+                                 all.size(),
+                                 kMaxContexts),
+                     {}};
+    }
     return all;
 }
 

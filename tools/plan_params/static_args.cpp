@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "plan_flags/drafting.h"
+#include "planning/plan_model.h"
 #include "planning/static_flags.h"
 
 namespace pshard::tool {
@@ -94,6 +95,26 @@ void log_choice(const StaticPlan& plan, const Workload& work) {
     log_line(text);
 }
 
+// Where the user has named a ubatch: a note if stock is faster with another.
+std::optional<std::string> ubatch_note(const Options& options,
+                                       const Machine& machine,
+                                       const StaticPlan& plan,
+                                       const Workload& work,
+                                       Known& known) {
+    const std::optional<Seconds> seconds = plan.seconds(work);
+    if (!options.context.n_ubatch || !seconds) return std::nullopt;
+    const Options any = with_any_ubatch(options);
+    const Result<std::vector<Job>> jobs = jobs_of_model(any);
+    if (!jobs) return std::nullopt;
+    const auto answer = find_static_flags(any, machine, jobs.value().front(), work, known);
+    if (!answer || !std::holds_alternative<StaticFlags>(answer.value())) return std::nullopt;
+    const StaticPlan& best = std::get<StaticFlags>(answer.value()).found.plan;
+    return slow_ubatch_note(
+        {{plan.n_ubatch, *seconds}, {best.n_ubatch, best.seconds(work).value_or(*seconds)}},
+        work,
+        plan.n_ubatch);
+}
+
 }  // namespace
 
 Result<Outcome> emit_args(const Options& options, const Machine& machine, const Job& job) {
@@ -108,6 +129,8 @@ Result<Outcome> emit_args(const Options& options, const Machine& machine, const 
     const StaticFlags& flags = std::get<StaticFlags>(answer.value());
     Outcome outcome;
     outcome.notes = flags.notes;
+    const auto note = ubatch_note(options, machine, flags.found.plan, work.value(), known);
+    if (note) outcome.notes.push_back(*note);
     if (options.format == OutputFormat::Json) {
         outcome.text = json_text(flags, work.value());
     } else {

@@ -205,6 +205,10 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     use.mmproj = mmproj.value();
     use.reserve = options.reserve_mib * kMiB;
     if (use.taken() >= use.total) {
+        const char* largest = options.context.n_ubatch  ? "-ub"
+                              : options.context.n_batch ? "-b"
+                                                        : "--pshard-tier-max";
+        const std::string remedy = fmt::format("; a smaller {} or -c leaves more", largest);
         return std::variant<BudgetUse, Refusal>(Refusal{
             fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
                         "{:.1f}, reserve {:.1f}{}",
@@ -212,7 +216,7 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
                         in_mib(use.draft),
                         in_mib(use.mmproj),
                         in_mib(use.reserve),
-                        use.draft > 0 ? "; a smaller --pshard-tier-max or -c leaves more" : "")});
+                        use.draft > 0 ? remedy : "")});
     }
     return std::variant<BudgetUse, Refusal>(std::move(use));
 }

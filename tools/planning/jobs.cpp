@@ -83,6 +83,7 @@ Result<Workload> workload_of(const Options& options, const ContextSpec& context)
     const std::uint32_t n_ctx = tokens_per_sequence(context);
     Workload work;
     work.sequences = context.n_seq_max;
+    work.depth = options.depth.value_or(n_ctx / 2);
     work.prompt = options.bench.wanted ? context.n_ubatch : usual_prompt(n_ctx);
     if (options.bench.wanted) return work;
     const auto prompt = one_number("-p", options.bench.prompts);
@@ -108,6 +109,11 @@ std::optional<std::uint32_t> largest_given(const ContextOptions& options) {
         options.n_ubatch ? options.n_ubatch : options.tier_max;
     if (!tiers || !options.n_batch) return tiers ? tiers : options.n_batch;
     return std::min(*tiers, *options.n_batch);
+}
+
+Options with_any_ubatch(Options options) {
+    options.context.n_ubatch.reset();
+    return options;
 }
 
 ContextSpec context_of(const Options& options, ContextSpec base) {

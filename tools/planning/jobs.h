@@ -20,6 +20,7 @@ struct Job {
     std::optional<std::uint32_t> named_ubatch{};  // the largest tier, if it stays whatever its rate
     std::uint32_t asked_ubatch = 0;               // the largest tier before cut_job(); 0: as it is
     std::vector<Hash64> smaller_states{};         // as in Planning
+    std::optional<UbatchTime> fastest{};          // ubatch of all that a named one is held against
     std::string note{};  // how the largest tiers compare; empty: nobody asked
 };
 
@@ -29,6 +30,9 @@ void cut_job(Job& job, std::uint32_t largest);
 // What the flags say of the largest tier: -ub if it is given, else --pshard-tier-max; not above -b.
 // nullopt: nothing.
 std::optional<std::uint32_t> largest_given(const ContextOptions& options);
+
+// The same without -ub: any ubatch that -b allows.
+Options with_any_ubatch(Options options);
 
 // Tells if a sequence may become longer than those that the model was trained with.
 std::optional<std::string> context_note(const Inventory& inventory);

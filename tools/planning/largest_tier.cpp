@@ -14,6 +14,9 @@
 // follows. Where nothing fits, nothing larger does either, and the comparison ends: the refusal is
 // that of the smallest.
 //
+// A ubatch that the user has named is held against all of them and the tier below, in models of any
+// kind, only for a note: it stays.
+//
 // Traps: a ubatch above the prompt takes the prompt in one batch of the tier that holds it, so from
 // there on more cache only costs: the first that is slower than 1 % ends the comparison. A tier
 // that fits alone may still be dominated in the whole plan (search/dominated.h): who plans cuts it
@@ -72,8 +75,7 @@ Job weighed_job(Job job, const Workload& work, std::uint32_t largest) {
 }
 
 struct Timed {
-    std::uint32_t largest = 0;
-    Seconds seconds = 0;
+    UbatchTime time;  // with that largest tier
     Hash64 states{};  // of the last job
 };
 
@@ -92,14 +94,26 @@ public:
         n_sizes_ = sizes.size();
         for (n_compared_ = 0; n_compared_ < n_sizes_; ++n_compared_) {
             const std::uint32_t largest = sizes[n_compared_];
-            const Result<std::optional<Seconds>> seconds = seconds_of(largest);
-            if (!seconds) return seconds.error();
-            if (!seconds.value() && lacks_memory_) break;
-            if (!seconds.value()) continue;
-            timed_.push_back({largest, *seconds.value(), states_});
-            if (largest > prompt_ && timed_.back().seconds > least() * kAsGood) break;
+            const Result<bool> timed = time(largest);
+            if (!timed) return timed.error();
+            if (!timed.value() && lacks_memory_) break;
+            if (!timed.value()) continue;
+            if (largest > prompt_ && timed_.back().time.seconds > least() * kAsGood) break;
         }
         return Done{};
+    }
+
+    // The fastest of all and of that one.
+    Result<std::optional<UbatchTime>> fastest_and(std::uint32_t other) {
+        if (const Status done = run(); !done) return done.error();
+        if (std::ranges::count(timed_, other, n_ubatch_of) == 0) {
+            if (const Result<bool> timed = time(other); !timed) return timed.error();
+        }
+        std::optional<UbatchTime> fastest;
+        for (const Timed& timed : timed_) {
+            if (!fastest || timed.time.seconds < fastest->seconds) fastest = timed.time;
+        }
+        return fastest;
     }
 
     [[nodiscard]] LargestTier best() const {
@@ -108,8 +122,9 @@ public:
         std::uint32_t best = 0;
         std::vector<std::string> times;
         for (const Timed& timed : timed_) {
-            if (timed.seconds <= least() * kAsGood) best = timed.largest;
-            times.push_back(fmt::format("{:.3g} s with -ub {}", timed.seconds, timed.largest));
+            const auto& [n_ubatch, seconds] = timed.time;
+            if (seconds <= least() * kAsGood) best = n_ubatch;
+            times.push_back(fmt::format("{:.3g} s with -ub {}", seconds, n_ubatch));
         }
         const Workload work = work_of_all();
         return {best,
@@ -122,10 +137,12 @@ public:
     }
 
 private:
+    static std::uint32_t n_ubatch_of(const Timed& timed) { return timed.time.n_ubatch; }
+
     [[nodiscard]] std::vector<Hash64> smaller_states(std::uint32_t largest) const {
         std::vector<Hash64> states;
         for (const Timed& timed : timed_) {
-            if (timed.largest < largest && jobs_.size() == 1) states.push_back(timed.states);
+            if (timed.time.n_ubatch < largest && jobs_.size() == 1) states.push_back(timed.states);
         }
         return states;
     }
@@ -142,7 +159,9 @@ private:
     }
 
     [[nodiscard]] Seconds least() const {
-        return std::ranges::min_element(timed_, {}, &Timed::seconds)->seconds;
+        Seconds least = timed_.front().time.seconds;
+        for (const Timed& timed : timed_) least = std::min(least, timed.time.seconds);
+        return least;
     }
 
     [[nodiscard]] const char* what_grows() const {
@@ -161,6 +180,14 @@ private:
                             what_grows(),
                             why,
                             largest)};
+    }
+
+    // Whether all jobs have a time with that largest tier: then it is the last of timed_.
+    Result<bool> time(std::uint32_t largest) {
+        const Result<std::optional<Seconds>> seconds = seconds_of(largest);
+        if (!seconds) return seconds.error();
+        if (seconds.value()) timed_.push_back({{largest, *seconds.value()}, states_});
+        return seconds.value().has_value();
     }
 
     // The seconds of all jobs with that largest tier; nullopt: one of them has none.
@@ -200,7 +227,7 @@ private:
         find_tiers_shown(planning);
         lacks_memory_ = std::ranges::any_of(
             planning.plan.tiers, [](const TierPlan& tier) { return tier.winner() == nullptr; });
-        return planned_seconds(passes_of(planning), work_, job.context.n_ubatch);
+        return planned_seconds(times_of(planning), work_, job.context.n_ubatch);
     }
 
     // Shows how many sizes are compared, but not while a child reads the model: it shows that.
@@ -240,6 +267,17 @@ Result<LargestTier> find_largest_tier(const Options& options,
         if (const Status done = comparison.run(); !done) return done.error();
     }
     return comparison.best();
+}
+
+Result<std::optional<UbatchTime>> find_fastest_ubatch(const Options& options,
+                                                      const Machine& machine,
+                                                      const std::vector<Job>& jobs,
+                                                      Known& known) {
+    if (machine.pricing() == nullptr) return std::optional<UbatchTime>();
+    const std::vector<std::uint32_t>& tiers = jobs.front().tiers;
+    const auto prompts = std::ranges::lower_bound(tiers, kFirstPromptTier);
+    const std::uint32_t below = prompts == tiers.begin() ? tiers.front() : *(prompts - 1);
+    return Comparison(options, machine, jobs, known).fastest_and(below);
 }
 
 }  // namespace pshard::tool

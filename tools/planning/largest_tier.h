@@ -3,6 +3,7 @@
 // in every tier.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,12 @@ Result<LargestTier> find_largest_tier(const Options& options,
                                       const Machine& machine,
                                       const std::vector<Job>& jobs,
                                       Known& known);
+
+// The fastest ubatch of the jobs, also of those that are too small for a tier of prompts alone;
+// nullopt: nothing can be compared.
+Result<std::optional<UbatchTime>> find_fastest_ubatch(const Options& options,
+                                                      const Machine& machine,
+                                                      const std::vector<Job>& jobs,
+                                                      Known& known);
 
 }  // namespace pshard::tool

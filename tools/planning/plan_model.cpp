@@ -76,6 +76,12 @@ Status save_inventory(const Options& options, const Inventory& inventory) {
     return write_inventory(options.save_inventory, inventory);
 }
 
+// Whether a ubatch that the user has named is held against all others: llama-bench is to measure
+// it, and a saved inventory has no others.
+bool compares_named(const Options& options) {
+    return options.context.n_ubatch && options.inventory.empty() && !options.bench.wanted;
+}
+
 class JobPlanner {
 public:
     JobPlanner(const Options& options, const Machine& machine, const Known& known)
@@ -115,7 +121,7 @@ public:
                                  idle_note(planning.inventory),
                                  budget_note(options_, planning.budget),
                                  host_note(planning, machine_.host),
-                                 ubatch_note(planning)}) {
+                                 ubatch_note(planning, job)}) {
             if (note) planning.notes.push_back(*note);
         }
         planned_.push_back({job, std::move(planning)});
@@ -157,10 +163,20 @@ private:
         return right;
     }
 
-    // Where the user has named a ubatch that is slower than a smaller one.
-    std::optional<std::string> ubatch_note(const Planning& planning) const {
-        if (!options_.context.n_ubatch) return std::nullopt;
-        return slow_ubatch_note(passes_of(planning), planning.inventory.context.n_ubatch);
+    // Where the user has named a ubatch that is not the fastest. If no others were compared, it is
+    // held against the smaller tiers of the plan.
+    std::optional<std::string> ubatch_note(Planning& planning, const Job& job) const {
+        const std::uint32_t named = planning.inventory.context.n_ubatch;
+        const Result<Workload> work = workload_of(options_, planning.inventory.context);
+        if (!options_.context.n_ubatch || !work) return std::nullopt;
+        std::vector<UbatchTime> times = ubatch_times(times_of(planning), work.value());
+        if (compares_named(options_)) {
+            std::erase_if(times, [&](const UbatchTime& time) { return time.n_ubatch != named; });
+            if (job.fastest && job.fastest->n_ubatch != named) times.push_back(*job.fastest);
+        }
+        auto note = slow_ubatch_note(times, work.value(), named);
+        if (note && job.fastest) planning.faster_ubatch = job.fastest->n_ubatch;
+        return note;
     }
 
     const Options& options_;
@@ -202,6 +218,9 @@ public:
 
     Result<Planned> run() {
         if (const Status captured = capture_tiers(); !captured) return captured.error();
+        if (compares_named(options_)) {
+            if (const Status compared = compare_named(); !compared) return compared.error();
+        }
         for (std::size_t i = 0; i < jobs_.size(); ++i) {
             const auto refusal = add(jobs_[i], std::move(inventories_[i]));
             if (!refusal) return refusal.error();
@@ -255,6 +274,25 @@ private:
         return capture_all();
     }
 
+    // What the comparison of the largest tiers told, which did not know the tiers below them.
+    static std::string cut_note(const std::string& note, std::uint32_t largest) {
+        return fmt::format(
+            "{}; but batches of {} tokens, one after the other, are faster than all larger ones",
+            note,
+            largest);
+    }
+
+    // Finds the fastest ubatch, to be told where that is not the one that the user has named.
+    Status compare_named() {
+        const Options any = with_any_ubatch(options_);
+        const Result<std::vector<Job>> jobs = jobs_of_model(any);
+        if (!jobs) return jobs.error();
+        const auto fastest = find_fastest_ubatch(any, machine_, jobs.value(), known_);
+        if (!fastest) return fastest.error();
+        jobs_.front().fastest = fastest.value();
+        return Done{};
+    }
+
     // Plans the job, again in smaller caches while its largest tiers are dominated.
     Result<std::optional<Refusal>> add(Job job, Inventory inventory) {
         while (true) {
@@ -263,6 +301,7 @@ private:
             const std::optional<std::uint32_t> largest = planner_.take_back_too_large();
             if (!largest) return refusal;
             cut_job(job, *largest);
+            if (!job.note.empty()) job.note = cut_note(job.note, *largest);
             Result<Inventory> smaller = capture(job);
             if (!smaller) return smaller.error();
             inventory = std::move(smaller).value();

@@ -9,6 +9,9 @@
 //               --> else: seconds of the goal's prompt and answer, by the plan and by stock's best
 //                         flags -> stock if it takes at most 2 % longer, else the plan
 //
+// A ubatch that the user has named bounds both, so that the faster of two slow ones may be started.
+// What is told is stock's best with any ubatch, and if that is faster than what is started.
+//
 // Traps: the ubatch of a plan may be any tier, unless the model has sliding windows, whose cache is
 // sized by it. Stock has all the ubatches to choose from that the plan had before its largest tier
 // was chosen. llama-bench has one ubatch for all its tests. A plan that gives way to stock is not
@@ -110,7 +113,7 @@ Result<Seconds> seconds_of(const Options& options,
         const Result<Workload> work = workload_of(options, context);
         if (!work) return work.error();
         all += planned_seconds(
-                   passes_of(job.planning), work.value(), std::min(n_ubatch, context.n_ubatch))
+                   times_of(job.planning), work.value(), std::min(n_ubatch, context.n_ubatch))
                    .value_or(std::numeric_limits<Seconds>::infinity());
     }
     return all;
@@ -138,19 +141,62 @@ Status choose_ubatch(const PlanRequest& request,
     return Done{};
 }
 
-// The best that stock llama.cpp can do alone, with any ubatch that the user's flags allow; nullopt:
-// it cannot run the model at all.
-std::optional<StaticFlags> best_of_stock(const Planner& with, const Workload& work) {
-    const auto& [options, machine, known] = with;
+// The best that stock llama.cpp can do alone.
+struct StockBest {
+    StaticFlags flags;
+    Seconds seconds = 0;
+
+    [[nodiscard]] std::uint32_t n_ubatch() const { return flags.found.plan.n_ubatch; }
+};
+
+// With any ubatch that the options allow; nullopt: it cannot run the model at all, or its time is
+// not known.
+std::optional<StockBest> best_of_stock(const Options& options,
+                                       const Planner& with,
+                                       const Workload& work) {
     const Result<std::vector<Job>> jobs = jobs_of_model(options);
     if (!jobs) return std::nullopt;
-    auto answer = find_static_flags(options, machine, jobs.value().front(), work, known);
+    auto answer = find_static_flags(options, with.machine, jobs.value().front(), work, with.known);
     if (!answer || !std::holds_alternative<StaticFlags>(answer.value())) return std::nullopt;
-    return std::get<StaticFlags>(std::move(answer).value());
+    StaticFlags& flags = std::get<StaticFlags>(answer.value());
+    const std::optional<Seconds> seconds = flags.found.plan.seconds(work);
+    if (!seconds) return std::nullopt;
+    return StockBest{std::move(flags), *seconds};
 }
 
-// Puts the best that stock llama.cpp can do alone in the plan's place if that takes at most 2 %
-// longer. If stock cannot run the model at all, or its time is not known, the plan stays.
+void start_stock(const PlanRequest& request, const StockBest& stock, RunPlan& plan) {
+    leave_batches_to_stock(request, plan);
+    plan.n_batch = stock.flags.n_batch;
+    plan.n_ubatch = stock.n_ubatch();
+    const StaticPlan& found = stock.flags.found.plan;
+    plan.placement =
+        StockPlacement{found.args.n_gpu_layers, found.args.cpu_patterns, found.op_offload};
+}
+
+// Where the user has named a ubatch: what stock does within it, and a note if another one is faster
+// in stock than what is started.
+void tell_of_named(const StockBest& best,
+                   const std::optional<StockBest>& within,
+                   Seconds started,
+                   RunPlan& plan) {
+    if (within && within->n_ubatch() == best.n_ubatch()) return;
+    plan.why += fmt::format(" with -ub {}", best.n_ubatch());
+    if (within) {
+        plan.why += fmt::format(" ({:.3g} s with -ub {})", within->seconds, within->n_ubatch());
+    }
+    if (best.seconds >= started) return;
+    log_line(
+        fmt::format("note: stock llama.cpp alone is faster with -ub {} ({:.3g} s) than what is "
+                    "started with the "
+                    "-ub that was given ({:.3g} s)",
+                    best.n_ubatch(),
+                    best.seconds,
+                    started));
+}
+
+// Puts the best that stock llama.cpp can do alone, within the ubatch that the user has named, in
+// the plan's place if that takes at most 2 % longer. If stock cannot run the model at all, or its
+// time is not known, the plan stays.
 Status compare_with_stock(const PlanRequest& request,
                           const Planner& with,
                           const PlannedJob& planned,
@@ -158,26 +204,25 @@ Status compare_with_stock(const PlanRequest& request,
     const Planning& planning = planned.planning;
     const Result<Workload> work = workload_of(with.options, planning.inventory.context);
     if (!work) return work.error();
-    const auto ours = planned_seconds(passes_of(planning), work.value(), plan.n_ubatch);
+    const auto ours = planned_seconds(times_of(planning), work.value(), plan.n_ubatch);
     if (!ours || with.options.forced) return Done{};
-    const std::optional<StaticFlags> stock = best_of_stock(with, work.value());
-    const auto theirs = stock ? stock->found.plan.seconds(work.value()) : std::nullopt;
-    if (!theirs) return Done{};
+    const bool is_named = with.options.context.n_ubatch.has_value();
+    const auto within = best_of_stock(with.options, with, work.value());
+    const auto best =
+        is_named ? best_of_stock(with_any_ubatch(with.options), with, work.value()) : within;
+    if (!best) return Done{};
     plan.why = fmt::format(
         "{} prompt and {} answer tokens take {:.3g} s by the plan, {:.3g} s by the best that stock "
         "llama.cpp can do alone",
         work.value().prompt,
         work.value().answer,
         *ours,
-        *theirs);
-    if (*theirs > *ours * kWorthwhile) return Done{};
-    leave_batches_to_stock(request, plan);
-    plan.stock_is_faster = *theirs * kWorthwhile < *ours;
-    plan.n_batch = stock->n_batch;
-    plan.n_ubatch = stock->found.plan.n_ubatch;
-    const StockArgs& args = stock->found.plan.args;
-    plan.placement =
-        StockPlacement{args.n_gpu_layers, args.cpu_patterns, stock->found.plan.op_offload};
+        best->seconds);
+    const bool starts_stock = within && within->seconds <= *ours * kWorthwhile;
+    tell_of_named(*best, within, starts_stock ? within->seconds : *ours, plan);
+    if (!starts_stock) return Done{};
+    plan.stock_is_faster = within->seconds * kWorthwhile < *ours;
+    start_stock(request, *within, plan);
     return Done{};
 }
 

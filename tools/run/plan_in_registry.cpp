@@ -47,14 +47,31 @@ AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint
     return asked;
 }
 
-std::vector<TierPass> passes_of(const RegistryVariant& variant) {
-    std::vector<TierPass> passes;
+// The request that the plans were weighed by.
+Workload work_of(const RegistryVariant& variant,
+                 const ContextSpec& context,
+                 const PlanRequest& request) {
+    Workload work = workload_of(request.options.goal, tokens_per_sequence(context));
+    work.sequences = context.n_seq_max;
     for (const RegistryTier& tier : variant.tiers) {
-        const double rate = chosen_tps(tier);
-        const std::uint32_t n_tokens = tier.key.n_tokens;
-        passes.push_back({n_tokens, rate > 0 ? n_tokens / rate : 0});
+        work.depth = tier.pshard.depth.value_or(work.depth);
     }
-    return passes;
+    return work;
+}
+
+// Tells, as when the plan was made, if another ubatch than the one that the user has named is
+// faster.
+void tell_of_faster_ubatch(const RegistryVariant& variant,
+                           const ContextSpec& context,
+                           const Workload& work) {
+    const std::uint32_t named = variant.pshard.n_ubatch.value_or(0);
+    const std::uint32_t faster = variant.pshard.faster_ubatch.value_or(0);
+    auto note = slow_ubatch_note(ubatch_times(times_of(variant, context), work), work, named);
+    if (faster > 0) {
+        note =
+            fmt::format("-ub {} is slower than -ub {}, as reckoned with the plan", named, faster);
+    }
+    if (note) log_line("note: " + *note);
 }
 
 // The ubatch that prompts are fastest in, chosen as for a new plan. 0: the user has named one, of
@@ -63,15 +80,13 @@ std::vector<TierPass> passes_of(const RegistryVariant& variant) {
 std::uint32_t fastest_ubatch(const RegistryVariant& variant,
                              const ContextSpec& context,
                              const PlanRequest& request) {
-    const std::vector<TierPass> passes = passes_of(variant);
+    const Workload work = work_of(variant, context, request);
     if (request.options.plan.context.n_ubatch) {
-        const auto note = slow_ubatch_note(passes, variant.pshard.n_ubatch.value_or(0));
-        if (note) log_line("note: " + *note);
+        tell_of_faster_ubatch(variant, context, work);
         return 0;
     }
     if (variant.pshard.windowed.value_or(true)) return 0;
-    const Workload work = workload_of(request.options.goal, tokens_per_sequence(context));
-    return best_ubatch(passes, work.prompt * context.n_seq_max);
+    return best_ubatch(times_of(variant, context), work);
 }
 
 RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRequest& request) {
@@ -84,6 +99,9 @@ RunPlan plan_of(const FoundPlan& found, const ContextSpec& context, const PlanRe
     plan.kv_unified = context.kv_unified;
     plan.swa_full = context.swa_full;
     plan.flash_attention = kFlashAttentionWords[static_cast<std::size_t>(context.flash_attention)];
+    if (variant.pshard.flash_attention) {
+        plan.flash_attention = *variant.pshard.flash_attention ? "on" : "off";
+    }
     plan.type_k = context.type_k;
     plan.type_v = context.type_v;
     plan.n_threads = request.n_threads;

@@ -9,6 +9,7 @@
 #include "machine/profile_text.h"
 #include "plan_flags/bench_contexts.h"
 #include "plan_flags/drafting.h"
+#include "plan_flags/flags.h"
 #include "planning/jobs.h"
 #include "run/goal.h"
 #include "run/run_plan.h"
@@ -85,7 +86,8 @@ Result<Words> bench_arguments(const PlanRequest& request) {
         largest = std::max(largest, context.tier_cap);
     }
     if (!largest_given(request.options.plan.context)) {
-        arguments.push_back(fmt::format("--pshard-tier-max={}", largest));
+        const std::uint64_t most = std::min<std::uint64_t>(largest, kBatch.most);
+        arguments.push_back(fmt::format("--pshard-tier-max={}", most));
     }
     return arguments;
 }
