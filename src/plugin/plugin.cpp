@@ -109,6 +109,7 @@ Result<Engine*> open_engine() {
     setup.page_lock_limit = host_memory / 10 * 8;
     setup.orders = make_order_giver(
         settings.value(), {room, gpu_name(devices.value()), host_memory}, log_line, log_progress);
+    if (settings.value().plan_here && settings.value().forced.empty()) setup.room = room_in;
     setup.log = log_line;
     setup.progress = log_progress;
     setup.tell_rates = log_rates;

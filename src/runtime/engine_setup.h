@@ -30,6 +30,9 @@ struct EngineSetup {
     bool budget_is_given = false;  // by the user; else the plans' budgets are what was agreed
     Bytes page_lock_limit = 0;     // host bytes that may be locked for uploads
     OrderGiver orders;
+    // The bytes that plans may take of so many that are free, where the device refuses an arena:
+    // orders are asked for anew. Empty: they are not.
+    std::function<Bytes(Bytes free)> room{};
     Log log;
     Log progress{};  // what is going on, where it takes more than a second; empty: nobody listens
     Chaos chaos;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ggml_kit/device.h"
 #include "runtime/host_buffer.h"
 
 namespace pshard {
@@ -200,9 +201,34 @@ Status ModelTable::ensure_planned(PlannedModel& owner) {
     }
     const OrderGiver nothing = no_plan;
     const OrderGiver& source = has_plan(owner) ? shared_.setup.orders : nothing;
-    if (Status planned = owner.plan(source, budget_left()); !planned) return planned;
-    lock_pages(owner);
-    return Done{};
+    Status planned = owner.plan(source, budget_left());
+    if (!planned && owner.refused_bytes() > 0) planned = plan_anew(owner, planned);
+    if (planned) lock_pages(owner);
+    return planned;
+}
+
+// Others have taken memory of the device since its budget was made up, or the user gave more than
+// there is. What is free now need not lie in one piece, so each attempt asks for a quarter less at
+// least.
+Status ModelTable::plan_anew(PlannedModel& owner, const Status& refusal) {
+    constexpr int kMostAttempts = 4;
+    const EngineSetup& setup = shared_.setup;
+    for (int i = 0; i < kMostAttempts && setup.room && owner.refused_bytes() > 0; ++i) {
+        const Bytes refused = owner.refused_bytes();
+        const Bytes free = memory_of(setup.gpu).free;
+        const Bytes budget = std::min(setup.room(free), refused / 4 * 3);
+        const std::string news = fmt::format(
+            "warning: {} refuses the {:.1f} MiB that the plan takes, as {:.1f} MiB are free: the "
+            "model is planned anew for {:.1f} MiB, and slower",
+            ggml_backend_dev_name(setup.gpu),
+            in_mib(refused),
+            in_mib(free),
+            in_mib(budget));
+        if (news != refused_) setup.log(news);
+        refused_ = news;
+        if (const Status planned = owner.plan(setup.orders, budget); planned) return planned;
+    }
+    return refusal;
 }
 
 void ModelTable::lock_pages(PlannedModel& owner) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -40,7 +41,8 @@ public:
     // nullptr: the buffer is of no model.
     PlannedModel* of_buffer(const HostBuffer& buffer);
 
-    // Asks for orders where the model has none. Fails with the reason that there are none.
+    // Asks for orders where the model has none, and once more for less where the device refuses
+    // their arena. Fails with the reason that there are none.
     Status ensure_planned(PlannedModel& owner);
 
     // Makes room for a pass's values: what the plan left or, if there is no plan, some more.
@@ -70,6 +72,7 @@ private:
     PlannedModel* model_of(const Caller& caller, const std::vector<HostBuffer*>& weights);
     void attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
+    Status plan_anew(PlannedModel& owner, const Status& refusal);
     void lock_pages(PlannedModel& owner);
     void tell_rates(PlannedModel& owner, bool at_end) const;
     [[nodiscard]] Bytes arena_bytes() const;
@@ -78,6 +81,7 @@ private:
     Shared shared_;
     std::unique_ptr<DevicePolicy> policy_;  // the inner GPU's
     int n_graphs_ = 0;
+    std::string refused_;  // what was said last of an arena that the device refused
     std::vector<std::unique_ptr<PlannedModel>> models_;
     std::unordered_map<const Caller*, PlannedModel*> called_;  // the model of its last graph
     std::unique_ptr<PlannedModel> loose_;                      // for graphs of no model

@@ -117,6 +117,7 @@ PlannedModel::PlannedModel(ggml_backend_dev_t gpu,
     : model(policy), gpu_(gpu), page_locks_(locks), progress_(std::move(progress)) {}
 
 Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
+    refused_bytes_ = 0;
     Result<Orders> orders = source(model.inventory(), budget);
     if (!orders) return orders.error();
     PSHARD_CHECK(!orders.value().tiers.empty());
@@ -128,7 +129,10 @@ Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
                                  in_mib(bytes - budget)),
                      {}};
     }
-    if (Status allocated = allocate(bytes); !allocated) return allocated;
+    if (Status allocated = allocate(bytes); !allocated) {
+        refused_bytes_ = bytes;
+        return allocated;
+    }
     orders_ = std::move(orders).value();
     rates = RateWatch(rate_tiers(*orders_));
     picker_.emplace(traffic_of(model.inventory(), *orders_));

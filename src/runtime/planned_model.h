@@ -46,6 +46,9 @@ public:
     // Asks the planner, and allocates the arena. Fails with the planner's reason, or the device's.
     Status plan(const OrderGiver& source, Bytes budget);
 
+    // The arena that the device refused when it was planned last; 0: it did not.
+    [[nodiscard]] Bytes refused_bytes() const { return refused_bytes_; }
+
     // Page-locks the weights and states that passes or plan switches upload.
     struct LockedPages {
         Bytes wanted = 0;
@@ -91,6 +94,7 @@ private:
     std::optional<Orders> orders_;
     std::optional<TierPicker> picker_;  // chooses among the orders' tiers
     BufferHandle arena_;
+    Bytes refused_bytes_ = 0;
     PageLocks& page_locks_;
     Log progress_;
     PageLocks::Lock locked_weights_;

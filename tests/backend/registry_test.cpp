@@ -315,6 +315,23 @@ TEST_F(Registry, WithoutOneAProfilePlansHere) {
                 AllOf(HasSubstr("planning here, by " + profiles), HasSubstr(" t/s expected; ")));
 }
 
+// The device has less memory than the plan's budget when the first graph comes: another program
+// took it.
+TEST_F(Registry, OfAPlanThatTheDeviceRefusesIsPlannedAnew) {
+    const std::string model = add_planned("llama-Q8_0", 4);
+    ChildProgram ours = planned(server_of(model, "PSHARD0"), 4);
+    ours.environment["PSHARD_DEVICE"] = PSHARD_SIMGPU_BACKEND;
+    ours.environment["PSHARD_PLAN"] = "auto";
+    ours.environment["SIMGPU_MEMORY_MIB"] = "3";
+    EXPECT_THAT(
+        log_as_stock(ours, server_of(model, "none"), talk),
+        AllOf(HasSubstr(": the variant of 4 MiB\n"),
+              ContainsRegex(
+                  "warning: SIM0 refuses the 4.0 MiB that the plan takes, as 3.0 MiB are free"),
+              HasSubstr("planned anew for 1.5 MiB"),
+              HasSubstr(" are left: planning here")));
+}
+
 struct Refusal {
     std::string name;
     Environment environment;
