@@ -41,16 +41,23 @@ public:
         return true;
     }
 
-    // Until the other side closes.
-    [[nodiscard]] std::string receive_all() const {
+    // Until the other side closes, or there is as much as is wanted.
+    [[nodiscard]] std::string receive(std::size_t wanted = std::string::npos) const {
         std::string text;
         std::array<char, 1U << 14U> buffer{};
-        for (;;) {
+        while (text.size() < wanted) {
             const ssize_t n = read(fd_, buffer.data(), buffer.size());
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) return text;
             text.append(buffer.data(), static_cast<std::size_t>(n));
         }
+        return text;
+    }
+
+    [[nodiscard]] pid_t other_side() const {
+        ucred process{};
+        socklen_t size = sizeof process;
+        return getsockopt(fd_, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0 ? process.pid : 0;
     }
 
 private:
@@ -67,22 +74,30 @@ long number_after(const std::string& text, const std::string& words) {
     return number;
 }
 
-}  // namespace
-
-Result<HttpReply> http_request(const std::string& socket_file,
-                               const std::string& path,
-                               const std::string& body) {
-    const Socket socket(socket_file);
-    if (!socket.connected()) return Error{fmt::format("nobody listens on {}", socket_file), {}};
-    const std::string request = fmt::format(
+std::string request_of(const std::string& path, const std::string& body) {
+    return fmt::format(
         "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
         body.empty() ? "GET" : "POST",
         path,
         body.size(),
         body);
-    if (!socket.send_all(request)) return Error{fmt::format("{}: it hung up", path), {}};
-    const std::string text = socket.receive_all();
+}
+
+Error nobody_listens(const std::string& socket_file) {
+    return Error{fmt::format("nobody listens on {}", socket_file), {}};
+}
+
+}  // namespace
+
+Result<HttpReply> http_request(const std::string& socket_file,
+                               const std::string& path,
+                               const std::string& body) {
+    const Socket socket(socket_file);
+    if (!socket.connected()) return nobody_listens(socket_file);
+    if (!socket.send_all(request_of(path, body)))
+        return Error{fmt::format("{}: it hung up", path), {}};
+    const std::string text = socket.receive();
     const std::size_t end = text.find("\r\n\r\n");
     if (end == std::string::npos) return Error{fmt::format("{}: no reply", path), {}};
     const std::string head = text.substr(0, end);
@@ -91,6 +106,23 @@ Result<HttpReply> http_request(const std::string& socket_file,
         return Error{fmt::format("{}: the reply was cut off: {}", path, text), {}};
     }
     return reply;
+}
+
+Status http_hang_up(const std::string& socket_file,
+                    const std::string& path,
+                    const std::string& body,
+                    std::size_t after_bytes) {
+    const Socket socket(socket_file);
+    if (!socket.connected()) return nobody_listens(socket_file);
+    if (!socket.send_all(request_of(path, body)))
+        return Error{fmt::format("{}: it hung up", path), {}};
+    (void)socket.receive(after_bytes);
+    return Done{};
+}
+
+pid_t http_server(const std::string& socket_file) {
+    const Socket socket(socket_file);
+    return socket.connected() ? socket.other_side() : 0;
 }
 
 }  // namespace pshard::backend_test
