@@ -2,7 +2,7 @@
 # Plans every known shape and every other model file named, and prints docs/results/planning_time.md: the CPU time
 # of the planner, of the launcher, of the report for the browser, and of the first plan in the backend.
 #
-#   bench/planning_time.sh BUILD_FOLDER [MODEL.gguf ...] > docs/results/planning_time.md
+#   [RUNS=3] bench/planning_time.sh BUILD_FOLDER [MODEL.gguf ...] > docs/results/planning_time.md
 #
 # CPU time of all processes and threads together, since a shared machine has no honest seconds: on two idle cores
 # it passes in half to all of that. BUILD_FOLDER: of the release preset. The launcher needs a llama-server: the one
@@ -16,7 +16,7 @@ export PSHARD_GPU_PROFILE="$root/profiles/reference/gpu_profile.txt"
 export PATH="$build/llama:$PATH"
 readonly contexts=(16384 131072)
 readonly budget=10794
-readonly runs=3
+readonly runs=${RUNS:-3}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export XDG_CACHE_HOME="$folder" HOME="$folder"
