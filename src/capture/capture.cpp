@@ -34,6 +34,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/counted.h"
 #include "capture/gguf_header.h"
 #include "capture/graph_reader.h"
 #include "capture/llama_session.h"
@@ -91,8 +92,8 @@ public:
         if (!model_) return Error{"llama.cpp could not load the model", {}};
         context_ = make_context(params);
         if (!context_) {
-            return Error{fmt::format("llama.cpp could not make a context of {} tokens of the model",
-                                     params.n_ctx),
+            return Error{fmt::format("llama.cpp could not make a context of {} of the model",
+                                     counted(params.n_ctx, "token")),
                          {}};
         }
         add_weights(files);
@@ -182,9 +183,9 @@ private:
         narrow = make_context(params);
         const std::size_t n_states = device_.tensors().size() - n_before;
         if (!narrow || n_states != inventory_.states.size()) {
-            return Error{fmt::format("llama.cpp could not make the context of {} of {} sequences",
+            return Error{fmt::format("llama.cpp could not make the context of {} of {}",
                                      n_seqs,
-                                     request_.context.n_seq_max),
+                                     counted(request_.context.n_seq_max, "sequence")),
                          {}};
         }
         for (std::size_t i = 0; i < n_states; ++i) {
@@ -203,7 +204,8 @@ private:
             const ggml_cgraph* reserved =
                 llama_graph_reserve(context.value(), tier, n_seqs, n_outputs);
             if (reserved == nullptr) {
-                return Error{fmt::format("llama.cpp could not build the graph of {} tokens", tier),
+                return Error{fmt::format("llama.cpp could not build the graph of {}",
+                                         counted(tier, "token")),
                              {}};
             }
             Graph graph = read_graph(*reserved, {known_, inventory_, *policy_});
@@ -251,9 +253,9 @@ Status check_tiers(const CaptureRequest& request) {
                 {}};
         }
         if (tier > most) {
-            return Error{fmt::format("a tier of {} tokens does not fit a ubatch of {} (-ub) in a "
+            return Error{fmt::format("a tier of {} does not fit a ubatch of {} (-ub) in a "
                                      "context of {} (-c)",
-                                     tier,
+                                     counted(tier, "token"),
                                      request.context.n_ubatch,
                                      request.context.n_ctx),
                          {}};

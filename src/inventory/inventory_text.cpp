@@ -24,6 +24,7 @@
 #include <bit>
 #include <utility>
 
+#include "base/counted.h"
 #include "inventory/inventory_fields.h"
 
 namespace pshard {
@@ -195,11 +196,11 @@ void check_refs(Cursor& in, const Graph& graph, const Inventory& inventory) {
         if (!std::all_of(node.sources.begin(), node.sources.end(), sound) ||
             (node.has_storage && !sound(node.storage))) {
             in.fail(
-                fmt::format("node {} ('{}') of the graph of {} tokens, which ends here, refers "
+                fmt::format("node {} ('{}') of the graph of {}, which ends here, refers "
                             "to what does not stand before it",
                             i,
                             node.name,
-                            graph.n_tokens));
+                            counted(graph.n_tokens, "token")));
         }
     }
 }
@@ -209,8 +210,8 @@ void read_graph(Cursor& in, Inventory& inventory) {
     Graph graph;
     read_block(in, "graph", graph, kGraphFields);
     if (graph.tier() <= (before != nullptr ? before->tier() : TierKey{})) {
-        in.fail(fmt::format("the graph of {} tokens does not follow in ascending order",
-                            graph.n_tokens));
+        in.fail(fmt::format("the graph of {} does not follow in ascending order",
+                            counted(graph.n_tokens, "token")));
     }
     read_table(in, "inputs", graph.inputs, before ? &before->inputs : nullptr, kInputFields);
     read_table(in, "nodes", graph.nodes, before ? &before->nodes : nullptr, kNodeFields);

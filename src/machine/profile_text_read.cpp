@@ -24,6 +24,7 @@
 #include <fmt/format.h>
 
 #include "base/atomic_file.h"
+#include "base/counted.h"
 #include "machine/profile_fields.h"
 #include "machine/profile_text.h"
 
@@ -253,9 +254,9 @@ int choose_threads(const FileReader& file, int asked, std::vector<std::string>& 
     });
     if (nearest != asked) {
         notes.push_back(
-            fmt::format("the CPU profile has no rows for {} threads: those for {} are "
+            fmt::format("the CPU profile has no rows for {}: those for {} are "
                         "taken; profile again with --threads {}",
-                        asked,
+                        counted(asked, "thread"),
                         nearest,
                         asked));
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/overloaded.h"
 
 namespace pshard {
@@ -29,11 +30,11 @@ std::string stage_text(const Graph& graph, const StageCut& cut, const Stage& sta
 
 std::string group_text(const StreamGroup& group) {
     const std::string_view experts = group.on_demand ? "experts on demand, " : "";
-    return fmt::format("{}({}{} weights, {} states)",
+    return fmt::format("{}({}{}, {})",
                        layer_text(group.layer),
                        experts,
-                       group.weights.size(),
-                       group.states.size());
+                       counted(group.weights.size(), "weight"),
+                       counted(group.states.size(), "state"));
 }
 
 Bytes load_bytes(const Inventory& inventory, const StreamGroup& group) {

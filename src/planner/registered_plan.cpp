@@ -87,10 +87,9 @@ std::string other_rows(const PshardVariant& pshard,
     const bool capped = rows < graph.n_tokens;
     if (!pshard.output_rows || !capped || rows <= *pshard.output_rows) return "";
     return fmt::format(
-        "the plan keeps {} row{} of logits and this run up to {}: batches that ask "
+        "the plan keeps {} of logits and this run up to {}: batches that ask "
         "for more than fit may be computed on the CPU; plan with --n-outputs {}",
-        *pshard.output_rows,
-        *pshard.output_rows == 1 ? "" : "s",
+        counted(*pshard.output_rows, "row"),
         rows,
         rows);
 }

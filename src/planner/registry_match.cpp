@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
+
 namespace pshard {
 namespace {
 
@@ -67,10 +69,10 @@ std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
     const std::uint32_t reserved = largest_batch(inventory);
     if (reserved_tokens(n_ubatch, *found.section) >= reserved) return "";
     const bool left_out = plan.asked_ubatch.value_or(n_ubatch) >= reserved;
-    return fmt::format("its plans are for -ub {}{}, this run reserves {} tokens",
+    return fmt::format("its plans are for -ub {}{}, this run reserves {}",
                        n_ubatch,
                        left_out ? ", as larger batches were reckoned slower" : "",
-                       reserved);
+                       counted(reserved, "token"));
 }
 
 // Whether a plan is for the batches that were asked for, cut to the context: its largest tier is

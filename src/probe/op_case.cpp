@@ -27,6 +27,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "machine/quant.h"
 #include "ops/op_table.h"
 
@@ -251,7 +252,7 @@ std::string describe(const OpCase& c) {
                 return fmt::format("{}", fmt::join(c.shape, "x"));
         }
     };
-    return fmt::format("{} {} {}, {} tokens", c.op, c.type, shape(), c.n_tokens);
+    return fmt::format("{} {} {}, {}", c.op, c.type, shape(), counted(c.n_tokens, "token"));
 }
 
 }  // namespace pshard

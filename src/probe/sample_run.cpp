@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 #include <ggml-alloc.h>
 
+#include "base/counted.h"
 #include "ggml_kit/handles.h"
 
 namespace pshard {
@@ -50,9 +51,9 @@ public:
     Status compute() {
         const BufferHandle buffer(ggml_backend_alloc_ctx_tensors(context_.get(), backend_));
         if (!buffer) {
-            return Error{fmt::format("{} has too little memory left for a run with {} tokens",
+            return Error{fmt::format("{} has too little memory left for a run with {}",
                                      ggml_backend_name(backend_),
-                                     n_tokens_),
+                                     counted(n_tokens_, "token")),
                          {}};
         }
         ggml_backend_buffer_clear(buffer.get(), 0);  // all values are 0; all routes go to expert 0

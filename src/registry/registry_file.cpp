@@ -23,6 +23,7 @@
 #include <fmt/format.h>
 
 #include "base/atomic_file.h"
+#include "base/counted.h"
 #include "base/units.h"
 #include "registry/checksum.h"
 #include "registry/registry_blocks.h"
@@ -44,8 +45,8 @@ std::optional<std::string> missing_tiers(const VariantBlock& block) {
     }
     const std::uint32_t wanted = std::max(block.header->cache_ubatch, 1U);
     if (last >= wanted) return std::nullopt;
-    return fmt::format("expected tiers up to {} tokens below, found {}",
-                       wanted,
+    return fmt::format("expected tiers up to {} below, found {}",
+                       counted(wanted, "token"),
                        last == 0 ? "none" : fmt::format("the last at {}", last));
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "cost/transfer.h"
 #include "report/report.h"
 #include "report/words.h"
@@ -14,10 +15,8 @@ namespace {
 constexpr int kLaneColumns = 72;
 
 std::string plan_title(const TierPlan& tier, const Candidate& plan) {
-    return fmt::format("### {} token{}: {}\n\n",
-                       to_text(tier.key),
-                       tier.key.n_tokens == 1 ? "" : "s",
-                       strategy_name(plan.choice.strategy));
+    return fmt::format(
+        "### {}: {}\n\n", counted(to_text(tier.key), "token"), strategy_name(plan.choice.strategy));
 }
 
 // Whether no candidate is faster. One that is faster by very little loses to one that streams less.
@@ -127,7 +126,8 @@ std::string tier_text(const Planning& planning, std::size_t i) {
     const TierPlan& tier = planning.plan.tiers[i];
     const Candidate* plan = tier.winner();
     if (plan == nullptr) {
-        std::string text = fmt::format("### {} tokens: not viable\n\n", to_text(tier.key));
+        std::string text =
+            fmt::format("### {}: not viable\n\n", counted(to_text(tier.key), "token"));
         for (const Candidate& refused : tier.refused) {
             text +=
                 fmt::format("- {}: {}\n", strategy_name(refused.choice.strategy), refused.reason);

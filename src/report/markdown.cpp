@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/counted.h"
 #include "report/report.h"
 #include "report/words.h"
 #include "search/dominated.h"
@@ -19,10 +20,10 @@ std::string model_text(const Planning& planning) {
             ? fmt::format(
                   ", {} experts of which {} are used", model.n_experts, model.n_experts_used)
             : "";
-    return fmt::format("{} ({}, {} layers{}, {:.2f} GiB), {}",
+    return fmt::format("{} ({}, {}{}, {:.2f} GiB), {}",
                        model.model_name.empty() ? "unnamed" : model.model_name,
                        model.architecture,
-                       model.n_layers,
+                       counted(model.n_layers, "layer"),
                        experts,
                        static_cast<double>(model.total_file_bytes) / kGiB,
                        planning.model_path);
@@ -50,8 +51,8 @@ std::string head(const Planning& planning) {
                                    context_text(planning.inventory),
                                    budget_text(planning),
                                    machine_text(planning.profile));
-    text += fmt::format("- depth: {} tokens in the KV cache, where not said otherwise\n",
-                        planning.depth_tokens);
+    text += fmt::format("- depth: {} in the KV cache, where not said otherwise\n",
+                        counted(planning.depth_tokens, "token"));
     if (planning.forced) {
         text += fmt::format("- forced: {} (PSHARD_STRATEGY)\n", strategy_name(*planning.forced));
     }
@@ -169,8 +170,8 @@ std::string refusals_of(const std::vector<TierPlan>& tiers) {
     for (const TierPlan& tier : tiers) {
         const Candidate* refused = tier.winner() == nullptr ? closest(tier) : nullptr;
         if (refused == nullptr) continue;
-        text += fmt::format("- {} tokens: {} comes closest, but {}\n",
-                            to_text(tier.key),
+        text += fmt::format("- {}: {} comes closest, but {}\n",
+                            counted(to_text(tier.key), "token"),
                             strategy_name(refused->choice.strategy),
                             refused->reason);
     }
@@ -232,12 +233,11 @@ std::string best_batch(const Planning& planning) {
     }
     const bool other_cache = is_windowed(planning.inventory) &&
                              best->key.n_tokens != planning.inventory.context.n_ubatch;
-    return fmt::format(
-        "\nPrompts are reckoned fastest in batches of {} tokens, {} t/s: {}-ub {}.\n",
-        best->key.n_tokens,
-        rate_text(rate_of(*best)),
-        other_cache ? "plan again with " : "",
-        best->key.n_tokens);
+    return fmt::format("\nPrompts are reckoned fastest in batches of {}, {} t/s: {}-ub {}.\n",
+                       counted(best->key.n_tokens, "token"),
+                       rate_text(rate_of(*best)),
+                       other_cache ? "plan again with " : "",
+                       best->key.n_tokens);
 }
 
 // Tells the tiers that are left out: a larger ubatch than those of the table is no part of the
@@ -247,7 +247,7 @@ std::string left_out(const Planning& planning) {
     std::vector<std::string> large;
     for (const TierPlan& tier : planning.plan.dominated) {
         const Candidate* plan = tier.winner();
-        const std::string tokens = fmt::format("{} tokens", to_text(tier.key));
+        const std::string tokens = counted(to_text(tier.key), "token");
         if (plan == nullptr) large.push_back(tokens);
         if (plan != nullptr) slow.push_back(tokens + " (" + rate_text(plan->prediction) + " t/s)");
     }
@@ -274,7 +274,8 @@ std::string better_in_stock(const Planning& planning) {
         if (!stock || !stock->prediction) continue;
         const double rate = stock->prediction->tokens_per_second;
         if (rate <= rate_of(tier) * (1 + kEqualShare)) continue;
-        batches.push_back(fmt::format("{} tokens ({} t/s)", to_text(tier.key), rate_text(rate)));
+        batches.push_back(
+            fmt::format("{} ({} t/s)", counted(to_text(tier.key), "token"), rate_text(rate)));
     }
     if (batches.empty()) return "";
     return fmt::format("\nStock llama.cpp's own fit is reckoned faster with batches of {}.\n",

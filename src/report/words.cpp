@@ -88,15 +88,14 @@ std::string flash_attention_text(const Inventory& inventory) {
 
 std::string context_text(const Inventory& inventory) {
     const ContextSpec& context = inventory.context;
-    std::string text = fmt::format("{} tokens, {} sequence{}, K {}, V {}, flash attention {}",
-                                   context.n_ctx,
-                                   context.n_seq_max,
-                                   context.n_seq_max == 1 ? "" : "s",
+    std::string text = fmt::format("{}, {}, K {}, V {}, flash attention {}",
+                                   counted(context.n_ctx, "token"),
+                                   counted(context.n_seq_max, "sequence"),
                                    context.type_k,
                                    context.type_v,
                                    flash_attention_text(inventory));
     if (context.n_seq_max > 1 && !context.kv_unified) {
-        text += fmt::format(", each of at most {} tokens", tokens_per_sequence(context));
+        text += fmt::format(", each of at most {}", counted(tokens_per_sequence(context), "token"));
     }
     if (context.kv_unified) text += ", unified KV";
     if (context.swa_full) text += ", full SWA cache";

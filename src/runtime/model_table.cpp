@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/counted.h"
 #include "ggml_kit/device.h"
 #include "runtime/host_buffer.h"
 
@@ -253,9 +254,9 @@ Status ModelTable::fit_scratch(PlannedModel& owner,
     }
     const Bytes room = owner.scratch_room(arena);
     if (bytes <= room) return Done{};
-    return Error{fmt::format("a graph of {} tokens needs {:.1f} MiB of scratch, {:.1f} MiB more "
+    return Error{fmt::format("a graph of {} needs {:.1f} MiB of scratch, {:.1f} MiB more "
                              "than its plan left",
-                             n_tokens,
+                             counted(n_tokens, "token"),
                              in_mib(bytes),
                              in_mib(bytes - room)),
                  {}};

@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/counted.h"
 #include "ggml_kit/device.h"
 #include "runtime/host_buffer.h"
 
@@ -71,9 +72,9 @@ constexpr std::array<std::string_view, 4> kHow = {"as planned",
 
 Status fit_slots(const SlotSizes& needed, const SlotSizes& planned, std::uint32_t n_tokens) {
     if (needed.pair <= planned.pair && needed.experts <= planned.experts) return Done{};
-    return Error{fmt::format("a graph of {} tokens streams {:.1f} MiB at once, its plan has slots "
+    return Error{fmt::format("a graph of {} streams {:.1f} MiB at once, its plan has slots "
                              "for {:.1f} MiB",
-                             n_tokens,
+                             counted(n_tokens, "token"),
                              in_mib(needed.total()),
                              in_mib(planned.total())),
                  {}};

@@ -23,6 +23,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/counted.h"
 #include "base/overloaded.h"
 #include "trace/trace.h"
 #include "trace/trace_events.h"
@@ -143,7 +144,7 @@ private:
                      {"steps", ran_.size()},
                      {"events", pass_.timeline.intervals.size()},
                      {"rest", rest_}});
-        return line_of({{"name", fmt::format("{} tokens", pass_.n_tokens)},
+        return line_of({{"name", counted(pass_.n_tokens, "token")},
                         {"cat", "pass"},
                         {"ph", "X"},
                         {"ts", microseconds(nanoseconds(pass_.begin))},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/counted.h"
 #include "base/overloaded.h"
 #include "base/parallel.h"
 #include "verify/checks.h"
@@ -194,8 +195,8 @@ std::vector<std::string> verify_variant(const Inventory& inventory,
     for (std::size_t t = 0; t < tiers.size(); t++) {
         for (const std::string& violation : of_tiers[t]) {
             complain(violations,
-                     "in the tier of {} tokens, {}",
-                     to_text(tiers[t].graph.tier()),
+                     "in the tier of {}, {}",
+                     counted(to_text(tiers[t].graph.tier()), "token"),
                      violation);
         }
     }

@@ -88,7 +88,7 @@ TEST_F(ExplainTool, ComparesNoOtherModelsTrace) {
     EXPECT_EQ(part.exit_code, 0) << part.err;
     EXPECT_THAT(part.out, HasSubstr("- The trace ends within a pass"));
     expect_refused({"--trace", write("other.json", trace_of("0x0123456789abcdef"))},
-                   "other.json: all 1 passes of this trace are of another model");
+                   "other.json: no pass of this trace is of this model (the first is");
     expect_refused({"--trace", write("empty.json", test::to_chrome_trace({"pshard", "", "", {}}))},
                    "empty.json: this trace holds no whole pass");
 }

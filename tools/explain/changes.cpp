@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "machine/profile_text.h"
 
 namespace pshard::tool {
@@ -96,15 +97,15 @@ Result<Change> more_threads(const ExplainOptions& options,
     const Result<MachineProfile> read = read_profile_files({machine.files.cpu, ""});
     const bool more = read && read.value().cpu && read.value().cpu->n_threads > now;
     if (!more) {
-        return Change{
-            "more threads",
-            fmt::format("not planned, the CPU profile holds no rows for more than {} threads", now),
-            0,
-            std::nullopt};
+        return Change{"more threads",
+                      fmt::format("not planned, the CPU profile holds no rows for more than {}",
+                                  counted(now, "thread")),
+                      0,
+                      std::nullopt};
     }
     WhatIf what_if;
     what_if.n_threads = read.value().cpu->n_threads;
-    what_if.text = fmt::format("{} threads instead of {}", *what_if.n_threads, now);
+    what_if.text = fmt::format("{} instead of {}", counted(*what_if.n_threads, "thread"), now);
     return load_change(options, what_if, machine, planning);
 }
 

@@ -48,9 +48,8 @@ Status write_page(const std::string& path, const Explanation& explanation) {
 
 Error no_pass(const std::string& path, const Trace& trace) {
     if (trace.passes.empty()) return {"this trace holds no whole pass; let the run go on", {path}};
-    return {fmt::format("all {} passes of this trace are of another model (their weights are {}); "
-                        "name the model that ran",
-                        trace.passes.size(),
+    return {fmt::format("no pass of this trace is of this model (the first is of weights {}); name "
+                        "the model that ran",
                         trace.passes.front().weights),
             {path}};
 }

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/counted.h"
 #include "common/log.h"
 #include "plan_flags/drafting.h"
 #include "planning/plan_model.h"
@@ -84,13 +85,13 @@ void log_choice(const StaticPlan& plan, const Workload& work) {
     if (const auto seconds = plan.seconds(work)) {
         text += fmt::format(
             "; prompt {:.0f} t/s, generation {:.2f} t/s at depth {}, {:.1f} s for "
-            "{} and {} tokens",
+            "{} and {}",
             plan.prompt.prediction->tokens_per_second,
             plan.generation->tokens_per_second,
             plan.generation->depth_tokens,
             *seconds,
             work.prompt,
-            work.answer);
+            counted(work.answer, "token"));
     }
     log_line(text);
 }

@@ -160,7 +160,7 @@ std::optional<std::string> idle_note(const Inventory& inventory) {
         "the device ('{}') cannot compute with {}, {:.1f} MiB, {} the first: the CPU does, "
         "from host memory",
         inventory.device.name,
-        counted(std::to_string(idle.size()), "weight"),
+        counted(idle.size(), "weight"),
         in_mib(bytes),
         weight(idle.front()).name);
 }

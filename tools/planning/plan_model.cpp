@@ -26,6 +26,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "common/log.h"
 #include "plan_flags/drafting.h"
 #include "planning/context_size.h"
@@ -99,9 +100,9 @@ public:
         Planning planning = wished_plan(
             options_, machine_, job, std::move(inventory), std::get<BudgetUse>(budget.value()));
         if (planning.depth_tokens > planning.inventory.context.n_ctx) {
-            return Error{fmt::format("--depth {} is beyond the context of {} tokens",
+            return Error{fmt::format("--depth {} is beyond the context of {}",
                                      planning.depth_tokens,
-                                     planning.inventory.context.n_ctx),
+                                     counted(planning.inventory.context.n_ctx, "token")),
                          {}};
         }
         SlowNotice notice("planning", "tiers");

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/counted.h"
 #include "probe/devices.h"
 
 namespace pshard::tool {
@@ -84,9 +85,9 @@ std::string text_report(const ProfilerOptions& options, const Measured& measured
     const auto noisy = std::count_if(
         rows.begin(), rows.end(), [](const OpRow& row) { return row.noisy_percent.has_value(); });
     std::string text = fmt::format(
-        "{}: {} ops in {:.0f} s{}{}\n",
+        "{}: {} in {:.0f} s{}{}\n",
         options.output,
-        rows.size(),
+        counted(rows.size(), "op"),
         took,
         noisy > 0 ? fmt::format(", {} noisy", noisy) : "",
         unreached.empty() ? "" : fmt::format(", no time for {} more", unreached.size()));
