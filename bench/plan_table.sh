@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Plans every known shape at every budget and context, and prints docs/results/plans.md: planning
-# time of the whole command, the plan of each tier, VRAM, and the error of our bytes against
-# llama.cpp's own figures.
+# Plans every known shape at every budget and context, and prints docs/results/plans.md: the error of
+# our bytes against llama.cpp's own figures, the plan of each tier, VRAM, and the time of the whole command.
 #
 #   bench/plan_table.sh BUILD_FOLDER > docs/results/plans.md
+#   bench/plan_table.sh --check BUILD_FOLDER
 #
-# BUILD_FOLDER: of the release preset, for honest times; test_agree_slow is looked for in it too, else in
-# build/dev.
+# BUILD_FOLDER  of the release preset, for times as users have them; test_agree_slow is looked for in it too, else
+#               in build/dev
+# --check       only fails where the page has another row of plans; tests/agree/memory_oracle_slow_test.cpp holds
+#               the rows of bytes
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$(cd "$1" && pwd)
+check=
+[[ ${1-} != --check ]] || { check=yes; shift; }
+build=$(cd "${1?usage: bench/plan_table.sh [--check] BUILD_FOLDER}" && pwd)
 plan="$build/bin/llama-pshard-plan-params"
 make_model="$build/bin/pshard-make-model"
 export PSHARD_CPU_PROFILE="$root/profiles/reference/cpu_profile.txt"
@@ -29,13 +33,16 @@ quant_of() { # shape
 
 shapes() { "$make_model" --list | awk '/^[A-Z a-z].*[0-9]/ && $1 ~ /-/ { print $1 }'; }
 
-# One row: the whole command, its time in ms, peak memory in MiB, exit code and plans.
+# The whole command: leaves its plans in plan.csv, prints its processor time in ms and its exit code.
 plan_one() { # model context budget
-    local started status=0 ended
-    started=$(date +%s%N)
-    "$plan" -m "$1" -c "$2" -fa on -mva "$3" --no-registry -o csv >"$folder/plan.csv" 2>"$folder/log" || status=$?
-    ended=$(date +%s%N)
-    printf '%d %d' $(((ended - started) / 1000000)) "$status"
+    local status=0 TIMEFORMAT='%U %S'
+    { time "$plan" -m "$1" -c "$2" -fa on -mva "$3" --host-memory 4000000 --no-registry --quiet -o csv \
+        >"$folder/plan.csv" 2>"$folder/log" || status=$?; } 2>"$folder/time"
+    awk -v status="$status" '{ printf "%d %d", 1000 * ($1 + $2), status }' "$folder/time"
+}
+
+make_shape() { # shape, model
+    "$make_model" "$1" --quant "$(quant_of "$1")" --force -o "$2" >/dev/null 2>&1
 }
 
 # "1: FFNCPU 22" ... from the csv of the last plan.
@@ -55,21 +62,30 @@ short_plans() {
 
 print_head() {
     printf '# Plans of all known shapes\n\n'
-    printf 'Made by `bench/plan_table.sh` on %s: %s, %d cores, no GPU. ' "$(date +%F)" \
-        "$(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)"
-    printf 'Planned for the reference machine\nof `profiles/reference` (derived, not measured), '
-    printf 'flash attention on, depth n_ctx/2. Times are of the whole command,\nwarm file cache, one run each.\n'
+    printf 'Made by `bench/plan_table.sh`. Planned for the reference machine of `profiles/reference` (derived, not measured),\n'
+    printf 'flash attention on, depth n_ctx/2, whatever host memory there is.\n'
+}
+
+# "-O3 -DNDEBUG": what the programs were compiled with.
+build_flags() {
+    local type
+    type=$(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' "$build/CMakeCache.txt")
+    sed -n "s/^CMAKE_CXX_FLAGS_${type^^}:[A-Z]*=//p" "$build/CMakeCache.txt"
 }
 
 print_sweep() {
     local shape model context budget result millis status
     printf '\n## Planning time over %d budgets and %d contexts\n\n' "${#budgets[@]}" "${#contexts[@]}"
+    printf '`bench/plan_table.sh` on %s, commit %s, compiled with %s: %s, %d cores, no GPU.\n' "$(date +%F)" \
+        "$(git -C "$root" rev-parse --short HEAD)" "$(build_flags)" \
+        "$(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)"
+    printf 'Processor time of the whole command, which uses two threads; warm file cache, one run each.\n'
     printf 'Budgets: %s MiB. Contexts: %s tokens.\n\n' "${budgets[*]}" "${contexts[*]}"
     printf '| model | planned | no plan fits | failed | median ms | slowest ms |\n'
     printf '|---|---:|---:|---:|---:|---:|\n'
     for shape in $(shapes); do
         model="$folder/$shape.gguf"
-        "$make_model" "$shape" --quant "$(quant_of "$shape")" -o "$model" >/dev/null 2>&1
+        make_shape "$shape" "$model"
         : >"$folder/times"
         for context in "${contexts[@]}"; do
             for budget in "${budgets[@]}"; do
@@ -85,19 +101,30 @@ print_sweep() {
     done
 }
 
+plan_row() { # shape
+    make_shape "$1" "$folder/model.gguf"
+    plan_one "$folder/model.gguf" 8192 12000 >"$folder/used"
+    printf '| %s | %s |\n' "$1" "$(short_plans)"
+}
+
 print_plans() {
-    local shape model result millis status
+    local shape
     printf '\n## Plans at 12000 MiB, 8192 tokens\n\n'
-    printf 'Per tier: strategy, pinned/attention layers, tokens per second at depth 4096, VRAM MiB.\n\n'
-    printf '| model | ms | plans |\n|---|---:|---|\n'
+    printf 'Per tier: strategy, pinned/attention layers, tokens per second at depth 4096, VRAM MiB. Held by\n`tests/scripts/pages.sh`.\n\n'
+    printf '| model | plans |\n|---|---|\n'
+    for shape in $(shapes); do plan_row "$shape"; done
+}
+
+# Says which rows the page should have and has not.
+check_plans() {
+    local shape row faults=0
     for shape in $(shapes); do
-        model="$folder/$shape.gguf"
-        "$make_model" "$shape" --quant "$(quant_of "$shape")" -o "$model" >/dev/null 2>&1
-        result=$(plan_one "$model" 8192 12000)
-        read -r millis status <<<"$result"
-        printf '| %s | %s | %s |\n' "$shape" "$millis" "$(short_plans)"
-        rm -f "$model"
+        row=$(plan_row "$shape")
+        grep -qxF -- "$row" "$root/docs/results/plans.md" && continue
+        printf 'plan_table: docs/results/plans.md should have this row:\n%s\n' "$row"
+        faults=$((faults + 1))
     done
+    return $((faults > 0))
 }
 
 print_errors() {
@@ -107,18 +134,13 @@ print_errors() {
     "$agree" --gtest_filter='*MemoryOracle*' --gtest_output="json:$folder/agree.json" >/dev/null || true
     printf '\n## Bytes against llama.cpp'"'"'s own figures\n\n'
     printf 'Static plans at 3 budgets and batches of 1 and 512 tokens, context 8192, CUDA device model;\n'
-    printf 'model and context: largest difference in bytes. Compute: ours / llama.cpp'"'"'s, least and most.\n\n'
+    printf 'model and context: largest difference in bytes. Compute: ours / llama.cpp'"'"'s, least and most.\n'
+    printf 'Held by `tests/agree/memory_oracle_slow_test.cpp`.\n\n'
     printf '| model | placements | model, bytes | context, bytes | compute, least | compute, most |\n|---|---:|---:|---:|---:|---:|\n'
-    awk -F'"' '
-        $2 == "name" { name = $4; sub(/.*\//, "", name); gsub(/_/, "-", name) }
-        $2 == "placements" { p = $4 }
-        $2 == "model_error_bytes" { m = $4 }
-        $2 == "context_error_bytes" { c = $4 }
-        $2 == "compute_least" { l = $4 }
-        $2 == "compute_most" { printf "| %s | %s | %s | %s | %s | %s |\n", name, p, m, c, l, $4 }
-    ' "$folder/agree.json"
+    awk -F'"' '$2 == "row" { print $4 }' "$folder/agree.json"
 }
 
+if [[ -n $check ]]; then check_plans; exit; fi
 print_head
 print_errors
 print_plans

@@ -4,6 +4,7 @@
 // 15 shapes of 12 architectures, each at 3 budgets and batches of 1 and 512 tokens, at every choice
 // that stock llama.cpp has flags for among a handful spread over what the strategies propose.
 
+#include "build_paths.h"
 #include "search/search.h"
 #include "strategy/rules.h"
 #include "support/stock_memory.h"
@@ -78,7 +79,6 @@ protected:
         placements_.insert({device.weights, device.states, inventory_.context.n_ubatch});
     }
 
-    // For the table in docs/results (bench/plan_table.sh).
     void note(const DeviceUse& ours, const StockMemory& stock) {
         const auto apart = [](Bytes a, Bytes b) { return a > b ? a - b : b - a; };
         model_error_ = std::max(model_error_, apart(ours.weights, stock.model));
@@ -89,12 +89,18 @@ protected:
         compute_most_ = std::max(compute_most_, ratio);
     }
 
-    void record() {
-        RecordProperty("placements", int(placements_.size()));
-        RecordProperty("model_error_bytes", std::to_string(model_error_));
-        RecordProperty("context_error_bytes", std::to_string(context_error_));
-        RecordProperty("compute_least", fmt::format("{:.3f}", compute_least_));
-        RecordProperty("compute_most", fmt::format("{:.3f}", compute_most_));
+    // The row of the table in docs/results/plans.md; bench/plan_table.sh takes it from here.
+    void expect_in_page(const std::string& shape) {
+        const std::string row = fmt::format("| {} | {} | {} | {} | {:.3f} | {:.3f} |",
+                                            shape,
+                                            placements_.size(),
+                                            model_error_,
+                                            context_error_,
+                                            compute_least_,
+                                            compute_most_);
+        RecordProperty("row", row);
+        const std::string page = test::text_in(PSHARD_SOURCE_DIR "/docs/results/plans.md");
+        EXPECT_NE(page.find("\n" + row + "\n"), page.npos) << "this row should be there: " << row;
     }
 
     void expect_verified(const Candidate& candidate) {
@@ -139,7 +145,7 @@ TEST_P(MemoryOracle, AgreesWithLlamaCpp) {
     path_ = path;
     for (const std::uint32_t n_ubatch : {1U, 512U}) check_batch(n_ubatch);
     EXPECT_GE(placements_.size(), 6U) << "distinct placements compared";
-    record();
+    expect_in_page(GetParam().shape);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MemoryOracle, ValuesIn(kModels), test::NamedByParameter());

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pages keep up with the tree: ARCHITECTURE.md shows every module of src/LAYERS in its picture and says of each what it
-# knows; README's plan is the one that the planner makes; each page of results names the program of the tree that
-# writes its tables; files that a page names are there; and docs/traps.md names functions and tests that are there.
+# knows; README's plan and those of docs/results/plans.md are the ones that the planner makes; each table of a page of
+# results has its program, its machine and its date; files that a page names are there; and docs/traps.md names functions and tests that are there.
 set -euo pipefail
 cd "$PSHARD_SOURCE_DIR"
 
@@ -58,12 +58,39 @@ results() {
     local page name
     for page in docs/results/*.md; do
         grep -ohE '`(bench|scripts)[/_][a-z_-]+' "$page" | sort -u >"$scratch/named" || true
-        [[ -s $scratch/named ]] || fault "$page does not say which program writes it"
         while read -r name; do
             name=${name#\`}
             compgen -G "${name/bench_/bench/}*" >"$scratch/found" || fault "$page names $name, which is not there"
         done <"$scratch/named"
     done
+}
+
+# Each table that was measured tells its program, its machine and its date: in its section, or at the head of its
+# page. What is computed instead is held by a test, which its section names.
+measured() {
+    local page section
+    for page in docs/results/*.md; do
+        while read -r section; do
+            fault "$page: the table of '$section' lacks its program, its machine or its date"
+        done < <(awk '
+            function close_section() {
+                all = head_text text
+                is_told = all ~ /20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/ && all ~ / cores/ || text ~ /`tests\//
+                if (has_table && (all !~ /`(bench|scripts)[\/_]/ || !is_told)) print title
+                has_table = 0; text = ""
+            }
+            NR == 1 { title = $0; in_head = 1 }
+            /^##* / && NR > 1 { close_section(); title = $0; in_head = 0 }
+            /^\|[-: |]+\|$/ { has_table = 1 }
+            in_head { head_text = head_text $0 "\n" }
+            { text = text $0 "\n" }
+            END { close_section() }' "$page")
+    done
+}
+
+plans() {
+    bench/plan_table.sh --check "$PSHARD_BINARY_DIR" ||
+        fault "docs/results/plans.md is not what bench/plan_table.sh prints"
 }
 
 # A name with a slash is a path from the root, from the page, or the end of one; a bare name is some file's. What has a
@@ -99,6 +126,8 @@ architecture
 readme
 budgets
 results
+measured
+plans
 files
 traps
 ((faults == 0))
