@@ -122,7 +122,7 @@ MachineProfile profile_now(const Graphs& graphs, int n_threads) {
     MachineProfile profile;
     CpuProfile& cpu = profile.cpu.emplace();
     cpu.n_threads = n_threads;
-    cpu.dram_gb_per_s = measure_dram_gb_per_s({.n_threads = n_threads, .seconds = 0.3});
+    cpu.dram_gb_per_s = measure_dram_gb_per_s({.n_threads = n_threads, .seconds = 0.3}).value();
     put_ops(ops, cpu);
     return profile;
 }

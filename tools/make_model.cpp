@@ -1,6 +1,7 @@
 // pshard-make-model: model files to plan for (sparse, full size) and to run (random, small).
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -9,7 +10,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
-#include "base/text.h"
+#include "common/command_line.h"
 #include "common/log.h"
 #include "common/manual.h"
 #include "common/output.h"
@@ -20,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using pshard::ModelShape;
 using pshard::tool::fail;
+using pshard::tool::whole_number;
 
 struct Options {
     bool list = false;
@@ -54,27 +56,16 @@ std::string manual_of(const CLI::App& app) {
     return pshard::tool::manual_text(manual);
 }
 
-CLI::Validator from_one_to(int most) {
-    return CLI::Validator(
-        [most](std::string& text) {
-            const int number = pshard::number_of<int>(text).value_or(0);
-            return number >= 1 && number <= most
-                       ? ""
-                       : fmt::format("'{}' is no whole number from 1 to {}", text, most);
-        },
-        "");
-}
-
 // llama.cpp's own limits for layers and experts (llama-hparams.h, v0.5.0); of the rest, more than
 // any model has.
-constexpr int kMostWidth = 1 << 17;
-constexpr int kMostFiles = 1000;
+constexpr std::uint64_t kMostWidth = 1 << 17;
+constexpr std::uint64_t kMostFiles = 1000;
 
 // Adds the flags for sizes, of random models alone: real models have their own.
 void add_sizes(CLI::App& app, CLI::Option* random, pshard::TinySizes& sizes) {
-    const auto add = [&](const char* name, int& size, int most, const char* what) {
+    const auto add = [&](const char* name, int& size, std::uint64_t most, const char* what) {
         app.add_option(name, size, fmt::format("random models: {}", what))
-            ->check(from_one_to(most))
+            ->check(whole_number(1, most))
             ->needs(random);
     };
     add("--layers", sizes.n_layer, 512, "layers");
@@ -100,9 +91,10 @@ void add_options(CLI::App& app, Options& options) {
                    fmt::format("{} (default: MXFP4 for gpt-oss, else Q4_K_M)",
                                fmt::join(pshard::quant_names(), ", ")));
     app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...")
-        ->check(from_one_to(kMostFiles));
+        ->check(whole_number(1, kMostFiles));
     app.add_flag("--force", options.force, "write over files that are there");
     app.add_option("--seed", options.seed, "random models: the seed of the weights (default 1)")
+        ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()))
         ->needs(random);
     add_sizes(app, random, options.sizes);
 }
@@ -205,16 +197,9 @@ int main(int argc, char** argv) {
     CLI::App app;
     app.set_version_flag("--version", "pshard-make-model " PSHARD_VERSION);
     add_options(app, options);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::CallForHelp&) {
-        fmt::print("{}", manual_of(app));
-        return 0;
-    } catch (const CLI::CallForVersion& version) {
-        return app.exit(version);
-    } catch (const CLI::ParseError& error) {
-        return fail(error.what());
-    }
+    const auto early = pshard::tool::parse(
+        app, pshard::tool::arguments_of(argc, argv), [&] { return manual_of(app); });
+    if (early) return end_early(*early);
     if (options.list) {
         print_list();
         return 0;

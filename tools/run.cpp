@@ -98,9 +98,7 @@ int run(RunOptions options) {
 int main(int argc, char** argv) {
     return guarded([&] {
         auto read = read_run_options(argc, argv);
-        if (const auto* early = std::get_if<EarlyExit>(&read)) {
-            return early->code == 0 ? print(early->text, 0) : fail(early->text);
-        }
+        if (const auto* early = std::get_if<EarlyExit>(&read)) return end_early(*early);
         return run(std::get<RunOptions>(std::move(read)));
     });
 }

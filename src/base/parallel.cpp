@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <exception>
-#include <system_error>
 #include <utility>
 
 namespace pshard {
@@ -10,7 +9,7 @@ namespace pshard {
 std::thread started_thread(std::function<void()> work) {
     try {
         return std::thread(std::move(work));
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // no thread, or no memory for one
         return {};
     }
 }

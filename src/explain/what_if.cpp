@@ -55,7 +55,7 @@ Status read_link(std::string_view part, std::string_view value, WhatIf& change) 
     const auto rate = quantity_of(value);
     const bool good = rate && (rate->unit.empty() || rate->unit == "GB/s") && rate->value > 0 &&
                       rate->value <= kMostGbPerSecond;
-    if (!good) return expected(part, "a rate above 0, such as link=32GB/s");
+    if (!good) return expected(part, "a rate above 0 and up to 100000 GB/s, such as link=32GB/s");
     change.link_gb_per_s = rate->value;
     return Done{};
 }
@@ -66,7 +66,7 @@ Status read_vram(std::string_view part, std::string_view value, WhatIf& change) 
     const bool mib = size && (size->unit.empty() || size->unit == "MiB");
     const double in_mib = size ? size->value * (gib ? 1024 : 1) : 0;
     if ((!gib && !mib) || in_mib < 1 || in_mib > kMostMib) {
-        return expected(part, "MiB of VRAM, such as vram=15500 or vram=15GiB");
+        return expected(part, "1 to 100000000 MiB of VRAM, such as vram=15500 or vram=15GiB");
     }
     change.vram_mib = static_cast<std::uint64_t>(in_mib);
     return Done{};
@@ -76,7 +76,7 @@ Status read_threads(std::string_view part, std::string_view value, WhatIf& chang
     const auto count = quantity_of(value);
     const bool good = count && count->unit.empty() && count->value >= 1 &&
                       count->value <= kMostThreads && count->value == std::floor(count->value);
-    if (!good) return expected(part, "a number of threads, such as threads=8");
+    if (!good) return expected(part, "1 to 4096 threads, such as threads=8");
     change.n_threads = static_cast<int>(count->value);
     return Done{};
 }

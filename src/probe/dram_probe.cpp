@@ -4,10 +4,16 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <new>
 #include <numeric>
+#include <span>
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "base/parallel.h"
 #include "probe/sampler.h"
 
 namespace pshard {
@@ -17,7 +23,7 @@ namespace {
 constexpr int kLeastPasses = 5;
 
 // Adds up the words in several sums, so that the additions do not wait for each other.
-std::uint64_t sum_of(const std::vector<std::uint64_t>& words) {
+std::uint64_t sum_of(std::span<const std::uint64_t> words) {
     constexpr std::size_t kSums = 16;
     std::uint64_t sums[kSums] = {};
     for (std::size_t i = 0; i + kSums <= words.size(); i += kSums) {
@@ -26,10 +32,19 @@ std::uint64_t sum_of(const std::vector<std::uint64_t>& words) {
     return std::accumulate(std::begin(sums), std::end(sums), std::uint64_t{0});
 }
 
-void on_threads(int n_threads, const std::function<void(std::size_t)>& work) {
-    std::vector<std::jthread> threads;  // they are joined, whatever is thrown
-    for (int i = 1; i < n_threads; i++) threads.emplace_back(work, i);
+// Does work(0) ... work(n_threads - 1), each on a thread of its own. Returns whether all started.
+bool on_threads(std::size_t n_threads, const std::function<void(std::size_t)>& work) {
+    std::vector<std::thread> threads;
+    bool started = true;
+    for (std::size_t i = 1; i < n_threads && started; i++) {
+        threads.push_back(started_thread([&work, i] { work(i); }));
+        started = threads.back().joinable();
+    }
     work(0);
+    for (std::thread& thread : threads) {
+        if (thread.joinable()) thread.join();
+    }
+    return started;
 }
 
 Seconds shortest_pass(const std::function<void()>& pass, Seconds budget) {
@@ -45,14 +60,28 @@ Seconds shortest_pass(const std::function<void()>& pass, Seconds budget) {
 
 }  // namespace
 
-double measure_dram_gb_per_s(const DramProbeOptions& options) {
+Result<double> measure_dram_gb_per_s(const DramProbeOptions& options) {
     const auto n_threads = static_cast<std::size_t>(std::max(1, options.n_threads));
     const std::size_t n_words = options.bytes / sizeof(std::uint64_t) / n_threads;
-    std::vector<std::vector<std::uint64_t>> parts(n_threads);
-    on_threads(options.n_threads, [&](std::size_t i) { parts[i].assign(n_words, i + 1); });
+    const std::unique_ptr<std::uint64_t[]> words(new (std::nothrow)
+                                                     std::uint64_t[n_words * n_threads]);
+    if (words == nullptr) {
+        return Error{fmt::format("the {:.0f} MiB that the memory's rate is measured with are not "
+                                 "to be had: end other programs, or lift the limit on memory",
+                                 in_mib(options.bytes)),
+                     {}};
+    }
+    const auto part = [&](std::size_t i) { return std::span(&words[i * n_words], n_words); };
+    // A part is written first, and so placed, by the thread that reads it.
+    if (!on_threads(n_threads, [&](std::size_t i) { std::ranges::fill(part(i), i + 1); })) {
+        return Error{
+            fmt::format("the system does not start {} threads at once: measure with fewer (-t)",
+                        n_threads),
+            {}};
+    }
     std::atomic<std::uint64_t> sink = 0;  // keeps the reads alive
     const auto read_all = [&] {
-        on_threads(options.n_threads, [&](std::size_t i) { sink += sum_of(parts[i]); });
+        on_threads(n_threads, [&](std::size_t i) { sink += sum_of(part(i)); });
     };
     const Seconds best = shortest_pass(read_all, options.seconds);
     return double(n_words * n_threads * sizeof(std::uint64_t)) / best / 1e9;

@@ -1,6 +1,7 @@
 // How fast all threads together read memory that no cache holds.
 #pragma once
 
+#include "base/result.h"
 #include "base/units.h"
 
 namespace pshard {
@@ -11,7 +12,8 @@ struct DramProbeOptions {
     Seconds seconds = 0.8;  // for all passes; at least five are made
 };
 
-// The GB/s (1e9) of the best pass, since other programs can only slow a pass down.
-[[nodiscard]] double measure_dram_gb_per_s(const DramProbeOptions& options);
+// The GB/s (1e9) of the best pass, since other programs can only slow a pass down. Fails where the
+// system gives neither so many threads nor so much memory.
+[[nodiscard]] Result<double> measure_dram_gb_per_s(const DramProbeOptions& options);
 
 }  // namespace pshard

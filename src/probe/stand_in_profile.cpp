@@ -11,8 +11,10 @@ Result<CpuProfile> measure_stand_in_cpu(int n_threads, Seconds limit) {
     if (!device) return device.error();
     CpuProfile cpu;
     cpu.n_threads = n_threads;
-    cpu.dram_gb_per_s =
+    const Result<double> dram =
         measure_dram_gb_per_s({.n_threads = n_threads, .bytes = 256 * kMiB, .seconds = 0.3});
+    if (!dram) return dram.error();
+    cpu.dram_gb_per_s = dram.value();
     ProfileOpsOptions options;
     options.bench.n_threads = n_threads;
     options.bench.pool_bytes = 128 * kMiB;

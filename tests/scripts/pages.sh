@@ -75,7 +75,7 @@ measured() {
         done < <(awk '
             function close_section() {
                 all = head_text text
-                is_told = all ~ /20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/ && all ~ / cores/ || text ~ /`tests\//
+                is_told = all ~ /20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/ && all ~ /[ \n]cores/ || text ~ /`tests\//
                 if (has_table && (all !~ /`(bench|scripts)[\/_]/ || !is_told)) print title
                 has_table = 0; text = ""
             }
@@ -113,7 +113,7 @@ files() {
 
 traps() {
     local name
-    grep -rhoE '[A-Za-z_][A-Za-z0-9_]*' src tests tools scripts bench | sort -u >"$scratch/words"
+    grep -rhoIE '[A-Za-z_][A-Za-z0-9_]*' src tests tools scripts bench | sort -u >"$scratch/words"
     grep -oE '`[^`]*`' docs/traps.md | tr -d '`' | sed 's/[.][*]$//' |
         grep -E '^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_]+)?([.][A-Z][A-Za-z0-9]+)?$' | grep -vE '^GGML_|^MAP_' |
         sed 's/::/ /; s/[.]/ /' | tr ' ' '\n' | sort -u >"$scratch/named"

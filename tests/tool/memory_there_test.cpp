@@ -52,6 +52,22 @@ TEST_F(MemoryThere, BudgetIsLoweredToWhatTheDriverLeaves) {
     EXPECT_THAT(none.err, HasSubstr("no budget is left: -mva 400 is more than the 0 MiB"));
 }
 
+// Nobody has measured the driver's share: 470 MiB are taken for it, and 8192 - 470 = 7722.
+TEST_F(MemoryThere, BudgetLeavesRoomForADriverThatNobodyMeasured) {
+    environment_.clear();
+    const ToolRun lowered = planned("-c 4096 -mva 11500 --device-memory 8192");
+    EXPECT_THAT(lowered.out + lowered.err,
+                HasSubstr("note: the budget is lowered to 7722 MiB: -mva 11500 is more than the "
+                          "7722 MiB that the driver leaves of 8192 MiB of device memory (no GPU "
+                          "profile tells its share, 470 are assumed: llama-profiler-gpu"));
+    const ToolRun fits = planned("-c 4096 -mva 7722 --device-memory 8192");
+    EXPECT_THAT(fits.out + fits.err, Not(HasSubstr("lowered")));
+    const ToolRun rest = planned("-c 4096 --device-memory 2048");
+    EXPECT_THAT(
+        rest.out + rest.err,
+        HasSubstr("2048 MiB of device memory, less 1024 to stay free, for the driver, too"));
+}
+
 // One sentence, and no table. Each remedy that it names makes a plan.
 TEST_F(MemoryThere, RefusesWhatTheHostCannotHoldWithWhatHelps) {
     const std::string base = "-mva 900 --host-memory 4200";

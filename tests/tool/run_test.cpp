@@ -86,7 +86,8 @@ TEST_F(Run, SecondStartTakesThePlanOfTheRegistry) {
 // Without a profile the driver is not known to take anything.
 TEST_F(Run, LoweredBudgetFindsItsPlanAgain) {
     const std::string program = stand_in("llama-server");
-    const std::vector<std::string> flags = planning({"--device-memory", "1400"});
+    // 470 MiB are assumed for the driver.
+    const std::vector<std::string> flags = planning({"--device-memory", "1870"});
     EXPECT_THAT(run(with(flags, {program, "--port", "0"})).err, HasSubstr("planned for 1400 MiB"));
     const ToolRun second = run(with(flags, {program, "--port", "0"}));
     EXPECT_THAT(second.err, HasSubstr("plan of " + registry().string()));

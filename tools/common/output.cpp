@@ -24,11 +24,17 @@ int print(const std::string& text, int exit_code, const std::string& done) {
     return fail(fmt::format("cannot write to stdout: {}{}", std::strerror(errno), done));
 }
 
+int end_early(const EarlyExit& early) {
+    return early.code == 0 ? print(early.text, 0) : fail(early.text);
+}
+
 int guarded(const std::function<int()>& work) {
     try {
         return work();
     } catch (const std::bad_alloc&) {
-        return fail("out of memory: give a smaller context (-c)");
+        return fail(
+            "out of memory: end other programs, lift the limit on memory, or ask for less "
+            "(a smaller -c or -ub, fewer threads)");
     } catch (const std::exception& error) {
         return fail(error.what());
     }

@@ -8,6 +8,15 @@ namespace pshard::tool {
 
 inline constexpr int kFailed = 1;  // exit code: bad input
 
+// What a command line comes to instead of work.
+struct EarlyExit {
+    int code = 0;
+    std::string text;  // help for stdout (code 0), or one sentence for stderr (kFailed)
+};
+
+// Says it; returns its code.
+int end_early(const EarlyExit& early);
+
 // Prints one sentence on stderr; returns kFailed.
 int fail(const std::string& reason);
 

@@ -1,9 +1,6 @@
-#include <algorithm>
-#include <array>
-
-#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "common/command_line.h"
 #include "common/log.h"
 #include "explain/options.h"
 
@@ -49,13 +46,6 @@ struct Words {
     bool quiet = false;
 };
 
-// "" if `text` is one of them.
-std::string check_format(const std::string& text) {
-    static constexpr std::array<std::string_view, 3> kFormats = {"md", "json", "csv"};
-    const bool known = std::find(kFormats.begin(), kFormats.end(), text) != kFormats.end();
-    return known ? "" : fmt::format("'{}' is none of md, json, csv", text);
-}
-
 void add_flags(CLI::App& app, Words& words) {
     app.add_option("--trace", words.options.trace, "compare with what a run did: its trace")
         ->type_name("FILE");
@@ -72,7 +62,7 @@ void add_flags(CLI::App& app, Words& words) {
     app.add_flag("--quiet", words.quiet, "show no progress on stderr; notes and errors stay");
     app.add_option("-o,--output", words.format, "md, json or csv (default: md)")
         ->type_name("FORMAT")
-        ->check(CLI::Validator([](std::string& text) { return check_format(text); }, ""));
+        ->check(one_of({"md", "json", "csv"}));
 }
 
 std::variant<ExplainOptions, EarlyExit> options_of(Words words) {

@@ -50,16 +50,17 @@ std::string negative_variable(const Flag& flag) {
     return "LLAMA_ARG_NO_" + std::string(flag.variable).substr(std::string("LLAMA_ARG_").size());
 }
 
-Status add_variable(const Flag& flag, std::string_view value, std::vector<std::string>& arguments) {
+Status add_variable(const Flag& flag, std::string_view value, std::vector<Argument>& arguments) {
     const std::string name = long_name(flag);
     if (takes_value(flag)) {
-        arguments.push_back(fmt::format("{}={}", name, value));
+        arguments.push_back(
+            {fmt::format("{}={}", name, value), fmt::format("{}={}", flag.variable, value)});
     } else if (is_truthy(value)) {
-        arguments.push_back(name);
+        arguments.push_back({name, flag.variable});
     } else if (!is_falsey(value)) {
         return Error{fmt::format("{}={}: expected on or off", flag.variable, value), {}};
     } else if (has_negative(flag)) {
-        arguments.push_back("--no" + name.substr(1));
+        arguments.push_back({"--no" + name.substr(1), flag.variable});
     }
     return Done{};
 }
@@ -74,12 +75,13 @@ bool is_falsey(std::string_view text) {
     return text == "off" || text == "disabled" || text == "false" || text == "0";
 }
 
-Result<std::vector<std::string>> arguments_of_environment(const Environment& environment) {
-    std::vector<std::string> arguments;
+Result<std::vector<Argument>> arguments_of_environment(const Environment& environment) {
+    std::vector<Argument> arguments;
     for (const Flag& flag : kFlags) {
         if (flag.variable == nullptr) continue;
-        if (has_negative(flag) && environment(negative_variable(flag).c_str()) != nullptr) {
-            arguments.push_back("--no" + long_name(flag).substr(1));
+        const std::string negative = has_negative(flag) ? negative_variable(flag) : "";
+        if (!negative.empty() && environment(negative.c_str()) != nullptr) {
+            arguments.push_back({"--no" + long_name(flag).substr(1), negative});
             continue;
         }
         const char* value = environment(flag.variable);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "common/command_line.h"
 #include "plan_flags/flags.h"
 
 namespace pshard::tool {
@@ -15,7 +16,7 @@ using Environment = std::function<const char*(const char*)>;  // getenv
 
 // "--ctx-size 8192 --kv-unified" of LLAMA_ARG_CTX_SIZE=8192 LLAMA_ARG_KV_UNIFIED=1. An empty
 // variable counts as unset. Fails on a switch that is neither on nor off.
-Result<std::vector<std::string>> arguments_of_environment(const Environment& environment);
+Result<std::vector<Argument>> arguments_of_environment(const Environment& environment);
 
 // The names of several letters that llama.cpp writes with one dash, without it.
 const std::vector<std::string>& short_names();

@@ -115,7 +115,7 @@ Result<Test> read_pair(const std::string& text) {
     const bool comma = n_prompt && take_char(rest, ',');
     const auto n_gen = comma ? take_number(rest) : std::nullopt;
     if (!n_gen || !rest.empty()) {
-        return Error{fmt::format("-pg '{}': expected PROMPT,GENERATION", text), {}};
+        return Error{fmt::format("-pg: '{}' is no pair of numbers such as 512,128", text), {}};
     }
     return Test{static_cast<std::uint32_t>(*n_prompt), static_cast<std::uint32_t>(*n_gen)};
 }

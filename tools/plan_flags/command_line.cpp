@@ -1,7 +1,6 @@
 // The command line, made from the rows of kFlags (plan_flags/flags.h).
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -12,10 +11,12 @@
 
 #include "base/fields.h"
 #include "base/text.h"
+#include "common/command_line.h"
 #include "common/log.h"
 #include "common/manual.h"
 #include "inventory/context_words.h"
 #include "plan_flags/arguments.h"
+#include "plan_flags/bench_contexts.h"
 #include "plan_flags/manual.h"
 #include "plan_flags/options.h"
 #include "plan_flags/variables.h"
@@ -23,30 +24,6 @@
 
 namespace pshard::tool {
 namespace {
-
-// Checks a whole number, with one clear sentence instead of CLI11's own.
-CLI::Validator whole_number(std::int64_t least, std::uint64_t most) {
-    return CLI::Validator(
-        [=](std::string& text) {
-            std::int64_t value = 0;
-            const char* end = text.data() + text.size();
-            const auto [last, error] = std::from_chars(text.data(), end, value);
-            const bool good = error == std::errc{} && last == end && value >= least &&
-                              (value < 0 || static_cast<std::uint64_t>(value) <= most);
-            return good ? ""
-                        : fmt::format("'{}' is no whole number from {} to {}", text, least, most);
-        },
-        "");
-}
-
-CLI::Validator one_of(std::vector<std::string> words) {
-    return CLI::Validator(
-        [words = std::move(words)](std::string& text) {
-            const bool known = std::find(words.begin(), words.end(), text) != words.end();
-            return known ? "" : fmt::format("'{}' is none of {}", text, fmt::join(words, ", "));
-        },
-        "");
-}
 
 bool is_same_file(const std::string& a, const std::string& b) {
     if (a.empty() || b.empty()) return false;
@@ -145,11 +122,18 @@ std::string take_cache_type(Type& type, const std::string& text) {
     return "";
 }
 
+std::string take_ranges(std::string& list, const std::string& text) {
+    const Result<std::vector<std::uint32_t>> values = read_ranges(text);
+    if (!values) return values.error().message;
+    list = text;
+    return "";
+}
+
 class CommandLine {
 public:
     explicit CommandLine(const PlanningProgram* program)
         : page_(program != nullptr ? program->page : plan_page()) {
-        app_.set_version_flag("--version", PSHARD_VERSION);
+        app_.set_version_flag("--version", fmt::format("{} {}", page_.name, PSHARD_VERSION));
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         add_groups(FlagGroup::Model, FlagGroup::Machine);
         if (program != nullptr) {
@@ -165,29 +149,17 @@ public:
         return option_groups(app_, short_names());
     }
 
-    std::variant<Options, EarlyExit> read(std::vector<std::string> arguments) {
-        for (const std::string& argument : arguments) {
-            if (std::string fault = spelling_fault(argument); !fault.empty()) {
+    std::variant<Options, EarlyExit> read(const std::vector<Argument>& arguments) {
+        for (const Argument& argument : arguments) {
+            if (std::string fault = spelling_fault(argument.word); !fault.empty()) {
                 return EarlyExit{1, fault};
             }
         }
-        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-        try {
-            app_.parse(std::move(arguments));
-        } catch (const CLI::CallForVersion&) {
-            return EarlyExit{0, fmt::format("{} {}\n", page_.name, PSHARD_VERSION)};
-        } catch (const CLI::CallForHelp&) {
+        const auto manual = [this] {
             page_.options = groups();
-            return EarlyExit{0, manual_text(page_)};
-        } catch (const CLI::ExtrasError&) {
-            return EarlyExit{1,
-                             fmt::format("unknown argument '{}'; --help lists the flags",
-                                         fmt::join(app_.remaining(), " "))};
-        } catch (const CLI::ArgumentMismatch& error) {
-            return EarlyExit{1, fmt::format("a value is missing, {}", error.what())};
-        } catch (const CLI::ParseError& error) {
-            return EarlyExit{1, error.what()};
-        }
+            return manual_text(page_);
+        };
+        if (auto early = parse(app_, arguments, manual)) return std::move(*early);
         note_given();
         add_refusals();
         if (std::string fault = this->fault(); !fault.empty()) return EarlyExit{1, fault};
@@ -330,6 +302,18 @@ std::string take_output_use(Options& options, const std::string& text) {
     return "";
 }
 
+std::string take_prompts(Options& options, const std::string& text) {
+    return take_ranges(options.bench.prompts, text);
+}
+
+std::string take_generations(Options& options, const std::string& text) {
+    return take_ranges(options.bench.generations, text);
+}
+
+std::string take_depths(Options& options, const std::string& text) {
+    return take_ranges(options.bench.depths, text);
+}
+
 // "1024", or llama.cpp's list for several devices, of which the first counts.
 std::string take_fit_target(Options& options, const std::string& text) {
     std::string first = text.substr(0, text.find_first_of(",/"));
@@ -363,11 +347,11 @@ std::vector<ManualGroup> run_flag_groups() {
 std::variant<Options, EarlyExit> read_command_line(int argc,
                                                    const char* const* argv,
                                                    const PlanningProgram* program) {
-    Result<std::vector<std::string>> arguments =
+    Result<std::vector<Argument>> arguments =
         arguments_of_environment([](const char* name) { return std::getenv(name); });
     if (!arguments) return EarlyExit{1, arguments.error().text()};
-    for (int i = 1; i < argc; ++i) arguments.value().push_back(normal_name(argv[i]));
-    std::variant<Options, EarlyExit> read = CommandLine(program).read(std::move(arguments).value());
+    for (int i = 1; i < argc; ++i) arguments.value().push_back({normal_name(argv[i]), argv[i]});
+    std::variant<Options, EarlyExit> read = CommandLine(program).read(arguments.value());
     if (Options* options = std::get_if<Options>(&read)) {
         if (const auto fault = read_variables(*options)) return *fault;
     }

@@ -167,6 +167,9 @@ std::string take_draft_type_k(Options& options, const std::string& text);
 std::string take_draft_type_v(Options& options, const std::string& text);
 std::string take_spec_types(Options& options, const std::string& text);
 std::string take_output_use(Options& options, const std::string& text);
+std::string take_prompts(Options& options, const std::string& text);
+std::string take_generations(Options& options, const std::string& text);
+std::string take_depths(Options& options, const std::string& text);
 std::string take_fit_target(Options& options, const std::string& text);
 std::string take_format(Options& options, const std::string& text);
 
@@ -303,15 +306,15 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      kNoRange, "", nullptr, InRun::Refused,
      "plan every context that llama-bench would make of -p, -n, -pg and -d: p+d, n+d, p+n+d; "
      "no tier above the largest prompt, at least 16"},
-    {FlagGroup::Bench, "-p,--n-prompt", "LIST", PSHARD_TO(bench.prompts), nullptr,
+    {FlagGroup::Bench, "-p,--n-prompt", "LIST", nullptr, take_prompts,
      kNoRange, "", nullptr, InRun::Hidden,
      "with --bench-plan: prompts (512); else the prompt tokens that --emit-args weighs, and that "
      "-ub is chosen for where memory grows with it, by sliding windows or drafting (default: half "
      "of a sequence, 512 to 4096)"},
-    {FlagGroup::Bench, "-n,--n-gen", "LIST", PSHARD_TO(bench.generations), nullptr,
+    {FlagGroup::Bench, "-n,--n-gen", "LIST", nullptr, take_generations,
      kNoRange, "", nullptr, InRun::Hidden,
      "with --bench-plan: generations (128); else answer tokens, likewise (128)"},
-    {FlagGroup::Bench, "-d,--n-depth", "LIST", PSHARD_TO(bench.depths), nullptr,
+    {FlagGroup::Bench, "-d,--n-depth", "LIST", nullptr, take_depths,
      kNoRange, "", nullptr, InRun::Hidden,
      "with --bench-plan: depths (0)"},
     {FlagGroup::Bench, "-pg", "P,N", PSHARD_TO(bench.prompt_generations), nullptr,

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "common/manual.h"
+#include "common/output.h"
 #include "plan_flags/flags.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
@@ -13,12 +14,6 @@ class App;
 }
 
 namespace pshard::tool {
-
-// What the command line comes to instead of Options.
-struct EarlyExit {
-    int code = 0;
-    std::string text;  // help for stdout (code 0), or one sentence for stderr (code 1)
-};
 
 // Another program that plans. It has its own flags instead of those that write, print and list
 // plans.

@@ -15,9 +15,7 @@ int tell(const Outcome& outcome) {
 }
 
 int run(const std::variant<Task, EarlyExit>& read) {
-    if (const auto* early = std::get_if<EarlyExit>(&read)) {
-        return early->code == 0 ? print(early->text, 0) : fail(early->text);
-    }
+    if (const auto* early = std::get_if<EarlyExit>(&read)) return end_early(*early);
     const Task& task = std::get<Task>(read);
     for (const std::string& refusal : task.refusals) log_line("refused: " + refusal);
     if (!task.refusals.empty()) return kDeclined;

@@ -13,6 +13,9 @@
 //     what the device calls free; with   the part that a process takes after it has asked; with
 //       -mva all that it has               -mva all of it
 //
+// A driver whose share no GPU profile tells is taken to keep what the reference's does, where -mva
+// asks for more of a device than that leaves; without -mva, --fit-target has room for it.
+//
 //   total   [ draft model, MTP context | projector | reserve | plan              ]
 //
 // The draft model and the MTP context take what llama.cpp itself counts for them, all on the
@@ -38,6 +41,10 @@ namespace {
 // The bytes allowed for a projector's graph besides its tensors; the documentation states them.
 constexpr Bytes kProjectorAllowance = 512 * kMiB;
 
+// What a driver whose share nobody has measured is taken to keep: gpu.overhead_mib of
+// profiles/reference.
+constexpr std::uint64_t kAssumedOverheadMib = 470;
+
 constexpr int kAllLayers = -1;  // of StockRun::n_gpu_layers
 
 // MiB of device memory, as the user says or, where the device cannot be asked, the GPU profile.
@@ -50,16 +57,18 @@ std::optional<std::uint64_t> told_memory(const Options& options,
     return static_cast<std::uint64_t>(std::floor(*profile->gpu->memory_mib));
 }
 
-std::uint64_t overhead_mib(const std::optional<MachineProfile>& profile) {
+// nullopt: nobody has measured it.
+std::optional<std::uint64_t> overhead_mib(const std::optional<MachineProfile>& profile) {
     const bool known = profile && profile->gpu && profile->gpu->overhead_mib;
-    return known ? static_cast<std::uint64_t>(std::ceil(*profile->gpu->overhead_mib)) : 0;
+    if (!known) return std::nullopt;
+    return static_cast<std::uint64_t>(std::ceil(*profile->gpu->overhead_mib));
 }
 
-// MiB of the overhead that a process takes after it has asked how much is free; 0: not known.
-std::uint64_t overhead_to_come_mib(const std::optional<MachineProfile>& profile) {
-    if (!profile || !profile->gpu) return 0;
+// MiB of the overhead that a process takes after it has asked how much is free; nullopt: not known.
+std::optional<std::uint64_t> overhead_to_come_mib(const std::optional<MachineProfile>& profile) {
+    if (!profile || !profile->gpu) return std::nullopt;
     const GpuProfile& gpu = *profile->gpu;
-    if (!gpu.overhead_mib || !gpu.overhead_unseen_mib) return 0;
+    if (!gpu.overhead_mib || !gpu.overhead_unseen_mib) return std::nullopt;
     const double to_come = *gpu.overhead_mib - *gpu.overhead_unseen_mib;
     return static_cast<std::uint64_t>(std::ceil(std::max(to_come, 0.0)));
 }
@@ -67,7 +76,7 @@ std::uint64_t overhead_to_come_mib(const std::optional<MachineProfile>& profile)
 // Device memory, and the part that cannot be planned with.
 struct PlannableMemory {
     std::uint64_t mib = 0;
-    std::uint64_t overhead_mib = 0;
+    std::optional<std::uint64_t> overhead_mib;  // nullopt: not known
     std::string origin;
 };
 
@@ -152,15 +161,21 @@ Result<GivenBudget> given_budget(const Options& options,
     if (!memory) return memory.error();
     if (!memory.value()) return as_given;
     const PlannableMemory& device = *memory.value();
-    const std::uint64_t left = device.mib - std::min(device.mib, device.overhead_mib);
+    const std::uint64_t kept = device.overhead_mib.value_or(kAssumedOverheadMib);
+    const std::uint64_t left = device.mib - std::min(device.mib, kept);
     if (options.max_vram_mib <= left) return as_given;
-    return GivenBudget{left,
-                       fmt::format("-mva {} is more than the {} MiB that the driver leaves of {} "
-                                   "MiB of {}",
-                                   options.max_vram_mib,
-                                   left,
-                                   device.mib,
-                                   device.origin)};
+    return GivenBudget{
+        left,
+        fmt::format("-mva {} is more than the {} MiB that the driver leaves of {} MiB of {}{}",
+                    options.max_vram_mib,
+                    left,
+                    device.mib,
+                    device.origin,
+                    device.overhead_mib
+                        ? ""
+                        : fmt::format(" (no GPU profile tells its share, {} are assumed: "
+                                      "llama-profiler-gpu measures it)",
+                                      kept))};
 }
 
 std::optional<std::string> budget_note(const Options& options, const BudgetUse& use) {
@@ -181,13 +196,20 @@ Result<std::variant<BudgetUse, Refusal>> total_budget(const Options& options,
                     "give -mva, --device-memory or a GPU profile"});
     }
     const PlannableMemory& device = *memory.value();
-    const std::uint64_t kept = device.overhead_mib + options.fit_target_mib;
-    const std::string sum = fmt::format("{} MiB of {}, less {} for the driver and {} to stay free",
-                                        device.mib,
-                                        device.origin,
-                                        device.overhead_mib,
-                                        options.fit_target_mib);
-    if (device.mib <= kept) return Total(Refusal{fmt::format("no budget is left: {}", sum)});
+    const std::uint64_t kept = device.overhead_mib.value_or(0) + options.fit_target_mib;
+    const std::string driver =
+        device.overhead_mib
+            ? fmt::format("less {} for the driver and {} to stay free",
+                          *device.overhead_mib,
+                          options.fit_target_mib)
+            : fmt::format("less {} to stay free, for the driver, too, whose share is not known",
+                          options.fit_target_mib);
+    const std::string sum = fmt::format("{} MiB of {}, {}", device.mib, device.origin, driver);
+    if (device.mib <= kept) {
+        return Total(Refusal{fmt::format(
+            "no budget is left: {}; give -mva, a smaller --fit-target or more --device-memory",
+            sum)});
+    }
     return Total(BudgetUse{.total = (device.mib - kept) * kMiB, .origin = sum});
 }
 
@@ -208,15 +230,17 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
         const char* largest = options.context.n_ubatch  ? "-ub"
                               : options.context.n_batch ? "-b"
                                                         : "--pshard-tier-max";
-        const std::string remedy = fmt::format("; a smaller {} or -c leaves more", largest);
+        const std::string remedy = fmt::format("a smaller {} or -c leaves more", largest);
         return std::variant<BudgetUse, Refusal>(Refusal{
             fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
-                        "{:.1f}, reserve {:.1f}{}",
+                        "{:.1f}, reserve {:.1f}; {}",
                         in_mib(use.total),
                         in_mib(use.draft),
                         in_mib(use.mmproj),
                         in_mib(use.reserve),
-                        use.draft > 0 ? remedy : "")});
+                        use.draft > 0     ? remedy
+                        : use.reserve > 0 ? "a smaller --reserve leaves more"
+                                          : "a larger -mva has room for both")});
     }
     return std::variant<BudgetUse, Refusal>(std::move(use));
 }

@@ -137,9 +137,10 @@ Result<ggml_backend_dev_t> wanted_gpu(const ProfilerOptions& options, Run& run) 
 // Measures memory bandwidth and the time of a graph, and keeps the better of now and before. Called
 // at both ends of a run, since whatever else runs can only slow them down.
 Status probe_basics(ggml_backend_dev_t device, CpuProfile& cpu) {
-    const double dram =
+    const Result<double> dram =
         measure_dram_gb_per_s({.n_threads = cpu.n_threads, .bytes = kGiB / 2, .seconds = 0.4});
-    cpu.dram_gb_per_s = std::max(cpu.dram_gb_per_s.value_or(0), dram);
+    if (!dram) return dram.error();
+    cpu.dram_gb_per_s = std::max(cpu.dram_gb_per_s.value_or(0), dram.value());
     const Result<LaunchCosts> launches = measure_launches(device, cpu.n_threads, {});
     if (!launches) return launches.error();
     if (const auto graph = launches.value().graph) {

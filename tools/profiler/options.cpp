@@ -1,13 +1,13 @@
 #include "profiler/options.h"
 
 #include <algorithm>
-#include <cmath>
 #include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "common/command_line.h"
 #include "common/log.h"
 #include "common/manual.h"
 #include "machine/identity.h"
@@ -16,18 +16,6 @@ namespace pshard::tool {
 namespace {
 
 constexpr int kFastSeconds = 60;
-
-// Checks seconds: CLI11's own message would name the largest double as the end of the range.
-CLI::Validator seconds_above_zero() {
-    return CLI::Validator(
-        [](std::string& text) {
-            double seconds = 0;
-            const bool good = CLI::detail::lexical_cast(text, seconds) && std::isfinite(seconds);
-            return good && seconds > 0 ? ""
-                                       : fmt::format("'{}' is no number of seconds above 0", text);
-        },
-        "");
-}
 
 int default_threads() {
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -66,24 +54,16 @@ public:
         options_.kind = kind;
         options_.output = kind == ProfileKind::Cpu ? "cpu_profile.txt" : "gpu_profile.txt";
         options_.n_threads = default_threads();
-        app_.set_version_flag("--version", PSHARD_VERSION);
+        app_.set_version_flag("--version", fmt::format("{} {}", program_of(kind), PSHARD_VERSION));
         app_.option_defaults()->group("What to measure");
         add_what();
         app_.option_defaults()->group("How");
         add_how();
     }
 
-    std::variant<ProfilerOptions, ProfilerExit> read(int argc, const char* const* argv) {
-        try {
-            app_.parse(argc, argv);
-        } catch (const CLI::CallForVersion&) {
-            return ProfilerExit{0,
-                                fmt::format("{} {}\n", program_of(options_.kind), PSHARD_VERSION)};
-        } catch (const CLI::CallForHelp&) {
-            return ProfilerExit{0, profiler_manual(options_.kind, app_)};
-        } catch (const CLI::ParseError& error) {
-            return ProfilerExit{1, error.what()};
-        }
+    std::variant<ProfilerOptions, EarlyExit> read(int argc, const char* const* argv) {
+        const auto manual = [this] { return profiler_manual(options_.kind, app_); };
+        if (auto early = parse(app_, arguments_of(argc, argv), manual)) return std::move(*early);
         options_.json = format_ == "json";
         if (!options_.time_limit && !options_.full) options_.time_limit = Seconds{kFastSeconds};
         options_.command = fmt::format("{}", fmt::join(argv + 1, argv + argc, " "));
@@ -102,7 +82,7 @@ private:
             ->excludes(model);
         app_.add_option(
                 "--batch", options_.batches, "Measure batches of N tokens alone; may repeat")
-            ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20U))
+            ->check(whole_number(1, 1U << 20U))
             ->expected(1)
             ->take_all();
     }
@@ -111,14 +91,15 @@ private:
         app_.add_option("--output", options_.output, "The file to write")->capture_default_str();
         if (options_.kind == ProfileKind::Cpu) {
             app_.add_option("-t,--threads", options_.n_threads, "Threads of the CPU's ops")
-                ->check(CLI::Range(1, 4096))
+                ->check(whole_number(1, 4096))
                 ->capture_default_str();
         }
         app_.add_option(
             "--device", options_.device, "The GPU, by ggml's name (default: the first)");
         app_.add_flag("--list-devices", options_.list_devices, "Print ggml's devices, and exit");
         app_.add_option("-o,--output-format", format_, "What goes to stdout")
-            ->check(CLI::IsMember({"text", "json"}))
+            ->type_name("text|json")
+            ->check(one_of({"text", "json"}))
             ->capture_default_str();
         app_.add_option(
                 "--time-limit",
@@ -139,9 +120,9 @@ const char* program_of(ProfileKind kind) {
     return kind == ProfileKind::Cpu ? "llama-profiler-cpu" : "llama-profiler-gpu";
 }
 
-std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(ProfileKind kind,
-                                                                  int argc,
-                                                                  const char* const* argv) {
+std::variant<ProfilerOptions, EarlyExit> read_profiler_options(ProfileKind kind,
+                                                               int argc,
+                                                               const char* const* argv) {
     return ProfilerFlags(kind).read(argc, argv);
 }
 

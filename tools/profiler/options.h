@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "common/output.h"
 
 namespace pshard::tool {
 
@@ -30,14 +31,8 @@ struct ProfilerOptions {
     std::string command{};  // as it was given, for the profile's `source`
 };
 
-// What the command line comes to instead.
-struct ProfilerExit {
-    int code = 0;
-    std::string text{};  // help for stdout (code 0), or one sentence for stderr (code 1)
-};
-
-std::variant<ProfilerOptions, ProfilerExit> read_profiler_options(ProfileKind kind,
-                                                                  int argc,
-                                                                  const char* const* argv);
+std::variant<ProfilerOptions, EarlyExit> read_profiler_options(ProfileKind kind,
+                                                               int argc,
+                                                               const char* const* argv);
 
 }  // namespace pshard::tool

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <exception>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -23,11 +22,6 @@ namespace {
 
 constexpr int kStopped = 130;
 
-int give_up(const std::string& reason) {
-    discard_output();
-    return fail(reason);
-}
-
 void add_provenance(const ProfilerOptions& options, MachineProfile& profile) {
     profile.source =
         fmt::format("{} {} {}", program_of(options.kind), PSHARD_VERSION, options.command);
@@ -42,7 +36,7 @@ int write_profile(const ProfilerOptions& options, Measured measured, Seconds too
     const ProfileTexts texts = to_text(measured.profile);
     const Status written =
         commit_output(options.kind == ProfileKind::Cpu ? texts.cpu.value() : texts.gpu.value());
-    if (!written) return give_up(written.error().text());
+    if (!written) return fail(written.error().text());
     return print(profiler_report(options, measured, took), 0);
 }
 
@@ -54,9 +48,9 @@ int run(const ProfilerOptions& options) {
         return print(device_list(options.json), 0);
     }
     const Status opened = begin_output(options.output);
-    if (!opened) return give_up(opened.error().text());
+    if (!opened) return fail(opened.error().text());
     const Result<std::vector<OpCase>> cases = cases_of(options);
-    if (!cases) return give_up(cases.error().text());
+    if (!cases) return fail(cases.error().text());
     load_ggml_backends(ggml_folder());
     Seconds took = 0;
     const Result<Measured> measured = [&] {
@@ -68,29 +62,26 @@ int run(const ProfilerOptions& options) {
         return result;
     }();
     if (stop_wanted()) {
-        discard_output();
         log_line(fmt::format("stopped; {} stays as it was", options.output));
         return kStopped;
     }
-    if (!measured) return give_up(measured.error().text());
+    if (!measured) return fail(measured.error().text());
     return write_profile(options, measured.value(), took);
 }
 
 }  // namespace
 
 int profiler_main(ProfileKind kind, int argc, const char* const* argv) {
-    try {
+    const int code = guarded([&] {
         if (argc > 1 && std::strcmp(argv[1], kHelperFlag) == 0) return run_helper();
         const auto read = read_profiler_options(kind, argc, argv);
-        if (const auto* early = std::get_if<ProfilerExit>(&read)) {
-            return early->code == 0 ? print(early->text, 0) : fail(early->text);
-        }
+        if (const auto* early = std::get_if<EarlyExit>(&read)) return end_early(*early);
         watch_for_stop();
         prepare_ggml();
         return run(std::get<ProfilerOptions>(read));
-    } catch (const std::exception& error) {
-        return give_up(error.what());
-    }
+    });
+    discard_output();
+    return code;
 }
 
 }  // namespace pshard::tool

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "common/command_line.h"
 #include "plan_flags/arguments.h"
 #include "run/manual.h"
 
@@ -53,10 +54,8 @@ std::string set_format(RunOptions& options, const std::string& value) {
 
 std::string set_time_limit(RunOptions& options, const std::string& value) {
     options.time_limit = value;
-    const bool number = !value.empty() && value.size() < 6 &&
-                        value.find_first_not_of("0123456789") == std::string::npos;
-    if (number && value.find_first_not_of('0') != std::string::npos) return "";
-    return fmt::format("--time-limit {}: give whole seconds", value);
+    const std::string fault = seconds_above_zero()(value);
+    return fault.empty() ? "" : "--time-limit: " + fault;
 }
 
 // Takes a flag of this program's own. nullopt: it is another's; "": it is right; else what is
@@ -72,7 +71,7 @@ std::optional<std::string> take_own(const std::string& word, Reader& reader, Run
     if (name == "--time-limit") set = set_time_limit;
     if (set == nullptr) return std::nullopt;
     const std::optional<std::string> value = reader.value_of(word);
-    return value ? set(options, *value) : fmt::format("{} wants a value", name);
+    return value ? set(options, *value) : name + ": a value is missing";
 }
 
 // Tells of a flag of the planner's that leaves nothing to run, "" if none was given.
