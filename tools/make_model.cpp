@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include "base/visible.h"
 #include "common/command_line.h"
 #include "common/log.h"
 #include "common/manual.h"
@@ -157,10 +158,15 @@ pshard::Result<ModelShape> shape_of(const Options& options) {
     return pshard::resized(tiny.value(), sizes);
 }
 
-pshard::Status check_absent(const std::vector<fs::path>& files) {
+// With `force`, files may be there, but nothing else: to open a pipe waits for its reader.
+pshard::Status check_absent(const std::vector<fs::path>& files, bool force) {
     for (const fs::path& file : files) {
         std::error_code ignored;
         if (!fs::exists(file, ignored)) continue;
+        if (force && fs::is_regular_file(file, ignored)) continue;
+        if (force) {
+            return pshard::Error{"is no file that --force could write over", {file.string()}};
+        }
         return pshard::Error{"is there already; --force writes over it", {file.string()}};
     }
     return pshard::Done{};
@@ -180,9 +186,9 @@ pshard::Result<pshard::WrittenModel> make(const Options& options) {
     if (!path) {
         return path.error();
     }
-    if (!options.force) {
-        const auto files = pshard::model_paths(path.value(), options.n_split);
-        if (const pshard::Status absent = check_absent(files); !absent) return absent.error();
+    const auto files = pshard::model_paths(path.value(), options.n_split);
+    if (const pshard::Status absent = check_absent(files, options.force); !absent) {
+        return absent.error();
     }
     if (!options.random_arch.empty()) {
         return pshard::write_random(shape, quant, path.value(), options.seed, options.n_split);
@@ -190,9 +196,7 @@ pshard::Result<pshard::WrittenModel> make(const Options& options) {
     return pshard::write_sparse(shape, quant, path.value(), options.n_split);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     Options options;
     CLI::App app;
     app.set_version_flag("--version", "pshard-make-model " PSHARD_VERSION);
@@ -213,8 +217,14 @@ int main(int argc, char** argv) {
         return fail(written.error().text());
     }
     for (const fs::path& file : written.value().files) {
-        fmt::print("{}\n", file.string());
+        fmt::print("{}\n", pshard::visible(file.string()));
     }
     fmt::print("{:.2f} GB\n", static_cast<double>(written.value().bytes) / 1e9);
     return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return pshard::tool::guarded([&] { return run(argc, argv); });
 }

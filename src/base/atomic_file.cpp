@@ -153,32 +153,67 @@ void sync_directory_of(const std::string& path) {
     if (directory.get() >= 0) ::fsync(directory.get());
 }
 
-Result<std::string> read_up_to(int fd, std::size_t max_bytes, const std::string& path) {
-    constexpr std::size_t kChunk = std::size_t{1} << 16U;
-    std::string text;
-    while (text.size() <= max_bytes) {
-        const std::size_t size = text.size();
-        text.resize(size + kChunk);
-        const ssize_t n = ::read(fd, text.data() + size, kChunk);
-        text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-        if (n == 0) return text;
-        if (n < 0 && errno != EINTR) return system_error("read this file", path);
-    }
-    return Error{fmt::format("this file is larger than {} bytes", max_bytes), {path}};
+// Takes the byte order mark off that editors put before UTF-8.
+void drop_mark(std::string& text, std::size_t at) {
+    constexpr std::string_view kMark = "\xef\xbb\xbf";
+    if (std::string_view(text).substr(at).starts_with(kMark)) text.erase(at, kMark.size());
+}
+
+bool is_utf16(std::string_view text) {
+    return text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
 }
 
 }  // namespace
 
-Result<std::optional<std::string>> read_file(const std::string& path, std::size_t max_bytes) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (file.get() < 0 && errno == ENOENT) return std::optional<std::string>();
+Result<std::optional<FilePieces>> FilePieces::open(const std::string& path, std::size_t max_bytes) {
+    Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file.get() < 0 && errno == ENOENT) return std::optional<FilePieces>();
     if (file.get() < 0) return system_error("open this file", path);
     struct stat status = {};
     if (::fstat(file.get(), &status) != 0) return system_error("look at this file", path);
     if (!S_ISREG(status.st_mode)) return Error{"this is not a file", {path}};
-    Result<std::string> text = read_up_to(file.get(), max_bytes, path);
-    if (!text.ok()) return text.error();
-    return std::optional(std::move(text).value());
+    FilePieces pieces(path, std::move(file), static_cast<std::size_t>(status.st_size), max_bytes);
+    if (pieces.size_ > max_bytes) return pieces.too_large();
+    return std::optional(std::move(pieces));
+}
+
+Error FilePieces::too_large() const {
+    return {fmt::format("this file is larger than {} bytes", max_bytes_), {path_}};
+}
+
+Result<bool> FilePieces::read(std::string& text, std::size_t bytes) {
+    const std::size_t before = text.size();
+    text.resize(before + bytes);
+    ssize_t n = -1;
+    do {
+        n = ::read(file_.get(), text.data() + before, bytes);
+    } while (n < 0 && errno == EINTR);
+    text.resize(before + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    if (n < 0) return system_error("read this file", path_);
+    const bool first = done_ == 0;
+    done_ += static_cast<std::size_t>(n);
+    if (done_ > max_bytes_) return too_large();
+    if (first && is_utf16(std::string_view(text).substr(before))) {
+        return Error{"this text is UTF-16; save it as UTF-8", {path_}};
+    }
+    if (first) drop_mark(text, before);
+    return n > 0;
+}
+
+Result<std::optional<std::string>> read_file(const std::string& path, std::size_t max_bytes) {
+    constexpr std::size_t kLeast = std::size_t{1} << 12U;  // files of /proc tell no size
+    Result<std::optional<FilePieces>> opened = FilePieces::open(path, max_bytes);
+    if (!opened.ok()) return opened.error();
+    if (!opened.value()) return std::optional<std::string>();
+    FilePieces file = *std::move(opened).value();
+    const std::size_t piece = std::max(file.size() + 1, kLeast);
+    std::string text;
+    text.reserve(piece + kLeast);
+    for (;;) {
+        const Result<bool> more = file.read(text, text.empty() ? piece : kLeast);
+        if (!more.ok()) return more.error();
+        if (!more.value()) return std::optional(std::move(text));
+    }
 }
 
 std::string beginning_of(const std::string& path) {
@@ -188,6 +223,7 @@ std::string beginning_of(const std::string& path) {
     std::string start(256, '\0');
     file.read(start.data(), static_cast<std::streamsize>(start.size()));
     start.resize(static_cast<std::size_t>(file.gcount()));
+    drop_mark(start, 0);
     return start;
 }
 

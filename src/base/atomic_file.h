@@ -16,14 +16,41 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/descriptor.h"
 #include "base/result.h"
 
 namespace pshard {
 
-// The content of the whole file; nullopt if there is none. Fails on anything but a regular file of
-// at most `max_bytes`.
+// A text file that is read piece by piece. A byte order mark of UTF-8 at its beginning is left out.
+class FilePieces {
+public:
+    // nullopt if there is no file. Fails on anything but a regular file of at most `max_bytes`,
+    // before a byte is read.
+    static Result<std::optional<FilePieces>> open(const std::string& path, std::size_t max_bytes);
+
+    // The bytes of the file when it was opened; 0 for those of /proc.
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+    // Appends up to `bytes` of what follows; false at the end. Fails on UTF-16, and where the file
+    // has grown beyond its limit.
+    Result<bool> read(std::string& text, std::size_t bytes);
+
+private:
+    FilePieces(std::string path, Descriptor file, std::size_t size, std::size_t max_bytes)
+        : path_(std::move(path)), file_(std::move(file)), size_(size), max_bytes_(max_bytes) {}
+
+    [[nodiscard]] Error too_large() const;
+
+    std::string path_;
+    Descriptor file_;
+    std::size_t size_;
+    std::size_t max_bytes_;
+    std::size_t done_ = 0;  // bytes that were read
+};
+
+// The content of the whole file, as FilePieces reads it; nullopt if there is none.
 Result<std::optional<std::string>> read_file(const std::string& path, std::size_t max_bytes);
 
 // The first 256 bytes of a file, which tell a file of ours from one that we must not overwrite.

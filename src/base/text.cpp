@@ -17,18 +17,22 @@ Error TextLine::error(std::size_t at, std::string message) const {
     return {std::move(message), {place.file, place.line, place.column + static_cast<int>(at)}};
 }
 
-std::vector<TextLine> lines_of(std::string_view text, const std::string& file) {
-    std::vector<TextLine> lines;
-    int number = 0;
-    while (!text.empty()) {
-        const std::string_view raw = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
-        std::string_view line = raw;
-        if (line.ends_with('\n')) line.remove_suffix(1);
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        lines.push_back({line, raw, Place{file, ++number, 1}});
-        text.remove_prefix(raw.size());
-    }
-    return lines;
+std::size_t Lines::Iterator::size() const {
+    return std::min(rest_.find('\n'), rest_.size() - 1) + 1;
+}
+
+TextLine Lines::Iterator::operator*() const {
+    const std::string_view raw = rest_.substr(0, size());
+    std::string_view line = raw;
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return {line, raw, Place{*file_, number_, 1}};
+}
+
+Lines::Iterator& Lines::Iterator::operator++() {
+    rest_.remove_prefix(size());
+    ++number_;
+    return *this;
 }
 
 Result<std::uint32_t> mib_of(std::string_view variable, std::string_view text) {

@@ -37,7 +37,41 @@ struct TextLine {
     [[nodiscard]] Error error(std::size_t at, std::string message) const;
 };
 
-[[nodiscard]] std::vector<TextLine> lines_of(std::string_view text, const std::string& file);
+// The lines of a text, made one after the other as a loop asks for them: a text of line feeds alone
+// would take a hundred times its size.
+class Lines {
+public:
+    Lines(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+
+    class Iterator {
+    public:
+        Iterator(std::string_view rest, const std::string& file) : rest_(rest), file_(&file) {}
+
+        TextLine operator*() const;
+        Iterator& operator++();
+
+        bool operator!=(std::nullptr_t) const { return !rest_.empty(); }
+
+    private:
+        [[nodiscard]] std::size_t size() const;  // of the line, with its end
+
+        std::string_view rest_;
+        const std::string* file_;
+        int number_ = 1;
+    };
+
+    [[nodiscard]] Iterator begin() const { return {text_, file_}; }
+
+    [[nodiscard]] static std::nullptr_t end() { return nullptr; }
+
+private:
+    std::string_view text_;
+    std::string file_;
+};
+
+[[nodiscard]] inline Lines lines_of(std::string_view text, const std::string& file) {
+    return {text, file};
+}
 
 // The decimal number that fills the whole text; nullopt if it is out of the range of its type or
 // not finite. A minus sign may stand before it, but no plus sign and no blank.

@@ -1,6 +1,6 @@
 // How the header of a GGUF file is walked.
 //
-// In:   a mapped file, which may hold anything.
+// In:   a file, which may hold anything, and may change or shrink meanwhile.
 // Out:  where its keys and tensors lie; or the first fault, in one sentence.
 //
 //     "GGUF"  version  number of tensors  number of keys
@@ -9,9 +9,11 @@
 //     (padding to general.alignment)
 //     data                                            never read
 //
-// One position moves through the file, and only take() moves it: never past the end. After the
-// first fault take() refuses everything and every read gives zeros, so a step need not ask after
-// each read whether it went well.
+// The file is read, and not mapped: to touch a mapping of a file that has shrunk ends the process.
+// Its bytes go into address space, at their own places, of which only the header takes memory. One
+// position moves through it, and only take() moves it: never past the end, nor past what was read.
+// After the first fault take() refuses everything and every read gives zeros, so a step need not
+// ask after each read whether it went well.
 //
 // Traps: every number comes from the file. A count is compared with the bytes that are left before
 // anything is multiplied by it, and the product of a tensor's sizes may overflow. A name may hold
@@ -21,8 +23,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <ggml.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -32,6 +34,7 @@
 #include <utility>
 
 #include "base/descriptor.h"
+#include "base/visible.h"
 
 namespace pshard {
 namespace {
@@ -39,6 +42,7 @@ namespace {
 constexpr std::string_view kMagic = "GGUF";
 constexpr std::uint32_t kOldestVersion = 2;
 constexpr std::uint32_t kNewestVersion = 3;
+constexpr std::uint64_t kMaxHeader = 256 * kMiB;  // a vocabulary of 256000 tokens takes 10 MB
 constexpr std::uint64_t kMaxAlignment = std::uint64_t{1} << 30;
 
 // The bytes of a value of the type; 0 for strings and arrays, which have no fixed size.
@@ -47,13 +51,8 @@ std::uint64_t fixed_size(GgufType type) {
     return kSizes[static_cast<std::size_t>(type)];
 }
 
-// The form that a name has in messages: at most 80 characters, all printable.
-std::string shown(std::string_view name) {
-    std::string text(name.substr(0, 80));
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    return text;
-}
+// The form that a name has in messages: at most 80 bytes of it, all visible.
+std::string shown(std::string_view name) { return visible(name.substr(0, 80)); }
 
 template <typename T>
 T load(std::string_view bytes, std::uint64_t at) {
@@ -100,11 +99,11 @@ std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
     return result;
 }
 
-// Maps the file `header.path`. Fails if it is missing, unreadable, no regular file, or empty.
-Status map_file(GgufHeader& header) {
+// Opens the file `header.path`. Fails if it is missing, unreadable, no regular file, or empty.
+Result<Descriptor> open_file(GgufHeader& header) {
     const std::string& path = header.path;
     // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0) {
         return Error{fmt::format("cannot be opened: {}", std::strerror(errno)), {path}};
     }
@@ -113,20 +112,19 @@ Status map_file(GgufHeader& header) {
     if (S_ISDIR(info.st_mode)) return Error{"is a directory; give the .gguf file in it", {path}};
     if (!S_ISREG(info.st_mode)) return Error{"is no regular file; give a .gguf file", {path}};
     if (info.st_size == 0) return Error{"is empty; download it again", {path}};
-    const auto size = static_cast<std::size_t>(info.st_size);
-    void* base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (base == MAP_FAILED) {
-        return Error{fmt::format("cannot be mapped: {}", std::strerror(errno)), {path}};
-    }
-    header.file = {static_cast<const char*>(base), size};
-    header.mapping = {base, [size](void* mapped) { munmap(mapped, size); }};
-    return Done{};
+    header.n_bytes = static_cast<Bytes>(info.st_size);
+    const Bytes most = std::min<Bytes>(header.n_bytes, kMaxHeader);
+    std::optional<AddressSpace> space = AddressSpace::reserve(most, PageUse::OnDemand);
+    if (!space) return Error{"cannot be read: there is no memory for its header", {path}};
+    header.file = {reinterpret_cast<const char*>(space->data()), most};
+    header.memory = std::make_shared<AddressSpace>(std::move(*space));
+    return file;
 }
 
-// Walks through a mapped file once. The first fault sets `fault_`, and all later steps do nothing.
+// Walks through a file once. The first fault sets `fault_`, and all later steps do nothing.
 class GgufScan {
 public:
-    explicit GgufScan(GgufHeader& header) : header_(header), bytes_(header.file) {}
+    GgufScan(GgufHeader& header, int fd) : header_(header), bytes_(header.file), fd_(fd) {}
 
     Status run() {
         scan_preamble();
@@ -155,12 +153,39 @@ private:
 
     bool take(std::uint64_t size, std::string_view where) {
         if (fault_) return false;
-        if (size > bytes_.size() - at_) {
+        if (size > header_.n_bytes - at_) {
             fail_truncated(where);
             return false;
         }
+        if (size > bytes_.size() - at_) {
+            fail(fmt::format(
+                "has a header of more than {} MiB, in {}: no model has one; the file is damaged",
+                kMaxHeader / kMiB,
+                where));
+            return false;
+        }
+        if (!read_to(at_ + size, where)) return false;
         at_ += size;
         return true;
+    }
+
+    // Reads the file up to `end` and some more, which the next steps want.
+    bool read_to(std::uint64_t end, std::string_view where) {
+        constexpr std::uint64_t kAhead = 256 * kKiB;
+        const std::uint64_t wanted =
+            end <= read_ ? read_ : std::min<std::uint64_t>(end + kAhead, bytes_.size());
+        while (read_ < wanted) {
+            char* to = reinterpret_cast<char*>(header_.memory->data()) + read_;
+            const ssize_t n = pread(fd_, to, wanted - read_, static_cast<off_t>(read_));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) fail(fmt::format("cannot be read: {}", std::strerror(errno)));
+            if (n == 0) break;
+            if (n < 0) return false;
+            read_ += static_cast<std::uint64_t>(n);
+        }
+        if (read_ >= end) return true;
+        fail(fmt::format("shrank while it was read: it ends in {} at byte {}", where, read_));
+        return false;
     }
 
     template <typename T>
@@ -174,11 +199,11 @@ private:
     }
 
     void scan_preamble() {
-        if (!bytes_.starts_with(kMagic)) {
+        if (bytes_.size() < kMagic.size() || !take(kMagic.size(), "its first bytes") ||
+            !bytes_.starts_with(kMagic)) {
             fail("is no GGUF file: it does not begin with 'GGUF'");
             return;
         }
-        at_ = kMagic.size();
         const auto version = read<std::uint32_t>("the version");
         header_.version = version;
         if (!fault_ && version != 0 && (version & 0xFFFF) == 0) {
@@ -233,7 +258,7 @@ private:
             return;
         }
         const std::uint64_t size = fixed_size(pair.element);
-        const std::uint64_t left = fault_ ? 0 : bytes_.size() - at_;
+        const std::uint64_t left = fault_ ? 0 : header_.n_bytes - at_;
         if (!fault_ && pair.type == GgufType::Array && pair.count > left / size) {
             fail(
                 fmt::format("{} holds {} elements, more than the file has bytes; the file is "
@@ -327,7 +352,7 @@ private:
         if (fault_) return;
         header_.data_offset = align_up(at_, header_.alignment);
         const Bytes data =
-            bytes_.size() - std::min<std::uint64_t>(header_.data_offset, bytes_.size());
+            header_.n_bytes - std::min<std::uint64_t>(header_.data_offset, header_.n_bytes);
         std::unordered_set<std::string_view> names;
         for (const GgufTensor& tensor : header_.tensors) {
             if (!names.insert(tensor.name).second) {
@@ -346,14 +371,16 @@ private:
                     fmt::format("tensor '{}' lies past the end of the file ({} bytes); the "
                                 "download is incomplete, fetch the file again",
                                 shown(tensor.name),
-                                bytes_.size()));
+                                header_.n_bytes));
             }
         }
     }
 
     GgufHeader& header_;
     std::string_view bytes_;
-    std::uint64_t at_ = 0;  // the position, never past the end
+    int fd_;
+    std::uint64_t read_ = 0;  // bytes of the file that are there
+    std::uint64_t at_ = 0;    // the position, never past the end
     std::uint64_t n_tensors_ = 0;
     std::uint64_t n_pairs_ = 0;
     std::optional<std::string> fault_;
@@ -364,8 +391,10 @@ private:
 Result<GgufHeader> GgufHeader::open(const std::string& path) {
     GgufHeader header;
     header.path = path;
-    if (Status mapped = map_file(header); !mapped) return mapped.error();
-    if (Status scanned = GgufScan(header).run(); !scanned) return scanned.error();
+    const Result<Descriptor> file = open_file(header);
+    if (!file) return file.error();
+    if (Status scanned = GgufScan(header, file.value().get()).run(); !scanned)
+        return scanned.error();
     const std::uint64_t count = header.integer("split.count").value_or(1);
     const std::uint64_t index = header.integer("split.no").value_or(0);
     if (count > 0xFFFF || index >= std::max<std::uint64_t>(count, 1)) {

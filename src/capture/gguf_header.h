@@ -1,8 +1,8 @@
 // The header of a GGUF file: its keys and its table of tensors, checked, without reading a weight.
 //
-// The file is mapped and walked through once. Arrays (a vocabulary holds a million strings) are
-// skipped and never copied. Whatever the file holds, the scan ends, stays inside the mapping, and
-// says in one sentence what is wrong.
+// The header is read and walked through once. Arrays (a vocabulary holds a million strings) are
+// skipped and never copied again. Whatever the file holds, and whatever becomes of it meanwhile,
+// the scan ends, stays inside what was read, and says in one sentence what is wrong.
 //
 // Format: GGUF versions 2 and 3, little endian.
 // Source: ggml/src/gguf.cpp of ggml v0.5.0. Its limits hold here too: at most 4 dimensions, names
@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address_space.h"
 #include "base/fingerprint.h"
 #include "base/result.h"
 #include "base/units.h"
@@ -69,7 +70,7 @@ struct GgufHeader {
     // truncated, or contradicts itself; the Error names the key or tensor.
     static Result<GgufHeader> open(const std::string& path);
 
-    [[nodiscard]] Bytes file_bytes() const { return file.size(); }
+    [[nodiscard]] Bytes file_bytes() const { return n_bytes; }
 
     // nullptr if the key is missing.
     [[nodiscard]] const GgufPair* find(std::string_view key) const;
@@ -86,8 +87,9 @@ struct GgufHeader {
     [[nodiscard]] std::string_view bytes(std::uint64_t begin, std::uint64_t end) const;
 
     std::string path;
-    std::string_view file;                // all of it
-    std::shared_ptr<const void> mapping;  // keeps `file` valid
+    Bytes n_bytes = 0;                     // of the file
+    std::string_view file;                 // the header, and places behind it that were not read
+    std::shared_ptr<AddressSpace> memory;  // what `file` lies in
     std::uint32_t version = 0;
     std::uint64_t alignment = 32;
     std::uint64_t tensors_begin = 0;  // the table of tensors lies at [begin, end) in the file

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <unordered_set>
 
+#include "base/visible.h"
 #include "capture/gguf_header.h"
 
 namespace pshard {
@@ -77,9 +78,9 @@ Status check_together(const std::vector<GgufHeader>& files) {
         }
         for (const GgufTensor& tensor : files[i].tensors) {
             if (names.insert(tensor.name).second) continue;
-            return Error{
-                fmt::format("holds tensor '{}', which an earlier part holds already", tensor.name),
-                {files[i].path}};
+            return Error{fmt::format("holds tensor '{}', which an earlier part holds already",
+                                     visible(tensor.name)),
+                         {files[i].path}};
         }
         n_tensors += files[i].tensors.size();
     }

@@ -3,11 +3,17 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <tuple>
+
+#include "base/visible.h"
 
 namespace pshard {
 namespace {
 
-constexpr std::uint64_t kMaxLayers = 4096;
+// LLAMA_MAX_LAYERS and LLAMA_MAX_EXPERTS (src/llama-hparams.h of llama.cpp v0.5.0), which asserts
+// them.
+constexpr std::uint64_t kMaxLayers = 512;
+constexpr std::uint64_t kMaxExperts = 1024;
 
 // A figure of the architecture, "ARCH.name"; 0 if it is missing or too large to be a count.
 std::uint64_t figure(const GgufHeader& file, std::string_view name) {
@@ -45,12 +51,24 @@ Result<Inventory> identify_model(const std::vector<GgufHeader>& files) {
     }
     const std::uint64_t n_layers =
         first.integer(fmt::format("{}.block_count", inventory.architecture)).value_or(0);
-    if (n_layers == 0 || n_layers > kMaxLayers) {
-        return Error{fmt::format("says that it has {} layers ({}.block_count): it is no language "
+    if (n_layers == 0) {
+        return Error{fmt::format("says that it has 0 layers ({}.block_count): it is no language "
                                  "model, or damaged",
-                                 n_layers,
-                                 inventory.architecture),
+                                 visible(inventory.architecture)),
                      {first.path}};
+    }
+    const std::uint64_t n_experts =
+        first.integer(fmt::format("{}.expert_count", inventory.architecture)).value_or(0);
+    for (const auto& [n, most, what] : {std::tuple(n_layers, kMaxLayers, "layers"),
+                                        std::tuple(n_experts, kMaxExperts, "experts in a layer")}) {
+        if (n <= most) continue;
+        return Error{
+            fmt::format("says that it has {} {}, and llama.cpp v0.5.0 runs at most {}: the "
+                        "file is damaged, or made for another program",
+                        n,
+                        what,
+                        most),
+            {first.path}};
     }
     inventory.file_bytes = first.file_bytes();
     for (const GgufHeader& file : files) inventory.total_file_bytes += file.file_bytes();

@@ -12,6 +12,7 @@
 #include <ggml-backend.h>
 
 #include "base/border.h"
+#include "base/visible.h"
 
 namespace {
 
@@ -50,7 +51,7 @@ std::string beside(const char* file) {
 // Prints the sentence, once, since ggml asks more than once; returns nullptr.
 ggml_backend_reg_t refuse(const std::string& sentence) {
     static std::string said;
-    if (sentence != said) std::fprintf(stderr, "pshard: %s\n", sentence.c_str());
+    if (sentence != said) std::fprintf(stderr, "pshard: %s\n", pshard::visible(sentence).c_str());
     said = sentence;
     return nullptr;
 }

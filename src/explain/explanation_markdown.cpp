@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/visible.h"
 #include "explain/forms.h"
 #include "report/report.h"
 #include "report/words.h"
@@ -97,7 +98,7 @@ std::string scenarios_table(const Explanation& explanation,
     }
     for (const Scenario& scenario : scenarios) {
         if (scenario.rates.empty()) continue;
-        Row& row = rows.emplace_back(1, scenario.name);
+        Row& row = rows.emplace_back(1, visible(scenario.name));
         for (std::size_t i = 0; i < scenario.rates.size(); ++i) {
             const double now = compares ? rate_of(explanation.tiers[i].plan) : 0;
             row.push_back(rate_cell(scenario.rates[i], now));
@@ -113,7 +114,7 @@ std::string remarks(const std::vector<Scenario>& scenarios) {
     std::string text;
     for (const Scenario& scenario : scenarios) {
         if (!scenario.remark.empty())
-            text += fmt::format("- {}: {}\n", scenario.name, scenario.remark);
+            text += fmt::format("- {}: {}\n", visible(scenario.name), visible(scenario.remark));
     }
     return text.empty() ? text : "\n" + text;
 }
@@ -184,8 +185,8 @@ std::string measured_section(const Explanation& explanation) {
         "\n## Predicted against measured\n\n{} on {}: of each tier's full passes, else of those of "
         "its commonest number of tokens, the one of the median time, from its begin to the end of "
         "its last step; lanes as shares of it.\n\n{}{}",
-        measured.program,
-        measured.device.empty() ? "an unnamed device" : measured.device,
+        visible(measured.program),
+        measured.device.empty() ? "an unnamed device" : visible(measured.device),
         markdown_table(rows, flush_right),
         left_out(measured));
 }

@@ -1,4 +1,5 @@
 #include "base/result.h"
+#include "base/visible.h"
 #include "explain/forms.h"
 
 namespace pshard {
@@ -12,7 +13,7 @@ std::string explanation_page(const Explanation& explanation,
     PSHARD_CHECK(data_at != page.npos && library_at != page.npos && data_at < library_at);
     std::string text(page.substr(0, data_at));
     // A "<" in the data might end its script or begin a comment.
-    for (const char c : explanation_json(explanation))
+    for (const char c : visible_lines(explanation_json(explanation)))
         text += c == '<' ? "\\u003c" : std::string(1, c);
     text += page.substr(data_at + kData.size(), library_at - data_at - kData.size());
     text += library;

@@ -136,6 +136,10 @@ void read_record(Cursor& in, Record& record, bool has_before, Fields<Record> fie
     in.end_line();
 }
 
+// Of all graphs together; the largest models have 100'000. A node that is one word of a text takes
+// 100 times as much memory.
+constexpr std::size_t kMostNodes = 2'000'000;
+
 // The most records that the rest of the text can hold. A record with an earlier one may be a single
 // run; any other record takes at least a byte and a blank for each field.
 template <typename Record>
@@ -156,6 +160,9 @@ void read_table(Cursor& in,
     if (!count) in.expected(fmt::format("the number of {}", title));
     if (count && *count > most_records<Record>(in, before, fields)) {
         in.fail(fmt::format("{} {} are more records than the text holds", *count, title));
+    }
+    if (count && *count > kMostNodes) {
+        in.fail(fmt::format("{} {} are more than the {} of any model", *count, title, kMostNodes));
     }
     in.end_line();
     if (in.failed()) return;
@@ -224,7 +231,13 @@ void read_graphs(Cursor& in, Inventory& inventory) {
     const auto count = number_of<std::size_t>(in.word());
     if (!count) in.expected("the number of graphs");
     in.end_line();
-    for (std::size_t i = 0; i < count && !in.failed(); ++i) read_graph(in, inventory);
+    std::size_t n_nodes = 0;
+    for (std::size_t i = 0; i < count && !in.failed(); ++i) {
+        read_graph(in, inventory);
+        n_nodes += inventory.graphs.back().nodes.size() + inventory.graphs.back().inputs.size();
+        if (n_nodes <= kMostNodes) continue;
+        in.fail(fmt::format("the graphs have more than the {} nodes of any model", kMostNodes));
+    }
 }
 
 // The last line holds the hash of all text before it.

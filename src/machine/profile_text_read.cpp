@@ -33,7 +33,7 @@ namespace pshard {
 namespace {
 
 // A profile has some thousand rows of a hundred bytes.
-constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
+constexpr std::size_t kMaxBytes = std::size_t{4} << 20U;  // ours have up to 60 kB
 
 constexpr std::string_view kOurs = "# pshard ";
 constexpr std::string_view kCpuHead = "# Concurrent Profiling";
@@ -85,7 +85,7 @@ public:
     FileReader(MachineProfile& profile, bool is_cpu) : profile_(profile), is_cpu_(is_cpu) {}
 
     Status read(const std::string& text, const std::string& name) {
-        for (const TextLine& line : lines_of(text, name)) {
+        for (const TextLine line : lines_of(text, name)) {
             if (Status status = read_line(line); !status) return status;
         }
         if (noise_) return *noise_;

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <ggml-backend-impl.h>
+#include <sys/stat.h>
 
 #include "capture/device_policy.h"
 
@@ -37,6 +38,12 @@ Result<ggml_backend_dev_t> load_privately(const std::string& wanted) {
     const std::size_t colon = wanted.find(':', slash);
     const std::string path = wanted.substr(0, colon);
     const std::string name = colon == std::string::npos ? "" : wanted.substr(colon + 1);
+    struct stat status = {};
+    const bool is_there = stat(path.c_str(), &status) == 0;
+    if (is_there && !S_ISREG(status.st_mode)) {  // dlopen would wait for a pipe's writer
+        return Error{
+            fmt::format("PSHARD_DEVICE: {} is no library but a folder, pipe or device", path), {}};
+    }
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) {
         return Error{fmt::format("PSHARD_DEVICE: the backend cannot be loaded: {}", dlerror()), {}};

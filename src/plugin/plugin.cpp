@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/visible.h"
 #include "ggml_kit/border.h"
 #include "ggml_kit/device.h"
 #include "machine/host_memory.h"
@@ -23,7 +24,7 @@
 namespace pshard {
 namespace {
 
-void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", line); }
+void log_line(std::string_view line) { fmt::print(stderr, "pshard: {}\n", visible(line)); }
 
 // llama.cpp's common log prints in a thread of its own, which nobody waits for at the end of a
 // process, so that the last lines may be lost: its programs call common_log_flush() only where they
@@ -52,7 +53,7 @@ void log_in_host(ggml_log_level level, std::string_view line) {
     ggml_log_callback log = nullptr;
     void* user = nullptr;
     ggml_log_get(&log, &user);
-    if (log != nullptr) log(level, fmt::format("pshard: {}\n", line).c_str(), user);
+    if (log != nullptr) log(level, fmt::format("pshard: {}\n", visible(line)).c_str(), user);
 }
 
 // What only tells how far something is.

@@ -63,7 +63,7 @@ bool is_form(std::string_view line, Parts&&... parts) {
 
 std::vector<RegistryLine> registry_lines(std::string_view text, const std::string& file) {
     std::vector<RegistryLine> lines;
-    for (TextLine& line : lines_of(text, file)) {
+    for (TextLine line : lines_of(text, file)) {
         const LineKind kind = kind_of(line.text);
         lines.push_back({std::move(line), kind});
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/counted.h"
+#include "base/visible.h"
 #include "cost/transfer.h"
 #include "report/report.h"
 #include "report/words.h"
@@ -55,7 +56,8 @@ std::string slower_text(const Prediction& rival, const Prediction& plan) {
 std::string why_it_lost(const Candidate& rival, const Candidate& plan) {
     const std::string name =
         fmt::format("{} ({})", strategy_name(rival.choice.strategy), choice_text(rival.choice));
-    if (rival.verdict != Verdict::Viable) return fmt::format("- {}: {}\n", name, rival.reason);
+    if (rival.verdict != Verdict::Viable)
+        return fmt::format("- {}: {}\n", name, visible(rival.reason));
     if (!rival.prediction || !plan.prediction) {
         return fmt::format("- {}: keeps less of the model on the GPU, {} MiB\n",
                            name,
@@ -129,8 +131,8 @@ std::string tier_text(const Planning& planning, std::size_t i) {
         std::string text =
             fmt::format("### {}: not viable\n\n", counted(to_text(tier.key), "token"));
         for (const Candidate& refused : tier.refused) {
-            text +=
-                fmt::format("- {}: {}\n", strategy_name(refused.choice.strategy), refused.reason);
+            text += fmt::format(
+                "- {}: {}\n", strategy_name(refused.choice.strategy), visible(refused.reason));
         }
         return text + "\n";
     }

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "base/counted.h"
+#include "base/visible.h"
 #include "report/report.h"
 #include "report/words.h"
 #include "search/dominated.h"
@@ -21,12 +22,12 @@ std::string model_text(const Planning& planning) {
                   ", {} experts of which {} are used", model.n_experts, model.n_experts_used)
             : "";
     return fmt::format("{} ({}, {}{}, {:.2f} GiB), {}",
-                       model.model_name.empty() ? "unnamed" : model.model_name,
-                       model.architecture,
+                       model.model_name.empty() ? "unnamed" : visible(model.model_name),
+                       visible(model.architecture),
                        counted(model.n_layers, "layer"),
                        experts,
                        static_cast<double>(model.total_file_bytes) / kGiB,
-                       planning.model_path);
+                       visible(planning.model_path));
 }
 
 std::string budget_text(const Planning& planning) {
@@ -48,9 +49,9 @@ std::string budget_text(const Planning& planning) {
 std::string head(const Planning& planning) {
     std::string text = fmt::format("- model: {}\n- context: {}\n- budget: {}\n- machine: {}\n",
                                    model_text(planning),
-                                   context_text(planning.inventory),
+                                   visible(context_text(planning.inventory)),
                                    budget_text(planning),
-                                   machine_text(planning.profile));
+                                   visible(machine_text(planning.profile)));
     text += fmt::format("- depth: {} in the KV cache, where not said otherwise\n",
                         counted(planning.depth_tokens, "token"));
     if (planning.forced) {
@@ -58,10 +59,11 @@ std::string head(const Planning& planning) {
     }
     if (!planning.registry_path.empty()) {
         text += fmt::format("- registry: {}, section {}\n",
-                            planning.registry_path,
+                            visible(planning.registry_path),
                             to_text(planning.fingerprint.value_or(Hash64{})));
     }
-    for (const std::string& note : planning.notes) text += fmt::format("- note: {}\n", note);
+    for (const std::string& note : planning.notes)
+        text += fmt::format("- note: {}\n", visible(note));
     return text + "\n";
 }
 
@@ -173,7 +175,7 @@ std::string refusals_of(const std::vector<TierPlan>& tiers) {
         text += fmt::format("- {}: {} comes closest, but {}\n",
                             counted(to_text(tier.key), "token"),
                             strategy_name(refused->choice.strategy),
-                            refused->reason);
+                            visible(refused->reason));
     }
     return text;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,14 @@ struct Trace {
 std::string trace_begin(const Trace& header);  // without its passes
 std::string trace_pass(const TracedPass& pass, int index);
 
+// Appends up to so many bytes of what follows of a text; false at its end (base/atomic_file.h).
+using TracePieces = std::function<Result<bool>(std::string& text, std::size_t bytes)>;
+
 // Fails on text that is no such trace; the Error names the place in `file`. Events that are not
-// ours are skipped.
+// ours are skipped. `most_bytes`: of the text, which hold no more steps than their number allows.
+Result<Trace> read_chrome_trace(TracePieces pieces,
+                                std::size_t most_bytes,
+                                const std::string& file = "trace");
 Result<Trace> from_chrome_trace(const std::string& text, const std::string& file = "trace");
 
 }  // namespace pshard

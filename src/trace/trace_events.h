@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
+#include "trace/trace.h"
 
 namespace pshard {
 
@@ -17,14 +17,16 @@ inline constexpr int kTraceVersion = 1;
 inline constexpr int kTraceProcess = 1;
 inline constexpr int kPassThread = 0;  // the lanes of a schedule follow, in their own order
 
-// Walks through `[{...},{...},`, whether the array was closed or not.
+// Walks through `[{...},{...},`, whether the array was closed or not. It holds no more of the text
+// than the event that it stands at.
 class TraceEvents {
 public:
-    // `text` must outlive this object and its events.
-    TraceEvents(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
+    TraceEvents(TracePieces pieces, std::string file)
+        : pieces_(std::move(pieces)), file_(std::move(file)) {}
 
-    // The text of the next event; nullopt behind the last. Fails on what is no array of objects. An
-    // object that the end of the file cuts off counts as missing.
+    // The text of the next event, until next() is called again; nullopt behind the last. Fails on
+    // what is no array of objects, and on an event of more than 4 MiB or too deep. An object that
+    // the end of the file cuts off counts as missing.
     Result<std::optional<std::string_view>> next();
 
     // Whether the closing bracket was read.
@@ -35,17 +37,29 @@ public:
 
     [[nodiscard]] const std::string& file() const { return file_; }
 
-    // The place of a byte of the text; `at` points into it.
+    // The place of a byte of the last event; `at` points into it.
     [[nodiscard]] Place place_of(const char* at) const;
 
 private:
     [[nodiscard]] Error error_here(std::string message) const;
+
+    [[nodiscard]] bool at_end() const { return at_ == window_.size() && read_all_; }
+
+    void mark_here();
+    void forget_taken();
+    bool read_more();
     void skip_blanks();
     bool take(char wanted);
+    Result<std::optional<std::string_view>> event();
 
-    std::string_view text_;
+    TracePieces pieces_;
     std::string file_;
-    std::size_t at_ = 0;
+    std::string window_;    // what was read and may be needed
+    std::size_t at_ = 0;    // of window_: what is next
+    std::size_t mark_ = 0;  // of window_: places are counted from here
+    Place marked_{{}, 1, 1};
+    std::optional<Error> unread_{};
+    bool read_all_ = false;
     bool opened_ = false;
     bool closed_ = false;
     bool cut_off_ = false;

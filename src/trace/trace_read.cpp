@@ -1,6 +1,6 @@
 // How a trace file is read back.
 //
-// In:   the text of a trace, which may end anywhere.
+// In:   the text of a trace, piece by piece, which may end anywhere.
 // Out:  its passes, each with its schedule and its timeline; or the place of the first fault.
 //
 //     [ {process_name: format, version, device}     the first event tells what the file is
@@ -241,9 +241,9 @@ private:
 
 class TraceReader {
 public:
-    TraceReader(const std::string& text, const std::string& file)
-        : events_(text, file),
-          room_(std::min(kMostSteps, static_cast<std::int64_t>(text.size() / kLeastStep))) {}
+    TraceReader(TracePieces pieces, std::size_t most_bytes, const std::string& file)
+        : events_(std::move(pieces), file),
+          room_(std::min(kMostSteps, static_cast<std::int64_t>(most_bytes / kLeastStep))) {}
 
     Result<Trace> run() {
         for (;;) {
@@ -251,13 +251,13 @@ public:
             if (!next) return next.error();
             if (!next.value()) break;
             if (const Status added = add(*next.value()); !added) return added.error();
-            last_ = *next.value();
+            last_ = events_.place_of(next.value()->data());
         }
         if (!begun_) return Error{"holds no event", {events_.file(), 0, 0}};
         trace_.cut_off = !events_.closed() && (events_.cut_off() || pass_is_cut_off());
         if (trace_.cut_off && pass_is_cut_off()) pass_.reset();
         std::string missing = end_pass();
-        if (!missing.empty()) return error_at(last_, std::move(missing));
+        if (!missing.empty()) return Error{std::move(missing), last_};
         return std::move(trace_);
     }
 
@@ -324,7 +324,7 @@ private:
 
     TraceEvents events_;
     std::int64_t room_;  // steps that a pass may have
-    std::string_view last_;
+    Place last_;         // of the event that was read last
     Trace trace_;
     bool begun_ = false;
     std::optional<PassReader> pass_;
@@ -332,8 +332,21 @@ private:
 
 }  // namespace
 
+Result<Trace> read_chrome_trace(TracePieces pieces,
+                                std::size_t most_bytes,
+                                const std::string& file) {
+    return TraceReader(std::move(pieces), most_bytes, file).run();
+}
+
 Result<Trace> from_chrome_trace(const std::string& text, const std::string& file) {
-    return TraceReader(text, file).run();
+    std::string_view rest = text;
+    const auto piece = [&rest](std::string& to, std::size_t bytes) -> Result<bool> {
+        const std::string_view next = rest.substr(0, bytes);
+        to += next;
+        rest.remove_prefix(next.size());
+        return !next.empty();
+    };
+    return read_chrome_trace(piece, text.size(), file);
 }
 
 }  // namespace pshard

@@ -189,6 +189,28 @@ Status resize_width(ModelShape& model, const TinySizes& sizes) {
                  {}};
 }
 
+// What llama.cpp v0.5.0 would end on with an assertion (src/llama-hparams.h, src/llama-model.cpp).
+Status check_limits(const ModelShape& model) {
+    constexpr int kMostLayers = 512;
+    constexpr int kMostExperts = 1024;
+    const auto refused = [](const char* what, int n, const char* most_of, int most) -> Status {
+        if (n <= most) return Done{};
+        return Error{fmt::format("{} {} are more than {}, {}: give fewer", n, what, most_of, most),
+                     {}};
+    };
+    const MoeShape& moe = model.moe;
+    for (const Status& status :
+         {refused("layers, with MTP layers,",
+                  model.n_layer + model.n_nextn,
+                  "llama.cpp takes",
+                  kMostLayers),
+          refused("experts", moe.n_expert, "llama.cpp takes", kMostExperts),
+          refused("experts for each token", moe.n_expert_used, "there are", moe.n_expert)}) {
+        if (!status) return status;
+    }
+    return Done{};
+}
+
 }  // namespace
 
 Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes) {
@@ -209,6 +231,7 @@ Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes)
         set_if_given(model.moe.n_expert_used, sizes.n_expert_used);
         set_if_given(model.moe.n_ff_expert, sizes.n_ff_expert);
     }
+    if (const Status known = check_limits(model); !known) return known.error();
     return model;
 }
 

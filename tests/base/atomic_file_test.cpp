@@ -73,6 +73,57 @@ TEST(ReadFile, TellsAbsentFromUnreadable) {
     EXPECT_EQ(read_file("/dev/zero", 9).error().text(), "/dev/zero: this is not a file");
 }
 
+// 4 GB of zeros took as much memory before they were found too large.
+TEST(ReadFile, LooksAtTheSizeFirst) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "");
+    ASSERT_EQ(::truncate(folder.file("a").c_str(), off_t{1} << 40U), 0);
+    EXPECT_EQ(read_file(folder.file("a"), 1 << 20).error().text(),
+              folder.file("a") + ": this file is larger than 1048576 bytes");
+}
+
+TEST(ReadFile, ReadsFilesThatTellNoSize) {
+    EXPECT_GT(test::value_of(read_file("/proc/self/status", 1 << 20)).value_or("").size(), 100U);
+}
+
+TEST(ReadFile, LeavesTheByteOrderMarkOut) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "\xef\xbb\xbf# a\xef\xbb\xbf");
+    EXPECT_EQ(read_file(folder.file("a"), 10).value(), "# a\xef\xbb\xbf");
+    EXPECT_EQ(beginning_of(folder.file("a")), "# a\xef\xbb\xbf");
+    for (const std::string mark : {"\xff\xfe", "\xfe\xff"}) {
+        put_text(folder.file("a"), mark + "#");
+        EXPECT_EQ(read_file(folder.file("a"), 10).error().text(),
+                  folder.file("a") + ": this text is UTF-16; save it as UTF-8");
+    }
+}
+
+TEST(FilePieces, AreTheFile) {
+    const TempFolder folder;
+    put_text(folder.file("a"),
+             "\xef\xbb\xbf"
+             "0123456");
+    FilePieces file = *test::value_of(FilePieces::open(folder.file("a"), 10));
+    EXPECT_EQ(file.size(), 10U);
+    std::string text = "-";
+    EXPECT_TRUE(file.read(text, 5).value());
+    EXPECT_EQ(text, "-01");
+    EXPECT_TRUE(file.read(text, 99).value());
+    EXPECT_EQ(text, "-0123456");
+    EXPECT_FALSE(file.read(text, 99).value());
+}
+
+// It was opened within its limit.
+TEST(FilePieces, EndAtTheLimitOfAFileThatGrows) {
+    const TempFolder folder;
+    put_text(folder.file("a"), "0123");
+    FilePieces file = *test::value_of(FilePieces::open(folder.file("a"), 4));
+    put_text(folder.file("a"), "01234");
+    std::string text;
+    EXPECT_EQ(file.read(text, 99).error().text(),
+              folder.file("a") + ": this file is larger than 4 bytes");
+}
+
 TEST(BeginningOf, IsWhatAFileOfOursIsKnownBy) {
     const TempFolder folder;
     EXPECT_EQ(beginning_of(folder.file("absent")), "");

@@ -200,6 +200,35 @@ TEST(GgufHeader, NamesWhatIsNoFile) {
     EXPECT_THAT(message(pipe), HasSubstr("no regular file"));
 }
 
+// A mapping of it ended the process by SIGBUS.
+TEST(GgufHeader, StaysWhenItsFileShrinks) {
+    const TempFolder dir;
+    const std::string path = sound_file().write(dir / "model.gguf");
+    const GgufHeader header = test::value_of(GgufHeader::open(path));
+    std::filesystem::resize_file(path, 0);
+    EXPECT_EQ(header.integer("llama.block_count"), 7U);
+    EXPECT_EQ(header.bytes(header.tensors_begin, header.tensors_end).size(),
+              header.tensors_end - header.tensors_begin);
+}
+
+// An array in place of the weights: its bytes are not read to be skipped.
+TEST(GgufHeader, IsOfALimitedSize) {
+    const TempFolder dir;
+    const std::string path =
+        GgufMaker().begin(0, 1).array("k", GgufType::U8, 1ULL << 39U).write(dir / "model.gguf");
+    std::filesystem::resize_file(path, 1ULL << 40U);
+    EXPECT_THAT(GgufHeader::open(path).error().message,
+                HasSubstr("has a header of more than 256 MiB, in key 'k'"));
+}
+
+TEST(GgufHeader, ShowsWhatANameHides) {
+    const TempFolder dir;
+    const std::string path =
+        pairs(1).array("\x1b[2J\n\xe2\x80\xae", GgufType::Array, 1).write(dir / "m.gguf");
+    EXPECT_THAT(GgufHeader::open(path).error().message,
+                HasSubstr("key '\\x1b[2J\\x0a\\u202e' is an array of arrays"));
+}
+
 // No prefix of a file and no single damaged byte may crash the scan; sanitizers watch.
 TEST(GgufHeader, SurvivesEveryCutAndEveryDamagedByte) {
     const TempFolder dir;

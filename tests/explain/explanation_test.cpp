@@ -240,6 +240,23 @@ TEST_F(ExplanationForms, MarkdownHasEverySection) {
     EXPECT_THAT(text, HasSubstr("7000.0"));
 }
 
+TEST_F(ExplanationForms, ShowWhatNamesHide) {
+    const std::string evil = "\x1b[2J\n## Why\xe2\x80\xae";
+    planning_.inventory.model_name = evil;
+    Explanation explanation = full();
+    explanation.measured->device = explanation.measured->program = evil;
+    explanation.changes[1].name = explanation.changes[1].remark = evil;
+    const std::string text = explanation_markdown(explanation);
+    const std::string shown = "\\x1b[2J\\x0a## Why\\u202e";
+    for (const std::string& part :
+         {"\n\n" + shown + " on " + shown + ": of each", "- " + shown + ": " + shown}) {
+        EXPECT_THAT(text, HasSubstr(part));
+    }
+    EXPECT_THAT(text, Not(testing::ContainsRegex("[\x1b\xe2]")));
+    EXPECT_THAT(explanation_page(explanation, "@DATA@ @LIBRARY@", ""),
+                testing::AllOf(Not(HasSubstr("\xe2\x80\xae")), HasSubstr("\\u202e")));
+}
+
 TEST_F(ExplanationForms, CsvIsRectangular) {
     const std::string text = explanation_csv(full());
     EXPECT_THAT(text, HasSubstr("table,tokens,name,figure,value\n"));

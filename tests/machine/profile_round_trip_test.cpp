@@ -117,7 +117,7 @@ private:
 // from any other two words and as many numbers as it has columns.
 std::size_t rows_of_published_reader(const std::string& text, std::size_t n_columns) {
     std::size_t n_rows = 0;
-    for (const TextLine& line : lines_of(text, "")) {
+    for (const TextLine line : lines_of(text, "")) {
         if (line.text.empty() || line.text[0] == '#') continue;
         std::istringstream words{std::string(line.text)};
         std::string word;

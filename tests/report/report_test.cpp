@@ -52,6 +52,24 @@ TEST_F(Reports, MarkdownHasNoColumnTwice) {
     }
 }
 
+// They forged lines and moved the cursor.
+TEST_F(Reports, ShowWhatNamesHide) {
+    const std::string evil = "\x1b[2J\n- note: \xc2\x9b\xe2\x80\xae\a\r\x7f";
+    const std::string shown = "\\x1b[2J\\x0a- note: \\u009b\\u202e\\x07\\x0d\\u007f";
+    planning_.inventory.model_name = evil;
+    planning_.inventory.architecture = evil;
+    planning_.model_path = planning_.registry_path = evil;
+    planning_.notes = {evil};
+    profile_.cpu_name = profile_.gpu_name = evil;
+    const std::string text = to_markdown(planning_) + explain(planning_);
+    for (const char* part :
+         {"- model: ", " (", "), ", "- registry: ", "- note: ", "- machine: ", "; "}) {
+        EXPECT_THAT(text, HasSubstr(part + shown));
+    }
+    EXPECT_THAT(text, Not(testing::ContainsRegex("[\x1b\a\r\x7f\xc2\xe2]")));
+    EXPECT_THAT(text, Not(HasSubstr("\n- note: \\u009b")));
+}
+
 TEST_F(Reports, MarkdownSaysWhatTheBudgetIsSharedWith) {
     planning_.budget.reserve = kMiB;
     EXPECT_THAT(to_markdown(planning_), HasSubstr("reserve 1.0"));

@@ -41,9 +41,11 @@ protected:
     std::string model_of(const std::string& name,
                          std::uint32_t n_layers,
                          std::uint32_t n_embd,
-                         std::uint32_t n_heads) const {
+                         std::uint32_t n_heads,
+                         std::uint32_t n_experts = 0) const {
         GgufMaker maker;
-        maker.begin(1, 8)
+        maker.begin(1, 9)
+            .integer("llama.expert_count", n_experts)
             .string("general.architecture", "llama")
             .integer("llama.block_count", n_layers)
             .integer("llama.context_length", 2048)
@@ -69,6 +71,11 @@ TEST_F(BadInput, Files) {
     expect_error(with("/dev/null"), "a device");
     expect_error(with(model_of("no_layers.gguf", 0, 32, 4)), "no layers");
     expect_says(with(model_of("many_layers.gguf", 4294967295U, 32, 4)), "4294967295 layers");
+    // llama.cpp asserts its limits.
+    expect_says(with(model_of("layers.gguf", 1000, 32, 4)),
+                "says that it has 1000 layers, and llama.cpp v0.5.0 runs at most 512");
+    expect_says(with(model_of("experts.gguf", 2, 32, 4, 4096)),
+                "says that it has 4096 experts in a layer, and llama.cpp v0.5.0 runs at most 1024");
     expect_error(with(model_of("no_width.gguf", 2, 0, 4)), "no width");
     expect_error(with(model_of("no_heads.gguf", 2, 32, 0)), "no heads");
     expect_error(with(model_of("no_tensors.gguf", 2, 32, 4)), "tensors are missing");

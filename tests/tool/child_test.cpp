@@ -121,9 +121,5 @@ TEST(Child, PrintsNothing) {
     EXPECT_EQ(result.value(), "text");
 }
 
-TEST(LogLine, ShowsControlBytes) {
-    EXPECT_EQ(visible("a\x1b[2J\nb\x7f \xc3\xa9"), "a\\x1b[2J\\x0ab\\x7f \xc3\xa9");
-}
-
 }  // namespace
 }  // namespace pshard::tool

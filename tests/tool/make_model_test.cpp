@@ -1,4 +1,6 @@
 // pshard-make-model as a program: what it refuses, each in one sentence.
+#include <sys/stat.h>
+
 #include "build_paths.h"
 #include "support/testing.h"
 #include "tool/run_tool.h"
@@ -48,6 +50,26 @@ TEST_F(MakeModel, RefusesOtherSizesForARealModel) {
         expect_refused(run({"Qwen3-8B", flag, "2", "-o", "small.gguf"}),
                        fmt::format("{} requires --random", flag));
     }
+}
+
+// llama.cpp ends on such a model with an assertion.
+TEST_F(MakeModel, RefusesWhatLlamaCppDoesNotTake) {
+    const auto moe = [this](std::vector<std::string> more) {
+        more.insert(more.begin(), {"--random", "glm4moe", "-o", "small.gguf"});
+        return run(more);
+    };
+    expect_refused(moe({"--layers", "512", "--nextn", "1"}),
+                   "513 layers, with MTP layers, are more than llama.cpp takes, 512: give fewer");
+    expect_refused(moe({"--experts", "8", "--experts-used", "9"}),
+                   "9 experts for each token are more than there are, 8: give fewer");
+}
+
+// Opening it waited for a reader.
+TEST_F(MakeModel, WritesIntoNoPipe) {
+    const std::string pipe = folder_ / "pipe.gguf";
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    expect_refused(run({"--random", "llama", "-o", pipe, "--force"}),
+                   pipe + ": is no file that --force could write over");
 }
 
 TEST_F(MakeModel, WritesOverNothingUnlessForced) {

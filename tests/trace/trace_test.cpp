@@ -152,6 +152,42 @@ TEST(Trace, LosesOnlyWhatWasCutOff) {
     }
 }
 
+TEST(Trace, IsReadPieceByPiece) {
+    const std::string text = test::to_chrome_trace(toy_trace());
+    for (const std::size_t size : {std::size_t{1}, std::size_t{7}, text.size()}) {
+        std::size_t at = 0;
+        const auto pieces = [&](std::string& to, std::size_t) -> Result<bool> {
+            to += text.substr(at, size);
+            const bool more = at < text.size();
+            at = std::min(at + size, text.size());
+            return more;
+        };
+        EXPECT_EQ(test::value_of(read_chrome_trace(pieces, text.size())),
+                  test::value_of(from_chrome_trace(text)));
+    }
+}
+
+TEST(Trace, PassesOnWhatAPieceCouldNotBe) {
+    int n = 0;
+    const auto pieces = [&n](std::string& to, std::size_t) -> Result<bool> {
+        if (++n > 1) return Error{"the disk is gone", {"t"}};
+        to = "[\n";
+        return true;
+    };
+    EXPECT_EQ(read_chrome_trace(pieces, 100).error().text(), "t: the disk is gone");
+}
+
+// An event takes many times the memory of its text.
+TEST(Trace, RefusesEventsThatAreTooLongOrDeep) {
+    const auto fault = [](const std::string& text) {
+        return from_chrome_trace(text).error().text();
+    };
+    EXPECT_THAT(fault("[{\"a\":\"" + std::string(5 << 20, ' ')),
+                HasSubstr("trace:1:2: this event is longer than 4 MiB"));
+    EXPECT_THAT(fault("[{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}]"),
+                HasSubstr("more than 64 lists in one another"));
+}
+
 TEST(Trace, PassesOverEventsOfOthers) {
     std::string text = test::to_chrome_trace(toy_trace());
     text = replaced(text, "\n]", ",\n{\"ph\":\"C\",\"name\":\"x\"},{\"ph\":\"X\",\"cat\":7}\n]");

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/parallel.h"
+#include "base/visible.h"
 
 namespace pshard::tool {
 namespace {
@@ -25,20 +26,6 @@ void show_live(const std::string& text) {
 }
 
 }  // namespace
-
-// Names from files may hold anything: control bytes would move the terminal's cursor.
-std::string visible(const std::string& text) {
-    std::string visible;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < ' ' || byte == 127) {
-            visible += fmt::format("\\x{:02x}", byte);
-        } else {
-            visible += c;
-        }
-    }
-    return visible;
-}
 
 void log_line(const std::string& text) {
     fmt::print(stderr, "{}: {}\n", program_invocation_short_name, visible(text));

@@ -10,10 +10,7 @@
 
 namespace pshard::tool {
 
-// One line: control bytes stand as \xNN.
-std::string visible(const std::string& text);
-
-// "PROGRAM: TEXT", visible.
+// "PROGRAM: TEXT", visible (base/visible.h).
 void log_line(const std::string& text);
 
 // Lets this program show no progress from now on (--quiet): what it says at its end stays.

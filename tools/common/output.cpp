@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/visible.h"
 #include "common/log.h"
 
 namespace pshard::tool {
@@ -18,8 +19,9 @@ int fail(const std::string& reason) {
 }
 
 int print(const std::string& text, int exit_code, const std::string& done) {
-    const bool written =
-        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    const std::string shown = visible_lines(text);
+    const bool written = std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size() &&
+                         std::fflush(stdout) == 0;
     if (written) return exit_code;
     return fail(fmt::format("cannot write to stdout: {}{}", std::strerror(errno), done));
 }

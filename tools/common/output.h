@@ -20,8 +20,8 @@ int end_early(const EarlyExit& early);
 // Prints one sentence on stderr; returns kFailed.
 int fail(const std::string& reason);
 
-// Prints `text` on stdout; returns `exit_code`, or kFailed if it could not be written. `done`: what
-// was done all the same.
+// Prints `text` on stdout, with what is no text of it made visible (base/visible.h); returns
+// `exit_code`, or kFailed if it could not be written. `done`: what was done all the same.
 int print(const std::string& text, int exit_code, const std::string& done = "");
 
 // Returns what `work` returns. Where it throws, one sentence on stderr tells it.

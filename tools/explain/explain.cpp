@@ -20,10 +20,14 @@ constexpr std::size_t kMaxTraceBytes = 1024 * kMiB;
 // nullopt: no trace is named.
 Result<std::optional<Trace>> read_trace(const std::string& path) {
     if (path.empty()) return std::optional<Trace>();
-    Result<std::optional<std::string>> text = read_file(path, kMaxTraceBytes);
-    if (!text) return text.error();
-    if (!text.value()) return Error{"there is no such trace", {path}};
-    Result<Trace> trace = from_chrome_trace(*text.value(), path);
+    Result<std::optional<FilePieces>> opened = FilePieces::open(path, kMaxTraceBytes);
+    if (!opened) return opened.error();
+    if (!opened.value()) return Error{"there is no such trace", {path}};
+    FilePieces& file = *opened.value();
+    Result<Trace> trace = read_chrome_trace(
+        [&file](std::string& text, std::size_t bytes) { return file.read(text, bytes); },
+        file.size(),
+        path);
     if (!trace) return trace.error();
     return std::optional(std::move(trace).value());
 }

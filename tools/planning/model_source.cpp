@@ -23,7 +23,7 @@ namespace {
 // How every saved inventory begins (docs/formats/inventory.md).
 constexpr std::string_view kInventoryMark = "pshard-inventory ";
 
-constexpr std::size_t kMaxInventoryBytes = 512 * kMiB;
+constexpr std::size_t kMaxInventoryBytes = 256 * kMiB;
 
 // The architecture of every multimodal projector (tools/mtmd/clip.cpp of llama.cpp v0.5.0).
 constexpr std::string_view kProjectorArchitecture = "clip";

@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "base/visible.h"
+
 namespace pshard::tool {
 namespace {
 
@@ -67,8 +69,16 @@ bool is_plain(const std::string& word) {
     });
 }
 
+// $'...' of bash and others, which has an escape for what cannot be shown.
+std::string quoted_as_visible(const std::string& word) {
+    std::string text;
+    for (const char c : word) text += (c == '\'' || c == '\\' ? "\\" : "") + std::string(1, c);
+    return "$'" + visible(text) + "'";
+}
+
 std::string quoted(const std::string& word) {
     if (is_plain(word)) return word;
+    if (visible(word) != word) return quoted_as_visible(word);
     std::string text = "'";
     for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
     return text + "'";
