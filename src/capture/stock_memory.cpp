@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,34 +28,58 @@ StockMemory measure(const llama_context* context, VirtualDevice& device) {
     return memory;
 }
 
-Result<StockMemory> measured(const StockRun& run,
-                             const std::vector<std::string>& paths,
-                             const llama_context_params& params,
-                             VirtualDevice& device) {
-    const ModelPtr model =
-        load_without_weights(paths, device, {run.n_gpu_layers, run.cpu_patterns, run.load_mtp});
-    if (!model) return Error{"llama.cpp could not load the model", {run.model_path}};
-    const ContextPtr context(llama_init_from_model(model.get(), params));
-    if (!context) return Error{"llama.cpp could not make a context", {run.model_path}};
-    return measure(context.get(), device);
+// A model without weights, and a context of it. The slim copy lives as long as they do.
+struct Loaded {
+    std::optional<SlimModel> slim;
+    ModelPtr model;
+    ContextPtr context;
+};
+
+Result<Loaded> load(const std::string& path,
+                    const LoadOptions& options,
+                    const llama_context_params& params,
+                    VirtualDevice& device) {
+    const Result<std::vector<GgufHeader>> files = open_model_files(path);
+    if (!files) return files.error();
+    Result<SlimModel> slim = SlimModel::make(files.value());
+    if (!slim) return slim.error();
+    Loaded loaded;
+    loaded.slim = std::move(slim).value();
+    loaded.model = load_without_weights(loaded.slim->paths(), device, options);
+    if (!loaded.model) return Error{"llama.cpp could not load the model", {path}};
+    loaded.context.reset(llama_init_from_model(loaded.model.get(), params));
+    if (!loaded.context) return Error{"llama.cpp could not make a context", {path}};
+    return loaded;
 }
 
 Error gave_up(const std::string& what, const StockRun& run) {
     return {fmt::format("llama.cpp gave up on the model ({})", what), {run.model_path}};
 }
 
-}  // namespace
-
-Result<StockMemory> stock_memory(const StockRun& run) {
-    const Result<std::vector<GgufHeader>> files = open_model_files(run.model_path);
-    if (!files) return files.error();
-    const Result<SlimModel> slim = SlimModel::make(files.value());
-    if (!slim) return slim.error();
+Result<StockMemory> measured(const StockRun& run, VirtualDevice& device) {
     Result<llama_context_params> params = context_params(run.context);
     if (!params) return params.error();
     params.value().op_offload = run.op_offload;
     params.value().n_rs_seq = run.n_rs_seq;
     if (run.mtp_context) params.value().ctx_type = LLAMA_CONTEXT_TYPE_MTP;
+    Loaded target;
+    if (!run.target_path.empty()) {
+        const Result<llama_context_params> theirs = context_params(run.target_context);
+        if (!theirs) return theirs.error();
+        Result<Loaded> loaded = load(run.target_path, {}, theirs.value(), device);
+        if (!loaded) return loaded.error();
+        target = std::move(loaded).value();
+        params.value().ctx_other = target.context.get();
+    }
+    const LoadOptions options{run.n_gpu_layers, run.cpu_patterns, run.load_mtp};
+    const Result<Loaded> loaded = load(run.model_path, options, params.value(), device);
+    if (!loaded) return loaded.error();
+    return measure(loaded.value().context.get(), device);
+}
+
+}  // namespace
+
+Result<StockMemory> stock_memory(const StockRun& run) {
     LogCapture log;
     if (Status loaded = ensure_cpu_backend(run.backend_dir); !loaded) return loaded.error();
     Result<std::unique_ptr<DevicePolicy>> policy = make_device_policy(run.device);
@@ -62,7 +87,7 @@ Result<StockMemory> stock_memory(const StockRun& run) {
     VirtualDevice device({.policy = std::move(policy).value(), .offload = run.op_offload});
     forget_thrown();
     try {
-        Result<StockMemory> memory = measured(run, slim.value().paths(), params.value(), device);
+        Result<StockMemory> memory = measured(run, device);
         if (const std::string thrown = thrown_at_border(); !thrown.empty())
             return gave_up(thrown, run);
         if (memory || log.complaint().empty()) return memory;

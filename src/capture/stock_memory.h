@@ -21,6 +21,11 @@ struct StockRun {
     std::uint32_t n_rs_seq = 0;   // as in CaptureRequest
     std::string device = "cuda";  // as in CaptureRequest
     std::string backend_dir{};
+
+    // The model, all on the device, whose embeddings, head or cache the one above reads, and its
+    // context; empty: it reads none.
+    std::string target_path{};
+    ContextSpec target_context{};
 };
 
 // The bytes on the device, as llama_get_memory_breakdown tells them.

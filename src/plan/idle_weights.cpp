@@ -4,20 +4,38 @@
 
 namespace pshard {
 
-std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
-    std::vector<bool> read(inventory.weights.size());
-    std::vector<bool> idle(inventory.weights.size());
+namespace {
+
+// Tensors of one kind of which nodes that the device lacks are the only readers.
+std::vector<bool> idle_of(Ref::Kind kind, std::size_t n_tensors, const Graph& graph) {
+    std::vector<bool> read(n_tensors);
+    std::vector<bool> idle(n_tensors);
     for (const Node& node : graph.nodes) {
-        if (node.is_view) continue;
+        const bool writes = node.has_storage && node.storage.kind == Ref::Kind::State;
+        if (node.is_view || (writes && kind == Ref::Kind::State)) continue;
         for (const Ref& source : node.sources) {
             const Ref root = root_of(source, graph);
-            if (root.kind != Ref::Kind::Weight) continue;
+            if (root.kind != kind) continue;
             const auto index = static_cast<std::size_t>(root.index);
             idle[index] = !node.device_supports && (idle[index] || !read[index]);
             read[index] = true;
         }
     }
     return idle;
+}
+
+}  // namespace
+
+std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
+    return idle_of(Ref::Kind::Weight, inventory.weights.size(), graph);
+}
+
+std::vector<bool> idle_states(const Inventory& inventory, const Graph& graph) {
+    return idle_of(Ref::Kind::State, inventory.states.size(), graph);
+}
+
+Idle idle_tensors(const Inventory& inventory, const Graph& graph) {
+    return {idle_weights(inventory, graph), idle_states(inventory, graph)};
 }
 
 std::vector<bool> idle_weights(const Inventory& inventory) {

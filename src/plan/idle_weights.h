@@ -1,4 +1,5 @@
-// Tells which weights are of no use on the device, because it cannot compute what reads them.
+// Tells which weights and states are of no use on the device, because it cannot compute what reads
+// them: an op that it lacks, or attention over a type of cache that it has no kernel for.
 //
 //   node      MUL_MAT   MUL_MAT_ID, which the device lacks   ADD_ID
 //   reads     w0        w1                     w0            w2        -> w1 is idle
@@ -14,6 +15,18 @@
 #include "inventory/inventory.h"
 
 namespace pshard {
+
+// True: the tensor stays with the CPU. Either may be empty: then none does.
+struct Idle {
+    std::vector<bool> weights{};  // by Inventory::weights
+    std::vector<bool> states{};   // by Inventory::states
+};
+
+Idle idle_tensors(const Inventory& inventory, const Graph& graph);
+
+// By Inventory::states. True: nodes of the graph read the state, itself or a view of it, and the
+// device supports none of them. Who writes into it does not count.
+std::vector<bool> idle_states(const Inventory& inventory, const Graph& graph);
 
 // By Inventory::weights. True: nodes of the graph read the weight, itself or a view of it, and the
 // device supports none of them. A weight that no node reads is not idle: another context may read

@@ -62,9 +62,10 @@ Placement all_on_the_device(const Inventory& inventory) {
 }
 
 // Whether PSHARD0 has the node computed, by the CPU if the GPU cannot: a product with a weight that
-// llama.cpp has loaded to PSHARD0 (runtime/engine.h).
+// llama.cpp has loaded to PSHARD0, or attention over a cache (runtime/backend.cpp).
 bool is_taken_on(const Inventory& inventory, const Node& node) {
     const OpFamily family = op_rule(node.op).family;
+    if (family == OpFamily::Attention) return true;
     const bool product = family == OpFamily::MatMul || family == OpFamily::MatMulId;
     if (!product || node.sources.empty()) return false;
     const Ref& factor = node.sources.front();

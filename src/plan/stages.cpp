@@ -205,12 +205,24 @@ private:
             }
             if (source.kind == Ref::Kind::Weight) bytes += copied_back_bytes(reader, index);
             if (source.kind != Ref::Kind::Node || cut_.devices[index] == to) continue;
-            if (root_of(source, graph_).kind == Ref::Kind::State) continue;
+            if (const Ref root = root_of(source, graph_); root.kind == Ref::Kind::State) {
+                bytes += copied_back_bytes(reader, root, node(source.index).bytes);
+                continue;
+            }
             if (seen(crossed_nodes_, where * graph_.nodes.size() + index)) continue;
             bytes += node(source.index).bytes;
             if (cut_.devices[index].is_gpu()) hop(cut_.devices[index], node(source.index).bytes);
         }
         return bytes;
+    }
+
+    // Bytes of a state's view that stock's scheduler copies to the CPU for this node.
+    Bytes copied_back_bytes(const Node& reader, const Ref& state, Bytes viewed) {
+        const Lane lane = placement_.states[static_cast<std::size_t>(state.index)];
+        if (options_.offload != OpOffload::Stock || reader.device_supports) return 0;
+        if (!is_resident(lane) || reader.has_storage) return 0;
+        hop(device_of(lane), viewed);
+        return viewed;
     }
 
     // Bytes of a weight that stock's scheduler copies to the CPU for this node: whole, and once.

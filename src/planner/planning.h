@@ -41,10 +41,11 @@ namespace pshard {
 // What others take of the budget. The plan has the rest.
 struct BudgetUse {
     Bytes total = 0;
-    Bytes draft = 0;     // a draft model: weights, KV and scratch; the MTP context: KV and scratch
-    Bytes mmproj = 0;    // a projector: tensors and allowance
-    Bytes reserve = 0;   // left to others, as the user asked
-    std::string origin;  // where `total` comes from, in words
+    Bytes draft = 0;    // a draft model: weights, KV and scratch; the MTP context: KV and scratch
+    Bytes mmproj = 0;   // a projector: tensors and allowance
+    Bytes reserve = 0;  // left to others, as the user asked
+    std::optional<Hash64> sharers{};  // of what these are; nullopt: there are none
+    std::string origin;               // where `total` comes from, in words
 
     [[nodiscard]] Bytes taken() const { return draft + mmproj + reserve; }
 

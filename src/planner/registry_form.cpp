@@ -140,6 +140,7 @@ RegistryVariant to_registry_variant(const Planning& planning) {
         smaller += (smaller.empty() ? "" : ",") + to_text(hash);
     if (!smaller.empty()) variant.pshard.smaller_states = smaller;
     if (planning.budget.taken() > 0) variant.pshard.shared = planning.budget.taken();
+    variant.pshard.sharers = planning.budget.sharers;
     variant.pshard.unseen = bytes_of(planning, &GpuProfile::overhead_unseen_mib);
     if (planning.plan.baseline_vram) {
         variant.baseline_vram_mib = in_mib(*planning.plan.baseline_vram);

@@ -98,7 +98,8 @@ bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
     });
     const bool same_model =
         !asked.tensors || !made_for.tensors || asked.tensors == made_for.tensors;
-    return same_model && same_depth && plan.budget_mib == asked.budget_mib && !made_for.shared &&
+    const bool shares = made_for.sharers == asked.sharers && (asked.sharers || !made_for.shared);
+    return same_model && same_depth && plan.budget_mib == asked.budget_mib && shares &&
            made_for.kv_unified == asked.kv_unified && made_for.swa_full == asked.swa_full &&
            has_asked_batches(made_for, asked);
 }

@@ -13,7 +13,7 @@
 //   asked            the launcher      the model's tensors, budget, cache and depth are as asked,
 //                                      its largest tier is the ubatch that was named or, where none
 //                                      was, no tier was left out for a named one; and it shares
-//                                      with nobody
+//                                      with what was named
 //   always                             it is whole, and of the version that pshard writes now
 //
 // If several plans serve, those with the largest budget win. They stand in the order of the file,
@@ -66,6 +66,7 @@ struct AskedRun {
     std::optional<std::uint32_t> largest{};  // else tokens that no tier was to exceed; nullopt: any
     std::optional<std::uint32_t> depth{};    // tokens; nullopt: any
     std::optional<Hash64> tensors{};         // Inventory::header_hash of the model; nullopt: any
+    std::optional<Hash64> sharers{};         // hash of what shares the budget; nullopt: nothing
 };
 
 struct KnownRun {

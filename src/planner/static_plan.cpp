@@ -44,8 +44,8 @@ public:
     StaticSearch(const Problem& problem, const Workload& work)
         : problem_(problem),
           work_(work),
-          generation_(problem, problem.inventory.graphs.front()),
-          prompt_(problem, problem.inventory.graphs.back()) {}
+          generation_(problem, problem.inventory.graphs.front(), LoadedBy::Flags),
+          prompt_(problem, problem.inventory.graphs.back(), LoadedBy::Flags) {}
 
     std::optional<StaticPlan> run() {
         for (const bool op_offload : {true, false}) {

@@ -16,15 +16,13 @@
 //        | no
 //   planned here, by the profiles or, where they cannot price a plan, for an assumed machine
 //        v
-//   choices -> expand -> lower -> pack_arena -> Orders
+//   choices -> orders_of() -> Orders
 //
-// A plan of a registry that does not fit its own budget is tried in all that is left, and then, if
-// PSHARD_PLAN allows, the model is planned here.
+// A plan of a registry that does not fit its own budget is tried in all that is left; then, if
+// PSHARD_PLAN allows, the model is planned here, else the tiers that do not fit get less.
 //
 // Traps:
 // * llama.cpp reserves no graph for batches that check drafts: planner/checked_batch.h makes one.
-// * llama.cpp may compute a graph in pieces, and a piece may stream what the whole graph would not
-//   at that point. So slots are made large enough for any layer at once, where that fits.
 // * The same model may ask again (its contexts change): what was said once is not said again.
 // * Each call moves on to the next forced strategy.
 #include "plugin/order_source.h"
@@ -45,99 +43,13 @@
 #include "ops/op_table.h"
 #include "planner/checked_batch.h"
 #include "planner/registered_plan.h"
+#include "plugin/packing.h"
 #include "plugin/registry_files.h"
 #include "registry/registry_file.h"
-#include "strategy/expand.h"
 
 namespace pshard {
 
 namespace {
-
-// All that a layer streams ahead; if `on_demand`, its routed experts that are uploaded in slices.
-StreamGroup group_of_layer(const Inventory& inventory,
-                           const TierOrder& order,
-                           int layer,
-                           bool on_demand) {
-    StreamGroup group;
-    group.layer = layer;
-    group.on_demand = on_demand;
-    for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
-        const Weight& weight = inventory.weights[i];
-        const bool streamed = weight.layer == layer && is_streamed(order.placement.weights[i]);
-        const bool sliced = weight.routed && order.options.slice_experts;
-        if (streamed && sliced == on_demand) group.weights.push_back(static_cast<int>(i));
-    }
-    for (std::size_t i = 0; i < inventory.states.size() && !on_demand; ++i) {
-        const bool member =
-            inventory.states[i].layer == layer && is_streamed(order.placement.states[i]);
-        if (member) group.states.push_back(static_cast<int>(i));
-    }
-    return group;
-}
-
-// The groups if each layer were streamed all at once: a graph in pieces may need these too.
-std::vector<StreamGroup> groups_by_layer(const Inventory& inventory, const TierOrder& order) {
-    std::vector<StreamGroup> groups;
-    for (int layer = -1; layer < inventory.n_layers; ++layer) {
-        for (const bool on_demand : {false, true}) {
-            StreamGroup group = group_of_layer(inventory, order, layer, on_demand);
-            const bool streams = !group.weights.empty() || !group.states.empty();
-            if (streams) groups.push_back(std::move(group));
-        }
-    }
-    return groups;
-}
-
-TierDemand demand_of(const Inventory& inventory,
-                     const TierChoice& tier,
-                     const TierOrder& order,
-                     bool by_layers) {
-    // The planner's figure is better, where it gave one: llama.cpp reserves a row of logits for
-    // every token, and few runs ever ask for them.
-    const LowerUntil until = tier.scratch ? LowerUntil::Slots : LowerUntil::Scratch;
-    const Lowered lowered = lower({inventory, *tier.graph}, order.placement, tier.options, until);
-    TierDemand demand{
-        order.placement, lowered.slots[0], tier.scratch.value_or(lowered.scratch.gpus[0].peak)};
-    if (by_layers) {
-        const SlotSizes by_layer = slot_sizes(inventory, groups_by_layer(inventory, order));
-        demand.slots.pair = std::max(demand.slots.pair, by_layer.pair);
-        demand.slots.experts = std::max(demand.slots.experts, by_layer.experts);
-    }
-    return demand;
-}
-
-std::string text_of(const TierChoice& tier) {
-    const PlanChoice& choice = tier.choice;
-    std::string text = fmt::format("{} with {} pinned, head on the {}",
-                                   strategy_name(choice.strategy),
-                                   counted(choice.n_pinned, "layer"),
-                                   choice.output_on_gpu ? "GPU" : "CPU");
-    const double rate = tier.tokens_per_second;
-    if (rate > 0) text += fmt::format(", {} t/s expected", rate_text(rate));
-    return text;
-}
-
-Result<Orders> packed_orders(const Inventory& inventory,
-                             const std::vector<TierChoice>& choices,
-                             Bytes budget,
-                             bool by_layers) {
-    Orders orders;
-    orders.budget = budget;
-    std::vector<TierDemand> demands;
-    for (const TierChoice& tier : choices) {
-        Placement placement = expand({inventory, *tier.graph}, tier.choice);
-        orders.tiers.push_back({tier.key,
-                                std::move(placement),
-                                tier.options,
-                                text_of(tier),
-                                {tier.tokens_per_second, tier.tokens_per_second_full}});
-        demands.push_back(demand_of(inventory, tier, orders.tiers.back(), by_layers));
-    }
-    Result<ArenaLayout> arena = pack_arena(inventory, demands, budget);
-    if (!arena) return arena.error();
-    orders.arena = std::move(arena).value();
-    return orders;
-}
 
 // Bytes of host memory that the passes of a plan read: what is not resident.
 Bytes host_bytes(const Inventory& inventory, const Placement& placement) {
@@ -216,21 +128,42 @@ private:
     };
 
     // Packs the choices into the plan's own budget or, if they do not fit, into all that is left.
-    static Result<Orders> pack(const Chosen& chosen, const Inventory& inventory, Bytes budget) {
+    Result<Orders> pack(const Chosen& chosen, const Inventory& inventory, Bytes budget) const {
         if (chosen.choices.empty()) {
             return Error{fmt::format("no plan of this model fits {:.0f} MiB of device memory; "
                                      "raise PSHARD_MAX_VRAM_ALLOC or give a smaller -ub or -c",
                                      in_mib(budget)),
                          {}};
         }
-        Result<Orders> orders = orders_of(inventory, chosen.choices, chosen.budget);
-        if (!orders && chosen.budget < budget)
-            orders = orders_of(inventory, chosen.choices, budget);
+        Result<Orders> orders = orders_of(inventory, chosen.choices, chosen.budget, budget);
+        if (!orders && chosen.from_registry && !settings_.plan_here) {
+            orders = orders_of(inventory, fitted_tiers(chosen, inventory, budget), budget);
+        }
         if (orders) {
             orders.value().driver = chosen.driver;
             orders.value().weights = to_text(weights_hash(inventory.weights));
         }
         return orders;
+    }
+
+    // Makes each tier that does not fit alone a smaller one, and tells so. The device may compute
+    // what the plan has left to the CPU, so that it holds more here than was planned.
+    std::vector<TierChoice> fitted_tiers(const Chosen& chosen,
+                                         const Inventory& inventory,
+                                         Bytes budget) const {
+        std::vector<TierChoice> tiers;
+        for (const TierChoice& tier : chosen.choices) {
+            const TierChoice& less = tiers.emplace_back(fitted(inventory, tier, budget));
+            if (less.choice == tier.choice) continue;
+            log_(
+                fmt::format("warning: the plan up to {}, {}, needs more than {:.0f} MiB here: {} "
+                            "takes its place; plan again with --reserve",
+                            counted(to_text(tier.key), "token"),
+                            text_of(tier),
+                            in_mib(budget),
+                            text_of(less)));
+        }
+        return tiers;
     }
 
     Result<Chosen> choose(const Inventory& inventory, Bytes budget) {
@@ -429,13 +362,6 @@ private:
 };
 
 }  // namespace
-
-Result<Orders> orders_of(const Inventory& inventory,
-                         const std::vector<TierChoice>& choices,
-                         Bytes budget) {
-    Result<Orders> roomy = packed_orders(inventory, choices, budget, /*by_layers=*/true);
-    return roomy ? roomy : packed_orders(inventory, choices, budget, /*by_layers=*/false);
-}
 
 OrderGiver make_order_giver(PluginSettings settings, DeviceHere device, Log log, Log progress) {
     const auto source = std::make_shared<OrderSource>(

@@ -2,18 +2,11 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "planner/tier_choice.h"
 #include "plugin/settings.h"
 #include "runtime/orders.h"
 
 namespace pshard {
-
-// Everything that follows from the choices, packed into one arena of at most `budget`.
-Result<Orders> orders_of(const Inventory& inventory,
-                         const std::vector<TierChoice>& choices,
-                         Bytes budget);
 
 // What plans are made for here.
 struct DeviceHere {

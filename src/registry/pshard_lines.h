@@ -55,10 +55,11 @@ struct PshardVariant {
     std::optional<bool> swa_full;
     std::optional<bool> windowed;           // is_windowed of the inventory
     std::optional<bool> flash_attention{};  // what -fa auto came to
-    std::optional<Bytes> shared;    // part of the budget that a draft model and the like take
-    std::optional<Bytes> outside;   // as in PshardTier; for a variant that has no tiers
-    std::optional<Bytes> unseen;    // part of `outside`, taken before a process can ask
-    std::optional<Hash64> machine;  // hash of the machine and its profile
+    std::optional<Bytes> shared;      // part of the budget that a draft model and the like take
+    std::optional<Hash64> sharers{};  // hash of what these are
+    std::optional<Bytes> outside;     // as in PshardTier; for a variant that has no tiers
+    std::optional<Bytes> unseen;      // part of `outside`, taken before a process can ask
+    std::optional<Hash64> machine;    // hash of the machine and its profile
     std::optional<Hash64>
         checksum{};  // of the variant's lines (registry/checksum.h), on its own line
     std::vector<std::string> unknown;  // "key=value", as read

@@ -183,6 +183,7 @@ inline constexpr std::array kPshardVariantFields = {
     field<&PshardVariant::windowed>("windowed"),
     field<&PshardVariant::flash_attention>("flash_attention"),
     field<ByteCount, &PshardVariant::shared>("shared"),
+    field<&PshardVariant::sharers>("sharers"),
     field<ByteCount, &PshardVariant::outside>("outside"),
     field<ByteCount, &PshardVariant::unseen>("unseen"),
     field<&PshardVariant::machine>("machine"),

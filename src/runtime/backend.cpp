@@ -207,12 +207,20 @@ bool multiplies_own_weight(const ggml_tensor& op) {
     return buffer != nullptr && buffer->use() == BufferUse::Weights;
 }
 
+// Whether the op is attention over a cache that lies with us.
+bool attends_own_state(const ggml_tensor& op) {
+    if (op.op != GGML_OP_FLASH_ATTN_EXT) return false;
+    const HostBuffer* buffer = host_buffer_of(*op.src[1]);
+    return buffer != nullptr && buffer->use() != BufferUse::Compute;
+}
+
 // What the inner GPU cannot compute, llama.cpp shall give to the CPU itself; not so a product with
-// a weight of ours, which it would copy to its CPU in every graph: the pass has our CPU compute it,
-// from the weight's master.
+// a weight of ours, or attention over a cache of ours, which it would copy to its CPU in every
+// graph: the pass has our CPU compute it, from the master.
 bool device_supports_op(ggml_backend_dev_t, const ggml_tensor* op) {
     const EngineSetup& setup = the_engine->setup();
-    return computes(setup.gpu, *op) || (multiplies_own_weight(*op) && computes(setup.cpu, *op));
+    const bool taken_on = multiplies_own_weight(*op) || attends_own_state(*op);
+    return computes(setup.gpu, *op) || (taken_on && computes(setup.cpu, *op));
 }
 
 bool device_supports_buft(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {

@@ -33,7 +33,6 @@
 #include <fmt/format.h>
 
 #include "base/fingerprint.h"
-#include "plan/idle_weights.h"
 #include "sim/simulator.h"
 #include "strategy/expand.h"
 
@@ -159,7 +158,8 @@ Evaluator::Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader
       graph_(graph),
       packed_(problem.packed ? problem.packed : std::make_shared<PackingMemo>()),
       fused_(graph) {
-    if (loader == LoadedBy::Plan) idle_ = idle_weights(problem.inventory, graph);
+    if (loader != LoadedBy::Stock) idle_.weights = idle_weights(problem.inventory, graph);
+    if (loader == LoadedBy::Plan) idle_.states = idle_states(problem.inventory, graph);
     if (problem.profile == nullptr) return;
     roofline_.emplace(*problem.profile);
     link_ = link_rates(*problem.profile);

@@ -13,6 +13,7 @@
 #include "cost/transfer.h"
 #include "machine/machine_profile.h"
 #include "plan/fused_runs.h"
+#include "plan/idle_weights.h"
 #include "plan/lowered.h"
 #include "plan/pass_times.h"
 #include "plan/timeline.h"
@@ -46,10 +47,12 @@ struct TierDetail {
 std::uint32_t full_depth(const Inventory& inventory, const Graph& graph);
 std::uint32_t full_depth(const ContextSpec& context, std::uint32_t n_tokens, std::uint32_t n_seqs);
 
-// Who decides where the weights lie that the device cannot compute with (plan/idle_weights.h).
+// Who decides where weights and states lie that the device cannot compute with
+// (plan/idle_weights.h).
 enum class LoadedBy {
-    Plan,   // PSHARD0, or flags of stock llama.cpp: the CPU has them
-    Stock,  // without such flags: they lie where their layer does
+    Plan,   // PSHARD0: the CPU has them
+    Flags,  // of stock llama.cpp: the CPU has the weights, a cache lies where its layer does
+    Stock,  // without such flags: all lie where their layer does
 };
 
 class Evaluator {
@@ -100,8 +103,8 @@ private:
     const Problem& problem_;
     const Graph& graph_;
     std::shared_ptr<PackingMemo> packed_;
-    FusedRuns fused_;         // of the graph
-    std::vector<bool> idle_;  // weights that stay with the CPU
+    FusedRuns fused_;  // of the graph
+    Idle idle_;        // what stays with the CPU
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
     std::map<std::array<int, 8>, Lowered> cuts_;          // by choice and options

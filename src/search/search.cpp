@@ -99,7 +99,8 @@ DeviceUse all_resident_use(const Inventory& inventory, const Graph& graph) {
 }
 
 bool is_held_by_stock(const Inventory& inventory, const Graph& graph, Bytes budget) {
-    return idle_layer_weights(inventory, graph).empty() &&
+    const std::vector<bool> idle = idle_states(inventory, graph);
+    return idle_layer_weights(inventory, graph).empty() && std::ranges::count(idle, true) == 0 &&
            all_resident_bytes(inventory, graph) <= budget;
 }
 

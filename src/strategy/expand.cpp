@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "plan/idle_weights.h"
 #include "strategy/rules.h"
 
 namespace pshard {
@@ -58,22 +57,23 @@ std::string escaped(std::string_view name) {
 }  // namespace
 
 Placement expand(const GraphView& view, const PlanChoice& choice) {
-    return expand(view.inventory, choice, idle_weights(view.inventory, view.graph));
+    return expand(view.inventory, choice, idle_tensors(view.inventory, view.graph));
 }
 
-Placement expand(const Inventory& inventory,
-                 const PlanChoice& choice,
-                 const std::vector<bool>& idle) {
+Placement expand(const Inventory& inventory, const PlanChoice& choice, const Idle& idle) {
     Lanes lanes(inventory, choice);
     Placement placement;
     placement.weights.reserve(inventory.weights.size());
     for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
         const Lane lane = lanes.of(inventory.weights[i]);
-        placement.weights.push_back(stays(inventory, idle, i) ? Lane::Cpu : lane);
+        placement.weights.push_back(stays(inventory, idle.weights, i) ? Lane::Cpu : lane);
     }
     placement.states.reserve(inventory.states.size());
-    for (const State& state : inventory.states) {
-        placement.states.push_back(state.layer < 0 ? Lane::Gpu : lanes.of_layer(state.layer).rest);
+    for (std::size_t i = 0; i < inventory.states.size(); ++i) {
+        const int layer = inventory.states[i].layer;
+        const Lane lane = layer < 0 ? Lane::Gpu : lanes.of_layer(layer).rest;
+        const bool is_idle = !idle.states.empty() && idle.states[i];
+        placement.states.push_back(is_idle ? Lane::Cpu : lane);
     }
     return placement;
 }

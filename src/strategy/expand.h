@@ -5,19 +5,18 @@
 #include <vector>
 
 #include "plan/choice.h"
+#include "plan/idle_weights.h"
 #include "plan/lowered.h"
 
 namespace pshard {
 
-// As the choice says, but for the weights of which `idle` is true: they stay with the CPU. PSHARD0
-// runs a tier with the idle weights of its graph (plan/idle_weights.h); stock llama.cpp, without
-// flags that say otherwise, loads as if none were (kAllUsed).
-Placement expand(const Inventory& inventory,
-                 const PlanChoice& choice,
-                 const std::vector<bool>& idle);
+// As the choice says, but for the weights and states that are idle: they stay with the CPU. PSHARD0
+// runs a tier with what is idle in its graph; stock llama.cpp, without flags that say otherwise,
+// loads as if nothing were (kAllUsed), and has no flag for the cache of one layer.
+Placement expand(const Inventory& inventory, const PlanChoice& choice, const Idle& idle);
 Placement expand(const GraphView& view, const PlanChoice& choice);
 
-inline const std::vector<bool> kAllUsed;
+inline const Idle kAllUsed;
 
 // The same plan as the ordered patterns of a registry's `ot=` line: the first pattern that is found
 // in a weight's name decides. Both follow from the strategy's LayerSplit; a test shows that they

@@ -90,7 +90,7 @@ std::optional<StockArgs> stock_args(const Inventory& inventory, const PlanChoice
     StockArgs args;
     const bool any = choice.output_on_gpu || choice.n_attn_pinned > 0;
     args.n_gpu_layers = any ? choice.n_attn_pinned + inventory.n_layers_unloaded + 1 : 0;
-    const Placement placement = expand(inventory, choice, idle_weights(inventory));
+    const Placement placement = expand(inventory, choice, {idle_weights(inventory), {}});
     PatternMaker patterns;
     for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
         const Weight& weight = inventory.weights[i];

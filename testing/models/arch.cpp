@@ -87,6 +87,8 @@ const std::vector<Arch>& all_archs() {
         {"granitehybrid", granitehybrid_keys, granitehybrid_layer},
         {"falcon-h1", falcon_h1_keys, falcon_h1_layer},
         {"nemotron_h", nemotron_h_keys, nemotron_h_layer},
+        {"eagle3", draft_keys, eagle3_layer},
+        {"dflash", draft_keys, qwen3_layer},
     };
     return archs;
 }
@@ -130,8 +132,10 @@ Result<TensorList> list_tensors(const ModelShape& model) {
         return arch.error();
     }
     TensorList list;
-    list.push_back({"token_embd.weight", {model.n_embd, model.n_vocab}});
+    const bool drafts = !model.draft.target_layers.empty();
+    if (!drafts) list.push_back({"token_embd.weight", {model.n_embd, model.n_vocab}});
     list.push_back({"output_norm.weight", {model.n_embd}});
+    if (drafts) add_draft_parts(list, model);
     if (!model.tied_embeddings) {
         list.push_back({"output.weight", {model.n_embd, model.n_vocab}});
     }

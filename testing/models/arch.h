@@ -44,7 +44,8 @@ void add_qk_norms(Layer& layer);        // one weight per head dimension
 void add_dense_ffn(Layer& layer);       // ffn_gate, _up, _down
 void add_routed_experts(Layer& layer);  // ffn_gate_inp, ffn_{gate,up,down}_exps, exp_probs_b
 void add_shared_experts(Layer& layer);  // ffn_{gate,up,down}_shexp, if the model has them
-void add_mamba2(Layer& layer);          // ssm_in, _conv1d, _dt, _a, _d, _out
+void add_draft_parts(TensorList& list, const ModelShape& model);  // of no layer
+void add_mamba2(Layer& layer);  // ssm_in, _conv1d, _dt, _a, _d, _out
 void add_moe_keys(Header& header, const ModelShape& model);
 void add_ssm_keys(Header& header, const ModelShape& model);
 
@@ -77,6 +78,8 @@ void qwen3next_keys(Header& header, const ModelShape& model);
 void qwen3next_layer(Layer& layer);
 void qwen35moe_keys(Header& header, const ModelShape& model);
 void qwen35moe_layer(Layer& layer);
+void draft_keys(Header& header, const ModelShape& model);
+void eagle3_layer(Layer& layer);
 void granitehybrid_keys(Header& header, const ModelShape& model);
 void granitehybrid_layer(Layer& layer);
 void falcon_h1_keys(Header& header, const ModelShape& model);

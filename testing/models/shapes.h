@@ -56,6 +56,14 @@ struct SsmShape {
     int n_group = 0;
 };
 
+// A model that drafts from what lies in a target: it has no embeddings and no head, since it reads
+// the target's. target_layers empty: a model of its own.
+struct DraftShape {
+    std::vector<int> target_layers{};  // whose inputs it reads
+    int block_size = 0;                // tokens that it drafts in one pass; 0: one by one
+    int markov_rank = 0;               // of DSpark's head; 0: none
+};
+
 // Rope scaling as the file states it. type "": none.
 struct RopeScaling {
     std::string type{};  // "yarn", "linear"
@@ -97,6 +105,7 @@ struct ModelShape {
     MoeShape moe{};
     MlaShape mla{};
     SsmShape ssm{};
+    DraftShape draft{};
 };
 
 // The public models, in the order of `pshard-make-model --list`.
@@ -104,6 +113,10 @@ const std::vector<ModelShape>& known_shapes();
 
 // Small models that run, one per architecture: what write_random() starts from.
 const std::vector<ModelShape>& tiny_shapes();
+
+// Small models that draft for those of tiny_shapes(), of the same width: "eagle3", "dflash",
+// "dspark", as llama.cpp's --spec-type names them behind "draft-".
+Result<ModelShape> find_tiny_draft(const std::string& kind);
 
 // The known shape of that name; an unknown name is an error that lists those known.
 Result<ModelShape> find_shape(const std::string& name);

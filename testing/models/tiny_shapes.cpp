@@ -155,6 +155,15 @@ ModelShape tiny_nemotron_h() {
     return model;
 }
 
+ModelShape tiny_draft(const std::string& kind, const std::string& arch, DraftShape draft) {
+    ModelShape model = tiny(arch);
+    model.name = "tiny-" + kind;
+    model.n_layer = 1;
+    model.tied_embeddings = true;
+    model.draft = std::move(draft);
+    return model;
+}
+
 void set_if_given(int& field, int value) { field = value > 0 ? value : field; }
 
 // Sets the number of layers; a longer pattern of layers repeats the small model's.
@@ -233,6 +242,18 @@ Result<ModelShape> resized(const ModelShape& tiny_shape, const TinySizes& sizes)
     }
     if (const Status known = check_limits(model); !known) return known.error();
     return model;
+}
+
+Result<ModelShape> find_tiny_draft(const std::string& kind) {
+    const std::vector<int> layers = {0, 1, 3};
+    for (const ModelShape& shape :
+         {tiny_draft("eagle3", "eagle3", {.target_layers = layers}),
+          tiny_draft("dflash", "dflash", {.target_layers = layers, .block_size = 8}),
+          tiny_draft(
+              "dspark", "dflash", {.target_layers = layers, .block_size = 8, .markov_rank = 64})}) {
+        if (shape.name == "tiny-" + kind) return shape;
+    }
+    return Error{fmt::format("'{}' does not draft: eagle3, dflash and dspark do", kind), {}};
 }
 
 const std::vector<ModelShape>& tiny_shapes() {

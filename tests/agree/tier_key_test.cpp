@@ -7,7 +7,7 @@
 #include "explain/explanation.h"
 #include "explain/forms.h"
 #include "planner/registry_form.h"
-#include "plugin/order_source.h"
+#include "plugin/packing.h"
 #include "report/report.h"
 #include "runtime/memory_watch.h"
 #include "runtime/tier_picker.h"

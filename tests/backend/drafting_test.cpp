@@ -187,6 +187,24 @@ TEST_F(DraftingMemory, OfADraftModelIsWhatStockTells) {
     }
 }
 
+// Kinds that read their target's embeddings and head, and are told by their files. llama.cpp wants
+// EAGLE3 to be named.
+TEST_F(DraftingMemory, OfWhatReadsItsTargetIsWhatStockTells) {
+    const std::string model = random_model("qwen3", "Q8_0");
+    for (const char* kind : {"eagle3", "dflash", "dspark"}) {
+        const std::string draft = folder_.file(std::string(kind) + ".gguf");
+        ASSERT_TRUE(write_random(find_tiny_draft(kind).value(), "Q8_0", draft, 1).ok());
+        Words flags = {"-c", "4096", "-fa", "on", "-b", "1024", "-ub", "512", "-np", "2"};
+        flags.insert(flags.end(), {"-ctk", "q8_0", "-md", draft});
+        Words ours = flags;
+        ours.insert(ours.end(), {"--pshard-tier-max", "512"});
+        flags.insert(flags.end(), {"--spec-type", std::string("draft-") + kind});
+        expect_as_stock(model, ours, flags, [&](const StockLog& log) {
+            return Drafted{log.kv[0], device_weights_mib(draft) + log.kv[1] + log.compute[1]};
+        });
+    }
+}
+
 // ---- what is started ----
 
 // Answers to a server of one sequence, and how many tokens were drafted for each.
@@ -207,10 +225,13 @@ Result<Talk> short_talk(Server& server) {
 // the model; the CPU stands in for the GPU, and PSHARD0 plans nothing itself.
 class DraftingRuns : public Drafting {
 protected:
-    ChildProgram launched(const std::string& model, int budget_mib, const Words& flags) const {
+    ChildProgram launched(const std::string& model,
+                          int budget_mib,
+                          const Words& flags,
+                          const Words& context = kContext) const {
         const std::string profiles = PSHARD_SOURCE_DIR "/profiles/reference/";
         ChildProgram program{.command = {PSHARD_TOOL_PATH_RUN, "-m", model}};
-        program.with(kContext).with({"-t", "1", "-mva", std::to_string(budget_mib)}).with(flags);
+        program.with(context).with({"-t", "1", "-mva", std::to_string(budget_mib)}).with(flags);
         program.with({"--", PSHARD_LLAMA_BIN_DIR "/llama-server"});
         program.environment = {{"PSHARD_DEVICE", "CPU"},
                                {"PSHARD_PLAN", "off"},
@@ -235,6 +256,8 @@ protected:
         return told.log;
     }
 
+    static constexpr const char* kKept = "llama-pshard-run: plan of ";  // what it says of one
+
     inline static const Words kContext = {"-c", "2048", "-b", "512", "-ub", "512", "-fa", "on"};
 };
 
@@ -246,8 +269,24 @@ TEST_F(DraftingRuns, WithTheMtpLayersByAKeptPlan) {
     EXPECT_THAT(log,
                 AllOf(HasSubstr("plan from " + model),
                       HasSubstr("plan up to 4 tokens"),
+                      HasSubstr(kKept),
                       Not(HasSubstr("another context")),
                       Not(HasSubstr("planning here"))));
+}
+
+// The cache of the layer that drafts is f16, and larger than those of the model's layers.
+TEST_F(DraftingRuns, WithTheMtpLayersAndCompressedCaches) {
+    const std::string model = hybrid();
+    for (const char* type : {"q8_0", "q4_0"}) {
+        const Told told = told_by(launched(model,
+                                           20,
+                                           {"-np", "2", "--mtp", "-ctk", type, "-ctv", type},
+                                           {"-c", "8192", "-b", "2048", "-fa", "on"}),
+                                  short_talk);
+        EXPECT_EQ(told.talk.size(), 2U);
+        EXPECT_THAT(told.log,
+                    AllOf(HasSubstr("plan up to 4 tokens"), Not(HasSubstr("its plan has slots"))));
+    }
 }
 
 // llama.cpp reserves 513 tokens for three sequences.
@@ -272,6 +311,7 @@ TEST_F(DraftingRuns, WithADraftModelThatItsPlanLeavesRoom) {
         short_talk);
     EXPECT_THAT(log,
                 AllOf(HasSubstr("plan from " + model),
+                      HasSubstr(kKept),
                       HasSubstr("the other model's plan leaves room for it"),
                       Not(HasSubstr("PSHARD_PLAN is off"))));
 }
@@ -283,7 +323,9 @@ TEST_F(DraftingRuns, WithAProjectorBesideAKeptPlan) {
     const std::string log = log_as_stock(launched(model, 520, {"-mm", projector, "-np", "4"}),
                                          stock(model, {"--mmproj", projector, "-np", "4"}),
                                          seeing_talk);
-    EXPECT_THAT(log, AllOf(HasSubstr("the projector (--mmproj)"), Not(HasSubstr("is off"))));
+    EXPECT_THAT(
+        log,
+        AllOf(HasSubstr("the projector (--mmproj)"), HasSubstr(kKept), Not(HasSubstr("is off"))));
 }
 
 // A batch that checks drafts runs by a plan of its own, which moves nothing: without it each ran by

@@ -61,5 +61,30 @@ TEST_F(IdleWeights, OfNoLayerAreNoLayers) {
     EXPECT_TRUE(idle_layer_weights(inventory_, graph).empty());
 }
 
+// The device writes both caches; attention over K has no kernel, and V is read by both kinds of
+// nodes. A write is no use.
+TEST_F(IdleWeights, StatesAreIdleThatTheDeviceOnlyWrites) {
+    for (const char* name : {"cache_k_l0", "cache_v_l0"}) {
+        State& state = inventory_.states.emplace_back();
+        state.name = name;
+        state.layer = 0;
+    }
+    Graph& graph = inventory_.graphs[0];
+    GraphMaker make(inventory_, graph);
+    const Shape row{2, 1, 1, 1};
+    const Ref k{Ref::Kind::State, 0};
+    const Ref v{Ref::Kind::State, 1};
+    for (const Ref& state : {k, v}) {
+        make.node("SET_ROWS", "write", 0, row, {make.input("rows", "f32", row), state});
+        graph.nodes.back().has_storage = true;
+        graph.nodes.back().storage = state;
+    }
+    make.node("FLASH_ATTN_EXT", "attend", 0, row, {make.view("VIEW", "cells", 0, row, k), v});
+    graph.nodes.back().device_supports = false;
+    EXPECT_EQ(idle_states(inventory_, graph), (std::vector<bool>{true, true}));
+    make.node("GET_ROWS", "look", 0, row, {v});
+    EXPECT_EQ(idle_states(inventory_, graph), (std::vector<bool>{true, false}));
+}
+
 }  // namespace
 }  // namespace pshard

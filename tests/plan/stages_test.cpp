@@ -1,4 +1,6 @@
 #include "plan/stages.h"
+
+#include "inventory/tensor_view.h"
 #include "plan/scratch.h"
 #include "support/testing.h"
 #include "support/toy_models.h"
@@ -82,6 +84,34 @@ TEST(CutStages, CountsWhatStockCopiesBack) {
         layout_scratch({inventory, graph, placement, stocks, OpOffload::Stock});
     const int weight = weight_index(inventory, "blk.0.ffn_down.weight");
     EXPECT_NE(scratch.cpu.weights[static_cast<std::size_t>(weight)], kNoOffset);
+}
+
+// The same of attention: K and V of all cells come down for it.
+TEST(CutStages, CountsTheCacheThatStockCopiesBack) {
+    Inventory inventory = toy_dense(1);
+    Graph& graph = inventory.graphs[0];
+    Bytes viewed = 0;
+    for (Node& node : graph.nodes) {
+        const bool reads = std::ranges::any_of(node.sources, [&](const Ref& source) {
+            return !node.is_view && !node.has_storage &&
+                   root_of(source, graph).kind == Ref::Kind::State;
+        });
+        if (!reads) continue;
+        node.device_supports = false;
+        for (const Ref& source : node.sources) {
+            if (root_of(source, graph).kind != Ref::Kind::State) continue;
+            viewed += graph.nodes[static_cast<std::size_t>(source.index)].bytes;
+        }
+    }
+    ASSERT_GT(viewed, 0u);
+    const auto hopped = [&](OpOffload offload) {
+        const StageCut cut =
+            cut_of(inventory, uniform_placement(inventory, Lane::Gpu), {offload, false});
+        Bytes bytes = 0;
+        for (const Hop& hop : cut.hops) bytes += hop.bytes;
+        return bytes;
+    };
+    EXPECT_EQ(hopped(OpOffload::Stock) - hopped(OpOffload::Never), viewed);
 }
 
 TEST(CutStages, GroupsHoldTheWeightsAndStatesOfALayer) {

@@ -69,6 +69,23 @@ TEST_F(AskedPlans, AreNamedByTheirWeights) {
     EXPECT_FALSE(serves());
 }
 
+// A plan leaves its part to what it was shared with, and to nothing else; older files do not say
+// what that was.
+TEST_F(AskedPlans, ServeTheRunThatSharesItsBudgetLikewise) {
+    plan().pshard.shared = kMiB / 2;
+    EXPECT_FALSE(serves());
+    run_.asked->sharers = Hash64{7};
+    EXPECT_FALSE(serves());
+    plan().pshard.sharers = Hash64{7};
+    EXPECT_TRUE(serves());
+    run_.asked->sharers = Hash64{8};
+    EXPECT_FALSE(serves());
+    run_.asked->sharers.reset();
+    EXPECT_FALSE(serves());
+    plan().pshard.shared.reset();  // n-grams draft, and take nothing
+    EXPECT_FALSE(serves());
+}
+
 // 8 tokens do not fit into a context of 4: the largest tier is the context.
 TEST_F(AskedPlans, CutTheUbatchToTheContext) {
     run_.asked->n_ubatch = 8;

@@ -2,7 +2,7 @@
 #include "plan/plan_hash.h"
 #include "planner/registered_plan.h"
 #include "planner/registry_form.h"
-#include "plugin/order_source.h"
+#include "plugin/packing.h"
 #include "registry/registry_text.h"
 #include "sim/simulator.h"
 #include "support/testing.h"

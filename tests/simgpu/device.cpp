@@ -40,9 +40,11 @@ void get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) {
 
 // What the CPU's kernels can do, on tensors that lie or can be brought here: not what a backend
 // keeps in a layout of its own. As on all of ggml's GPUs, products with routed experts have no
-// kernel whose second factor stays f32.
+// kernel whose second factor stays f32; as on CUDA, attention has none for caches of iq4_nl.
 bool supports_op(ggml_backend_dev_t device, const ggml_tensor* op) {
     if (op->op == GGML_OP_MUL_MAT_ID && op->op_params[3] == GGML_PREC_F32) return false;
+    const bool attends = op->op == GGML_OP_FLASH_ATTN_EXT;
+    if (attends && op->src[1]->type == GGML_TYPE_IQ4_NL) return false;
     for (const ggml_tensor* source : op->src) {
         if (source == nullptr || source->buffer == nullptr || is_on(gpu_of(device), source)) {
             continue;

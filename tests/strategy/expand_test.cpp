@@ -65,7 +65,7 @@ struct Refused {
 TEST(Expand, AgreesWithItsPatternsForEveryChoice) {
     for (const auto& [inventory, idle] : {Refused(toy_dense(3)), Refused(toy_moe(3))}) {
         for (const PlanChoice& choice : all_choices(3)) {
-            const Placement placement = expand(inventory, choice, idle);
+            const Placement placement = expand(inventory, choice, {idle, {}});
             const std::vector<LanePattern> patterns = lane_patterns(inventory, choice, idle);
             for (std::size_t i = 0; i < inventory.weights.size(); ++i) {
                 ASSERT_EQ(placement.weights[i],
@@ -99,7 +99,7 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
         inventory.n_layers = golden.n_layers;
         for (const RegistryTier& tier : reading.registry.sections.front().variants.front().tiers) {
             if (!tier.viable) continue;
-            const std::vector<LanePattern> ours = lane_patterns(inventory, tier.choice, kAllUsed);
+            const std::vector<LanePattern> ours = lane_patterns(inventory, tier.choice, {});
             ASSERT_EQ(ours.size(), tier.ot.size()) << golden.file << " bs=" << tier.key.n_tokens;
             for (std::size_t i = 0; i < ours.size(); ++i) {
                 EXPECT_EQ(ours[i].pattern, tier.ot[i].pattern);
@@ -115,7 +115,7 @@ TEST(Expand, WritesThePatternsThatThePublishedPlannerWrote) {
 TEST(Expand, LeavesWhatTheDeviceCannotUseToTheCpu) {
     const Refused model(toy_dense(3));
     const PlanChoice all = everything_resident(3);
-    const Placement ours = expand(model.inventory, all, model.idle);
+    const Placement ours = expand(model.inventory, all, {model.idle, {}});
     const Placement stocks = expand(model.inventory, all, kAllUsed);
     const auto down =
         static_cast<std::size_t>(weight_index(model.inventory, "blk.1.ffn_down.weight"));
@@ -125,6 +125,16 @@ TEST(Expand, LeavesWhatTheDeviceCannotUseToTheCpu) {
     EXPECT_EQ(ours.weights[k], Lane::Cpu);
     EXPECT_EQ(stocks.weights[k], Lane::Cpu);
     EXPECT_EQ(std::ranges::count(ours.weights, Lane::Cpu), 3) << "those two and token_embd";
+}
+
+TEST(Expand, LeavesACacheThatTheDeviceCannotReadToTheCpu) {
+    const Inventory inventory = toy_dense(3);
+    Idle idle;
+    for (const State& state : inventory.states) idle.states.push_back(state.layer == 1);
+    const Placement placement = expand(inventory, everything_resident(3), idle);
+    for (std::size_t i = 0; i < inventory.states.size(); ++i) {
+        EXPECT_EQ(placement.states[i], idle.states[i] ? Lane::Cpu : Lane::Gpu);
+    }
 }
 
 TEST(Expand, KeepsTheStatesWithTheAttentionOfTheirLayer) {

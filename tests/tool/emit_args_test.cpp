@@ -140,6 +140,21 @@ TEST_F(EmitArgsFlags, LeaveTheCpuWhatTheDeviceLacks) {
     EXPECT_THAT(run(flags).out, Not(HasSubstr(" -ot "))) << "llama.cpp leaves them by itself";
 }
 
+// ggml-cuda has no attention over caches of iq4_nl: they stay with the CPU, stock would copy them
+// back in every pass, and its loader has no flag for them alone.
+TEST_F(EmitArgsFlags, LeaveTheCpuACacheThatTheDeviceCannotRead) {
+    const std::string model = sparse_model("tiny-llama", "Q4_K_M").value();
+    std::vector<std::string> asked{
+        "-m", model, "-c", "4096", "-mva", "4000", "-fa", "on", "--depth", "64", "-o", "json"};
+    asked.insert(asked.end(), {"-ctk", "iq4_nl", "-ctv", "iq4_nl"});
+    const ToolRun tool = run(asked);
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.err, HasSubstr("no kernel for attention over this cache"));
+    const auto plan = nlohmann::json::parse(tool.out, nullptr, false)["plans"][0];
+    ASSERT_FALSE(plan["tiers"].empty()) << "stock is said to hold it";
+    for (const auto& tier : plan["tiers"]) EXPECT_EQ(tier["memory"]["states_bytes"], 0);
+}
+
 // As given, and no ubatch above it.
 TEST_F(EmitArgsFlags, KeepTheBatchSize) {
     const auto flags = [&](const char* n_batch) {

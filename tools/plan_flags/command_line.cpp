@@ -354,6 +354,7 @@ std::variant<Options, EarlyExit> read_command_line(int argc,
     std::variant<Options, EarlyExit> read = CommandLine(program).read(arguments.value());
     if (Options* options = std::get_if<Options>(&read)) {
         if (const auto fault = read_variables(*options)) return *fault;
+        infer_kind_of_drafting(*options);
     }
     return read;
 }

@@ -12,6 +12,8 @@
 
 namespace pshard::tool {
 
+inline constexpr std::uint32_t kDefaultDrafted = 3;  // llama.cpp's --spec-draft-n-max
+
 struct Drafting {
     std::uint32_t n_max = 0;     // most tokens that are drafted at a time; 0: nothing drafts
     std::uint32_t n_rs_seq = 0;  // recurrent states that are kept beside the newest one
@@ -23,6 +25,15 @@ struct Drafting {
 // The kinds of drafting by llama.cpp's names: those of --spec-type and --mtp; -md alone is
 // draft-simple. Empty: nothing drafts.
 std::vector<std::string> kinds_of_drafting(const Options& options);
+
+// Sets the kind that the draft model's file tells, where no flag names one.
+void infer_kind_of_drafting(Options& options);
+
+// Whether a model of that architecture drafts with parts of its target: embeddings, head, or cache.
+bool drafts_with_target(const std::string& architecture);
+
+// Whether the kind drafts several tokens in one pass, with a row of logits for each.
+bool drafts_in_blocks(const Options& options);
 
 Drafting drafting_of(const Options& options);
 

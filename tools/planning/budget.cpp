@@ -31,7 +31,10 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "base/fingerprint.h"
+#include "capture/gguf_header.h"
 #include "plan_flags/drafting.h"
 #include "planning/model_source.h"
 
@@ -115,13 +118,28 @@ Result<std::variant<BudgetUse, Refusal>> budget_of_mva(const Options& options,
 }
 
 // The context of what drafts: as long as the run's and with its ubatch; its caches have types of
-// their own, and it keeps a row of logits for each sequence (common_base_params_to_speculative of
-// llama.cpp v0.5.0, common/speculative.cpp).
+// their own, and it keeps a row of logits for each sequence, or for each token of its blocks
+// (common_base_params_to_speculative of llama.cpp v0.5.0, common/speculative.cpp).
 ContextSpec drafting_context(const Options& options, ContextSpec context) {
     context.type_k = options.drafting.type_k;
     context.type_v = options.drafting.type_v;
-    context.n_outputs = context.n_seq_max;
+    const std::uint32_t in_block =
+        drafts_in_blocks(options) ? 1 + options.drafting.n_max.value_or(kDefaultDrafted) : 1;
+    context.n_outputs = context.n_seq_max * in_block;
     return context;
+}
+
+// A text that is another one wherever the file has other keys or tensors.
+Result<std::string> mark_of_file(const std::string& path) {
+    if (path.empty()) return std::string("none");
+    const Result<std::vector<GgufHeader>> files = open_model_files(path);
+    if (!files) return files.error();
+    std::string mark;
+    for (const GgufHeader& file : files.value()) {
+        mark += fmt::format(
+            "{}:{} ", file.file_bytes(), to_text(text_hash(file.bytes(0, file.tensors_end))));
+    }
+    return mark;
 }
 
 Result<Bytes> projector_bytes(const Options& options) {
@@ -140,17 +158,41 @@ Result<Bytes> drafting_bytes(const Options& options, const ContextSpec& context)
     const bool own_model = !options.draft_model.empty();
     const bool mtp = drafting_of(options).mtp;
     const std::string& model = own_model ? options.draft_model : options.model;
-    if (const Result<ModelFacts> facts = read_facts(model); !facts) return facts.error();
-    const Result<StockMemory> memory =
-        stock_memory_in_child({.model_path = model,
-                               .context = drafting_context(options, context),
-                               .n_gpu_layers = kAllLayers,
-                               .load_mtp = mtp,
-                               .mtp_context = mtp,
-                               .device = options.device});
+    const Result<ModelFacts> facts = read_facts(model);
+    if (!facts) return facts.error();
+    StockRun run{.model_path = model,
+                 .context = drafting_context(options, context),
+                 .n_gpu_layers = kAllLayers,
+                 .load_mtp = mtp,
+                 .mtp_context = mtp,
+                 .device = options.device};
+    if (own_model && drafts_with_target(facts.value().architecture)) {
+        run.target_path = options.model;
+        run.target_context = context;
+    }
+    const Result<StockMemory> memory = stock_memory_in_child(std::move(run));
     if (!memory) return memory.error();
     const Bytes weights = own_model ? memory.value().model : 0;
     return weights + memory.value().context + memory.value().compute;
+}
+
+Result<std::optional<Hash64>> sharers_hash(const Options& options) {
+    const std::vector<std::string> kinds = kinds_of_drafting(options);
+    const bool alone = options.reserve_mib == 0 && options.mmproj.empty() && kinds.empty() &&
+                       options.draft_model.empty();
+    if (alone) return std::optional<Hash64>();
+    const Result<std::string> draft = mark_of_file(options.draft_model);
+    if (!draft) return draft.error();
+    const Result<std::string> projector = mark_of_file(options.mmproj);
+    if (!projector) return projector.error();
+    return std::optional(text_hash(fmt::format("{} {} {} {} {} {} {}",
+                                               options.reserve_mib,
+                                               fmt::join(kinds, ","),
+                                               drafting_of(options).n_max,
+                                               options.drafting.type_k,
+                                               options.drafting.type_v,
+                                               draft.value(),
+                                               projector.value())));
 }
 
 Result<GivenBudget> given_budget(const Options& options,
@@ -226,6 +268,9 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     use.draft = draft.value();
     use.mmproj = mmproj.value();
     use.reserve = options.reserve_mib * kMiB;
+    const Result<std::optional<Hash64>> sharers = sharers_hash(options);
+    if (!sharers) return sharers.error();
+    use.sharers = sharers.value();
     if (use.taken() >= use.total) {
         const char* largest = options.context.n_ubatch  ? "-ub"
                               : options.context.n_batch ? "-b"

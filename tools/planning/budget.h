@@ -27,6 +27,10 @@ struct GivenBudget {
 Result<GivenBudget> given_budget(const Options& options,
                                  const std::optional<MachineProfile>& profile);
 
+// A hash of what takes part of the budget besides the plan, by its flags and the headers of its
+// files; nullopt: nothing does. Fails on a file that is no GGUF.
+Result<std::optional<Hash64>> sharers_hash(const Options& options);
+
 // Tells if the budget is less than -mva.
 std::optional<std::string> budget_note(const Options& options, const BudgetUse& use);
 

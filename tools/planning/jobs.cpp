@@ -165,6 +165,24 @@ std::optional<std::string> idle_note(const Inventory& inventory) {
         weight(idle.front()).name);
 }
 
+std::optional<std::string> idle_cache_note(const Inventory& inventory) {
+    if (inventory.graphs.empty()) return std::nullopt;
+    const std::vector<bool> idle = idle_states(inventory, inventory.graphs.front());
+    Bytes bytes = 0;
+    for (std::size_t i = 0; i < idle.size(); ++i) {
+        if (idle[i]) bytes += inventory.states[i].bytes;
+    }
+    if (bytes == 0) return std::nullopt;
+    const ContextSpec& context = inventory.context;
+    return fmt::format(
+        "the device ('{}') has no kernel for attention over this cache (-ctk {} -ctv {}), {:.1f} "
+        "MiB: the CPU computes it, from host memory; another type, or -fa off, may have one",
+        inventory.device.name,
+        context.type_k,
+        context.type_v,
+        in_mib(bytes));
+}
+
 Result<std::vector<Job>> make_jobs(const Options& options, std::uint32_t n_ctx_train) {
     if (options.bench.wanted) return bench_jobs(options);
     const std::uint32_t given = options.context.n_ctx.value_or(0);

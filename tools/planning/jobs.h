@@ -40,6 +40,9 @@ std::optional<std::string> context_note(const Inventory& inventory);
 // Tells which weights the device cannot compute with, in the graph of the smallest batch.
 std::optional<std::string> idle_note(const Inventory& inventory);
 
+// Tells of caches that the device cannot compute attention over.
+std::optional<std::string> idle_cache_note(const Inventory& inventory);
+
 // The request that plans are weighed by where it matters: -p and -n, else half a sequence and 128
 // tokens; of llama-bench the largest prompt. Fails on what is no number.
 Result<Workload> workload_of(const Options& options, const ContextSpec& context);

@@ -87,7 +87,8 @@ Result<ModelFacts> read_facts(const std::string& path) {
     return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)),
                       bytes_of(files.value()),
                       integer("attention.sliding_window") > 0,
-                      tensors_hash(files.value())};
+                      tensors_hash(files.value()),
+                      std::string(*architecture)};
 }
 
 Result<Bytes> read_projector_bytes(const std::string& path) {

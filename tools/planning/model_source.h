@@ -21,6 +21,7 @@ struct ModelFacts {
     Bytes tensor_bytes = 0;   // of all splits
     bool has_window = false;  // it names a sliding window; llama.cpp decides whether one is used
     Hash64 tensors{};         // hash of their names, types and shapes
+    std::string architecture{};
 };
 
 // Fails on what is no model file, and on a model without layers.

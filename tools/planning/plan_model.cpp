@@ -120,6 +120,7 @@ public:
         if (options_.explain) add_details(planning);
         for (const auto& note : {context_note(planning.inventory),
                                  idle_note(planning.inventory),
+                                 idle_cache_note(planning.inventory),
                                  budget_note(options_, planning.budget),
                                  host_note(planning, machine_.host),
                                  ubatch_note(planning, job)}) {

@@ -113,6 +113,7 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
     flags.n_batch = batch_tokens(options, flags.found.plan.n_ubatch);
     for (const auto& note : {context_note(flags.found.inventory),
                              idle_note(flags.found.inventory),
+                             idle_cache_note(flags.found.inventory),
                              budget_note(options, use)}) {
         if (note) flags.notes.push_back(*note);
     }

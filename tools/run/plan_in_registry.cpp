@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "inventory/context_words.h"
 #include "plan/tiers.h"
-#include "plan_flags/drafting.h"
 #include "planner/registry_form.h"
 #include "planner/registry_match.h"
 #include "planning/budget.h"
@@ -30,9 +29,14 @@ ContextSpec asked_context(const Options& options) {
     return context;
 }
 
-AskedRun asked_run(const Options& options, const ContextSpec& context, std::uint64_t budget_mib) {
+Result<AskedRun> asked_run(const Options& options,
+                           const ContextSpec& context,
+                           std::uint64_t budget_mib) {
     const ContextOptions& given = options.context;
     AskedRun asked;
+    const Result<std::optional<Hash64>> sharers = sharers_hash(options);
+    if (!sharers) return sharers.error();
+    asked.sharers = sharers.value();
     asked.budget_mib = budget_mib;
     asked.kv_unified = context.kv_unified;
     asked.swa_full = context.swa_full;
@@ -159,15 +163,12 @@ Status check_unaltered(const FoundPlans& found,
 }
 
 // The fingerprint of the section that such a run would write and read. nullopt: no section can
-// serve, since the plan is to be made anew, or the registry does not say what a budget was shared
-// with.
+// serve, since the plan is to be made anew, or no budget was named.
 Result<std::optional<Hash64>> section_of(const PlanRequest& request, const ContextSpec& context) {
     const Options& plan = request.options.plan;
     std::error_code code;
     const std::uintmax_t file_bytes = fs::file_size(plan.model, code);
-    const bool shared =
-        plan.reserve_mib > 0 || !plan.mmproj.empty() || !kinds_of_drafting(plan).empty();
-    const bool asked = !request.options.replan && plan.max_vram_mib > 0 && !shared && !code;
+    const bool asked = !request.options.replan && plan.max_vram_mib > 0 && !code;
     if (!asked || request.program.kind == ProgramKind::Bench) return std::optional<Hash64>();
     const Result<SectionSettings> settings =
         section_settings(context, request.n_threads, plan.forced);
@@ -195,12 +196,13 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const Result<GivenBudget> budget = given_budget(request.options.plan, machine.value());
     if (!budget) return budget.error();
     const auto& [budget_mib, why_lowered] = budget.value();
-    AskedRun asked = asked_run(request.options.plan, context, budget_mib);
-    asked.tensors = facts.value().tensors;
+    Result<AskedRun> asked = asked_run(request.options.plan, context, budget_mib);
+    if (!asked) return asked.error();
+    asked.value().tensors = facts.value().tensors;
     const FoundPlans found =
-        find_plans(reading.value().registry, {{{*section.value()}}, std::nullopt, asked});
+        find_plans(reading.value().registry, {{{*section.value()}}, std::nullopt, asked.value()});
     if (found.best.empty()) {
-        const Status unaltered = check_unaltered(found, asked, registry);
+        const Status unaltered = check_unaltered(found, asked.value(), registry);
         if (!unaltered) return unaltered.error();
         return none;
     }

@@ -142,6 +142,7 @@ Status take_drafting(const HostProgram& program, RunOptions& options) {
         plan.drafting.n_max = number_of<std::uint32_t>(n_max);
         options.plan_arguments.push_back("--spec-draft-n-max=" + n_max);
     }
+    infer_kind_of_drafting(plan);
     if (takes_draft_model(program.kind)) return Done{};
     if (!kinds_of_drafting(plan).empty()) {
         return Error{"-md, --mtp, --spec-type: this program does not draft; leave them out",

@@ -123,6 +123,7 @@ const std::vector<ScenarioRow>& all_scenarios() {
         {"np4-unified", {"--scenario", "np4", "-kvu"}},
         {"seq-cp-unified", {"--scenario", "seq-cp", "-kvu"}},
         {"kv-q8_0", {"--scenario", "decode", "-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"}},
+        {"kv-iq4_nl", {"--scenario", "decode", "-ctk", "iq4_nl", "-ctv", "iq4_nl", "-fa", "on"}},
         {"fa-off", {"--scenario", "decode", "-fa", "off"}},
         {"no-mmap", {"--scenario", "brief", "--load-mode", "none"}},
         {"no-mmap-two-models", {"--scenario", "two-models", "--load-mode", "none"}},
