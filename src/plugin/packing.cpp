@@ -160,9 +160,9 @@ std::optional<PlanChoice> with_less(PlanChoice choice) {
 
 std::string text_of(const TierChoice& tier) {
     const PlanChoice& choice = tier.choice;
-    std::string text = fmt::format("{} with {} layers pinned, head on the {}",
+    std::string text = fmt::format("{} with {} pinned, head on the {}",
                                    strategy_name(choice.strategy),
-                                   choice.n_pinned,
+                                   counted(choice.n_pinned, "layer"),
                                    choice.output_on_gpu ? "GPU" : "CPU");
     const double rate = tier.tokens_per_second;
     if (rate > 0) text += fmt::format(", {} t/s expected", rate_text(rate));

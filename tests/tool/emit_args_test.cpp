@@ -149,10 +149,11 @@ TEST_F(EmitArgsFlags, LeaveTheCpuACacheThatTheDeviceCannotRead) {
     asked.insert(asked.end(), {"-ctk", "iq4_nl", "-ctv", "iq4_nl"});
     const ToolRun tool = run(asked);
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
-    EXPECT_THAT(tool.err, HasSubstr("no kernel for attention over this cache"));
+    EXPECT_THAT(tool.out, HasSubstr("no kernel for attention over this cache"));
     const auto plan = nlohmann::json::parse(tool.out, nullptr, false)["plans"][0];
     ASSERT_FALSE(plan["tiers"].empty()) << "stock is said to hold it";
-    for (const auto& tier : plan["tiers"]) EXPECT_EQ(tier["memory"]["states_bytes"], 0);
+    for (const auto& tier : plan["tiers"])
+        EXPECT_EQ(tier["plan"]["memory"]["device_parts"]["states"], 0);
 }
 
 // As given, and no ubatch above it.
