@@ -33,6 +33,10 @@ const std::map<std::string, std::vector<std::string>>& attentions() {
     return flags;
 }
 
+// Plans that pin two layers or more. Mistral 4's are refused (PSHARD_CHECK): CUDA has no kernel for
+// a product whose weight they have in VRAM.
+bool pins_layers(const std::string& plan) { return plan == "resident" || plan == "rotate"; }
+
 // Written once for this process.
 std::string model_of(const std::string& arch) {
     static std::map<std::string, std::string> models;
@@ -89,9 +93,7 @@ std::vector<HostCell> all_host_cells() {
     std::vector<HostCell> cells;
     for (const ModelShape& shape : tiny_shapes()) {
         for (const PlanRow& plan : all_plans()) {
-            // No plan of its own holds: a product that no GPU has, with a weight in VRAM. PSHARD0
-            // refuses it.
-            if (shape.arch == "mistral4" && plan.name == "resident") continue;
+            if (shape.arch == "mistral4" && pins_layers(plan.name)) continue;
             for (const auto& [attention, flags] : attentions()) {
                 for (const char* load_mode : {"auto", "mmap", "none"}) {
                     for (const int device : {0, 1}) {

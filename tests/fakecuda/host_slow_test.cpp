@@ -33,8 +33,7 @@ TEST(FakeCudaGrid, RunsWithoutAFault) {
     }
 }
 
-// Where counts differ from stock's, the table shows it; sections of a row are the columns of
-// scripts/cuda-host.
+// A row for each model and plan, with the columns of scripts/cuda-host.
 TEST(FakeCudaGrid, TellsWhatAStepCosts) {
     if (!host_cells_missing().empty()) GTEST_SKIP() << host_cells_missing();
     std::string last;
