@@ -13,6 +13,7 @@
 #include "capture/slim_model.h"
 #include "inventory/inventory_text.h"
 #include "machine/profile_text.h"
+#include "registry/checksum.h"
 #include "registry/registry_merge.h"
 #include "registry/registry_text.h"
 #include "trace/trace.h"
@@ -52,10 +53,12 @@ void check_same(std::string_view text, std::string_view expected) {
 }
 
 // What was read of a sound text is written, read without a word, and written the same. A damaged
-// one is kept as far as it can be, in an order of its own.
-void check_written(const Registry& registry) {
-    for (const RegistrySection& section : registry.sections) {
+// one is kept as far as it can be, in an order of its own. A checksum is of the lines as they
+// stood, which may be written otherwise.
+void check_written(Registry registry) {
+    for (RegistrySection& section : registry.sections) {
         if (!check_writable(section)) return;
+        for (RegistryVariant& variant : section.variants) variant.pshard.checksum.reset();
     }
     const std::string text = to_text(registry);
     const Result<RegistryReading> again = read_registry(text, "again");
@@ -72,6 +75,7 @@ void check_saved(const std::string& bytes, const RegistrySection& added) {
     PSHARD_CHECK(sections.back().fingerprint == added.fingerprint);
     const std::vector<RegistryVariant>& variants = sections.back().variants;
     PSHARD_CHECK(!variants.empty() && variants.size() <= kMaxVariants);
+    PSHARD_CHECK(!is_damaged(variants.back()));
     check_same(to_text(variants.back()), to_text(added.variants.back()));
 }
 
@@ -104,7 +108,7 @@ void take_registry(const std::string& bytes) {
     const Result<RegistryReading> reading = read_registry(bytes, "fuzz");
     if (!reading) return;
     if (reading.value().warnings.empty()) check_written(reading.value().registry);
-    check_saved(bytes, section_of_ours());
+    check_saved(bytes, sealed(section_of_ours()));
 }
 
 void take_profile(const std::string& bytes) {
