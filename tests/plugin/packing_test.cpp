@@ -73,7 +73,9 @@ TEST_F(Packing, FitsATierByPinningLess) {
         arena_bytes(model_, {placement, lowered.slots[0], lowered.scratch.gpus[0].peak});
     EXPECT_EQ(fitted(model_, one, room).choice, one.choice);
     EXPECT_EQ(fitted(model_, tier, room).choice, one.choice);
-    EXPECT_EQ(fitted(model_, tier, 1).choice, tier.choice) << "nothing fits";
+    EXPECT_EQ(fitted(model_, tier, 0).choice.n_pinned, 0) << "the CPU has it all";
+    const TierChoice slots = streamed().front();
+    EXPECT_EQ(fitted(model_, slots, 1).choice, slots.choice) << "nothing fits";
 }
 
 }  // namespace
