@@ -195,7 +195,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "that drafts with them (context and ubatch of the run) count against the budget"},
     {FlagGroup::Model, "--spec-type", "TYPES", nullptr, take_spec_types,
      kNoRange, "", "LLAMA_ARG_SPEC_TYPE", InRun::Taken,
-     "what drafts, by llama.cpp's names, parted by commas (default: draft-simple with -md, else "
+     "what drafts, by llama.cpp's names, parted by commas (default: with -md as its file says, else "
      "none)"},
     {FlagGroup::Model, "--spec-draft-n-max", "N", PSHARD_TO(drafting.n_max), nullptr,
      kDrafted, "", "LLAMA_ARG_SPEC_DRAFT_N_MAX", InRun::Taken,
