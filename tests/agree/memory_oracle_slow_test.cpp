@@ -4,6 +4,7 @@
 // 15 shapes of 12 architectures, each at 3 budgets and batches of 1 and 512 tokens, at every choice
 // that stock llama.cpp has flags for among a handful spread over what the strategies propose.
 
+#include "base/temp_folder.h"
 #include "build_paths.h"
 #include "search/search.h"
 #include "strategy/rules.h"

@@ -17,6 +17,7 @@
 #include "inventory/context_words.h"
 #include "plan_flags/arguments.h"
 #include "plan_flags/bench_contexts.h"
+#include "plan_flags/drafting.h"
 #include "plan_flags/manual.h"
 #include "plan_flags/options.h"
 #include "plan_flags/variables.h"
