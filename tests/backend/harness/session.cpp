@@ -25,8 +25,9 @@ ggml_backend_dev_t device_of(const RunOptions& options) {
 }
 
 ggml_type type_of(const std::string& name) {
-    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0}) {
-        if (name == ggml_type_name(type)) return type;
+    for (int i = 0; i < GGML_TYPE_COUNT; ++i) {
+        const auto type = static_cast<ggml_type>(i);
+        if (ggml_blck_size(type) > 0 && name == ggml_type_name(type)) return type;
     }
     fail(fmt::format("no type '{}'", name));
 }
