@@ -84,6 +84,16 @@ std::uint32_t rows_of_logits(const Inventory& inventory, const Graph& graph) {
     return 0;
 }
 
+Inventory with_small_batch(Inventory inventory, std::uint32_t most) {
+    std::vector<Graph>& graphs = inventory.graphs;
+    if (graphs.size() < 2 || graphs.front().n_tokens == 0) return inventory;
+    const std::uint32_t one_each = graphs.front().n_tokens;
+    const std::uint32_t n_tokens = most / one_each * one_each;
+    if (n_tokens <= one_each || graphs[1].n_tokens <= most) return inventory;
+    graphs.insert(graphs.begin() + 1, grown(graphs.front(), graphs.back(), n_tokens));
+    return inventory;
+}
+
 Inventory with_checked_batch(Inventory inventory) {
     std::vector<Graph>& graphs = inventory.graphs;
     if (graphs.empty()) return inventory;

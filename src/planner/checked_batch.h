@@ -20,4 +20,8 @@ std::uint32_t rows_of_logits(const Inventory& inventory, const Graph& graph);
 // As it is if there is a graph of so many tokens, none of fewer, or a row for every token.
 Inventory with_checked_batch(Inventory inventory);
 
+// The inventory with a graph of at most `most` tokens, made in the same way from that of one token
+// of each sequence. As it is if there is a graph between the two, or none larger than `most`.
+Inventory with_small_batch(Inventory inventory, std::uint32_t most);
+
 }  // namespace pshard

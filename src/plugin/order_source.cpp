@@ -272,8 +272,12 @@ private:
                                                : for_an_assumed_machine(missing);
         tell_why(fmt::format("{}: planning here, {}; {}", why, by, advice));
         const MachineProfile* profile = missing.empty() ? &read.value() : nullptr;
+        // By a profile, too, a small batch has a tier of its own: the plan of a whole ubatch may
+        // upload all weights for two tokens, where stock llama.cpp uploads nothing.
+        planned_ =
+            profile == nullptr ? inventory : with_small_batch(inventory, kOffloadMinRows - 1);
         const std::uint32_t depth = tokens_per_sequence(inventory.context) / 2;  // as the planner
-        Problem problem{inventory, profile, budget, depth, {}, std::nullopt};
+        Problem problem{planned_, profile, budget, depth, {}, std::nullopt};
         problem.on_progress = told_each_second("planning", "tiers", progress_);
         std::vector<TierChoice> choices = plan_for_device(problem);
         for (const TierChoice& tier : choices) warn_of_stock(tier, profile != nullptr);
@@ -354,6 +358,7 @@ private:
     Log log_;
     Log progress_;
     Bytes largest_ = 0;  // the most that a model was left: all of the budget, if it came first
+    Inventory planned_;  // what was last planned here: its choices refer to it
     std::set<Hash64> warned_;              // models, by their weights
     std::set<std::string> told_;           // notes
     std::string why_;                      // why it was last planned here

@@ -75,13 +75,12 @@ SlotLayers unread_layers(const Inventory& inventory) {
     std::set<int> unread;
     for (const Weight& weight : inventory.weights) unread.insert(weight.layer);
     unread.erase(-1);
+    const auto read = [&](const Ref& source) {
+        if (source.kind != Ref::Kind::Weight) return;
+        unread.erase(inventory.weights[static_cast<std::size_t>(source.index)].layer);
+    };
     for (const Graph& graph : inventory.graphs) {
-        for (const Node& node : graph.nodes) {
-            for (const Ref& source : node.sources) {
-                if (source.kind != Ref::Kind::Weight) continue;
-                unread.erase(inventory.weights[static_cast<std::size_t>(source.index)].layer);
-            }
-        }
+        for (const Node& node : graph.nodes) std::ranges::for_each(node.sources, read);
     }
     return {unread.begin(), unread.end()};
 }

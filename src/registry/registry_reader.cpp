@@ -273,18 +273,19 @@ void read_settings(const RegistryLine& line, RegistrySection& section, Warnings&
     }
 }
 
+void read_section_pshard(const RegistryLine& line, RegistrySection& section, Warnings& warnings) {
+    PshardLine pshard(line);
+    if (pshard.level == "section") return add(warnings, read_pshard(pshard.pairs, section.pshard));
+    warnings.push_back(
+        line.error(0, "expected '# pshard section' above the variants; the line is not used"));
+}
+
 void read_section_line(const RegistryLine& line, RegistrySection& section, Warnings& warnings) {
     switch (line.kind) {
         case LineKind::Settings:
             return read_settings(line, section, warnings);
-        case LineKind::Pshard: {
-            PshardLine pshard(line);
-            if (pshard.level == "section") {
-                return add(warnings, read_pshard(pshard.pairs, section.pshard));
-            }
-            return warnings.push_back(line.error(
-                0, "expected '# pshard section' above the variants; the line is not used"));
-        }
+        case LineKind::Pshard:
+            return read_section_pshard(line, section, warnings);
         case LineKind::Section:
         case LineKind::Blank:
             return;

@@ -224,7 +224,7 @@ std::string best_batch(const Planning& planning) {
         if (best == nullptr || !is_faster(*best, tier)) best = &tier;
     }
     if (best == nullptr) return "";
-    if (planning.faster_ubatch > 0 && planning.faster_ubatch != best->key.n_tokens) {
+    if (planning.faster_ubatch > 0) {
         return fmt::format(
             "\nOf these batches, those of {} tokens are reckoned fastest for prompts, {} t/s; -ub "
             "{} "

@@ -227,7 +227,7 @@ Status ModelTable::plan_anew(PlannedModel& owner, const Status& refusal) {
             in_mib(budget));
         if (news != refused_) setup.log(news);
         refused_ = news;
-        if (const Status planned = owner.plan(setup.orders, budget); planned) return planned;
+        if (Status planned = owner.plan(setup.orders, budget); planned) return planned;
     }
     return refusal;
 }

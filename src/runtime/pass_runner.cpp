@@ -71,7 +71,9 @@ void PassRunner::finish() {
     if (!computing_) return;
     executor_.finish();
     computing_ = false;
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun_;
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> took = now - begun_;
+    pieces_.end(now);
     if (timing_) timing_->seconds = took.count();
     report(*last_);
     on_done_(*last_, timing_);
@@ -84,10 +86,24 @@ void PassRunner::begin_timing(const Pass& pass) {
         begun_ = std::chrono::steady_clock::now();
     }
     const bool alike = !computing_ || (last_->owner == pass.owner && last_->tier == pass.tier);
-    if (!alike || !is_whole(pass)) timing_.reset();
+    const bool whole = is_whole(pass);
+    if (!alike || !whole) timing_.reset();
+    if (whole) {
+        pieces_.drop();
+    } else {
+        begin_piece(pass);
+    }
     if (!timing_) return;
     ++timing_->n_passes;
     timing_->n_tokens += pass.n_tokens;
+}
+
+// A piece after one of the same model may begin the next graph: then the one before is told of.
+void PassRunner::begin_piece(const Pass& pass) {
+    const auto before = pieces_.begin({pass.owner, pass.tier, pass.n_tokens, pass.written_states},
+                                      pass.owner->model.inventory().states.size(),
+                                      std::chrono::steady_clock::now());
+    if (before && last_ != nullptr && last_->owner == pass.owner) on_done_(*last_, before);
 }
 
 void PassRunner::report(const Pass& pass) {
@@ -111,6 +127,7 @@ void PassRunner::idle() {
 void PassRunner::let_go() {
     idle();
     bring_home();
+    pieces_.drop();
     last_ = nullptr;
 }
 

@@ -20,6 +20,7 @@
 
 #include "plan/step_labels.h"
 #include "runtime/engine_setup.h"
+#include "runtime/piece_clock.h"
 #include "runtime/planned_model.h"
 #include "runtime/program.h"
 
@@ -45,7 +46,8 @@ struct Pass {
 class PassRunner {
 public:
     // Of the last pass: what ran since the last time that nothing ran. nullopt: passes of several
-    // tiers or models, or pieces of a graph, which tell no rate.
+    // tiers or models, or a piece of a graph, which tell no rate. A graph in pieces is told of by
+    // its last piece, when the next graph begins.
     using OnDone = std::function<void(const Pass&, const std::optional<TimedPasses>&)>;
 
     // `on_done` hears of each pass after which the host waited, when it is done.
@@ -76,12 +78,14 @@ private:
     void switch_plan(const Pass& pass);
     void report(const Pass& pass);
     void begin_timing(const Pass& pass);
+    void begin_piece(const Pass& pass);
 
     const EngineSetup& setup_;
     Executor& executor_;
     OnDone on_done_;
     std::optional<TimedPasses> timing_{};  // of what runs; seconds are set when it is done
     std::chrono::steady_clock::time_point begun_{};
+    PieceClock pieces_;
     const Pass* last_ = nullptr;
     bool computing_ = false;
     std::unordered_map<const ggml_tensor*, Outlet> values_;  // by root, of the last pass

@@ -148,6 +148,19 @@ TEST_F(ChoiceOfPlan, IsNoWarningWhereTheBudgetIsUsed) {
     EXPECT_EQ(told(written(), {4000 * kMiB}).size(), 1U);
 }
 
+// By the rate that the planner has left in the registry: nothing is searched again.
+TEST_F(ChoiceOfPlan, WarnsOnceWhereStockIsFaster) {
+    RegistryTier& tier = registry_.sections[1].variants[0].tiers.back();
+    tier.tps = 10;
+    tier.pshard.tps = 10;
+    tier.pshard.tps_stock = 15;
+    EXPECT_THAT(told(written(), {kMiB, kMiB}),
+                ElementsAre("warning: with batches of up to 4 tokens stock llama.cpp alone should "
+                            "be 1.50 times as fast: leave --device PSHARD0 out"));
+    tier.pshard.tps_stock = 10;
+    EXPECT_THAT(told(written(), {kMiB}), IsEmpty());
+}
+
 // The second model of a process has what the first one leaves, and a plan may leave some itself.
 TEST_F(ChoiceOfPlan, IsNoWarningWhereModelsShareTheBudget) {
     EXPECT_EQ(told(written(), {70 * kMiB}).size(), 1U);

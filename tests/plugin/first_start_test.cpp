@@ -1,5 +1,6 @@
 // What PSHARD0 does where neither a registry nor a profile tells it anything.
 
+#include "build_paths.h"
 #include "plugin/order_source.h"
 #include "search/search.h"
 #include "support/testing.h"
@@ -14,10 +15,9 @@ protected:
     Orders orders(const std::vector<std::uint32_t>& tiers, int n_layers = 24, Bytes share = 2) {
         const Inventory inventory = toy_model(
             {.n_layers = n_layers, .n_embd = 512, .n_ff = 2048, .n_cells = 512, .tiers = tiers});
-        PluginSettings settings;
         const Bytes budget = all_resident_bytes(inventory, inventory.graphs.back()) / share;
         const OrderGiver source = make_order_giver(
-            settings, {budget}, [&](std::string_view line) { log_.emplace_back(line); });
+            settings_, {budget}, [&](std::string_view line) { log_.emplace_back(line); });
         Result<Orders> orders = source(inventory, budget);
         EXPECT_TRUE(orders.ok()) << orders.error().text();
         return std::move(orders).value();
@@ -33,6 +33,7 @@ protected:
         return all;
     }
 
+    PluginSettings settings_;
     std::vector<std::string> log_;
 };
 
@@ -43,6 +44,14 @@ TEST_F(FirstStart, KeepsBatchesBelow32TokensFromStreaming) {
     EXPECT_THAT(told({1, 31}), ElementsAre("1: static", "31: static"));
     EXPECT_THAT(told({1, 32}), ElementsAre("1: static", "31: static", "32: streams"));
     EXPECT_THAT(told({64}), ElementsAre("31: static", "64: streams"));
+}
+
+// A whole ubatch streams; 2 to 31 tokens have a tier that no profile's price would leave to it.
+TEST_F(FirstStart, ByAProfileSmallBatchesHaveATier) {
+    settings_.profiles.cpu = PSHARD_SOURCE_DIR "/profiles/reference/cpu_profile.txt";
+    settings_.profiles.gpu = PSHARD_SOURCE_DIR "/profiles/reference/gpu_profile.txt";
+    EXPECT_THAT(told({1, 512}), ElementsAre(StartsWith("1:"), StartsWith("31:"), "512: streams"));
+    EXPECT_EQ(told({1, 16, 512}).size(), 3U);
 }
 
 TEST_F(FirstStart, TellsWhatIsAssumedAndWhatAMeasurementBrings) {
