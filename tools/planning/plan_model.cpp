@@ -220,9 +220,7 @@ public:
 
     Result<Planned> run() {
         if (const Status captured = capture_tiers(); !captured) return captured.error();
-        if (compares_named(options_)) {
-            if (const Status compared = compare_named(); !compared) return compared.error();
-        }
+        if (compares_named(options_)) compare_named();
         for (std::size_t i = 0; i < jobs_.size(); ++i) {
             const auto refusal = add(jobs_[i], std::move(inventories_[i]));
             if (!refusal) return refusal.error();
@@ -284,26 +282,37 @@ private:
             largest);
     }
 
-    // Finds the fastest ubatch, to be told where that is not the one that the user has named.
-    Status compare_named() {
+    // Finds the fastest ubatch, to be told where that is not the one that the user has named. It is
+    // only for a note: the plan does not need that all the others can be captured.
+    void compare_named() {
+        const auto fastest = fastest_ubatch();
+        Job& job = jobs_.front();
+        if (fastest) {
+            job.fastest = fastest.value();
+        } else {
+            job.note = fmt::format("-ub {} is not compared with others: {}",
+                                   job.context.n_ubatch,
+                                   fastest.error().text());
+        }
+    }
+
+    Result<std::optional<UbatchTime>> fastest_ubatch() {
         const Options any = with_any_ubatch(options_);
         const Result<std::vector<Job>> jobs = jobs_of_model(any);
         if (!jobs) return jobs.error();
-        const auto fastest = find_fastest_ubatch(any, machine_, jobs.value(), known_);
-        if (!fastest) return fastest.error();
-        jobs_.front().fastest = fastest.value();
-        return Done{};
+        return find_fastest_ubatch(any, machine_, jobs.value(), known_);
     }
 
     // Plans the job, again in smaller caches while its largest tiers are dominated.
     Result<std::optional<Refusal>> add(Job job, Inventory inventory) {
+        const std::string compared = job.note;
         while (true) {
             auto refusal = planner_.add(std::move(inventory), job);
             if (!refusal || refusal.value()) return refusal;
             const std::optional<std::uint32_t> largest = planner_.take_back_too_large();
             if (!largest) return refusal;
             cut_job(job, *largest);
-            if (!job.note.empty()) job.note = cut_note(job.note, *largest);
+            if (!compared.empty()) job.note = cut_note(compared, *largest);
             Result<Inventory> smaller = capture(job);
             if (!smaller) return smaller.error();
             inventory = std::move(smaller).value();
