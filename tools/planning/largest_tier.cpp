@@ -182,11 +182,14 @@ private:
                             largest)};
     }
 
-    // Whether all jobs have a time with that largest tier: then it is the last of timed_.
+    // Whether all jobs have a time with that largest tier: then it is in timed_.
     Result<bool> time(std::uint32_t largest) {
         const Result<std::optional<Seconds>> seconds = seconds_of(largest);
         if (!seconds) return seconds.error();
-        if (seconds.value()) timed_.push_back({{largest, *seconds.value()}, states_});
+        if (seconds.value()) {
+            const auto after = std::ranges::upper_bound(timed_, largest, {}, n_ubatch_of);
+            timed_.insert(after, {{largest, *seconds.value()}, states_});
+        }
         return seconds.value().has_value();
     }
 
@@ -243,7 +246,7 @@ private:
     Known& known_;
     std::size_t n_sizes_ = 0;
     std::size_t n_compared_ = 0;
-    std::vector<Timed> timed_;   // ascending
+    std::vector<Timed> timed_;   // ascending by ubatch
     Hash64 states_{};            // of the last job
     Workload work_;              // of the last job
     std::uint32_t prompt_ = 0;   // the largest tier that a prompt is computed in
