@@ -62,7 +62,9 @@ bool has_tensor(const std::vector<GgufHeader>& files, std::string_view ending) {
 }
 
 // As llama.cpp v0.5.0 tells it (common/speculative.cpp, common_speculative_types_from_gguf), but
-// for EAGLE3, which it wants to be told. "": an ordinary model, or none.
+// for EAGLE3, which it wants to be told, and for layers of MTP: it asks the last one only, this
+// any.
+// "": an ordinary model, or none.
 std::string_view kind_of_file(const std::string& path) {
     const Result<std::vector<GgufHeader>> files = open_model_files(path);
     if (!files) return "";  // whoever plans with it says why
