@@ -25,7 +25,8 @@ TEST(SpelledOut, ClassesMatchWhatTheyMatched) {
 }
 
 TEST(SpelledOut, LeavesOtherClassesAsTheyAre) {
-    for (const char* pattern : {"[^.]x", "[[:alpha:]]", "a[", "\\[3-5]", "[]", "plain", ""}) {
+    for (const char* pattern :
+         {"[^.]x", "[[:alpha:]]", "[az-a]", "a[", "\\[3-5]", "[]", "plain", ""}) {
         EXPECT_EQ(spelled_out(pattern), pattern);
     }
 }
