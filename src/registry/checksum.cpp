@@ -5,15 +5,36 @@
 namespace pshard {
 namespace {
 
+struct LinePairs {
+    std::size_t n_checksums = 0;
+    std::size_t n_others = 0;
+};
+
+// The pairs of a pshard line of a variant; none in any other line.
+LinePairs pairs_of(const RegistryLine& line) {
+    LinePairs pairs;
+    if (line.kind != LineKind::Pshard) return pairs;
+    Cursor in(line, kPshardStart.size());
+    if (in.word() != "variant") return pairs;
+    while (in.has_word())
+        ++(in.word().starts_with("checksum=") ? pairs.n_checksums : pairs.n_others);
+    return pairs;
+}
+
+// Whether the line is nothing but the checksum. What else stands beside one counts, so that no such
+// checksum is right.
+bool is_checksum(const RegistryLine& line) {
+    const LinePairs pairs = pairs_of(line);
+    return pairs.n_checksums == 1 && pairs.n_others == 0;
+}
+
 bool counts(const RegistryLine& line) {
     return line.kind != LineKind::Blank && line.kind != LineKind::Other && !is_checksum(line);
 }
 
 }  // namespace
 
-bool is_checksum(const RegistryLine& line) {
-    return line.text.starts_with("# pshard variant checksum=");
-}
+bool has_checksum(const RegistryLine& line) { return pairs_of(line).n_checksums > 0; }
 
 Hash64 checksum_of(Hash64 section, const std::vector<RegistryLine>& variant) {
     std::string text = to_text(section) + "\n";

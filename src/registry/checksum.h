@@ -18,8 +18,8 @@
 
 namespace pshard {
 
-// Whether the line holds a variant's checksum.
-bool is_checksum(const RegistryLine& line);
+// Whether a variant's checksum stands in the line, wherever and beside whatever else.
+bool has_checksum(const RegistryLine& line);
 
 // The checksum of a variant with these lines in a section of that fingerprint.
 Hash64 checksum_of(Hash64 section, const std::vector<RegistryLine>& variant);

@@ -237,7 +237,7 @@ void check_sum(const VariantBlock& block,
                Hash64 section,
                RegistryVariant& variant,
                Warnings& warnings) {
-    const auto checksum = std::ranges::find_if(block.lines, is_checksum);
+    const auto checksum = std::ranges::find_if(block.lines, has_checksum);
     const bool is_right = variant.pshard.checksum == checksum_of(section, block.lines);
     if (checksum == block.lines.end() || is_right) return;
     variant.altered = checksum->place;

@@ -60,6 +60,26 @@ TEST_F(Checksum, HoldsAllLinesOfTheVariant) {
     }
 }
 
+// A pair beside the checksum is none of the lines that were written, and moves no checksum out of
+// sight.
+TEST_F(Checksum, HoldsWhatStandsOnItsLine) {
+    const std::string begin = "# pshard variant checksum=";
+    const std::string sum = to_text(*written_section().variants[0].pshard.checksum);
+    const std::string before = text_;
+    for (const std::string& line : {"# pshard variant checksum=" + sum + " shared=1",
+                                    "# pshard variant checksum=" + sum + " all_weights=" + sum,
+                                    "# pshard variant checksum=" + sum + " checksum=" + sum,
+                                    "# pshard variant shared=1 checksum=" + sum,
+                                    "# pshard variant  checksum=" + to_text(Hash64{7})}) {
+        replace(begin + sum, line);
+        EXPECT_THAT(test::warnings_text(read().warnings), HasSubstr(kAltered)) << line;
+        EXPECT_TRUE(is_damaged(variant())) << line;
+        text_ = before;
+    }
+    replace(begin, "# pshard  variant  checksum=");
+    EXPECT_EQ(test::warnings_text(read().warnings), "");
+}
+
 TEST_F(Checksum, HoldsForOneSection) {
     replace(to_text(written_section().fingerprint), "0x0000000000000007");
     EXPECT_THAT(test::warnings_text(read().warnings), HasSubstr(kAltered));
