@@ -10,6 +10,8 @@
 namespace pshard {
 namespace {
 
+constexpr std::string_view kAltered = "its plan was changed after it was written: plan again";
+
 std::uint32_t largest_batch(const Inventory& inventory) {
     return inventory.graphs.empty() ? 0 : inventory.graphs.back().n_tokens;
 }
@@ -104,20 +106,22 @@ bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
            has_asked_batches(made_for, asked);
 }
 
-// Asks each rule that can be asked. "" if the plan serves, else why not: a sentence that goes on
+// Asks each rule that can be asked. A plan that was changed is only missed by the run that it would
+// serve, so that is asked last. "" if the plan serves, else why not: a sentence that goes on
 // after the registry's name.
 std::string mismatch(const FoundPlan& found, const KnownRun& run) {
     const RegistryVariant& plan = *found.variant;
     const bool says_its_model = plan.pshard.weights && plan.pshard.states;
     if (run.seen && !says_its_model) return "its plans do not say which model they are for";
     if (has_damaged_tiers(plan)) return "its tiers are damaged, the file was cut off: plan again";
-    if (plan.altered) return "its plan was changed after it was written: plan again";
-    if (plan.pshard.version.value_or(0) != kPshardVersion) {
+    if (!plan.altered && plan.pshard.version.value_or(0) != kPshardVersion) {
         return "its plans are of another form: plan again";
     }
     if (run.asked && !is_asked_for(plan, *run.asked)) return "its plans are for other settings";
+    std::string fault = run.seen ? mismatch(found, run.seen->inventory) : "";
+    if (!fault.empty()) return fault;
+    if (plan.altered) return std::string(kAltered);
     if (!run.seen) return "";
-    if (std::string fault = mismatch(found, run.seen->inventory); !fault.empty()) return fault;
     if (own_budget(plan) <= run.seen->budget) return "";
     return fmt::format("its plans need a budget of {:.0f} MiB, {:.0f} are left",
                        in_mib(own_budget(plan)),
@@ -180,7 +184,8 @@ FoundPlans find_plans(const Registry& registry, const KnownRun& run) {
             found.best.push_back(plan);
             continue;
         }
-        if (is_damaged(*plan.variant)) found.damaged.push_back(plan);
+        const bool is_meant = has_damaged_tiers(*plan.variant) || fault == kAltered;
+        if (is_meant) found.damaged.push_back(plan);
         found.reason = std::move(fault);
     }
     keep_largest(found.best);

@@ -83,7 +83,7 @@ struct FoundPlan {
 struct FoundPlans {
     std::vector<FoundPlan> best;     // of the largest budget, the newest last; empty: none serves
     std::string reason;              // if none serves: why the last one that was looked at does not
-    std::vector<FoundPlan> damaged;  // passed over, though they may have been meant
+    std::vector<FoundPlan> damaged;  // passed over: cut off, or changed and else the one
 };
 
 FoundPlans find_plans(const Registry& registry, const KnownRun& run);

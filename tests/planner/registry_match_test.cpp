@@ -177,6 +177,28 @@ TEST_F(AskedPlans, ServeNobodyWhereTheyAreSharedDamagedOrOfAnotherForm) {
     EXPECT_EQ(found.damaged.size(), 1U);
 }
 
+// Only the run that a changed plan would serve misses it.
+TEST_F(AskedPlans, ThatWereChangedAreMissedByTheirOwnRunOnly) {
+    const auto n_missed = [&] {
+        const FoundPlans found = find_plans(registry_, run_);
+        EXPECT_TRUE(found.best.empty());
+        return found.damaged.size();
+    };
+    plan().altered = Place{"f", 8, 1};
+    EXPECT_EQ(n_missed(), 1U);
+    run_.asked->n_ubatch = 2;
+    EXPECT_EQ(n_missed(), 0U);
+    run_.asked->n_ubatch.reset();
+    run_.asked->kv_unified = true;
+    EXPECT_EQ(n_missed(), 0U);
+    run_.asked.reset();
+    Inventory seen = planning_.inventory;
+    run_.seen.emplace(SeenRun{seen, kMiB});
+    EXPECT_EQ(n_missed(), 1U);
+    seen.states[0].bytes *= 2;
+    EXPECT_EQ(n_missed(), 0U);
+}
+
 TEST_F(AskedPlans, EndWithTheNewest) {
     registry_.sections[0].variants.push_back(plan());
     const FoundPlans found = find_plans(registry_, run_);

@@ -145,14 +145,9 @@ Result<bool> is_for(const RegistryVariant& variant,
 
 // Fails if the plan that was asked for was changed after it was written: only --replan overwrites
 // such a plan, which may be the user's work.
-Status check_unaltered(const FoundPlans& found,
-                       const AskedRun& asked,
-                       const std::string& registry) {
+Status check_unaltered(const FoundPlans& found, const std::string& registry) {
     for (const auto& [section, variant] : found.damaged) {
-        const bool is_changed = variant->altered && !has_damaged_tiers(*variant);
-        const std::optional<Hash64> tensors = variant->pshard.tensors;
-        const bool is_of_another = tensors && tensors != asked.tensors;
-        if (!is_changed || is_of_another || variant->budget_mib != asked.budget_mib) continue;
+        if (!variant->altered || has_damaged_tiers(*variant)) continue;
         return Error{fmt::format("its plan for these settings was changed after it was written: "
                                  "--replan puts a new one in its place; delete line {}, its "
                                  "checksum, to run it as it is",
@@ -202,7 +197,7 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     const FoundPlans found =
         find_plans(reading.value().registry, {{{*section.value()}}, std::nullopt, asked.value()});
     if (found.best.empty()) {
-        const Status unaltered = check_unaltered(found, asked.value(), registry);
+        const Status unaltered = check_unaltered(found, registry);
         if (!unaltered) return unaltered.error();
         return none;
     }
