@@ -6,7 +6,7 @@
 //     old file           added              new file
 //     section A          section B          section A        byte for byte
 //     section B            variant 600      section C        byte for byte
-//       variant 400                         section B        its head as it was
+//       variant 400                         section B        its head as it was, if sound
 //       variant 600                           variant 400    byte for byte
 //     section C                               variant 600    the new one
 //
@@ -29,6 +29,8 @@
 #include <optional>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "registry/registry_blocks.h"
 #include "registry/registry_text.h"
 
@@ -49,17 +51,53 @@ void append_newest(std::string& text, const std::vector<std::string>& texts, std
     for (std::size_t i = n_dropped; i < texts.size(); ++i) append(text, texts[i]);
 }
 
+// What the pshard lines of a head say, and whether its lines can all stay beside the new section:
+// nothing in them is unreadable, or other than in the new lines.
+struct OldHead {
+    PshardSection pshard;
+    bool is_sound = true;
+};
+
+OldHead read_head(const SectionBlock& old, const RegistrySection& added) {
+    const std::string new_lines = head_text(added);
+    OldHead head;
+    std::ptrdiff_t n_settings = added.settings ? 1 : 0;  // that are missing
+    bool has_pshard_line = false;
+    for (const RegistryLine& line : old.lines) {
+        if (line.kind == LineKind::Settings) {
+            head.is_sound &= --n_settings >= 0 &&
+                             new_lines.find(fmt::format("\n{}\n", line.text)) != new_lines.npos;
+        } else if (line.kind == LineKind::Pshard) {
+            Cursor pairs(line, kPshardStart.size());
+            has_pshard_line = true;
+            head.is_sound &= pairs.word() == "section" && read_pshard(pairs, head.pshard).empty();
+        }
+    }
+    const bool same_bytes = head.pshard.file_bytes == added.pshard.file_bytes;
+    head.is_sound &= n_settings == 0 && (same_bytes || !has_pshard_line);
+    return head;
+}
+
+// The new head, with the keys that only later versions know.
+std::string mended_head(const PshardSection& old, RegistrySection added) {
+    for (const std::string& pair : old.unknown) {
+        if (!pair.starts_with("file_bytes=")) added.pshard.unknown.push_back(pair);
+    }
+    return head_text(added);
+}
+
 // The lines above the variants. The old lines stay, since both the old and the new ones follow from
-// the fingerprint.
+// the fingerprint; unless somebody has changed them, when only the remarks stay.
 std::string merged_head(const std::vector<const SectionBlock*>& old, const RegistrySection& added) {
     if (old.empty()) return head_text(added);
-    std::string text;
-    bool has_pshard_line = false;
+    const OldHead first = read_head(*old.front(), added);
+    std::string text = first.is_sound ? "" : mended_head(first.pshard, added);
+    bool has_pshard_line = !first.is_sound;
     for (const SectionBlock* section : old) {
-        const bool is_first = section == old.front();
+        const bool stays = section == old.front() && first.is_sound;
         for (const RegistryLine& line : section->lines) {
-            if (is_first || line.kind == LineKind::Other) append(text, line.raw);
-            has_pshard_line |= line.text.starts_with("# pshard section");
+            if (stays || line.kind == LineKind::Other) append(text, line.raw);
+            has_pshard_line |= stays && line.kind == LineKind::Pshard;
         }
     }
     if (!has_pshard_line) append(text, pshard_text(added.pshard));
@@ -95,8 +133,9 @@ bool replaces(const RegistryVariant& variant, const VariantBlock& block) {
     return !weights || !variant.pshard.weights || weights == variant.pshard.weights;
 }
 
-// The variant, and the comments that a user has written in those that it replaces.
-std::string text_with_remarks(const RegistryVariant& variant, const Variants& old) {
+// The variant, and the comments that a user has written in those that it replaces. Takes these out
+// of `old`, as another new one may replace them, too.
+std::string text_with_remarks(const RegistryVariant& variant, Variants& old) {
     std::string text = to_text(variant);
     for (const VariantBlock* block : old) {
         if (!replaces(variant, *block)) continue;
@@ -106,6 +145,7 @@ std::string text_with_remarks(const RegistryVariant& variant, const Variants& ol
         }
     }
     append(text, "");
+    std::erase_if(old, [&](const VariantBlock* block) { return replaces(variant, *block); });
     return text;
 }
 
@@ -127,7 +167,7 @@ std::vector<std::string> newest_of_each(const std::vector<VariantText>& variants
 
 std::string merged_section(const std::vector<const SectionBlock*>& sections,
                            const RegistrySection& added) {
-    const Variants old = variants_of(sections);
+    Variants old = variants_of(sections);
     std::vector<VariantText> variants;
     for (const VariantBlock* block : old) {
         const bool is_replaced = std::ranges::any_of(

@@ -1,4 +1,5 @@
 #include "registry/registry_merge.h"
+#include "registry/checksum.h"
 #include "registry/goldens.h"
 #include "registry/published_reader.h"
 #include "registry/registry_text.h"
@@ -80,6 +81,16 @@ RegistrySection section_for(std::uint64_t weights, std::uint32_t budget_mib, dou
     section.variants[0].pshard.weights = Hash64{weights};
     section.variants[0].tiers[0].tps = tps;
     return section;
+}
+
+// Two new ones take the place of an old one that does not say its weights.
+TEST_F(MergedRegistry, KeepsACommentOnce) {
+    const std::string text = merged_registry("", added) + "# mine\n";
+    RegistrySection two = section_for(1, 600);
+    two.variants.push_back(section_for(2, 600).variants[0]);
+    EXPECT_EQ(merged_registry(text, two),
+              "# Generated file. Edit at your own risk.\n" + head_text(added) +
+                  to_text(two.variants[0]) + "# mine\n" + to_text(two.variants[1]));
 }
 
 // Two quantizations of a split model, whose first file is a stub, have one fingerprint.
@@ -169,6 +180,35 @@ TEST_F(MergedRegistry, KeepsRemarksInTheHead) {
     EXPECT_EQ(merged_registry(text, added),
               "# Generated file. Edit at your own risk.\n" + head + "# first\n# second\n" +
                   to_text(added.variants[0]));
+}
+
+// A save mends the lines that explain the fingerprint; what later versions and people wrote stays.
+TEST_F(MergedRegistry, MendsAHeadThatWasChanged) {
+    added = sealed(std::move(added));
+    RegistrySection later = added;
+    later.pshard.unknown = {"colour=blue"};
+    const std::string first = "# Generated file. Edit at your own risk.\n";
+    const std::string variant = to_text(added.variants[0]);
+    const std::string good = first + head_text(later) + "# mine\n" + variant;
+    EXPECT_EQ(merged_registry(good, added), good);
+    for (const auto& [from, to] :
+         {std::pair{"n_seq_max=1", "n_seq_max=2"},
+          std::pair{"file_bytes=1", "file_bytes=2"},
+          std::pair{"file_bytes=1", "file_bytes=x"},
+          std::pair{"# pshard section", "# pshard section file_bytes=5\n# pshard section"},
+          std::pair{"# pshard section", "# n_ctx=7\n# pshard section"}}) {
+        std::string text = good;
+        text.replace(text.find(from), std::string(from).size(), to);
+        EXPECT_EQ(merged_registry(text, added), good) << to;
+    }
+    for (const auto& [from, to] :
+         {std::pair{"# n_ctx", "# n_ctw"}, std::pair{"# pshard section", "# pshard sectiom"}}) {
+        std::string text = good;
+        text.replace(text.find(from), std::string(from).size(), to);
+        const auto reading = test::value_of(read_registry(merged_registry(text, added), "f"));
+        EXPECT_EQ(test::warnings_text(reading.warnings), "") << to;
+        EXPECT_EQ(reading.registry.sections.at(0).settings, added.settings) << to;
+    }
 }
 
 // A damaged variant of the section that is saved is kept, and counts.
