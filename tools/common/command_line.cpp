@@ -54,7 +54,7 @@ const Argument* culprit(const CLI::App& app,
 std::string fault_of(const CLI::App& app,
                      const std::vector<Argument>& arguments,
                      const CLI::ParseError& error) {
-    const std::string text = error.what();
+    std::string text = error.what();
     const Argument* argument = culprit(app, arguments, text);
     if (argument == nullptr) return text;
     const std::string typed = name_of(argument->typed);
