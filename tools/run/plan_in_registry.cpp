@@ -51,12 +51,14 @@ Result<AskedRun> asked_run(const Options& options,
     return asked;
 }
 
-// The request that the plans were weighed by.
+// The request that the plans were weighed by. Older files do not tell the depth: the planner's own.
 Workload work_of(const RegistryVariant& variant,
                  const ContextSpec& context,
                  const PlanRequest& request) {
-    Workload work = workload_of(request.options.goal, tokens_per_sequence(context));
+    const std::uint32_t n_ctx = tokens_per_sequence(context);
+    Workload work = workload_of(request.options.goal, n_ctx);
     work.sequences = context.n_seq_max;
+    work.depth = request.options.plan.depth.value_or(n_ctx / 2);
     for (const RegistryTier& tier : variant.tiers) {
         work.depth = tier.pshard.depth.value_or(work.depth);
     }
