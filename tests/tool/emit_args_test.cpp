@@ -114,6 +114,17 @@ TEST_F(EmitArgsFlags, StartWhatDraftsAndLeaveItRoomInTheirUbatch) {
     EXPECT_NE(tool.out.find(words + "--spec-type draft-simple\n"), std::string::npos) << tool.out;
 }
 
+// What a terminal cannot show is written so that a shell reads the name of the file from it.
+TEST_F(EmitArgsFlags, NameAFileThatCannotBeShown) {
+    const std::string draft = folder_ / "it's\t\xe9.gguf";
+    std::filesystem::create_symlink(model_, draft);
+    const ToolRun tool = run(
+        {"-m", model_, "-c", "16384", "-mva", "6000", "-md", draft, "-fa", "on", "--emit-args"});
+    ASSERT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.out,
+                HasSubstr(" -md $'" + folder_.string() + "/it\\'s\\x09\\xe9.gguf' -ngld all "));
+}
+
 // The scratch of op-offload is more than the budget; without it nothing is on the GPU.
 TEST_F(EmitArgsFlags, TinyBudgetTurnsOpOffloadOff) {
     const ToolRun tool =

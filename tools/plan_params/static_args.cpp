@@ -8,6 +8,7 @@
 
 #include "base/counted.h"
 #include "common/log.h"
+#include "common/shell_word.h"
 #include "plan_flags/drafting.h"
 #include "planning/plan_model.h"
 #include "planning/static_flags.h"
@@ -40,7 +41,9 @@ std::string args_text(const StaticFlags& flags, const Options& options, int n_th
     if (!context.kv_unified && context.n_seq_max > 1) text += " -no-kvu";
     if (context.swa_full) text += " --swa-full";
     if (!plan.op_offload) text += " --no-op-offload";
-    for (const std::string& word : drafting_words(options)) text += " " + word;
+    for (const std::string& word : drafting_words(options)) {
+        text += " " + visible_word(word);
+    }
     return text + "\n";
 }
 

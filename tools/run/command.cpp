@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/visible.h"
+#include "common/shell_word.h"
 
 namespace pshard::tool {
 namespace {
@@ -67,13 +68,6 @@ bool is_plain(const std::string& word) {
     return !word.empty() && std::all_of(word.begin(), word.end(), [&](unsigned char c) {
         return std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != std::string_view::npos;
     });
-}
-
-// $'...' of bash and others, which has an escape for what cannot be shown.
-std::string quoted_as_visible(const std::string& word) {
-    std::string text;
-    for (const char c : word) text += (c == '\'' || c == '\\' ? "\\" : "") + std::string(1, c);
-    return "$'" + visible(text) + "'";
 }
 
 std::string quoted(const std::string& word) {
