@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 
 #include "base/overloaded.h"
+#include "inventory/tensor_view.h"
 #include "ops/op_table.h"
 #include "plan/lowered.h"
 
@@ -61,11 +62,22 @@ Placement all_on_the_device(const Inventory& inventory) {
     return placement;
 }
 
+// Whether the node is flash attention over a cache whose V is quantized: llama.cpp has no other for
+// it, whatever -fa auto finds.
+bool attends_own_state(const Inventory& inventory, const Graph& graph, const Node& node) {
+    if (node.op != "FLASH_ATTN_EXT" || node.sources.size() < 3) return false;
+    const Ref k = root_of(node.sources[1], graph);
+    const Ref v = root_of(node.sources[2], graph);
+    if (k.kind != Ref::Kind::State || v.kind != Ref::Kind::State) return false;
+    const std::string& type = inventory.states[static_cast<std::size_t>(v.index)].type;
+    return type != "f32" && type != "f16" && type != "bf16";
+}
+
 // Whether PSHARD0 has the node computed, by the CPU if the GPU cannot: a product with a weight that
-// llama.cpp has loaded to PSHARD0, or attention over a cache (runtime/backend.cpp).
-bool is_taken_on(const Inventory& inventory, const Node& node) {
+// llama.cpp has loaded to PSHARD0, or attention over such a cache (runtime/backend.cpp).
+bool is_taken_on(const Inventory& inventory, const Graph& graph, const Node& node) {
+    if (attends_own_state(inventory, graph, node)) return true;
     const OpFamily family = op_rule(node.op).family;
-    if (family == OpFamily::Attention) return true;
     const bool product = family == OpFamily::MatMul || family == OpFamily::MatMulId;
     if (!product || node.sources.empty()) return false;
     const Ref& factor = node.sources.front();
@@ -76,7 +88,7 @@ bool is_taken_on(const Inventory& inventory, const Node& node) {
 // The devices as llama.cpp's scheduler sees them: PSHARD0 and the CPU.
 std::vector<Device> devices_for_scheduler(const Inventory& inventory, Graph graph) {
     for (Node& node : graph.nodes) {
-        node.device_supports = node.device_supports || is_taken_on(inventory, node);
+        node.device_supports = node.device_supports || is_taken_on(inventory, graph, node);
     }
     return assign_nodes(inventory, graph, all_on_the_device(inventory), OpOffload::Never);
 }

@@ -207,9 +207,11 @@ bool multiplies_own_weight(const ggml_tensor& op) {
     return buffer != nullptr && buffer->use() == BufferUse::Weights;
 }
 
-// Whether the op is attention over a cache that lies with us.
+// Whether the op is attention over a cache that lies with us, and that nothing but flash attention
+// reads: llama.cpp takes it for any quantized V. Of others, -fa auto asks whether we have it: the
+// GPU's own answer is wanted, which is the one that the plan was captured with.
 bool attends_own_state(const ggml_tensor& op) {
-    if (op.op != GGML_OP_FLASH_ATTN_EXT) return false;
+    if (op.op != GGML_OP_FLASH_ATTN_EXT || !ggml_is_quantized(op.src[2]->type)) return false;
     const HostBuffer* buffer = host_buffer_of(*op.src[1]);
     return buffer != nullptr && buffer->use() != BufferUse::Compute;
 }

@@ -52,6 +52,21 @@ TEST(DevicePart, HoldsProductsThatTheGpuCannotCompute) {
     EXPECT_FALSE(device_part(inventory, graph).has_value()) << "llama.cpp has it on its own CPU";
 }
 
+// Where V is quantized llama.cpp has flash attention alone, whatever the GPU can compute; of others
+// -fa auto asks the GPU.
+TEST(DevicePart, HoldsAttentionOverAQuantizedCacheThatTheGpuCannotRead) {
+    Inventory inventory = toy_dense(2);
+    Graph& graph = inventory.graphs[0];
+    const auto whole = device_part(inventory, graph);
+    Node& attention = graph.nodes[static_cast<std::size_t>(node_index(graph, "attn-1"))];
+    attention.device_supports = false;
+    EXPECT_FALSE(device_part(inventory, graph).has_value()) << "llama.cpp has it on its own CPU";
+    for (State& state : inventory.states) state.type = "iq4_nl";
+    const auto part = device_part(inventory, graph);
+    ASSERT_TRUE(part.has_value());
+    EXPECT_EQ(part->nodes.size(), whole->nodes.size());
+}
+
 TEST(DevicePart, IsNoneWhereTheCpuComputesInBetween) {
     Inventory inventory = toy_dense(2);
     inventory.graphs[0].nodes[6].device_supports = false;
