@@ -42,23 +42,11 @@
 #include "capture/slim_model.h"
 #include "capture/tensor_facts.h"
 #include "ggml_kit/border.h"
+#include "inventory/batch_sequences.h"
 #include "ops/op_table.h"
 
 namespace pshard {
 namespace {
-
-// The number of sequences in the graph of a tier. It must divide the tier's tokens, since llama.cpp
-// would round them up otherwise.
-//
-// The scratch of that graph holds any batch of the tier. The values of attention grow with the
-// tokens; masks and scores grow with tokens * cells of one stream, however many streams share the
-// tokens. Only recurrent layers gather a state for each sequence, so a graph that has them keeps
-// all sequences.
-std::uint32_t sequences_of_tier(const ContextSpec& context, std::uint32_t tier, bool recurrent) {
-    std::uint32_t n_seqs = std::min(std::max(context.n_seq_max, 1U), tier);
-    while (!recurrent && tier % n_seqs != 0) --n_seqs;
-    return n_seqs;
-}
 
 // Tokens that a sliding window looks back; 0: no layer has one. llama.cpp does not tell that of
 // deepseek4, whose caches cannot be rolled back; they grow with the ubatch all the same.

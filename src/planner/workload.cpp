@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "inventory/batch_sequences.h"
+
 namespace pshard {
 namespace {
 
@@ -33,11 +35,17 @@ std::vector<PassPoint> points_of(const RegistryTier& tier, std::uint32_t full) {
     return refined(points, [](std::uint32_t) { return std::nullopt; });
 }
 
-// As capture makes the graphs of tiers (capture.cpp): each sequence has as many tokens.
-std::uint32_t sequences_of(std::uint32_t n_tokens, const ContextSpec& context) {
-    std::uint32_t n_seqs = std::clamp(context.n_seq_max, 1U, n_tokens);
-    while (n_tokens % n_seqs != 0) --n_seqs;
-    return n_seqs;
+// Whether the plans are of a model with recurrent layers, which a registry does not say: the last
+// point of a tier fills the cache, from which the sequences follow that share its batch.
+bool is_recurrent(const RegistryVariant& variant, const ContextSpec& context) {
+    return std::ranges::any_of(variant.tiers, [&](const RegistryTier& tier) {
+        if (!tier.pshard.passes || tier.pshard.passes->empty()) return false;
+        const std::uint32_t n_tokens = tier.key.n_tokens;
+        const auto full = [&](bool recurrent) {
+            return full_depth(context, n_tokens, sequences_of_tier(context, n_tokens, recurrent));
+        };
+        return tier.pshard.passes->back().depth == full(true) && full(true) != full(false);
+    });
 }
 
 }  // namespace
@@ -56,9 +64,10 @@ std::vector<PassTimes> times_of(const Planning& planning) {
 
 std::vector<PassTimes> times_of(const RegistryVariant& variant, const ContextSpec& context) {
     std::vector<PassTimes> times;
+    const bool recurrent = is_recurrent(variant, context);
     for (const RegistryTier& tier : variant.tiers) {
         const std::uint32_t n_tokens = tier.key.n_tokens;
-        const std::uint32_t n_seqs = sequences_of(n_tokens, context);
+        const std::uint32_t n_seqs = sequences_of_tier(context, n_tokens, recurrent);
         const std::uint32_t full = full_depth(context, n_tokens, n_seqs);
         times.push_back(
             {n_tokens, n_seqs, tier.pshard.passes ? *tier.pshard.passes : points_of(tier, full)});

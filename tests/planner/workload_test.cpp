@@ -82,5 +82,21 @@ TEST_F(Times, AreOfTheWinners) {
     EXPECT_FALSE(times_of(planning_)[1].known());
 }
 
+// Of 3 sequences of 256 tokens, 2 share a batch of 8, or all 3 in a recurrent model: so the passes
+// that fill the cache begin at another depth.
+TEST(TimesOfARegistry, AreOfTheSequencesThatWerePlanned) {
+    const ContextSpec context{.n_ctx = 768, .n_seq_max = 3};
+    const auto n_seqs = [&](std::uint32_t last) {
+        RegistryVariant variant;
+        RegistryTier& tier = variant.tiers.emplace_back();
+        tier.key = {8};
+        tier.pshard.passes = {{0, 1.0}, {last, 2.0}};
+        return times_of(variant, context).at(0).n_seqs;
+    };
+    EXPECT_EQ(n_seqs(256 - 4), 2U);
+    EXPECT_EQ(n_seqs(256 - 3), 3U);
+    EXPECT_EQ(n_seqs(100), 2U);
+}
+
 }  // namespace
 }  // namespace pshard
