@@ -34,7 +34,12 @@ void Worker::drain() {
 
 void Worker::wait_in(std::unique_lock<std::mutex>& lock, Ticket ticket) {
     changed_.wait(lock, [&] { return done_ >= ticket; });
-    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+    if (thrown_) std::rethrow_exception(thrown_);
+}
+
+void Worker::forget_thrown() {
+    const std::lock_guard lock(mutex_);
+    thrown_ = nullptr;
 }
 
 namespace {
@@ -61,7 +66,7 @@ void Worker::run() {
         const std::exception_ptr thrown = thrown_by(job);
         job = nullptr;  // frees what the job holds before the job counts as done
         lock.lock();
-        if (thrown) thrown_ = thrown;
+        if (!thrown_) thrown_ = thrown;
         ++done_;
         changed_.notify_all();
     }

@@ -22,10 +22,11 @@ public:
     using Ticket = std::uint64_t;
 
     Ticket post(std::function<void()> job);
-    // Returns when that job is done. Throws, once, what a job before it has thrown, as drain()
-    // does.
+    // Returns when that job is done. From then on that a job has thrown, this and drain() throw the
+    // same to everybody who waits, until forget_thrown().
     void wait_for(Ticket ticket);
     void drain();  // returns when all jobs that were posted before it are done
+    void forget_thrown();
 
 private:
     void run();
@@ -36,7 +37,7 @@ private:
     std::deque<std::function<void()>> jobs_;
     Ticket posted_ = 0;
     Ticket done_ = 0;
-    std::exception_ptr thrown_{};  // what a job threw that nobody has waited for yet
+    std::exception_ptr thrown_{};  // what a job threw first
     bool stop_ = false;
     std::thread thread_;
 };

@@ -40,7 +40,13 @@ Engine::Engine(EngineSetup setup,
       builder_(setup_, models_, cpu_weights_),
       values_({models_, passes_, runner_, *executor_, cpu_weights_, *page_locks_}) {}
 
-Engine::~Engine() { runner_.idle(); }
+Engine::~Engine() {
+    try {
+        runner_.idle();
+    } catch (...) {  // nobody fetches anything any more, and the executor waits for the rest
+        return;
+    }
+}
 
 void Engine::forget(HostBuffer& buffer) {
     const std::lock_guard lock(mutex_);

@@ -31,6 +31,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -71,6 +72,19 @@ bool uploads_as(const Program& program, const Program& other) {
                       other.groups.begin(),
                       other.groups.end(),
                       same);
+}
+
+// Does one after the other, whatever those before it threw. Then throws the first of that.
+void do_all(const std::vector<std::function<void()>>& acts) {
+    std::exception_ptr thrown;
+    for (const std::function<void()>& act : acts) {
+        try {
+            act();
+        } catch (...) {
+            if (!thrown) thrown = std::current_exception();
+        }
+    }
+    if (thrown) std::rethrow_exception(thrown);
 }
 
 // The steps of the upload lane, up to the last Load that waits for nothing but the pass before.
@@ -123,7 +137,12 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
 }
 
 Executor::~Executor() {
-    if (download_worker_) synchronize();
+    if (!download_worker_) return;
+    try {
+        synchronize();
+    } catch (...) {  // nobody computes any more
+        return;
+    }
 }
 
 Queue& Executor::queue(ScheduleLane lane) {
@@ -355,16 +374,22 @@ void Executor::end_pass() {
 }
 
 void Executor::finish() {
-    gpu_->synchronize();
-    download_worker_->drain();
-    download_->synchronize();
+    do_all({[this] { gpu_->synchronize(); },
+            [this] { download_worker_->drain(); },
+            [this] { download_->synchronize(); }});
 }
 
+// Jobs wait for each other's tickets, so nothing is forgotten before all have ended.
 void Executor::synchronize() {
-    upload_worker_->drain();
-    upload_->synchronize();
-    finish();
     n_ahead_ = 0;
+    do_all({[this] { upload_worker_->drain(); },
+            [this] { upload_->synchronize(); },
+            [this] { finish(); },
+            [this] {
+                if (stopwatch_) stopwatch_->settle();
+                upload_worker_->forget_thrown();
+                download_worker_->forget_thrown();
+            }});
 }
 
 // ---- time ----

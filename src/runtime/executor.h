@@ -45,15 +45,16 @@ public:
 
     // Runs a pass. `follows`: the pass before ran the same schedule on the same addresses, so that
     // this one may begin while it ends; else all of it is waited for. `program` must live until
-    // synchronize(). After any other status than SUCCESS synchronize() is next, and no pass follows
-    // this one.
+    // synchronize(). After a throw or any other status than SUCCESS synchronize() is next, and no
+    // pass follows this one.
     ggml_status run(Program& program, bool follows);
 
-    // Waits until the pass is done; uploads for the next may still run.
+    // Waits until the pass is done; uploads for the next may still run. Throws what a copy has
+    // thrown, but waits for the rest first, as synchronize() does.
     void finish();
 
     // Waits until everything that was issued is done. The next pass uploads anew: host memory may
-    // change.
+    // change. What copies have thrown is thrown once more, and forgotten.
     void synchronize();
 
     // The times of the pass that run() was last called for, which must be finished. nullopt unless

@@ -41,17 +41,31 @@ ggml_status PassRunner::run(Pass& pass) {
     for (const int state : pass.written_states) pass.owner->residency.mark_written(state);
     if (setup_.on_pass) finish();  // what was measured is reported once
     begin_timing(pass);
-    const ggml_status status = executor_.run(*pass.program, follows);
-    computing_ = status == GGML_STATUS_SUCCESS;
-    last_ = computing_ ? &pass : nullptr;
-    if (!computing_) {  // steps that were not issued keep marks of older passes
-        executor_.synchronize();
+    ggml_status status = GGML_STATUS_FAILED;
+    try {
+        status = executor_.run(*pass.program, follows);
+    } catch (...) {
+        break_off();
+        throw;
+    }
+    if (status != GGML_STATUS_SUCCESS) {
+        break_off();
         return status;
     }
+    computing_ = true;
+    last_ = &pass;
     for (const Outlet& outlet : pass.program->outlets) {
         if (!outlet.at_once) values_.emplace(outlet.root, outlet);
     }
     return status;
+}
+
+// No pass follows the one that runs: steps that were not issued keep marks of older passes.
+void PassRunner::break_off() {
+    computing_ = false;
+    last_ = nullptr;
+    pieces_.drop();
+    executor_.synchronize();
 }
 
 // Switches plans; the log tells what that took if passes are traced.
@@ -69,13 +83,18 @@ void PassRunner::switch_plan(const Pass& pass) {
 
 void PassRunner::finish() {
     if (!computing_) return;
-    executor_.finish();
-    computing_ = false;
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> took = now - begun_;
-    pieces_.end(now);
-    if (timing_) timing_->seconds = took.count();
-    report(*last_);
+    try {
+        executor_.finish();
+        computing_ = false;
+        const auto now = std::chrono::steady_clock::now();
+        const std::chrono::duration<double> took = now - begun_;
+        pieces_.end(now);
+        if (timing_) timing_->seconds = took.count();
+        report(*last_);
+    } catch (...) {
+        break_off();
+        throw;
+    }
     on_done_(*last_, timing_);
 }
 

@@ -54,7 +54,7 @@ public:
     PassRunner(const EngineSetup& setup, Executor& executor, OnDone on_done);
 
     // Starts the pass. ABORTED if the caller wanted to stop; the next pass finds all as if this one
-    // had not run, but for the rows of states that it wrote.
+    // had not run, but for the rows of states that it wrote. So it does after a throw.
     ggml_status run(Pass& pass);
 
     // Waits until the last pass is done; uploads for the next may still run.
@@ -75,6 +75,7 @@ public:
 
 private:
     void bring_home();
+    void break_off();
     void switch_plan(const Pass& pass);
     void report(const Pass& pass);
     void begin_timing(const Pass& pass);

@@ -87,4 +87,14 @@ void Stopwatch::wait_for(const Tickets& tickets) {
     for (std::size_t i = 0; i < watchers_.size(); ++i) watchers_.at(i).wait_for(tickets.at(i));
 }
 
+void Stopwatch::settle() noexcept {
+    for (Worker& watcher : watchers_) {
+        try {
+            watcher.drain();
+        } catch (...) {  // of a queue or a worker, which tells it to whoever waits for that
+            watcher.forget_thrown();
+        }
+    }
+}
+
 }  // namespace pshard

@@ -45,6 +45,9 @@ public:
 
     void wait_for(const Tickets& tickets);
 
+    // Waits for all that is watched, and throws nothing: nobody asks for these times.
+    void settle() noexcept;
+
 private:
     Seconds zero_ = 0;
     std::array<Worker, kScheduleLanes> watchers_;

@@ -52,10 +52,15 @@ TEST(Border, IsThereForFunctionsThatReturnNothing) {
 }
 
 // What a job throws ended the process of the host before.
-TEST(Worker, HandsWhatAJobThrowsToTheOneWhoWaits) {
+TEST(Worker, HandsWhatAJobThrowsToAllWhoWait) {
     Worker worker;
-    worker.post([] { throw std::runtime_error("no memory"); });
+    const Worker::Ticket ticket = worker.post([] { throw std::runtime_error("no memory"); });
+    Worker watcher;  // one who waits in a thread of its own does not take it from another
+    watcher.post([&] { worker.wait_for(ticket); });
+    EXPECT_THROW(watcher.drain(), std::runtime_error);
+    EXPECT_THROW(worker.wait_for(ticket), std::runtime_error);
     EXPECT_THROW(worker.drain(), std::runtime_error);
+    worker.forget_thrown();
     int done = 0;
     worker.wait_for(worker.post([&] { ++done; }));
     EXPECT_EQ(done, 1);
