@@ -16,6 +16,7 @@
 //   device is refused instead of waited for. A file that has a second name, or another owner, was
 //   put there by somebody: what we wrote would be in that person's file, and the rename would give
 //   us a file that is not ours. Its name is taken away, under its lock, and the file left alone.
+//   What we cannot open, we cannot lock: another user may be writing it, so it keeps its name.
 // * The new file gets the old one's permissions, but no set-user bits if it has another owner.
 #include "base/atomic_file.h"
 
@@ -85,8 +86,8 @@ bool is_same_file(int fd, const std::string& path) {
 constexpr int kOpenFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 constexpr const char* kInTheWay = "this is in the way of a temporary file; move it away";
 
-// Takes a name out of the way that is not of a file of ours. A file that others know by another
-// name stays under that one.
+// Takes a name out of the way, under its lock, that is not of a file of ours. A file that others
+// know by another name stays under that one.
 Result<Descriptor> make_way(const std::string& temp) {
     if (::unlink(temp.c_str()) == 0 || errno == ENOENT) return Descriptor();
     return Error{kInTheWay, {temp}};
@@ -109,7 +110,6 @@ Result<Descriptor> try_lock_present(const std::string& temp) {
     Descriptor file(::open(temp.c_str(), O_RDWR | kOpenFlags));
     if (file.get() < 0 && errno == EACCES) file = Descriptor(::open(temp.c_str(), kOpenFlags));
     if (file.get() < 0 && errno == ENOENT) return Descriptor();
-    if (file.get() < 0 && errno == EACCES) return make_way(temp);
     struct stat status = {};
     const bool is_file = file.get() >= 0 && ::fstat(file.get(), &status) == 0;
     if (!is_file || !S_ISREG(status.st_mode)) return Error{kInTheWay, {temp}};

@@ -8,7 +8,8 @@
 // renamed to PATH. The temporary file is also the lock (flock): it exists only while somebody
 // writes. The lock of a writer that was killed ends with the writer, and the next writer reuses the
 // file that was left behind, if it belongs to the same user and has no other name. Any other file
-// of that name loses it, and is never written to.
+// of that name loses it, and is never written to; one that we cannot open, and so not lock, stays:
+// the update is refused, as its writer may be at work.
 #pragma once
 
 #include <chrono>
