@@ -156,7 +156,7 @@ void say_last_words() {
 
 Engine* engine_of_process() {
     last_engine = opened_engine();
-    if (last_engine != nullptr) std::atexit(say_last_words);
+    if (last_engine != nullptr) std::atexit(guarded<say_last_words>);
     return last_engine;
 }
 
