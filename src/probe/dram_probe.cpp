@@ -47,6 +47,12 @@ bool on_threads(std::size_t n_threads, const std::function<void(std::size_t)>& w
     return started;
 }
 
+Error no_threads(std::size_t n_threads) {
+    return {fmt::format("the system does not start {} threads at once: measure with fewer (-t)",
+                        n_threads),
+            {}};
+}
+
 Seconds shortest_pass(const std::function<void()>& pass, Seconds budget) {
     Seconds best = time_of(pass);
     Seconds total = best;
@@ -74,16 +80,16 @@ Result<double> measure_dram_gb_per_s(const DramProbeOptions& options) {
     const auto part = [&](std::size_t i) { return std::span(&words[i * n_words], n_words); };
     // A part is written first, and so placed, by the thread that reads it.
     if (!on_threads(n_threads, [&](std::size_t i) { std::ranges::fill(part(i), i + 1); })) {
-        return Error{
-            fmt::format("the system does not start {} threads at once: measure with fewer (-t)",
-                        n_threads),
-            {}};
+        return no_threads(n_threads);
     }
     std::atomic<std::uint64_t> sink = 0;  // keeps the reads alive
+    bool all_read = true;                 // else a pass was short, as it left parts out
     const auto read_all = [&] {
-        on_threads(n_threads, [&](std::size_t i) { sink += sum_of(part(i)); });
+        if (!on_threads(n_threads, [&](std::size_t i) { sink += sum_of(part(i)); }))
+            all_read = false;
     };
     const Seconds best = shortest_pass(read_all, options.seconds);
+    if (!all_read) return no_threads(n_threads);
     return double(n_words * n_threads * sizeof(std::uint64_t)) / best / 1e9;
 }
 
