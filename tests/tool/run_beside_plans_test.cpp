@@ -28,6 +28,11 @@ TEST_F(RunBesidePlans, RefusesAChangedOneUntilTheUserSaysWhoseChangeItIs) {
                                  "--replan puts a new one in its place; delete line "));
     EXPECT_EQ(text_in(registry()), altered);
 
+    // A run with other settings was not to take it.
+    const ToolRun other = run(with(planning({"-ub", "128"}), {stand_in("llama-server")}));
+    EXPECT_EQ(other.exit_code, 7) << other.err;
+    EXPECT_THAT(text_in(registry()), HasSubstr(altered.substr(altered.find("[variant"))));
+
     std::string own = altered;
     const std::size_t line = own.find("# pshard variant checksum=");
     own.erase(line, own.find('\n', line) + 1 - line);

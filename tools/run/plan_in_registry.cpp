@@ -145,8 +145,9 @@ Result<bool> is_for(const RegistryVariant& variant,
         {registry}};
 }
 
-// Fails if the plan that was asked for was changed after it was written: only --replan overwrites
-// such a plan, which may be the user's work.
+// Fails if the plan that was asked for was changed after it was written: it may be the user's work,
+// which this run overwrites with --replan only. (A run with other settings may take its place, as
+// that of any plan of the same budget, ubatch and weights.)
 Status check_unaltered(const FoundPlans& found, const std::string& registry) {
     for (const auto& [section, variant] : found.damaged) {
         if (!variant->altered || has_damaged_tiers(*variant)) continue;
