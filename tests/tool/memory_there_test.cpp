@@ -3,6 +3,7 @@
 
 #include "machine/identity.h"
 #include "machine/profile_text.h"
+#include "support/sanitizer.h"
 #include "support/testing.h"
 #include "tool/run_tool.h"
 
@@ -145,6 +146,17 @@ TEST_F(MemoryThere, RefusesBatchesThatNothingHolds) {
         EXPECT_EQ(tool.exit_code, 1) << flag;
         EXPECT_THAT(tool.err, HasSubstr("'99999999' is no whole number from 1 to 1048576"));
     }
+}
+
+// A named ubatch is held against all others for a note only: that a larger one cannot be captured
+// in so little address space leaves the plan as it is.
+TEST_F(MemoryThere, ALargerUbatchThatCannotBeCapturedLeavesThePlan) {
+    PSHARD_NO_SANITIZER();  // it reserves terabytes
+    const std::string line = command(
+        {"-m", model_, "-c", "32768", "-fa", "on", "-mva", "6000", "-ub", "512", "--no-registry"});
+    const ToolRun tool = run_shell("ulimit -v 1000000; " + line, folder_);
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.out + tool.err, HasSubstr("note: -ub 512 is not compared with others: "));
 }
 
 }  // namespace
