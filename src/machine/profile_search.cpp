@@ -117,6 +117,20 @@ std::string profile_cache(const std::string& xdg_cache_home, const std::string& 
     return home.empty() ? "" : fs::path(home) / ".cache" / "pshard";
 }
 
+Status check_named_profile(const std::string& path) {
+    if (path.empty()) return Done{};
+    std::error_code code;
+    const fs::file_status status = fs::status(path, code);
+    if (status.type() == fs::file_type::not_found) {
+        return Error{"there is no such profile", {path}};
+    }
+    if (status.type() == fs::file_type::regular) return Done{};
+    if (code) {
+        return Error{fmt::format("this profile cannot be reached: {}", code.message()), {path}};
+    }
+    return Error{"this is no profile but a folder, pipe or device: name a file", {path}};
+}
+
 FoundProfiles find_profile_files(const ProfilePlaces& places, const MachineIdentity& here) {
     return Finder(places, here).find();
 }

@@ -45,6 +45,9 @@ enum class ProfileSide { Cpu, Gpu };
 // ~/.cache. Empty where neither variable is set.
 [[nodiscard]] std::string profile_cache(const std::string& xdg_cache_home, const std::string& home);
 
+// Fails unless `path`, which a user has named, is a file; "" is not named.
+[[nodiscard]] Status check_named_profile(const std::string& path);
+
 // `here`: with the name of the GPU where it is known. A file that cannot be read is passed over
 // with a note, unless the user has named it.
 [[nodiscard]] FoundProfiles find_profile_files(const ProfilePlaces& places,

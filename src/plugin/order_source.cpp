@@ -259,11 +259,14 @@ private:
         return found;
     }
 
-    // Fails if a profile is named and cannot be read.
+    // Fails if a profile is named and is not there or cannot be read.
     Result<Chosen> planned_here(const std::string& why,
                                 const std::string& advice,
                                 const Inventory& inventory,
                                 Bytes budget) {
+        for (const std::string& named : {settings_.profiles.cpu, settings_.profiles.gpu}) {
+            if (const Status file = check_named_profile(named); !file) return file.error();
+        }
         const ProfileNames names = find_profiles().names();
         const Result<MachineProfile> read = read_profile_files(names);
         if (!read) return read.error();
@@ -293,7 +296,8 @@ private:
         if (tier.stock_speed > kAsGood) {
             warning = fmt::format(
                 "warning: with batches of up to {} stock llama.cpp alone "
-                "should be {:.2f} times as fast: leave --device PSHARD0 out",
+                "should be {:.2f} times as fast: for runs of such batches alone leave --device "
+                "PSHARD0 out",
                 counted(to_text(tier.key), "token"),
                 tier.stock_speed);
         } else if (!is_measured && is_kept) {

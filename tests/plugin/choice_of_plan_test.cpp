@@ -156,7 +156,8 @@ TEST_F(ChoiceOfPlan, WarnsOnceWhereStockIsFaster) {
     tier.pshard.tps_stock = 15;
     EXPECT_THAT(told(written(), {kMiB, kMiB}),
                 ElementsAre("warning: with batches of up to 4 tokens stock llama.cpp alone should "
-                            "be 1.50 times as fast: leave --device PSHARD0 out"));
+                            "be 1.50 times as fast: for runs of such batches alone leave --device "
+                            "PSHARD0 out"));
     tier.pshard.tps_stock = 10;
     EXPECT_THAT(told(written(), {kMiB}), IsEmpty());
 }

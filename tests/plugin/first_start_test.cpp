@@ -12,15 +12,24 @@ namespace {
 // Half of its 24 layers of 8 MiB fit.
 class FirstStart : public testing::Test {
 protected:
-    Orders orders(const std::vector<std::uint32_t>& tiers, int n_layers = 24, Bytes share = 2) {
+    Result<Orders> tried(const std::vector<std::uint32_t>& tiers,
+                         int n_layers = 24,
+                         Bytes share = 2) {
         const Inventory inventory = toy_model(
             {.n_layers = n_layers, .n_embd = 512, .n_ff = 2048, .n_cells = 512, .tiers = tiers});
         const Bytes budget = all_resident_bytes(inventory, inventory.graphs.back()) / share;
         const OrderGiver source = make_order_giver(
             settings_, {budget}, [&](std::string_view line) { log_.emplace_back(line); });
-        Result<Orders> orders = source(inventory, budget);
-        EXPECT_TRUE(orders.ok()) << orders.error().text();
-        return std::move(orders).value();
+        return source(inventory, budget);
+    }
+
+    Orders orders(const std::vector<std::uint32_t>& tiers, int n_layers = 24, Bytes share = 2) {
+        return test::value_of(tried(tiers, n_layers, share));
+    }
+
+    std::string refusal(const std::vector<std::uint32_t>& tiers) {
+        const Result<Orders> orders = tried(tiers);
+        return orders ? "none" : orders.error().text();
     }
 
     // "31: streams" and the like.
@@ -52,6 +61,11 @@ TEST_F(FirstStart, ByAProfileSmallBatchesHaveATier) {
     settings_.profiles.gpu = PSHARD_SOURCE_DIR "/profiles/reference/gpu_profile.txt";
     EXPECT_THAT(told({1, 512}), ElementsAre(StartsWith("1:"), StartsWith("31:"), "512: streams"));
     EXPECT_EQ(told({1, 16, 512}).size(), 3U);
+}
+
+TEST_F(FirstStart, RefusesAProfileThatIsNamedAndNotThere) {
+    settings_.profiles.cpu = "nope";
+    EXPECT_EQ(refusal({1, 512}), "nope: there is no such profile");
 }
 
 TEST_F(FirstStart, TellsWhatIsAssumedAndWhatAMeasurementBrings) {

@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
@@ -43,18 +42,6 @@ int hardware_threads() {
 
 // llama.cpp's default for -t.
 int default_threads() { return physical_cores().value_or(hardware_threads()); }
-
-Status check_named(const std::string& path) {
-    if (path.empty()) return Done{};
-    std::error_code code;
-    const std::filesystem::file_status status = std::filesystem::status(path, code);
-    if (status.type() == std::filesystem::file_type::not_found)
-        return Error{"there is no such profile", {path}};
-    if (status.type() == std::filesystem::file_type::regular) return Done{};
-    if (code)
-        return Error{fmt::format("this profile cannot be reached: {}", code.message()), {path}};
-    return Error{"this is no profile but a folder, pipe or device: name a file", {path}};
-}
 
 constexpr Seconds kStandInSeconds = 2;
 
@@ -162,7 +149,7 @@ Status sort_out_cached(const Options& options,
 // Finds the files to read, for the flags.
 Result<FoundProfiles> find_files(const Options& options, PlannedFor wanted) {
     for (const std::string& path : {options.cpu_profile, options.gpu_profile}) {
-        if (Status named = check_named(path); !named) return named.error();
+        if (Status named = check_named_profile(path); !named) return named.error();
     }
     FoundProfiles found = find_profile_files({options.cpu_profile,
                                               options.gpu_profile,
