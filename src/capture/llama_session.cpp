@@ -58,7 +58,8 @@ std::string characters_of(std::string_view inside) {
         const bool range = i + 2 < inside.size() && inside[i + 1] == '-';
         const char last = range ? inside[i + 2] : inside[i];
         if (last < inside[i]) return "";  // an error, which std::regex is to tell
-        for (int c = inside[i]; c <= last; ++c) characters += static_cast<char>(c);
+        for (char c = inside[i]; c < last; ++c) characters += c;
+        characters += last;
         if (range) i += 2;
     }
     return characters;

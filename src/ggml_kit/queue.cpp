@@ -8,9 +8,11 @@ namespace {
 // Makes the device the calling thread's current one, where its library has such a thing: CUDA makes
 // a context of some 300 MiB on whatever device is current when a thread first waits or copies, the
 // first one unless told otherwise. ggml has no call for it; its CUDA backend selects the device
-// before it makes an event.
+// before it makes an event. The variable lies in the thread's own block (initial-exec), for which a
+// library that is loaded late needs no call and no memory: the leak checker reads such memory after
+// it is gone.
 void select_device(ggml_backend_dev_t device) {
-    thread_local ggml_backend_dev_t selected = nullptr;
+    [[gnu::tls_model("initial-exec")]] thread_local ggml_backend_dev_t selected = nullptr;
     if (std::exchange(selected, device) != device)
         EventHandle(ggml_backend_event_new(device)).reset();
 }
