@@ -37,7 +37,7 @@ constexpr std::size_t kStaged = std::size_t{64} << 10U;
 
 // Reads the source as the driver does that copies it to a buffer of its own.
 void stage(const void* from, std::size_t bytes) {
-    thread_local std::vector<char> buffer(kStaged);
+    [[gnu::tls_model("initial-exec")]] thread_local std::vector<char> buffer(kStaged);
     for (std::size_t at = 0; at < bytes; at += kStaged) {
         std::memcpy(
             buffer.data(), static_cast<const char*>(from) + at, std::min(kStaged, bytes - at));

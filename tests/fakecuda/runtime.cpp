@@ -37,7 +37,7 @@ Runtime& Runtime::of_process() {
 
 Caller& Runtime::caller() {
     static std::atomic<int> n_threads = 0;
-    thread_local Caller caller{.number = ++n_threads};
+    [[gnu::tls_model("initial-exec")]] thread_local Caller caller{.number = ++n_threads};
     return caller;
 }
 
