@@ -3,24 +3,19 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "simgpu/variables.h"
+
 namespace pshard::fakecuda {
 
 namespace {
 
-class Reader {
+class Reader : public simgpu::Variables {
 public:
-    explicit Reader(const char* const* environment) {
-        for (; *environment != nullptr; ++environment) {
-            const std::string_view line = *environment;
-            const std::size_t equals = line.find('=');
-            if (!line.starts_with("FAKECUDA_") || equals == std::string_view::npos) continue;
-            values_[std::string(line.substr(0, equals))] = line.substr(equals + 1);
-        }
-    }
+    explicit Reader(const char* const* environment) : Variables(environment, "FAKECUDA_") {}
 
     [[nodiscard]] std::string text(const std::string& name) const {
-        const auto found = values_.find(name);
-        return found == values_.end() ? "" : found->second;
+        const std::string* found = find(name);
+        return found == nullptr ? "" : *found;
     }
 
     // The whole number of that name, else `otherwise`.
@@ -41,7 +36,8 @@ public:
 
     std::map<std::string, long> calls(const std::string& name) {
         std::map<std::string, long> result;
-        std::string_view rest = values_.contains(name) ? std::string_view(values_[name]) : "";
+        const std::string words = text(name);
+        std::string_view rest = words;
         while (!rest.empty()) {
             const std::string one(rest.substr(0, rest.find(',')));
             rest.remove_prefix(std::min(rest.size(), one.size() + 1));
@@ -52,16 +48,6 @@ public:
         }
         return result;
     }
-
-    [[nodiscard]] const std::string& problem() const { return problem_; }
-
-private:
-    void refuse(const std::string& name) {
-        if (problem_.empty()) problem_ = name + ": cannot be '" + values_[name] + "'";
-    }
-
-    std::map<std::string, std::string> values_;
-    std::string problem_;
 };
 
 }  // namespace

@@ -1,51 +1,35 @@
 #include "simgpu/settings.h"
 
 #include <cstdlib>
-#include <map>
-#include <string_view>
+
+#include "simgpu/variables.h"
 
 namespace pshard::simgpu {
 
 namespace {
 
-class Reader {
+class Reader : public Variables {
 public:
-    explicit Reader(const char* const* environment) {
-        for (; *environment != nullptr; ++environment) {
-            const std::string_view line = *environment;
-            const std::size_t equals = line.find('=');
-            if (!line.starts_with("SIMGPU_") || equals == std::string_view::npos) continue;
-            values_[std::string(line.substr(0, equals))] = line.substr(equals + 1);
-        }
-    }
+    explicit Reader(const char* const* environment) : Variables(environment, "SIMGPU_") {}
 
     // The number of that name, where there is one.
     void number(const std::string& name, double least, double& value) {
-        const auto found = values_.find(name);
-        if (found == values_.end()) return;
+        const std::string* found = find(name);
+        if (found == nullptr) return;
         char* end = nullptr;
-        const double read = std::strtod(found->second.c_str(), &end);
-        if (end == found->second.c_str() || *end != '\0' || !(read >= least)) return refuse(name);
+        const double read = std::strtod(found->c_str(), &end);
+        if (end == found->c_str() || *end != '\0' || !(read >= least)) return refuse(name);
         value = read;
     }
 
     void on_fault(OnFault& value) {
-        const auto found = values_.find("SIMGPU_CHECK");
-        if (found == values_.end()) return;
-        const std::string& word = found->second;
-        if (word != "0" && word != "1" && word != "count") return refuse(found->first);
+        const std::string name = "SIMGPU_CHECK";
+        const std::string* found = find(name);
+        if (found == nullptr) return;
+        const std::string& word = *found;
+        if (word != "0" && word != "1" && word != "count") return refuse(name);
         value = word == "0" ? OnFault::Ignore : word == "1" ? OnFault::Abort : OnFault::Count;
     }
-
-    [[nodiscard]] const std::string& problem() const { return problem_; }
-
-private:
-    void refuse(const std::string& name) {
-        if (problem_.empty()) problem_ = name + ": cannot be '" + values_[name] + "'";
-    }
-
-    std::map<std::string, std::string> values_;
-    std::string problem_;
 };
 
 }  // namespace
