@@ -31,16 +31,19 @@ Result<std::unique_ptr<Queue>> Queue::open(ggml_backend_dev_t device) {
     return std::unique_ptr<Queue>(new Queue(std::move(backend).value()));
 }
 
+ggml_backend_t Queue::selected_backend() const {
+    select_device(ggml_backend_get_device(backend()));
+    return backend();
+}
+
 void Queue::upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes) {
     if (bytes == 0) return;
-    select_device(ggml_backend_get_device(backend()));
-    ggml_backend_tensor_set_async(backend(), &tensor, host, offset, bytes);
+    ggml_backend_tensor_set_async(selected_backend(), &tensor, host, offset, bytes);
 }
 
 void Queue::download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes) {
     if (bytes == 0) return;
-    select_device(ggml_backend_get_device(backend()));
-    ggml_backend_tensor_get_async(backend(), &tensor, host, offset, bytes);
+    ggml_backend_tensor_get_async(selected_backend(), &tensor, host, offset, bytes);
 }
 
 ggml_status Queue::compute(ggml_cgraph& graph) {
@@ -60,13 +63,9 @@ void Queue::issue(Mark& mark) {
 
 void Queue::wait(const Mark& mark) {
     if (!mark.issued_ || !mark.event_) return;
-    select_device(ggml_backend_get_device(backend()));
-    ggml_backend_event_wait(backend(), mark.event_.get());
+    ggml_backend_event_wait(selected_backend(), mark.event_.get());
 }
 
-void Queue::synchronize() {
-    select_device(ggml_backend_get_device(backend()));
-    ggml_backend_synchronize(backend());
-}
+void Queue::synchronize() { ggml_backend_synchronize(selected_backend()); }
 
 }  // namespace pshard

@@ -52,6 +52,9 @@ public:
 private:
     explicit Queue(BackendHandle backend) : backend_(std::move(backend)) {}
 
+    // The backend, and its device is the calling thread's current one.
+    [[nodiscard]] ggml_backend_t selected_backend() const;
+
     BackendHandle backend_;
 };
 

@@ -162,8 +162,8 @@ void device_get_props(ggml_backend_dev_t device, ggml_backend_dev_props* props) 
     *props = plain_props(device);
     props->caps.async = true;
     props->caps.buffer_from_host_ptr = true;
-    props->caps.mmap_support =
-        true;  // masters lie in the mapped file, whatever the inner device is
+    // Masters lie in the mapped file, whatever the inner device is.
+    props->caps.mmap_support = true;
 }
 
 ggml_backend_t device_init_backend(ggml_backend_dev_t device, const char*) {
