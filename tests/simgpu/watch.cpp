@@ -22,13 +22,11 @@ void Watch::report(const Fault& fault) {
     if (on_fault_ == OnFault::Abort) std::abort();
 }
 
+// The fault is told before the other thread's call may end: who reads the count then misses none.
 void StreamUse::enter(const char* operation) {
-    bool shared = false;
-    {
-        const std::lock_guard lock(mutex_);
-        shared = n_calls_++ > 0 && thread_ != std::this_thread::get_id();
-        thread_ = std::this_thread::get_id();
-    }
+    const std::lock_guard lock(mutex_);
+    const bool shared = n_calls_++ > 0 && thread_ != std::this_thread::get_id();
+    thread_ = std::this_thread::get_id();
     if (shared) watch_.report({FaultKind::SharedStream, {}, operation, {}, {}});
 }
 
