@@ -62,7 +62,7 @@ void Engine::note(const ggml_cgraph& graph, const Caller& caller) {
     if (!reads_weights(graph)) return;
     PlannedModel& owner = models_.of_graph(graph, caller);
     if (owner.planned()) return;
-    owner.model.note(owner.model.read(graph).graph);
+    owner.model.note(graph, owner.model.read(graph).graph);
 }
 
 // The pass of a graph, compiled before or now. It becomes the first of the cache.

@@ -1,5 +1,6 @@
 #include "runtime/model.h"
 
+#include <ggml-impl.h>
 #include <ggml.h>
 
 #include <algorithm>
@@ -149,6 +150,7 @@ void Model::drop_contexts() {
     states_.clear();
     inventory_.states.clear();
     inventory_.graphs.clear();
+    pieces_.drop();
     inventory_.context.n_ctx = 0;
     inventory_.has_recurrent = false;
     rebuild_index();
@@ -182,7 +184,14 @@ ReadGraph Model::read(const ggml_cgraph& graph) const {
     return read;
 }
 
-void Model::note(Graph graph) {
+void Model::note(const ggml_cgraph& graph, Graph read) {
+    const PiecePlace place{graph.visited_hash_set.keys, graph.nodes, graph.nodes + graph.n_nodes};
+    Graph joined = pieces_.add(place, std::move(read));
+    joined.n_tokens = tokens_of(joined, inventory_);
+    if (joined.n_tokens > 0) keep(std::move(joined));
+}
+
+void Model::keep(Graph graph) {
     inventory_.n_experts_used = std::max(inventory_.n_experts_used, experts_used(graph));
     auto& graphs = inventory_.graphs;
     const auto at = std::lower_bound(

@@ -16,6 +16,7 @@
 #include "capture/device_policy.h"
 #include "capture/graph_reader.h"
 #include "runtime/host_buffer.h"
+#include "runtime/joined_pieces.h"
 
 struct ggml_cgraph;
 
@@ -60,16 +61,17 @@ public:
     // The graph that arrived, and the tensors of its inputs in their order.
     ReadGraph read(const ggml_cgraph& graph) const;
 
-    // Keeps a graph for the planner. For each number of tokens the graph that reads most weights
-    // stays (a context of the MTP layers reads few), and of those the one whose inputs have most
-    // bytes.
-    void note(Graph graph);
+    // Keeps for the planner what was read of a graph, or of a piece that is joined with those
+    // before it. For each number of tokens the graph that reads most weights stays (a context of
+    // the MTP layers reads few), and of those the one whose inputs have most bytes.
+    void note(const ggml_cgraph& graph, Graph read);
 
 private:
     static const ggml_tensor* at(const std::vector<const ggml_tensor*>& tensors, int index) {
         return tensors[static_cast<std::size_t>(index)];
     }
 
+    void keep(Graph graph);
     int take_place(const State& state);
     void rebuild_index();
 
@@ -80,6 +82,7 @@ private:
     std::set<const HostBuffer*> buffers_;
     std::set<std::string> names_;
     TensorIndex index_;
+    JoinedPieces pieces_;
 };
 
 // Tokens that a graph works on: the rows that most of its weight matrices are applied to, and where

@@ -54,16 +54,6 @@ ReadGraph with_states(ReadGraph read, const Model& model) {
     return read;
 }
 
-std::vector<int> written_states(const Graph& graph) {
-    std::set<int> written;
-    for (const Node& node : graph.nodes) {
-        const bool writes =
-            !node.is_view && node.has_storage && node.storage.kind == Ref::Kind::State;
-        if (writes) written.insert(node.storage.index);
-    }
-    return {written.begin(), written.end()};
-}
-
 // How a pass is computed, by Fallback.
 constexpr std::array<std::string_view, 4> kHow = {"as planned",
                                                   "with the states in host memory",
@@ -170,7 +160,9 @@ Result<std::unique_ptr<Pass>> PassBuilder::build(const ggml_cgraph& graph,
         PlannedModel& owner = models_.of_graph(graph, caller);
         ReadGraph read = owner.model.read(graph);
         keep_lasting(read, graph);
-        if (!owner.planned() && read.graph.n_tokens > 0) owner.model.note(read.graph);
+        // A host that reserves nothing. Else all that is reserved is known, and this may be a
+        // piece.
+        if (owner.model.inventory().graphs.empty()) owner.model.note(graph, read.graph);
         if (Status planned = models_.ensure_planned(owner); !planned) return planned.error();
         if (!tier) tier = owner.next_tier(read.graph.n_tokens);
         Result<std::unique_ptr<Pass>> pass = build_somehow({graph, owner, read, *tier});

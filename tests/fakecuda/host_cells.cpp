@@ -33,19 +33,23 @@ const std::map<std::string, std::vector<std::string>>& attentions() {
     return flags;
 }
 
-// Plans that pin two layers or more. Mistral 4's are refused (PSHARD_CHECK): CUDA has no kernel for
-// a product whose weight they have in VRAM.
-bool pins_layers(const std::string& plan) { return plan == "resident" || plan == "rotate"; }
-
 // Written once for this process.
-std::string model_of(const std::string& arch) {
+std::string model_of(const HostCell& cell) {
     static std::map<std::string, std::string> models;
-    std::string& file = models[arch];
+    std::string& file = models[cell.arch + cell.quant];
     if (file.empty()) {
         static Grid grid{inner_device("cpu")};
-        file = grid.model_file({arch, "Q8_0"});
+        file = grid.model_file({cell.arch, cell.quant});
     }
     return file;
+}
+
+// Of a quantization that CUDA has no kernel for, too.
+std::vector<HostCell> models_of_cells() {
+    std::vector<HostCell> models;
+    for (const ModelShape& shape : tiny_shapes()) models.push_back({.arch = shape.arch});
+    models.push_back({.arch = "llama", .quant = "TQ2_0"});
+    return models;
 }
 
 Environment environment_of(const HostCell& cell, const Environment& more) {
@@ -86,19 +90,19 @@ void read_report(HostResult& result, const std::string& file) {
 }  // namespace
 
 std::string HostCell::name() const {
-    return fmt::format("{} {} {} {} CUDA{}", arch, plan, attention, load_mode, device);
+    return fmt::format("{} {} {} {} {} CUDA{}", arch, quant, plan, attention, load_mode, device);
 }
 
 std::vector<HostCell> all_host_cells() {
     std::vector<HostCell> cells;
-    for (const ModelShape& shape : tiny_shapes()) {
+    for (HostCell cell : models_of_cells()) {
         for (const PlanRow& plan : all_plans()) {
-            if (shape.arch == "mistral4" && pins_layers(plan.name)) continue;
+            cell.plan = plan.name;
             for (const auto& [attention, flags] : attentions()) {
+                cell.attention = attention;
                 for (const char* load_mode : {"auto", "mmap", "none"}) {
-                    for (const int device : {0, 1}) {
-                        cells.push_back({shape.arch, plan.name, attention, load_mode, device});
-                    }
+                    cell.load_mode = load_mode;
+                    for (cell.device = 0; cell.device < 2; ++cell.device) cells.push_back(cell);
                 }
             }
         }
@@ -163,7 +167,7 @@ HostResult run_host_cell(const HostCell& cell, const Environment& more) {
     ChildProgram program;
     const std::string device =
         cell.plan == "stock" ? fmt::format("CUDA{}", cell.device) : "PSHARD0";
-    program.command = {PSHARD_HOST_RUN, "--model", model_of(cell.arch), "--device", device};
+    program.command = {PSHARD_HOST_RUN, "--model", model_of(cell), "--device", device};
     program.with({"--load-mode", cell.load_mode, "--steps", "12"})
         .with(attentions().at(cell.attention));
     program.environment = environment_of(cell, more);

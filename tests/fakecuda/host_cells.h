@@ -13,10 +13,11 @@ namespace pshard::backend_test {
 
 struct HostCell {
     std::string arch;
-    std::string plan;  // a row of all_plans(), or "stock": CUDA0 without PSHARD0
+    std::string plan{};  // a row of all_plans(), or "stock": CUDA0 without PSHARD0
     std::string attention = "fa-f16";
     std::string load_mode = "auto";
     int device = 0;  // 1: CUDA1 of two cards
+    std::string quant = "Q8_0";
 
     [[nodiscard]] std::string name() const;
 };
