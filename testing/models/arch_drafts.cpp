@@ -7,7 +7,10 @@ void draft_keys(Header& header, const ModelShape& model) {
     const DraftShape& draft = model.draft;
     header.i32s("%.target_layers", {draft.target_layers.begin(), draft.target_layers.end()});
     header.u32("%.target_hidden_size", model.n_embd);
-    if (draft.block_size > 0) header.u32("%.block_size", draft.block_size);
+    if (draft.block_size == 0) return;
+    header.u32("%.block_size", draft.block_size);
+    // Stands for the tokens of a block that are to be guessed; without it nothing is drafted.
+    header.u32("tokenizer.ggml.mask_token_id", model.n_vocab - 1);
 }
 
 // What brings the target's values to the draft's width, and DSpark's head.
