@@ -3,7 +3,9 @@
 //     v2   "0::/a/b"          /sys/fs/cgroup/{a/b,a,}/memory.max, .current, .stat
 //     v1   "4:memory:/a/b"    /sys/fs/cgroup/memory/{a/b,a,}/memory.limit_in_bytes, ...
 //
-//     what a group has left = limit - (used - pages of files)
+//     what a group has left = limit - (used - pages of files, and what the kernel keeps of them)
+//
+// That is MemAvailable of the group, as nearly as it tells.
 //
 // A group is held by its own limit and by those of all groups above it.
 //
@@ -28,15 +30,17 @@ struct GroupFiles {
     std::string_view mount;
     std::string_view limit;
     std::string_view used;
-    std::array<std::string_view, 2> file_pages;  // keys of memory.stat
+    std::array<std::string_view, 3> droppable;  // keys of memory.stat
 };
 
 constexpr GroupFiles kVersion1{"/sys/fs/cgroup/memory",
                                "/memory.limit_in_bytes",
                                "/memory.usage_in_bytes",
-                               {"total_active_file", "total_inactive_file"}};
-constexpr GroupFiles kVersion2{
-    "/sys/fs/cgroup", "/memory.max", "/memory.current", {"active_file", "inactive_file"}};
+                               {"total_active_file", "total_inactive_file", ""}};
+constexpr GroupFiles kVersion2{"/sys/fs/cgroup",
+                               "/memory.max",
+                               "/memory.current",
+                               {"active_file", "inactive_file", "slab_reclaimable"}};
 
 // The number that a file holds; nullopt if there is no file, or if it holds "max".
 std::optional<Bytes> number_in(const std::string& path) {
@@ -71,7 +75,8 @@ void lower_to_group(const std::string& mount,
         const auto used = number_in(folder + std::string(files.used));
         if (limit && used) {
             const Bytes droppable =
-                sum_of(folder + "/memory.stat", {files.file_pages[0], files.file_pages[1]});
+                sum_of(folder + "/memory.stat",
+                       {files.droppable[0], files.droppable[1], files.droppable[2]});
             const Bytes held = *used - std::min(*used, droppable);
             available = std::min(available, *limit - std::min(*limit, held));
         }

@@ -55,6 +55,16 @@ TEST_F(HostMemory, OfAControlGroupCountsPagesOfFilesAsFree) {
     EXPECT_EQ(available_kib(), 601U);
 }
 
+// So does what the kernel keeps of files: 800 - (700 - 501 - 50).
+TEST_F(HostMemory, OfAControlGroupCountsWhatTheKernelCanDrop) {
+    file("/proc/self/cgroup", "0::/user/run\n");
+    group("/user/run", std::to_string(800 * 1024), 700, 500);
+    file("/sys/fs/cgroup/user/run/memory.stat",
+         fmt::format(
+             "active_file {}\ninactive_file 1024\nslab_reclaimable {}\n", 500 * 1024, 50 * 1024));
+    EXPECT_EQ(available_kib(), 651U);
+}
+
 // The group above has no limit of its own in one case, and the lower one in the other.
 TEST_F(HostMemory, IsHeldByTheGroupsAbove) {
     file("/proc/self/cgroup", "0::/user/run\n");
