@@ -109,9 +109,11 @@ public:
 
 private:
     Status read_line(const TextLine& line) {
-        if (line.text.find_first_not_of(" \t") == std::string_view::npos) return Done{};
-        if (!line.text.starts_with('#')) return read_row(line);
+        const std::size_t first = line.text.find_first_not_of(" \t");
+        if (first == std::string_view::npos) return Done{};
+        if (line.text[first] != '#') return read_row(line);
         if (noise_) return *noise_;
+        if (first > 0) return Done{};  // a remark of somebody's
         return line.text.starts_with(kOurs) ? read_key(line) : read_comment(line);
     }
 
