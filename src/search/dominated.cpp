@@ -26,8 +26,13 @@ std::vector<TierPlan> take_dominated(std::vector<TierPlan>& tiers,
                                      std::optional<std::uint32_t> named) {
     std::vector<TierPlan> kept;
     std::vector<TierPlan> dominated;
+    const auto stays = [&](const TierPlan& tier) {
+        const std::uint32_t n_tokens = tier.key.n_tokens;
+        if (n_tokens < kFirstPromptTier || n_tokens == named) return true;
+        return named && n_tokens < *named && tier.winner() != nullptr;
+    };
     for (TierPlan& tier : tiers) {
-        const bool is_choice = tier.key.n_tokens >= kFirstPromptTier && tier.key.n_tokens != named;
+        const bool is_choice = !stays(tier);
         const bool goes = is_choice && std::ranges::any_of(kept, [&](const TierPlan& smaller) {
                               return dominates(smaller, tier);
                           });

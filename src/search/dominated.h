@@ -29,8 +29,9 @@ namespace pshard {
 // Whether batches of `small`, one after the other, are faster than one of `large`.
 bool is_faster(const TierPlan& small, const TierPlan& large);
 
-// Takes the dominated tiers out of `tiers`, which ascend, and returns them. `named`: tokens of a
-// tier that stays, whatever its rate; nullopt: none.
+// Takes the dominated tiers out of `tiers`, which ascend, and returns them. `named`: the ubatch
+// that prompts are cut to, which stays, whatever its rate; a shorter prompt is one batch then, so
+// that the tiers below it stay as well, if they have a plan. nullopt: none.
 std::vector<TierPlan> take_dominated(std::vector<TierPlan>& tiers,
                                      std::optional<std::uint32_t> named);
 

@@ -54,10 +54,13 @@ TEST(Dominated, BatchesThatNobodyCutsStay) {
     EXPECT_THAT(tokens_of(tiers), ElementsAre(1, 16));
 }
 
-TEST(Dominated, NamedTierStays) {
-    std::vector<TierPlan> tiers = {tier(512, 100), tier(1024, 5), tier(2048, 5)};
-    EXPECT_THAT(tokens_of(take_dominated(tiers, 2048)), ElementsAre(1024));
-    EXPECT_THAT(tokens_of(tiers), ElementsAre(512, 2048));
+// Issue 14: under -ub 2048 a prompt of 700 tokens is one batch: 205 s by the tier of 1024, 410 s by
+// that of 2048.
+TEST(Dominated, NamedTierStaysAndThoseBelowIt) {
+    std::vector<TierPlan> tiers = {
+        tier(512, 100), tier(1024, 5), tier(1536, 0), tier(2048, 5), tier(4096, 5)};
+    EXPECT_THAT(tokens_of(take_dominated(tiers, 2048)), ElementsAre(1536, 4096));
+    EXPECT_THAT(tokens_of(tiers), ElementsAre(512, 1024, 2048));
 }
 
 TEST(Dominated, TierWithoutAPlanGoesIfASmallerOneHasOne) {
