@@ -26,6 +26,8 @@ struct StockRun {
     // context; empty: it reads none.
     std::string target_path{};
     ContextSpec target_context{};
+
+    bool operator==(const StockRun&) const = default;
 };
 
 // The bytes on the device, as llama_get_memory_breakdown tells them.

@@ -1,12 +1,14 @@
 #include "plan/tiers.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 namespace pshard {
 namespace {
 
 constexpr std::uint32_t kDefaultCap = 16384;
+constexpr std::uint32_t kLeastUbatch = 16;
 
 std::set<std::uint64_t> generation_tiers(const TierRule& rule) {
     std::set<std::uint64_t> tiers = {1, 16};
@@ -18,6 +20,10 @@ std::set<std::uint64_t> generation_tiers(const TierRule& rule) {
 }
 
 }  // namespace
+
+std::uint32_t smaller_ubatch(std::uint32_t n_ubatch) {
+    return n_ubatch <= kLeastUbatch ? 0 : std::bit_floor(n_ubatch - 1);
+}
 
 std::uint32_t tier_cap(const TierRule& rule) {
     return std::min(rule.tier_max.value_or(kDefaultCap), rule.n_ctx);

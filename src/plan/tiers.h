@@ -16,6 +16,10 @@ namespace pshard {
 // tier is a choice. Smaller batches come as they are, by the sequences and what they draft.
 inline constexpr std::uint32_t kFirstPromptTier = 512;
 
+// The next smaller ubatch that is compared with one of `n_ubatch` tokens: the power of two below
+// it. 0: there is none of 16 tokens or more.
+[[nodiscard]] std::uint32_t smaller_ubatch(std::uint32_t n_ubatch);
+
 struct TierRule {
     std::uint32_t n_ctx = 0;  // tokens, above 0: no tier is larger
     std::uint32_t n_parallel = 1;

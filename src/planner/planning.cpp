@@ -64,6 +64,10 @@ void find_tiers(Planning& planning) {
 
 void make_plan(Planning& planning) {
     find_tiers(planning);
+    add_stock_fits(planning);
+}
+
+void add_stock_fits(Planning& planning) {
     const Problem problem = problem_of(planning);
     planning.stock_fits.resize(planning.plan.tiers.size());
     for_each_on_two_threads(planning.stock_fits.size(), [&](std::size_t i) {

@@ -104,6 +104,9 @@ Problem problem_of(const Planning& planning);
 // before.
 void find_tiers(Planning& planning);
 
+// Finds what llama.cpp's own fit would do in the tiers of the plan, for reports and registries.
+void add_stock_fits(Planning& planning);
+
 // Finds the plan, and what stock llama.cpp would do. Drops what was found before.
 void make_plan(Planning& planning);
 

@@ -9,13 +9,17 @@
 namespace pshard {
 namespace {
 
+// The ubatches for prompts alone, up to the first that holds the prompts, or the largest that there
+// may be.
 std::vector<std::uint32_t> ubatches(const StaticWish& wish) {
     const std::uint32_t prompts =
         std::min(wish.work.prompt * wish.work.sequences, wish.context.n_ctx);
     const std::uint32_t most = std::min(prompts, wish.largest_batch);
     std::vector<std::uint32_t> sizes;
     for (const std::uint32_t tier : wish.tiers) {
-        if (tier >= kFirstPromptTier && tier <= most) sizes.push_back(tier);
+        const bool is_held = !sizes.empty() && sizes.back() >= prompts;
+        const bool is_for_prompts = prompts >= kFirstPromptTier && tier >= kFirstPromptTier;
+        if (is_for_prompts && !is_held && tier <= wish.largest_batch) sizes.push_back(tier);
     }
     if (sizes.empty()) sizes.push_back(std::min(wish.tiers.back(), most));
     return sizes;
@@ -47,6 +51,9 @@ public:
           generation_(problem, problem.inventory.graphs.front(), LoadedBy::Flags),
           prompt_(problem, problem.inventory.graphs.back(), LoadedBy::Flags) {}
 
+    // The need of a plan that only the host's memory is too small for, the least of them.
+    [[nodiscard]] const std::optional<HostUse>& least_need() const { return least_need_; }
+
     std::optional<StaticPlan> run() {
         for (const bool op_offload : {true, false}) {
             const StageOptions options{op_offload ? OpOffload::Stock : OpOffload::Never, false};
@@ -76,15 +83,23 @@ private:
         if (!args) return;
         StaticPlan plan;
         plan.prompt = prompt_.evaluate(choice, options);
+        note_need(plan.prompt);
         if (plan.prompt.verdict != Verdict::Viable) return;
         plan.n_ubatch = problem_.inventory.context.n_ubatch;
         if (is_hopeless(plan)) return;
         const Candidate one = generation_.evaluate(choice, options);
+        note_need(one);
         if (one.verdict != Verdict::Viable) return;
         plan.generation = one.prediction;
         plan.args = std::move(*args);
         plan.op_offload = options.offload == OpOffload::Stock;
         if (!best_ || is_better(plan, *best_, work_)) best_ = std::move(plan);
+    }
+
+    void note_need(const Candidate& plan) {
+        if (plan.verdict != Verdict::HostTooSmall) return;
+        const HostUse& need = plan.memory.host;
+        if (!least_need_ || need.total() < least_need_->total()) least_need_ = need;
     }
 
     std::vector<std::optional<Prediction>> around(const Candidate& plan) {
@@ -104,6 +119,7 @@ private:
     Evaluator generation_;
     Evaluator prompt_;
     std::optional<StaticPlan> best_;
+    std::optional<HostUse> least_need_;
 };
 
 // The best of one ubatch, in a budget that shrinks while llama.cpp takes more than there is room.
@@ -112,6 +128,7 @@ struct UbatchPlan {
     Bytes room = 0;
     Bytes budget = 0;
     std::optional<StaticPlan> best{};
+    std::optional<HostUse> least_need{};  // as of StaticSearch
 };
 
 class StaticPlanner {
@@ -119,14 +136,10 @@ public:
     StaticPlanner(const StaticWish& wish, const StockModel& model) : wish_(wish), model_(model) {}
 
     Status search_all() {
-        for (const std::uint32_t n_ubatch : ubatches(wish_)) {
-            Result<Inventory> inventory = model_.capture(n_ubatch, graphs_for(wish_, n_ubatch));
-            if (!inventory) return inventory.error();
-            const Result<Bytes> drafting =
-                model_.drafting ? model_.drafting(n_ubatch) : Result<Bytes>(0);
-            if (!drafting) return drafting.error();
-            const Bytes room = wish_.budget - std::min(wish_.budget, drafting.value());
-            ubatches_.push_back({std::move(inventory).value(), room, room});
+        const std::vector<std::uint32_t> sizes = ubatches(wish_);
+        smallest_ = sizes.front();
+        for (const std::uint32_t n_ubatch : sizes) {
+            if (Status added = add(n_ubatch); !added) return added;
         }
         for_each_on_two_threads(
             ubatches_.size(),
@@ -137,24 +150,75 @@ public:
 
     // Takes the best plan that llama.cpp keeps within the budget; its memory is as llama.cpp tells
     // it.
-    Result<std::optional<StaticFound>> take_best() {
-        while (UbatchPlan* best = best_of_all()) {
+    Result<std::variant<StaticFound, NoStaticPlan>> take_best() {
+        using Answer = std::variant<StaticFound, NoStaticPlan>;
+        while (true) {
+            search_below();
+            UbatchPlan* best = best_of_all();
+            if (best == nullptr) return Answer(no_plan());
             DeviceUse& use = best->best->prompt.memory.device;
             const Result<DeviceUse> memory = model_.memory(best->inventory, *best->best);
             if (!memory) return memory.error();
             const Bytes planned = use.total();
             use = memory.value();
             if (use.total() <= best->room) {
-                return std::optional(
-                    StaticFound{std::move(best->inventory), std::move(*best->best)});
+                return Answer(StaticFound{std::move(best->inventory), std::move(*best->best)});
             }
             best->budget = planned - std::min(planned, use.total() - best->room);
             search(*best);
         }
-        return std::optional<StaticFound>();
     }
 
 private:
+    // Leaves a ubatch out where what drafts in it takes the whole budget.
+    Status add(std::uint32_t n_ubatch) {
+        const Result<Bytes> drafting =
+            model_.drafting ? model_.drafting(n_ubatch) : Result<Bytes>(0);
+        if (!drafting) return drafting.error();
+        if (drafting.value() >= wish_.budget) return Done{};
+        Result<Inventory> inventory = model_.capture(n_ubatch, graphs_for(wish_, n_ubatch));
+        if (!inventory) return inventory.error();
+        const Bytes room = wish_.budget - drafting.value();
+        ubatches_.push_back({std::move(inventory).value(), room, room});
+        return Done{};
+    }
+
+    // Searches smaller ubatches while they may be the fastest. One that llama.cpp cannot be asked
+    // of is no choice.
+    void search_below() {
+        while (smallest_may_be_too_large()) {
+            smallest_ = smaller_ubatch(smallest_);
+            const std::size_t known = ubatches_.size();
+            if (add(smallest_) && ubatches_.size() > known) search(ubatches_.back());
+        }
+    }
+
+    // A smaller one holds a token of each sequence, or is none.
+    bool smallest_may_be_too_large() {
+        const std::uint32_t next = smaller_ubatch(smallest_);
+        if (next == 0 || next < wish_.context.n_seq_max) return false;
+        const UbatchPlan* best = best_of_all();
+        const auto own = std::ranges::find_if(ubatches_, [&](const UbatchPlan& ubatch) {
+            return ubatch.inventory.context.n_ubatch == smallest_;
+        });
+        if (own == ubatches_.end()) return true;
+        if (!own->best) return !own->least_need;
+        const auto seconds = own->best->seconds(wish_.work);
+        const auto fastest = best->best->seconds(wish_.work);
+        return seconds && fastest &&
+               may_pay_below(*seconds, own->best->prompt.prediction->bound_by, *fastest);
+    }
+
+    NoStaticPlan no_plan() {
+        NoStaticPlan none;
+        for (UbatchPlan& ubatch : ubatches_) {
+            const auto& need = ubatch.least_need;
+            if (!need || (none.least_need && none.least_need->total() <= need->total())) continue;
+            none = {need, std::move(ubatch.inventory)};
+        }
+        return none;
+    }
+
     void search(UbatchPlan& ubatch) const {
         const Problem problem{ubatch.inventory,
                               wish_.profile,
@@ -164,7 +228,9 @@ private:
                               std::nullopt,
                               {},
                               model_.packed};
-        ubatch.best = StaticSearch(problem, wish_.work).run();
+        StaticSearch search(problem, wish_.work);
+        ubatch.best = search.run();
+        ubatch.least_need = search.least_need();
     }
 
     UbatchPlan* best_of_all() {
@@ -179,6 +245,7 @@ private:
     const StaticWish& wish_;
     const StockModel& model_;
     std::vector<UbatchPlan> ubatches_;
+    std::uint32_t smallest_ = 0;  // of those that were looked at
 };
 
 }  // namespace
@@ -196,8 +263,8 @@ std::optional<Seconds> StaticPlan::seconds(const Workload& work) const {
     return *prompts + work.answer * generation->pass_seconds;
 }
 
-Result<std::optional<StaticFound>> find_static_plan(const StaticWish& wish,
-                                                    const StockModel& model) {
+Result<std::variant<StaticFound, NoStaticPlan>> find_static_plan(const StaticWish& wish,
+                                                                 const StockModel& model) {
     StaticPlanner planner(wish, model);
     if (Status searched = planner.search_all(); !searched) return searched.error();
     return planner.take_best();

@@ -15,9 +15,13 @@
 //
 //   ubatch   512    1024    2048      each: propose -> evaluate -> the fastest, within its budget
 //              \      |      /
+//               256, 128, ... 16 while they may be faster (may_pay_below(), planner/workload.h)
+//                     |
 //               the fastest of all -> llama.cpp is asked what it takes -> fits: done
 //                     ^                                                    else:
 //                     +------ that ubatch is searched again in a budget smaller by the excess
+//
+// A ubatch is left out where what drafts beside it takes the whole budget.
 //
 // The traps: llama.cpp's allocator leaves holes where ours packs, so a plan that fits by our sums
 // may not fit in llama.cpp, and only its own no-alloc figures decide. The passes of the answer are
@@ -29,6 +33,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/progress.h"
@@ -86,8 +91,15 @@ struct StaticFound {
     StaticPlan plan;
 };
 
-// nullopt: no static plan fits. Fails where the model cannot be asked.
-Result<std::optional<StaticFound>> find_static_plan(const StaticWish& wish,
-                                                    const StockModel& model);
+// No static plan fits. Where only the host's memory is too small for one: the plan that needs
+// least.
+struct NoStaticPlan {
+    std::optional<HostUse> least_need{};
+    Inventory inventory{};  // of that plan
+};
+
+// Fails where the model cannot be asked.
+Result<std::variant<StaticFound, NoStaticPlan>> find_static_plan(const StaticWish& wish,
+                                                                 const StockModel& model);
 
 }  // namespace pshard

@@ -15,6 +15,10 @@ constexpr std::uint32_t kLongestPrompt = 4096;
 // Times closer than this share are as good as equal.
 constexpr double kAsGood = 1.01;
 
+// A ubatch that is slower by more than this share has less of something that smaller ones have even
+// less of.
+constexpr double kHardlySlower = 1.1;
+
 // The tier whose plan such batches run by; nullptr: it has no time.
 const PassTimes* tier_for(const std::vector<PassTimes>& tiers, double n_tokens) {
     const auto found = std::ranges::find_if(
@@ -94,6 +98,17 @@ std::optional<Seconds> planned_seconds(const std::vector<PassTimes>& tiers,
            work.answer * seconds_behind(*token, work.depth);
 }
 
+bool may_pay_below(Seconds seconds, BoundBy prompt_bound_by, Seconds fastest) {
+    const bool on_cpu = prompt_bound_by == BoundBy::CpuCompute ||
+                        prompt_bound_by == BoundBy::CpuMemory ||
+                        prompt_bound_by == BoundBy::CpuLaunch;
+    return on_cpu || seconds <= fastest * kHardlySlower;
+}
+
+std::string seconds_text(Seconds seconds) {
+    return seconds < 999.5 ? fmt::format("{:.3g} s", seconds) : fmt::format("{:.0f} s", seconds);
+}
+
 std::vector<UbatchTime> ubatch_times(const std::vector<PassTimes>& tiers, const Workload& work) {
     std::vector<UbatchTime> times;
     for (const PassTimes& tier : tiers) {
@@ -111,13 +126,13 @@ std::optional<std::string> slow_ubatch_note(const std::vector<UbatchTime>& times
     const auto best = std::ranges::min_element(times, {}, &UbatchTime::seconds);
     if (own->seconds <= best->seconds * kAsGood) return std::nullopt;
     return fmt::format(
-        "-ub {} is slower than -ub {}: {} prompt and {} answer tokens take {:.3g} s, there {:.3g}",
+        "-ub {} is slower than -ub {}: {} prompt and {} answer tokens take {}, there {}",
         named,
         best->n_ubatch,
         work.prompt,
         work.answer,
-        own->seconds,
-        best->seconds);
+        seconds_text(own->seconds),
+        seconds_text(best->seconds));
 }
 
 }  // namespace pshard

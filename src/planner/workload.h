@@ -53,6 +53,14 @@ struct UbatchTime {
     Seconds seconds = 0;
 };
 
+// Whether a smaller ubatch than one that takes so long may be faster than the fastest so far: where
+// that one is hardly slower than it, or leaves the prompt to the CPU, as the GPU's memory does not
+// hold what a batch needs there. Else a smaller one only has more batches.
+bool may_pay_below(Seconds seconds, BoundBy prompt_bound_by, Seconds fastest);
+
+// "4.57 s", "1360 s".
+std::string seconds_text(Seconds seconds);
+
 // By the plans of the tiers, of those that have a time.
 std::vector<UbatchTime> ubatch_times(const std::vector<PassTimes>& tiers, const Workload& work);
 

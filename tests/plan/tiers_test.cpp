@@ -12,6 +12,14 @@ TEST(Tiers, EndWithTheCapThatIsNoPowerOfTwo) {
     EXPECT_THAT(tiers_of({.n_ctx = 3272, .tier_max = 1500}), ElementsAre(1, 16, 512, 1024, 1500));
 }
 
+TEST(SmallerUbatch, IsThePowerOfTwoBelowDownTo16) {
+    EXPECT_EQ(smaller_ubatch(512), 256U);
+    EXPECT_EQ(smaller_ubatch(300), 256U);
+    EXPECT_EQ(smaller_ubatch(17), 16U);
+    EXPECT_EQ(smaller_ubatch(16), 0U);
+    EXPECT_EQ(smaller_ubatch(1), 0U);
+}
+
 TEST(Tiers, SeveralUsersHaveMoreGenerationTiers) {
     EXPECT_THAT(tiers_of({.n_ctx = 1024, .n_parallel = 4}),
                 ElementsAre(1, 4, 16, 32, 64, 512, 1024));

@@ -39,6 +39,22 @@ TEST(BestUbatch, RunsBatchesBehindEachOther) {
     EXPECT_EQ(best_ubatch({small, tier(8, 15)}, {.prompt = 8}), 4U);
 }
 
+// 70B beside a draft model: the CPU computes prompts in batches of 512, and batches of 128 have
+// room on the GPU. What the link bounds has more batches, each as long.
+TEST(SmallerUbatches, MayPayWhereTheSmallestIsFastOrOnTheCpu) {
+    EXPECT_TRUE(may_pay_below(2515, BoundBy::CpuCompute, 160));
+    EXPECT_TRUE(may_pay_below(2515, BoundBy::CpuMemory, 160));
+    EXPECT_TRUE(may_pay_below(21, BoundBy::Link, 20));
+    EXPECT_TRUE(may_pay_below(20, BoundBy::GpuCompute, 20));
+    EXPECT_FALSE(may_pay_below(30, BoundBy::Link, 20));
+}
+
+TEST(SecondsText, HasThreeDigitsOrNoFraction) {
+    EXPECT_EQ(seconds_text(4.567), "4.57 s");
+    EXPECT_EQ(seconds_text(999.4), "999 s");
+    EXPECT_EQ(seconds_text(2515.4), "2515 s");
+}
+
 // Two sequences of 64 and 5 tokens: 2 * 64/16 passes of 10 s, and 5 passes of the tier of 4, 2 s.
 TEST(PlannedSeconds, AreOfPromptsAndAnswers) {
     const std::vector<PassTimes> tiers = {tier(1, 1), tier(4, 2), tier(16, 10)};
@@ -62,7 +78,7 @@ TEST(SlowUbatchNote, NamesTheFastest) {
     EXPECT_EQ(
         slow_ubatch_note(times, work, 512),
         "-ub 512 is slower than -ub 2048: 4096 prompt and 128 answer tokens take 61.7 s, there "
-        "26.7");
+        "26.7 s");
     EXPECT_THAT(slow_ubatch_note(times, work, 4096).value_or(""), HasSubstr("than -ub 2048: "));
     EXPECT_EQ(slow_ubatch_note(times, work, 1024), std::nullopt);
     EXPECT_EQ(slow_ubatch_note(times, work, 2048), std::nullopt);

@@ -128,7 +128,7 @@ TEST_F(EmitArgsFlags, NameAFileThatCannotBeShown) {
 // The scratch of op-offload is more than the budget; without it nothing is on the GPU.
 TEST_F(EmitArgsFlags, TinyBudgetTurnsOpOffloadOff) {
     const ToolRun tool =
-        run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "60", "--emit-args"});
+        run({"-m", model_, "-c", "4096", "-fa", "on", "-mva", "20", "--emit-args"});
     EXPECT_EQ(tool.exit_code, 0) << tool.err;
     EXPECT_THAT(tool.out, HasSubstr("--no-op-offload"));
 }

@@ -90,5 +90,104 @@ TEST_F(RunUbatch, SaysThatAUbatchIsSlowAndThatStockIsFaster) {
     EXPECT_THAT(fast.out, HasSubstr(" --device PSHARD0 -ngl all -b 1024 -ub 1024 "));
 }
 
+// The seconds of what is started.
+double started_seconds(const json& plan) {
+    const auto [ours, stock] = times_of(plan);
+    return plan["stock"] ? stock : ours;
+}
+
+std::string shape(const char* name) {
+    return value_of(testing_support::sparse_model(name, "Q4_K_M")).string();
+}
+
+// Issue 14: -ub 16 was started, which takes 304 s, and a note told of -ub 512 and 1024 only, whose
+// prompts the CPU computes: 1360 s. What drafts leaves a ubatch of 256 the room that it needs.
+TEST_F(RunUbatch, SmallOnesAreComparedWhereLargeOnesDoNotFit) {
+    give_profiles();
+    const std::vector<std::string> flags =
+        words("-m " + shape("GLM-4.5-Air") +
+              " --mtp -c 32768 -mva 700 --host-memory 131072 --registry kept");
+    const std::string program = stand_in("llama-server");
+    const json plan = dry_plan(flags, program);
+    EXPECT_EQ(plan["stock"], false);
+    EXPECT_EQ(plan["n_ubatch"], 256);
+    EXPECT_NEAR(times_of(plan).first, 160, 1);
+    for (const char* other : {"32", "128", "256", "1024"}) {
+        std::vector<std::string> named = flags;
+        named.insert(named.end(), {"-ub", other});
+        EXPECT_LE(started_seconds(plan), started_seconds(dry_plan(named, program)) * 1.01) << other;
+    }
+    const ToolRun first = run(with(flags, {program, "--port", "0"}));
+    EXPECT_THAT(first.err, HasSubstr(" take 304 s with -ub 16, "));
+    EXPECT_THAT(first.err, HasSubstr(", 160 s with -ub 256, 1356 s with -ub 512, "));
+    const json kept = dry_plan(flags, program);
+    EXPECT_EQ(kept["why"], "plan of " + (folder_ / "kept").string());
+    EXPECT_EQ(kept["n_ubatch"], 256);
+}
+
+// The same where nothing drafts, and memory does not grow with the ubatch: -ub 256 takes 244 s in
+// stock, where 512 and more have no room for a weight, and take 2500 s.
+TEST_F(RunUbatch, StocksBestIsThatOfSmallOnesToo) {
+    give_profiles();
+    const std::vector<std::string> flags =
+        words("-m " + shape("Llama-3.3-70B") + " -c 32768 -mva 400 --host-memory 131072");
+    const json plan = dry_plan(flags, stand_in("llama-server"));
+    EXPECT_EQ(plan["stock"], true);
+    EXPECT_EQ(plan["n_ubatch"], 256);
+    EXPECT_NEAR(started_seconds(plan), 244, 1);
+}
+
+// Issue 14: with 5700 MiB stock was started with -ub 4096, whose drafting context alone takes 6047;
+// with 5900 it took 2500 s, where -ub 128 takes 298; with 5570 no ubatch of 512 has room for what
+// drafts, and there was no start at all.
+TEST_F(RunUbatch, WhatDraftsIsCountedInTheUbatchThatIsStarted) {
+    give_profiles();
+    const std::string models = "-m " + shape("Llama-3.3-70B") + " -md " + shape("Llama-3.2-3B") +
+                               " -c 32768 --host-memory 131072 -mva ";
+    const std::string program = stand_in("llama-server");
+    const auto start = [&](const char* mib) { return dry_plan(words(models + mib), program); };
+    const json small = start("5570");
+    EXPECT_EQ(small["n_ubatch"], 256);
+    EXPECT_NEAR(started_seconds(small), 2515, 2);
+    const json middle = start("5700");
+    EXPECT_EQ(middle["n_ubatch"], 1024);
+    const json large = start("5900");
+    EXPECT_EQ(large["stock"], true);
+    EXPECT_EQ(large["n_ubatch"], 128);
+    EXPECT_NEAR(started_seconds(large), 298, 1);
+}
+
+// No ubatch has room for what drafts: the refusal is that of the smallest, and names no flag that
+// nobody has typed.
+TEST_F(RunUbatch, RefusesWhereNoneFitsWithWhatWasTyped) {
+    give_profiles();
+    const std::string models = "-m " + shape("Llama-3.3-70B") + " -md " + shape("Llama-3.2-3B") +
+                               " -c 32768 -mva 5000 --for chat --dry-run";
+    const std::string program = stand_in("llama-server");
+    const ToolRun any = run(with(words(models), {program}));
+    EXPECT_EQ(any.exit_code, 2);
+    EXPECT_THAT(any.err, HasSubstr(": drafting 5505.4, "));
+    EXPECT_THAT(any.err, HasSubstr("; a smaller -c leaves more"));
+    const ToolRun named = run(with(words(models + " -ub 512"), {program}));
+    EXPECT_EQ(named.exit_code, 2);
+    EXPECT_THAT(named.err, HasSubstr("; a smaller -ub or -c leaves more"));
+}
+
+TEST_F(RunUbatch, SaysThatABatchBoundsIt) {
+    give_profiles();
+    const std::string program = stand_in("llama-server");
+    const auto notes = [&](std::vector<std::string> flags) {
+        flags.emplace_back("--dry-run");
+        return run(with(planning(std::move(flags)), {program})).err;
+    };
+    EXPECT_THAT(
+        notes({"-b", "512"}),
+        HasSubstr("note: -b 512 bounds -ub: no ubatch of more than 512 tokens is compared"));
+    EXPECT_THAT(notes({"-b", "512", "-ub", "1024"}),
+                HasSubstr("note: -ub 1024 comes to 512: -b bounds it"));
+    EXPECT_THAT(notes({"-b", "1024", "-ub", "512"}), Not(HasSubstr("bounds")));
+    EXPECT_THAT(notes({"-b", "8192"}), Not(HasSubstr("bounds")));
+}
+
 }  // namespace
 }  // namespace pshard::test

@@ -146,6 +146,7 @@ Result<Outcome> explain_model(const ExplainOptions& options) {
         return declined(refusal->reason);
     }
     auto& jobs = std::get<std::vector<PlannedJob>>(planned.value());
+    add_stock_fits(jobs.front().planning);
     return explained(options, machine.value(), jobs.front().planning, trace.value());
 }
 

@@ -81,6 +81,7 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     std::vector<Planning> plannings;
     const std::string path = registry_path(options);
     for (PlannedJob& job : std::get<std::vector<PlannedJob>>(planned.value())) {
+        add_stock_fits(job.planning);
         const Status kept = path.empty() ? note_section(job) : write_plan(path, job);
         if (!kept) return kept.error();
         plannings.push_back(std::move(job.planning));

@@ -272,10 +272,9 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     if (!sharers) return sharers.error();
     use.sharers = sharers.value();
     if (use.taken() >= use.total) {
-        const char* largest = options.context.n_ubatch  ? "-ub"
-                              : options.context.n_batch ? "-b"
-                                                        : "--pshard-tier-max";
-        const std::string remedy = fmt::format("a smaller {} or -c leaves more", largest);
+        // Smaller ubatches than a named one were not tried.
+        const char* remedy = options.context.n_ubatch ? "a smaller -ub or -c leaves more"
+                                                      : "a smaller -c leaves more";
         return std::variant<BudgetUse, Refusal>(Refusal{
             fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
                         "{:.1f}, reserve {:.1f}; {}",

@@ -19,6 +19,7 @@
 #include "planning/jobs.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -98,7 +99,8 @@ Result<Workload> workload_of(const Options& options, const ContextSpec& context)
 void cut_job(Job& job, std::uint32_t largest) {
     if (largest >= job.tiers.back()) return;
     if (job.asked_ubatch == 0) job.asked_ubatch = job.tiers.back();
-    std::erase_if(job.tiers, [&](std::uint32_t tier) { return tier > largest; });
+    std::erase_if(job.tiers, [&](std::uint32_t tier) { return tier >= largest; });
+    job.tiers.push_back(largest);
     job.context.n_ubatch = job.tiers.back();
     job.context.n_batch = job.tiers.back();
     if (job.named_ubatch) job.named_ubatch = job.tiers.back();
@@ -109,6 +111,17 @@ std::optional<std::uint32_t> largest_given(const ContextOptions& options) {
         options.n_ubatch ? options.n_ubatch : options.tier_max;
     if (!tiers || !options.n_batch) return tiers ? tiers : options.n_batch;
     return std::min(*tiers, *options.n_batch);
+}
+
+std::optional<std::string> batch_note(const Options& options, const ContextSpec& context) {
+    ContextOptions given = options.context;
+    const std::optional<std::uint32_t> n_batch = std::exchange(given.n_batch, std::nullopt);
+    const std::uint32_t free =
+        tier_cap({context.n_ctx, context.n_seq_max, 0, largest_given(given)});
+    if (!n_batch || *n_batch >= free || options.bench.wanted) return std::nullopt;
+    if (given.n_ubatch) return fmt::format("-ub {} comes to {}: -b bounds it", free, *n_batch);
+    return fmt::format(
+        "-b {} bounds -ub: no ubatch of more than {} tokens is compared", *n_batch, *n_batch);
 }
 
 Options with_any_ubatch(Options options) {

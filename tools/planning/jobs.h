@@ -24,14 +24,17 @@ struct Job {
     std::string note{};  // how the largest tiers compare; empty: nobody asked
 };
 
-// Leaves the tiers above `largest` out. It must be one of them, or be above them.
+// Leaves the tiers above `largest` out, and makes it one, if there are any.
 void cut_job(Job& job, std::uint32_t largest);
 
 // What the flags say of the largest tier: -ub if it is given, else --pshard-tier-max; not above -b.
 // nullopt: nothing.
 std::optional<std::uint32_t> largest_given(const ContextOptions& options);
 
-// The same without -ub: any ubatch that -b allows.
+// Tells where -b bounds the ubatch.
+std::optional<std::string> batch_note(const Options& options, const ContextSpec& context);
+
+// The options without -ub: any ubatch that -b allows.
 Options with_any_ubatch(Options options);
 
 // Tells if a sequence may become longer than those that the model was trained with.

@@ -12,7 +12,7 @@ namespace pshard::tool {
 struct Known {
     Captures captures;
     std::shared_ptr<PackingMemo> packed = std::make_shared<PackingMemo>();
-    std::shared_ptr<TierMemo> tiers{};  // of the largest tiers that were compared; nullptr: none
+    std::shared_ptr<TierMemo> tiers = std::make_shared<TierMemo>();
 };
 
 }  // namespace pshard::tool

@@ -6,16 +6,19 @@
 //                   |          |         |            sequence and a ubatch of the prompt
 //                   v          v         v
 //              find_tiers -> seconds of prompt and answer
+//                   |          |         |
+//     256, 128, ... 16 while they may be faster (may_pay_below(), planner/workload.h)
 //                   \          |         /
 //                    the largest of those within 1 % of the least: the cache may as well serve
 //                    longer prompts than the one that is weighed
 //
 // Both tiers of the one that is chosen are searched: they are in the TierMemo of the plan that
-// follows. Where nothing fits, nothing larger does either, and the comparison ends: the refusal is
+// follows. Where nothing fits, nothing larger does either. If nothing fits at all, the refusal is
 // that of the smallest.
 //
-// A ubatch that the user has named is held against all of them and the tier below, in models of any
-// kind, only for a note: it stays.
+// A ubatch that the user has named is held against all of them, in models of any kind, only for a
+// note: it stays. Where memory does not grow with the ubatch all tiers are planned at once, and
+// only smaller ones than those for prompts are compared, if they may be faster.
 //
 // Traps: a ubatch above the prompt takes the prompt in one batch of the tier that holds it, so from
 // there on more cache only costs: the first that is slower than 1 % ends the comparison. A tier
@@ -74,9 +77,14 @@ Job weighed_job(Job job, const Workload& work, std::uint32_t largest) {
     return job;
 }
 
-struct Timed {
-    UbatchTime time;  // with that largest tier
-    Hash64 states{};  // of the last job
+// What was found with a largest tier.
+struct Compared {
+    std::uint32_t n_ubatch = 0;
+    bool has_plan = false;             // both tiers of all jobs have one
+    bool lacks_host = false;           // the host's memory is why not
+    std::optional<Seconds> seconds{};  // of all jobs
+    BoundBy bound_by = BoundBy::Link;  // of the last job's prompt
+    Hash64 states{};                   // of the last job
 };
 
 class Comparison {
@@ -85,46 +93,55 @@ public:
                const Machine& machine,
                const std::vector<Job>& jobs,
                Known& known)
-        : options_(options), machine_(machine), jobs_(jobs), known_(known) {
-        known_.tiers = std::make_shared<TierMemo>();
-    }
+        : options_(options), machine_(machine), jobs_(jobs), known_(known) {}
 
+    // All that may be the fastest.
     Status run() {
         const std::vector<std::uint32_t> sizes = candidates_of(jobs_);
         n_sizes_ = sizes.size();
-        for (n_compared_ = 0; n_compared_ < n_sizes_; ++n_compared_) {
-            const std::uint32_t largest = sizes[n_compared_];
-            const Result<bool> timed = time(largest);
-            if (!timed) return timed.error();
-            if (!timed.value() && lacks_memory_) break;
-            if (!timed.value()) continue;
-            if (largest > prompt_ && timed_.back().time.seconds > least() * kAsGood) break;
+        for (const std::uint32_t largest : sizes) {
+            const Result<Compared> compared = compare(largest);
+            if (!compared) return compared.error();
+            if (!compared.value().has_plan) break;
+            if (!compared.value().seconds) continue;
+            if (largest > prompt_ && *compared.value().seconds > least() * kAsGood) break;
         }
-        return Done{};
+        return run_below(sizes.front());
     }
 
-    // The fastest of all and of that one.
-    Result<std::optional<UbatchTime>> fastest_and(std::uint32_t other) {
-        if (const Status done = run(); !done) return done.error();
-        if (std::ranges::count(timed_, other, n_ubatch_of) == 0) {
-            if (const Result<bool> timed = time(other); !timed) return timed.error();
+    // That one and smaller ones: without prices until there is a plan, else while a smaller one may
+    // be the fastest.
+    Status run_below(std::uint32_t largest) {
+        while (true) {
+            const Result<Compared> compared = known_or_compare(largest);
+            if (!compared) return compared.error();
+            largest = smaller_ubatch(largest);
+            if (largest < jobs_.front().context.n_seq_max || largest == 0) return Done{};
+            if (!may_pay_below(compared.value())) return Done{};
         }
+    }
+
+    std::optional<UbatchTime> fastest() const {
         std::optional<UbatchTime> fastest;
-        for (const Timed& timed : timed_) {
-            if (!fastest || timed.time.seconds < fastest->seconds) fastest = timed.time;
+        for (const Compared& each : compared_) {
+            if (!each.seconds || (fastest && *each.seconds >= fastest->seconds)) continue;
+            fastest = {each.n_ubatch, *each.seconds};
         }
         return fastest;
     }
 
     [[nodiscard]] LargestTier best() const {
-        if (timed_.empty() && lacks_memory_) return {candidates_of(jobs_).front(), {}, {}};
-        if (timed_.empty()) return unpriced();
+        if (std::ranges::none_of(compared_, &Compared::has_plan) && !compared_.empty()) {
+            return {compared_.front().n_ubatch, {}, {}};
+        }
+        if (!fastest()) return unpriced();
         std::uint32_t best = 0;
         std::vector<std::string> times;
-        for (const Timed& timed : timed_) {
-            const auto& [n_ubatch, seconds] = timed.time;
-            if (seconds <= least() * kAsGood) best = n_ubatch;
-            times.push_back(fmt::format("{:.3g} s with -ub {}", seconds, n_ubatch));
+        for (const Compared& each : compared_) {
+            if (!each.seconds) continue;
+            if (*each.seconds <= least() * kAsGood) best = each.n_ubatch;
+            times.push_back(
+                fmt::format("{} with -ub {}", seconds_text(*each.seconds), each.n_ubatch));
         }
         const Workload work = work_of_all();
         return {best,
@@ -137,12 +154,33 @@ public:
     }
 
 private:
-    static std::uint32_t n_ubatch_of(const Timed& timed) { return timed.time.n_ubatch; }
+    [[nodiscard]] bool may_pay_below(const Compared& smallest) const {
+        if (!smallest.has_plan) return !smallest.lacks_host;
+        return smallest.seconds &&
+               pshard::may_pay_below(*smallest.seconds, smallest.bound_by, least());
+    }
+
+    Result<Compared> known_or_compare(std::uint32_t largest) {
+        const auto known = std::ranges::find(compared_, largest, &Compared::n_ubatch);
+        return known == compared_.end() ? compare(largest) : Result<Compared>(*known);
+    }
+
+    Result<Compared> compare(std::uint32_t largest) {
+        n_sizes_ = std::max(n_sizes_, compared_.size() + 1);
+        now_ = {.n_ubatch = largest, .has_plan = true};
+        const Result<std::optional<Seconds>> seconds = seconds_of(largest);
+        if (!seconds) return seconds.error();
+        now_.seconds = seconds.value();
+        const auto after = std::ranges::upper_bound(compared_, largest, {}, &Compared::n_ubatch);
+        compared_.insert(after, now_);
+        return now_;
+    }
 
     [[nodiscard]] std::vector<Hash64> smaller_states(std::uint32_t largest) const {
         std::vector<Hash64> states;
-        for (const Timed& timed : timed_) {
-            if (timed.time.n_ubatch < largest && jobs_.size() == 1) states.push_back(timed.states);
+        for (const Compared& each : compared_) {
+            const bool serves = each.seconds && each.n_ubatch < largest && jobs_.size() == 1;
+            if (serves) states.push_back(each.states);
         }
         return states;
     }
@@ -158,18 +196,18 @@ private:
         return all;
     }
 
-    [[nodiscard]] Seconds least() const {
-        Seconds least = timed_.front().time.seconds;
-        for (const Timed& timed : timed_) least = std::min(least, timed.time.seconds);
-        return least;
-    }
+    // Some of them must have a time.
+    [[nodiscard]] Seconds least() const { return fastest()->seconds; }
 
     [[nodiscard]] const char* what_grows() const {
         return has_drafting_context(options_) ? "what drafts" : "the cache of this model";
     }
 
     [[nodiscard]] LargestTier unpriced() const {
-        const std::uint32_t largest = std::min(kUnpriced, candidates_of(jobs_).back());
+        std::uint32_t largest = std::min(kUnpriced, candidates_of(jobs_).back());
+        for (const Compared& each : compared_) {
+            if (each.has_plan && machine_.pricing() == nullptr) largest = each.n_ubatch;
+        }
         const char* why = machine_.pricing() == nullptr
                               ? "batch sizes cannot be compared without a profile"
                               : "no batch size has a time by the profile";
@@ -180,17 +218,6 @@ private:
                             what_grows(),
                             why,
                             largest)};
-    }
-
-    // Whether all jobs have a time with that largest tier: then it is in timed_.
-    Result<bool> time(std::uint32_t largest) {
-        const Result<std::optional<Seconds>> seconds = seconds_of(largest);
-        if (!seconds) return seconds.error();
-        if (seconds.value()) {
-            const auto after = std::ranges::upper_bound(timed_, largest, {}, n_ubatch_of);
-            timed_.insert(after, {{largest, *seconds.value()}, states_});
-        }
-        return seconds.value().has_value();
     }
 
     // The seconds of all jobs with that largest tier; nullopt: one of them has none.
@@ -214,11 +241,13 @@ private:
         Result<Inventory> inventory = known_.captures.of(
             {options_.model, job.context, job.tiers, options_.device, drafting_of(options_)});
         if (!inventory) return inventory.error();
-        states_ = states_hash(inventory.value().states);
+        now_.states = states_hash(inventory.value().states);
         const auto budget = budget_use(options_, machine_, job.context);
         if (!budget) return budget.error();
-        lacks_memory_ = std::holds_alternative<Refusal>(budget.value());
-        if (lacks_memory_) return std::optional<Seconds>();
+        if (std::holds_alternative<Refusal>(budget.value())) {
+            now_.has_plan = false;
+            return std::optional<Seconds>();
+        }
         Planning planning = wished_plan(options_,
                                         machine_,
                                         job,
@@ -228,15 +257,29 @@ private:
         planning.packed = known_.packed;
         planning.searched = known_.tiers;
         find_tiers_shown(planning);
-        lacks_memory_ = std::ranges::any_of(
-            planning.plan.tiers, [](const TierPlan& tier) { return tier.winner() == nullptr; });
+        for (const TierPlan& tier : planning.plan.tiers) note_tier(tier);
         return planned_seconds(times_of(planning), work_, job.context.n_ubatch);
+    }
+
+    // Tiers ascend: the last is that of the prompt.
+    void note_tier(const TierPlan& tier) {
+        const Candidate* winner = tier.winner();
+        if (winner == nullptr) {
+            now_.has_plan = false;
+            now_.lacks_host = now_.lacks_host || lacks_host(tier);
+        } else if (winner->prediction) {
+            now_.bound_by = winner->prediction->bound_by;
+        }
+    }
+
+    static bool lacks_host(const TierPlan& tier) {
+        return std::ranges::count(tier.refused, Verdict::HostTooSmall, &Candidate::verdict) > 0;
     }
 
     // Shows how many sizes are compared, but not while a child reads the model: it shows that.
     void find_tiers_shown(Planning& planning) const {
         SlowNotice notice("comparing batch sizes", "sizes");
-        notice.show(n_compared_, n_sizes_);
+        notice.show(compared_.size(), n_sizes_);
         find_tiers(planning);
     }
 
@@ -245,12 +288,10 @@ private:
     const std::vector<Job>& jobs_;
     Known& known_;
     std::size_t n_sizes_ = 0;
-    std::size_t n_compared_ = 0;
-    std::vector<Timed> timed_;   // ascending by ubatch
-    Hash64 states_{};            // of the last job
-    Workload work_;              // of the last job
-    std::uint32_t prompt_ = 0;   // the largest tier that a prompt is computed in
-    bool lacks_memory_ = false;  // a tier of the last job has no plan
+    std::vector<Compared> compared_;  // ascending by ubatch
+    Compared now_;                    // the one that is compared
+    Workload work_;                   // of the last job
+    std::uint32_t prompt_ = 0;        // the largest tier that a prompt is computed in
 };
 
 }  // namespace
@@ -266,10 +307,36 @@ Result<LargestTier> find_largest_tier(const Options& options,
                                       const std::vector<Job>& jobs,
                                       Known& known) {
     Comparison comparison(options, machine, jobs, known);
-    if (machine.pricing() != nullptr) {
-        if (const Status done = comparison.run(); !done) return done.error();
-    }
+    const std::uint32_t unpriced = std::min(kUnpriced, candidates_of(jobs).back());
+    const Status done =
+        machine.pricing() != nullptr ? comparison.run() : comparison.run_below(unpriced);
+    if (!done) return done.error();
     return comparison.best();
+}
+
+bool may_pay_below(const Planning& planning, const Job& job, const Workload& work) {
+    if (planning.plan.baseline_vram || !is_viable(planning)) return false;
+    const std::uint32_t first = candidates_of({job}).front();
+    const auto tier = std::ranges::find(
+        planning.plan.tiers, first, [](const TierPlan& each) { return each.key.n_tokens; });
+    if (tier == planning.plan.tiers.end() || tier->winner() == nullptr) return true;
+    const std::vector<UbatchTime> times = ubatch_times(times_of(planning), work);
+    const auto own = std::ranges::find(times, first, &UbatchTime::n_ubatch);
+    if (own == times.end()) return false;
+    const auto fastest = std::ranges::min_element(times, {}, &UbatchTime::seconds);
+    return may_pay_below(own->seconds, tier->winner()->prediction->bound_by, fastest->seconds);
+}
+
+Result<std::uint32_t> find_smaller_ubatch(const Options& options,
+                                          const Machine& machine,
+                                          const Job& job,
+                                          Known& known) {
+    const std::vector<Job> jobs = {job};
+    Comparison comparison(options, machine, jobs, known);
+    const Status done = comparison.run_below(candidates_of(jobs).front());
+    if (!done) return done.error();
+    const auto fastest = comparison.fastest();
+    return fastest ? fastest->n_ubatch : comparison.best().tokens;
 }
 
 Result<std::optional<UbatchTime>> find_fastest_ubatch(const Options& options,
@@ -277,10 +344,9 @@ Result<std::optional<UbatchTime>> find_fastest_ubatch(const Options& options,
                                                       const std::vector<Job>& jobs,
                                                       Known& known) {
     if (machine.pricing() == nullptr) return std::optional<UbatchTime>();
-    const std::vector<std::uint32_t>& tiers = jobs.front().tiers;
-    const auto prompts = std::ranges::lower_bound(tiers, kFirstPromptTier);
-    const std::uint32_t below = prompts == tiers.begin() ? tiers.front() : *(prompts - 1);
-    return Comparison(options, machine, jobs, known).fastest_and(below);
+    Comparison comparison(options, machine, jobs, known);
+    if (const Status done = comparison.run(); !done) return done.error();
+    return comparison.fastest();
 }
 
 }  // namespace pshard::tool

@@ -26,14 +26,26 @@ Result<Job> first_compared(const Options& options, const std::vector<Job>& jobs)
 
 // Compares the largest tiers that the jobs may have, all of one model, which is run with one
 // ubatch. By the least time of the workload (workload_of()); without a profile it is llama.cpp's
-// own -b. What it captures and searches is known to the plan that follows.
+// own -b, or the next smaller one that there is a plan with. What it captures and searches is known
+// to the plan that follows.
 Result<LargestTier> find_largest_tier(const Options& options,
                                       const Machine& machine,
                                       const std::vector<Job>& jobs,
                                       Known& known);
 
-// The fastest ubatch of the jobs, also of those that are too small for a tier of prompts alone;
-// nullopt: nothing can be compared.
+// Whether ubatches that are too small for a tier of prompts alone may be faster than the tiers of
+// that plan of the job, whose memory does not grow with them. Without prices: whether the smallest
+// tier of prompts has no plan.
+bool may_pay_below(const Planning& planning, const Job& job, const Workload& work);
+
+// The fastest of those and the smallest tier of prompts; without prices the largest of them that
+// there is a plan with.
+Result<std::uint32_t> find_smaller_ubatch(const Options& options,
+                                          const Machine& machine,
+                                          const Job& job,
+                                          Known& known);
+
+// The fastest ubatch of the jobs; nullopt: nothing can be compared.
 Result<std::optional<UbatchTime>> find_fastest_ubatch(const Options& options,
                                                       const Machine& machine,
                                                       const std::vector<Job>& jobs,

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -128,18 +129,28 @@ Result<Inventory> capture_in_child(const CaptureWish& wish) {
     return inventory_from_text(text.value(), "captured inventory");
 }
 
+bool Captures::serves(const Captured& captured, const CaptureWish& wish) {
+    CaptureWish same = captured.wish;
+    const bool larger = same.context.n_ubatch > wish.context.n_ubatch;
+    if (larger && !is_windowed(captured.inventory)) {
+        same.context.n_ubatch = wish.context.n_ubatch;
+        same.context.n_batch = wish.context.n_batch;
+    }
+    same.tiers = wish.tiers;
+    return same == wish && std::ranges::includes(captured.wish.tiers, wish.tiers);
+}
+
 Result<Inventory> Captures::of(const CaptureWish& wish) {
-    const auto known = std::ranges::find_if(known_, [&](const Captured& each) {
-        CaptureWish same = each.wish;
-        same.tiers = wish.tiers;
-        return same == wish && std::ranges::includes(each.wish.tiers, wish.tiers);
-    });
+    const auto known =
+        std::ranges::find_if(known_, [&](const Captured& each) { return serves(each, wish); });
     if (known == known_.end()) {
         Result<Inventory> captured = capture_in_child(wish);
         if (captured) known_.push_back({wish, captured.value()});
         return captured;
     }
     Inventory inventory = known->inventory;
+    inventory.context.n_ubatch = wish.context.n_ubatch;
+    inventory.context.n_batch = wish.context.n_batch;
     std::erase_if(inventory.graphs, [&](const Graph& graph) {
         return !std::ranges::binary_search(wish.tiers, graph.n_tokens);
     });
@@ -147,12 +158,16 @@ Result<Inventory> Captures::of(const CaptureWish& wish) {
 }
 
 Result<StockMemory> stock_memory_in_child(StockRun run) {
+    static std::vector<std::pair<StockRun, StockMemory>> told;
     run.backend_dir = ggml_folder();
+    const auto known = std::ranges::find(told, run, &std::pair<StockRun, StockMemory>::first);
+    if (known != told.end()) return known->second;
     const Result<std::string> text = run_in_child(
         {fmt::format("reading {}", run.model_path), [&] { return stock_memory_text(run); }});
     if (!text) return text.error();
     StockMemory memory;
     std::istringstream(text.value()) >> memory.model >> memory.context >> memory.compute;
+    told.emplace_back(std::move(run), memory);
     return memory;
 }
 

@@ -53,7 +53,8 @@ Result<Inventory> capture_in_child(const CaptureWish& wish);
 // The captures of one run of a tool: it asks llama.cpp once for each context.
 class Captures {
 public:
-    // The same as capture_in_child(), from an earlier capture if that has all the tiers.
+    // The same as capture_in_child(), from an earlier capture if that has all the tiers. Without
+    // sliding windows a capture for a larger ubatch is as good.
     Result<Inventory> of(const CaptureWish& wish);
 
 private:
@@ -62,10 +63,12 @@ private:
         Inventory inventory;
     };
 
+    static bool serves(const Captured& captured, const CaptureWish& wish);
+
     std::vector<Captured> known_;
 };
 
-// What stock llama.cpp would take, asked in the same way; `run.backend_dir` is filled in.
+// What stock llama.cpp would take, asked in the same way, and once; `run.backend_dir` is filled in.
 Result<StockMemory> stock_memory_in_child(StockRun run);
 
 Result<Inventory> read_inventory(const std::string& path);

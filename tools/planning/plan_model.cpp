@@ -7,7 +7,7 @@
 //                               caches or drafts grow with the ubatch   |
 //   inventory    read   -> its one job -------------------------------+
 //                                                                     v
-//   budget_use() -> make_plan() -> check_plan() [-> check_rivals()] -> notes
+//   budget_use() -> find_tiers() -> check_plan() [-> check_rivals()] -> notes
 //
 // Every plan is verified before anybody sees it, and the time of that is told. PSHARD_CHECK=1 has
 // the rivals verified as well, which takes seconds for a large model.
@@ -109,7 +109,7 @@ public:
         planning.on_progress = [&](std::size_t done, std::size_t all) { notice.show(done, all); };
         planning.packed = known_.packed;
         planning.searched = known_.tiers;
-        make_plan(planning);
+        find_tiers(planning);
         planning.searched = {};
         planning.on_progress = {};
         add_left_out(planning);
@@ -122,6 +122,7 @@ public:
                                  idle_note(planning.inventory),
                                  idle_cache_note(planning.inventory),
                                  budget_note(options_, planning.budget),
+                                 batch_note(options_, planning.inventory.context),
                                  host_note(planning, machine_.host),
                                  ubatch_note(planning, job)}) {
             if (note) planning.notes.push_back(*note);
@@ -143,6 +144,10 @@ public:
         planned_.pop_back();
         return largest;
     }
+
+    void take_back() { planned_.pop_back(); }
+
+    [[nodiscard]] const Planning& last() const { return planned_.back().planning; }
 
     std::vector<PlannedJob> take() { return std::move(planned_); }
 
@@ -303,16 +308,35 @@ private:
         return find_fastest_ubatch(any, machine_, jobs.value(), known_);
     }
 
-    // Plans the job, again in smaller caches while its largest tiers are dominated.
+    // The tier that the job lacks, as such a ubatch is faster than all for prompts; 0: none. Where
+    // memory grows with the ubatch all were compared before.
+    std::uint32_t lacking_tier(const Job& job) {
+        const bool is_compared = options_.context.n_ubatch || options_.bench.wanted ||
+                                 has_drafting_context(options_) ||
+                                 is_windowed(planner_.last().inventory);
+        const Result<Workload> work = workload_of(options_, job.context);
+        if (is_compared || !work || !may_pay_below(planner_.last(), job, work.value())) return 0;
+        const auto fastest = find_smaller_ubatch(options_, machine_, job, known_);
+        const bool is_new = fastest && !std::ranges::binary_search(job.tiers, fastest.value());
+        return is_new ? fastest.value() : 0;
+    }
+
+    // Plans the job, again in smaller caches while its largest tiers are dominated, and with the
+    // tier that it lacks.
     Result<std::optional<Refusal>> add(Job job, Inventory inventory) {
         const std::string compared = job.note;
         while (true) {
             auto refusal = planner_.add(std::move(inventory), job);
             if (!refusal || refusal.value()) return refusal;
-            const std::optional<std::uint32_t> largest = planner_.take_back_too_large();
-            if (!largest) return refusal;
-            cut_job(job, *largest);
-            if (!compared.empty()) job.note = cut_note(compared, *largest);
+            if (const auto largest = planner_.take_back_too_large()) {
+                cut_job(job, *largest);
+                if (!compared.empty()) job.note = cut_note(compared, *largest);
+            } else if (const std::uint32_t lacking = lacking_tier(job); lacking > 0) {
+                planner_.take_back();
+                job.tiers.insert(std::ranges::lower_bound(job.tiers, lacking), lacking);
+            } else {
+                return refusal;
+            }
             Result<Inventory> smaller = capture(job);
             if (!smaller) return smaller.error();
             inventory = std::move(smaller).value();

@@ -31,8 +31,8 @@ using Planned = std::variant<std::vector<PlannedJob>, Refusal>;
 Result<std::vector<Job>> jobs_of_model(const Options& options);
 
 // Plans all that the options ask for, in their order; writes what --save-inventory names. `machine`
-// must outlive the plans. Declines where there is no budget to plan with. `known`: for who plans
-// the same model for stock llama.cpp as well.
+// must outlive the plans, which lack what add_stock_fits() adds. Declines where there is no budget
+// to plan with. `known`: for who plans the same model for stock llama.cpp as well.
 Result<Planned> plan_jobs(const Options& options, const Machine& machine);
 Result<Planned> plan_jobs(const Options& options, const Machine& machine, Known& known);
 

@@ -75,15 +75,14 @@ StockModel model_of(const Options& options, const Job& job, Known& known) {
     return model;
 }
 
-// Searches without a limit of host memory: a plan that is found then lacks only that.
-std::string why_no_static_plan(StaticWish wish, const Machine& machine, const StockModel& model) {
-    const HostLimits limits = std::exchange(wish.host, {});
-    const Result<std::optional<StaticFound>> found = find_static_plan(wish, model);
-    if (!limits.memory || !found || !found.value()) return "no static plan fits this budget";
-    const auto& [inventory, plan] = *found.value();
+std::string why_no_static_plan(const NoStaticPlan& none,
+                               const StaticWish& wish,
+                               const Machine& machine,
+                               const StockModel& model) {
+    if (!none.least_need) return "no static plan fits this budget";
     const Problem problem{
-        inventory, nullptr, wish.budget, 0, limits, std::nullopt, {}, model.packed};
-    return host_refusal(problem, plan.prompt.memory.host, machine.host);
+        none.inventory, nullptr, wish.budget, 0, wish.host, std::nullopt, {}, model.packed};
+    return host_refusal(problem, *none.least_need, machine.host);
 }
 
 }  // namespace
@@ -106,15 +105,18 @@ Result<std::variant<StaticFlags, Refusal>> find_static_flags(const Options& opti
     wish.budget = use.total - use.taken() + use.draft;
     wish.work = work;
     const StockModel model = model_of(options, job, known);
-    Result<std::optional<StaticFound>> found = find_static_plan(wish, model);
+    auto found = find_static_plan(wish, model);
     if (!found) return found.error();
-    if (!found.value()) return Answer(Refusal{why_no_static_plan(wish, machine, model)});
-    StaticFlags flags{std::move(*found.value()), 0, machine.notes};
+    if (const auto* none = std::get_if<NoStaticPlan>(&found.value())) {
+        return Answer(Refusal{why_no_static_plan(*none, wish, machine, model)});
+    }
+    StaticFlags flags{std::get<StaticFound>(std::move(found).value()), 0, machine.notes};
     flags.n_batch = batch_tokens(options, flags.found.plan.n_ubatch);
     for (const auto& note : {context_note(flags.found.inventory),
                              idle_note(flags.found.inventory),
                              idle_cache_note(flags.found.inventory),
-                             budget_note(options, use)}) {
+                             budget_note(options, use),
+                             batch_note(options, job.context)}) {
         if (note) flags.notes.push_back(*note);
     }
     return Answer(std::move(flags));

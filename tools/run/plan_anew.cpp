@@ -182,16 +182,16 @@ void tell_of_named(const StockBest& best,
     if (within && within->n_ubatch() == best.n_ubatch()) return;
     plan.why += fmt::format(" with -ub {}", best.n_ubatch());
     if (within) {
-        plan.why += fmt::format(" ({:.3g} s with -ub {})", within->seconds, within->n_ubatch());
+        plan.why +=
+            fmt::format(" ({} with -ub {})", seconds_text(within->seconds), within->n_ubatch());
     }
     if (best.seconds >= started) return;
     log_line(
-        fmt::format("note: stock llama.cpp alone is faster with -ub {} ({:.3g} s) than what is "
-                    "started with the "
-                    "-ub that was given ({:.3g} s)",
+        fmt::format("note: stock llama.cpp alone is faster with -ub {} ({}) than what is started "
+                    "with the -ub that was given ({})",
                     best.n_ubatch(),
-                    best.seconds,
-                    started));
+                    seconds_text(best.seconds),
+                    seconds_text(started)));
 }
 
 // Puts the best that stock llama.cpp can do alone, within the ubatch that the user has named, in
@@ -212,12 +212,12 @@ Status compare_with_stock(const PlanRequest& request,
         is_named ? best_of_stock(with_any_ubatch(with.options), with, work.value()) : within;
     if (!best) return Done{};
     plan.why = fmt::format(
-        "{} prompt and {} answer tokens take {:.3g} s by the plan, {:.3g} s by the best that stock "
+        "{} prompt and {} answer tokens take {} by the plan, {} by the best that stock "
         "llama.cpp can do alone",
         work.value().prompt,
         work.value().answer,
-        *ours,
-        best->seconds);
+        seconds_text(*ours),
+        seconds_text(best->seconds));
     const bool starts_stock = within && within->seconds <= *ours * kWorthwhile;
     tell_of_named(*best, within, starts_stock ? within->seconds : *ours, plan);
     if (!starts_stock) return Done{};
@@ -236,6 +236,7 @@ Status keep(const PlanRequest& request, std::vector<PlannedJob>& jobs, RunPlan& 
         return Done{};
     }
     for (PlannedJob& job : jobs) {
+        add_stock_fits(job.planning);
         if (Status written = write_plan(plan.registry, job); !written) return written;
     }
     return Done{};
