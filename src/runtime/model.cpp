@@ -76,23 +76,31 @@ bool Model::has_room_for(const HostBuffer& buffer) const {
 bool Model::add_weights(HostBuffer& buffer) {
     if (!has_room_for(buffer)) return false;
     buffers_.insert(&buffer);
-    for (const ggml_tensor* tensor : buffer.tensors) {
-        names_.insert(tensor->name);
-        // llama.cpp keeps the weight that it embeds tokens with on the CPU, so this one is the tied
-        // head.
-        const bool tied_head = std::string_view(tensor->name) == "token_embd.weight";
-        Weight weight = weight_facts(*tensor, tied_head ? "output.weight" : tensor->name, policy_);
-        inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
-        inventory_.n_layers = std::max(inventory_.n_layers, weight.layer + 1);
-        if (weight.routed) {
-            inventory_.n_experts =
-                std::max(inventory_.n_experts, static_cast<int>(weight.shape[2]));
-        }
-        index_.add(tensor, {Ref::Kind::Weight, static_cast<int>(weights_.size())});
-        weights_.push_back(tensor);
-        inventory_.weights.push_back(std::move(weight));
-    }
+    for (const ggml_tensor* tensor : buffer.tensors) add_weight(*tensor);
     return true;
+}
+
+bool Model::borrow(const ggml_tensor& weight) {
+    if (names_.contains(weight.name)) return false;
+    lenders_.insert(host_buffer_of(weight));
+    add_weight(weight);
+    return true;
+}
+
+void Model::add_weight(const ggml_tensor& tensor) {
+    names_.insert(tensor.name);
+    // llama.cpp keeps the weight that it embeds tokens with on the CPU, so this one is the tied
+    // head.
+    const bool tied_head = std::string_view(tensor.name) == "token_embd.weight";
+    Weight weight = weight_facts(tensor, tied_head ? "output.weight" : tensor.name, policy_);
+    inventory_.head_is_tied = inventory_.head_is_tied || tied_head;
+    inventory_.n_layers = std::max(inventory_.n_layers, weight.layer + 1);
+    if (weight.routed) {
+        inventory_.n_experts = std::max(inventory_.n_experts, static_cast<int>(weight.shape[2]));
+    }
+    index_.add(&tensor, {Ref::Kind::Weight, static_cast<int>(weights_.size())});
+    weights_.push_back(&tensor);
+    inventory_.weights.push_back(std::move(weight));
 }
 
 std::size_t Model::add_states(HostBuffer& buffer) {

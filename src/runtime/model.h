@@ -5,6 +5,9 @@
 // name comes twice (a draft model has its own blk.0). States are tensors outside weight buffers
 // that are named like a cache or that a graph writes into.
 //
+// A model that drafts may read weights of its target (EAGLE3, DFlash: the head). It borrows them:
+// they count as its own, with a place of their own in its plan, but the buffer stays the target's.
+//
 // Indices do not change while a context lives: one that is freed leaves its states without a
 // tensor, and the next context with equal states takes their place.
 #pragma once
@@ -30,6 +33,9 @@ public:
     [[nodiscard]] bool has_room_for(const HostBuffer& buffer) const;
     // Adds the buffer's weights. False, and nothing is added, if there is no room for it.
     bool add_weights(HostBuffer& buffer);
+    // Adds a weight of another model's buffer; false, and it stays an input of each graph, if one
+    // of the model's own has its name.
+    bool borrow(const ggml_tensor& weight);
     // Adds the buffer's states; returns how many of them are new to the inventory.
     std::size_t add_states(HostBuffer& buffer);
 
@@ -46,6 +52,10 @@ public:
     bool forget(const HostBuffer& buffer);
 
     [[nodiscard]] bool owns(const HostBuffer& buffer) const { return buffers_.contains(&buffer); }
+
+    [[nodiscard]] bool borrows_from(const HostBuffer& buffer) const {
+        return lenders_.contains(&buffer);
+    }
 
     // nullptr for a state whose context is gone.
     [[nodiscard]] const ggml_tensor* weight(int index) const { return at(weights_, index); }
@@ -71,6 +81,7 @@ private:
         return tensors[static_cast<std::size_t>(index)];
     }
 
+    void add_weight(const ggml_tensor& tensor);
     void keep(Graph graph);
     int take_place(const State& state);
     void rebuild_index();
@@ -80,6 +91,7 @@ private:
     std::vector<const ggml_tensor*> weights_;
     std::vector<const ggml_tensor*> states_;
     std::set<const HostBuffer*> buffers_;
+    std::set<const HostBuffer*> lenders_;
     std::set<std::string> names_;
     TensorIndex index_;
     JoinedPieces pieces_;

@@ -13,18 +13,13 @@
 namespace pshard {
 namespace {
 
-// The buffers that a graph's tensors lie in, by what they are for.
-struct Touched {
-    std::vector<HostBuffer*> weights;
-    std::vector<HostBuffer*> others;  // caches, adapters, what tests allocate
-    std::set<const HostBuffer*> written;
-};
-
 void add_once(std::vector<HostBuffer*>& buffers, HostBuffer* buffer) {
     if (std::find(buffers.begin(), buffers.end(), buffer) == buffers.end()) {
         buffers.push_back(buffer);
     }
 }
+
+using Touched = ModelTable::Touched;
 
 Touched touched_by(const ggml_cgraph& graph) {
     Touched touched;
@@ -85,22 +80,46 @@ PlannedModel* ModelTable::model_of(const Caller& caller, const std::vector<HostB
     return fit ? known->second : nullptr;
 }
 
+PlannedModel* ModelTable::youngest_owner(const std::vector<HostBuffer*>& buffers) {
+    const auto found = std::find_if(models_.rbegin(), models_.rend(), [&](const auto& planned) {
+        return std::ranges::any_of(
+            buffers, [&](const HostBuffer* buffer) { return planned->model.owns(*buffer); });
+    });
+    return found == models_.rend() ? nullptr : found->get();
+}
+
+PlannedModel* ModelTable::borrower_of(const HostBuffer& buffer) {
+    const auto found = std::ranges::find_if(
+        models_, [&](const auto& planned) { return planned->model.borrows_from(buffer); });
+    return found == models_.end() ? nullptr : found->get();
+}
+
+// nullptr: none yet.
+PlannedModel* ModelTable::owner_of(const Touched& touched, const Caller& caller) {
+    std::vector<HostBuffer*> homeless;
+    std::ranges::copy_if(touched.weights,
+                         std::back_inserter(homeless),
+                         [&](const HostBuffer* buffer) { return of_buffer(*buffer) == nullptr; });
+    PlannedModel* owner = youngest_owner(touched.weights);
+    if (owner == nullptr) owner = youngest_owner(touched.others);
+    const bool fit = owner != nullptr && std::ranges::all_of(homeless, [&](const HostBuffer* one) {
+                         return owner->model.has_room_for(*one);
+                     });
+    if (fit || homeless.empty()) return owner;
+    return model_of(caller, homeless);
+}
+
 PlannedModel& ModelTable::of_graph(const ggml_cgraph& graph, const Caller& caller) {
     const Touched touched = touched_by(graph);
-    PlannedModel* owner = nullptr;
-    for (const auto* buffers : {&touched.weights, &touched.others}) {
-        for (const HostBuffer* buffer : *buffers) {
-            if (owner == nullptr) owner = of_buffer(*buffer);
-        }
-    }
+    PlannedModel* owner = owner_of(touched, caller);
     if (owner == nullptr && touched.weights.empty()) {
         if (!loose_) loose_ = make_model();
         return *loose_;
     }
-    if (owner == nullptr) owner = model_of(caller, touched.weights);
     if (owner == nullptr) owner = models_.emplace_back(make_model()).get();
     called_[&caller] = owner;
     attach_weights(*owner, touched.weights);
+    borrow_weights(*owner, graph);
     std::vector<HostBuffer*> states;
     for (HostBuffer* buffer : touched.others) {
         if (of_buffer(*buffer) == nullptr && holds_states(*buffer, touched))
@@ -117,7 +136,28 @@ void ModelTable::attach_weights(PlannedModel& owner, const std::vector<HostBuffe
     for (HostBuffer* buffer : buffers) {
         if (of_buffer(*buffer) == nullptr) added = owner.model.add_weights(*buffer) || added;
     }
-    if (!added || !owner.planned()) return;
+    if (added) plan_again(owner);
+}
+
+// Lets a model have what its graph reads of another's weights.
+void ModelTable::borrow_weights(PlannedModel& owner, const ggml_cgraph& graph) {
+    bool added = false;
+    const auto borrow = [&](const ggml_tensor* tensor) {
+        const HostBuffer* buffer = tensor != nullptr ? host_buffer_of(*tensor) : nullptr;
+        if (buffer == nullptr || owner.model.owns(*buffer) || of_buffer(*buffer) == nullptr) return;
+        const ggml_tensor& weight = root_of(*tensor);
+        if (buffer->use() != BufferUse::Weights || owner.model.find(&weight) != nullptr) return;
+        added = owner.model.borrow(weight) || added;
+    };
+    for (int i = 0; i < graph.n_nodes; ++i) {
+        std::for_each(graph.nodes[i]->src, graph.nodes[i]->src + GGML_MAX_SRC, borrow);
+    }
+    if (added) plan_again(owner);
+}
+
+// Weights have come that its plan does not know.
+void ModelTable::plan_again(PlannedModel& owner) {
+    if (!owner.planned()) return;
     shared_.passes.clear();
     owner.release(shared_.link);
 }
@@ -138,17 +178,21 @@ void ModelTable::attach_states(PlannedModel& owner, const std::vector<HostBuffer
 }
 
 void ModelTable::forget(const HostBuffer& buffer) {
-    PlannedModel* owner = of_buffer(buffer);
-    if (owner == nullptr) return;
-    owner->mark_stale();
-    for (const ggml_tensor* tensor : buffer.tensors) {
-        const Ref* ref = owner->model.find(tensor);
-        if (ref != nullptr && ref->kind == Ref::Kind::State)
-            owner->residency.drop_state(ref->index);
+    if (PlannedModel* owner = of_buffer(buffer)) {
+        owner->mark_stale();
+        for (const ggml_tensor* tensor : buffer.tensors) {
+            const Ref* ref = owner->model.find(tensor);
+            if (ref != nullptr && ref->kind == Ref::Kind::State)
+                owner->residency.drop_state(ref->index);
+        }
+        if (owner->model.forget(buffer)) drop(*owner);
     }
-    if (!owner->model.forget(buffer)) return;
-    std::erase_if(called_, [&](const auto& entry) { return entry.second == owner; });
-    std::erase_if(models_, [&](const auto& planned) { return planned.get() == owner; });
+    while (PlannedModel* borrower = borrower_of(buffer)) drop(*borrower);
+}
+
+void ModelTable::drop(PlannedModel& model) {
+    std::erase_if(called_, [&](const auto& entry) { return entry.second == &model; });
+    std::erase_if(models_, [&](const auto& planned) { return planned.get() == &model; });
 }
 
 void ModelTable::forget(const Caller& caller) {

@@ -2,8 +2,10 @@
 //
 // llama.cpp tells no backend which model a graph belongs to. A graph's model is the one that owns a
 // buffer which the graph touches: a buffer of weights first, else one of states. Weights that
-// nobody owns yet go to the model of the same caller's last graph, if that has room for their names
-// (a model in several files), and else to a new model. A graph that touches no model's buffer (a
+// nobody owns yet go to that model, or to the one of the same caller's last graph, if that has room
+// for their names (a model in several files), and else to a new model. A model that drafts may read
+// weights of its target, which is older: so of several owners the youngest is meant, and it borrows
+// what it reads of the others. A graph that touches no model's buffer (a
 // test's, an adapter's) belongs to the model of no weights, which keeps nothing resident and has to
 // give way when another wants to be planned.
 //
@@ -11,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +33,13 @@ public:
         PageLocks& page_locks;
         PassCache& passes;
         Staging& link;
+    };
+
+    // The buffers that a graph's tensors lie in, by what they are for.
+    struct Touched {
+        std::vector<HostBuffer*> weights;
+        std::vector<HostBuffer*> others;  // caches, adapters, what tests allocate
+        std::set<const HostBuffer*> written;
     };
 
     explicit ModelTable(const Shared& shared)
@@ -70,7 +80,13 @@ private:
     [[nodiscard]] MemoryClaims claims() const;
     std::unique_ptr<PlannedModel> make_model() const;
     PlannedModel* model_of(const Caller& caller, const std::vector<HostBuffer*>& weights);
+    PlannedModel* owner_of(const Touched& touched, const Caller& caller);
+    PlannedModel* youngest_owner(const std::vector<HostBuffer*>& buffers);
+    PlannedModel* borrower_of(const HostBuffer& buffer);
     void attach_weights(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
+    void borrow_weights(PlannedModel& owner, const ggml_cgraph& graph);
+    void plan_again(PlannedModel& owner);
+    void drop(PlannedModel& model);
     void attach_states(PlannedModel& owner, const std::vector<HostBuffer*>& buffers);
     Status plan_anew(PlannedModel& owner, const Status& refusal);
     void lock_pages(PlannedModel& owner);

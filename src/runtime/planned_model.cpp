@@ -96,13 +96,14 @@ bool is_uploaded_again(const Orders& orders, const Kind& kind, std::size_t index
     return false;
 }
 
-// The masters of the tensors that do. A state whose context is gone has none.
+// The masters of the tensors that do. A state whose context is gone has none, and what is borrowed
+// is left to its owner: memory is locked once.
 std::vector<HostRange> uploaded_again(const Orders& orders, const Model& model, const Kind& kind) {
     std::vector<HostRange> masters;
     for (std::size_t i = 0; i < (orders.arena.tiers.front().*kind.offsets).size(); ++i) {
         if (!is_uploaded_again(orders, kind, i)) continue;
         const ggml_tensor* tensor = (model.*kind.tensor)(static_cast<int>(i));
-        if (tensor == nullptr) continue;
+        if (tensor == nullptr || model.borrows_from(*host_buffer_of(*tensor))) continue;
         masters.push_back({static_cast<const std::byte*>(tensor->data), ggml_nbytes(tensor)});
     }
     return masters;

@@ -26,17 +26,25 @@ class Drafting : public testing::Test {
 protected:
     void SetUp() override { PSHARD_NEEDS_PLUGIN(); }
 
-    std::string random_model(const std::string& arch, const std::string& quant, int n_nextn = 0) {
-        const Result<ModelShape> shape =
-            resized(find_tiny_shape(arch).value(), {.n_nextn = n_nextn});
+    std::string random_model(const std::string& arch,
+                             const std::string& quant,
+                             const TinySizes& sizes = {}) {
+        const Result<ModelShape> shape = resized(find_tiny_shape(arch).value(), sizes);
         std::string path = folder_.file(arch + ".gguf");
         EXPECT_TRUE(shape.ok());
         EXPECT_TRUE(write_random(shape.value(), quant, path, 1).ok());
         return path;
     }
 
+    // One that reads its target, the tiny qwen3.
+    std::string random_draft(const std::string& kind) {
+        std::string path = folder_.file(kind + ".gguf");
+        EXPECT_TRUE(write_random(find_tiny_draft(kind).value(), "Q8_0", path, 1).ok());
+        return path;
+    }
+
     // Eight layers, of which six are recurrent, and one that drafts.
-    std::string hybrid() { return random_model("qwen35moe", "Q8_0", 1); }
+    std::string hybrid() { return random_model("qwen35moe", "Q8_0", {.n_nextn = 1}); }
 
     test::TempFolder folder_{};
 };
@@ -192,8 +200,7 @@ TEST_F(DraftingMemory, OfADraftModelIsWhatStockTells) {
 TEST_F(DraftingMemory, OfWhatReadsItsTargetIsWhatStockTells) {
     const std::string model = random_model("qwen3", "Q8_0");
     for (const char* kind : {"eagle3", "dflash", "dspark"}) {
-        const std::string draft = folder_.file(std::string(kind) + ".gguf");
-        ASSERT_TRUE(write_random(find_tiny_draft(kind).value(), "Q8_0", draft, 1).ok());
+        const std::string draft = random_draft(kind);
         Words flags = {"-c", "4096", "-fa", "on", "-b", "1024", "-ub", "512", "-np", "2"};
         flags.insert(flags.end(), {"-ctk", "q8_0", "-md", draft});
         Words ours = flags;
@@ -314,6 +321,26 @@ TEST_F(DraftingRuns, WithADraftModelThatItsPlanLeavesRoom) {
                       HasSubstr(kKept),
                       HasSubstr("the other model's plan leaves room for it"),
                       Not(HasSubstr("PSHARD_PLAN is off"))));
+}
+
+// What drafts is a model of its own, with a plan in the room that is left, though its graphs read
+// the target's head.
+TEST_F(DraftingRuns, WithWhatReadsItsTargetByAKeptPlan) {
+    const std::string model = random_model("qwen3", "Q8_0", {.n_layer = 24});
+    for (const std::string kind : {"eagle3", "dflash", "dspark"}) {
+        const Words flags = {"-md", random_draft(kind), "--spec-type", "draft-" + kind, "-np", "1"};
+        Words stocks = flags;
+        stocks.insert(stocks.end(), {"-devd", "none"});
+        const std::string log =
+            log_as_stock(launched(model, 19, flags), stock(model, stocks), short_talk);
+        EXPECT_THAT(log,
+                    AllOf(HasSubstr(kKept),
+                          HasSubstr("the other model's plan leaves room for it"),
+                          HasSubstr("STATIC_ATTNPRIO_ALLMODELS with 1 layer pinned"),
+                          HasSubstr(" 63 generated)"),
+                          Not(HasSubstr("computed on the CPU"))))
+            << kind;
+    }
 }
 
 TEST_F(DraftingRuns, WithAProjectorBesideAKeptPlan) {

@@ -3,7 +3,7 @@
 # tests/backend/logits_run.cpp -> logits_run: one run of a model, for the harness to start
 # tests/backend/preload/*.cpp  -> load_backends and keep_buffers, preloaded into a program
 # tests/backend/hosts/*.cpp    -> local_host and fake_ggml_*, hosts for the door; cpu_layouts, which asks
-#                                 a host's CPU backend which kernels it has
+#                                 a host's CPU backend which kernels it has; leaving_host, which frees nothing
 #
 # Where libggml-pshard.so (PSHARD_PLUGIN_PATH) is not built, the tests that need it are skipped.
 
@@ -34,9 +34,14 @@ add_executable(cpu_layouts "${CMAKE_CURRENT_LIST_DIR}/hosts/cpu_layouts.cpp")
 target_include_directories(cpu_layouts SYSTEM PRIVATE
     $<TARGET_PROPERTY:pshard::ggml_base,INTERFACE_INCLUDE_DIRECTORIES>)
 target_link_libraries(cpu_layouts PRIVATE pshard_warnings ${CMAKE_DL_LIBS})
-if(PSHARD_SANITIZE)  # it leaves ggml's own leaks
-    target_compile_options(cpu_layouts PRIVATE -fno-sanitize=all)
-    target_link_options(cpu_layouts PRIVATE -fno-sanitize=all)
+# A program that ends without freeing its context.
+add_executable(leaving_host "${CMAKE_CURRENT_LIST_DIR}/hosts/leaving_host.cpp")
+target_link_libraries(leaving_host PRIVATE pshard_warnings pshard::llama)
+if(PSHARD_SANITIZE)  # they leave ggml's own leaks
+    foreach(host cpu_layouts leaving_host)
+        target_compile_options(${host} PRIVATE -fno-sanitize=all)
+        target_link_options(${host} PRIVATE -fno-sanitize=all)
+    endforeach()
 endif()
 foreach(kind newer old none)
     add_library(fake_ggml_${kind} MODULE "${CMAKE_CURRENT_LIST_DIR}/hosts/fake_ggml.cpp")
@@ -45,7 +50,7 @@ endforeach()
 target_compile_definitions(fake_ggml_newer PRIVATE
     PSHARD_FAKE_REGISTRY PSHARD_FAKE_VERSION="0.99.0")
 target_compile_definitions(fake_ggml_old PRIVATE PSHARD_FAKE_REGISTRY)
-set(door_hosts local_host fake_ggml_newer fake_ggml_old fake_ggml_none)
+set(door_hosts local_host leaving_host fake_ggml_newer fake_ggml_old fake_ggml_none)
 
 set(sanitizer_runtime "")
 if(PSHARD_SANITIZE)
@@ -65,6 +70,7 @@ list(APPEND definitions
     PSHARD_NODE_SCRIPT="${CMAKE_CURRENT_LIST_DIR}/hosts/node_host.mjs"
     PSHARD_LOCAL_HOST="$<TARGET_FILE:local_host>"
     PSHARD_CPU_LAYOUTS="$<TARGET_FILE:cpu_layouts>"
+    PSHARD_LEAVING_HOST="$<TARGET_FILE:leaving_host>"
     PSHARD_FAKE_GGML_NEWER="$<TARGET_FILE:fake_ggml_newer>"
     PSHARD_FAKE_GGML_OLD="$<TARGET_FILE:fake_ggml_old>"
     PSHARD_FAKE_GGML_NONE="$<TARGET_FILE:fake_ggml_none>"

@@ -100,5 +100,21 @@ TEST_F(RateLines, TellWhatWasMeasuredBesideWhatWasPredicted) {
     EXPECT_THAT(log_with(none, 80, plan_row("stream-all")), HasSubstr(none));
 }
 
+// In the log of ggml, which never ends: each run says it.
+TEST_F(RateLines, AreToldByAHostThatFreesNothing) {
+    const PlanRow plan = plan_row("stream-all");
+    ChildProgram program{.command = {PSHARD_LEAVING_HOST,
+                                     PSHARD_LLAMA_BIN_DIR,
+                                     grid.model_file(model_row("llama-Q8_0")),
+                                     "PSHARD0",
+                                     "20"},
+                         .environment = pshard_environment(device, plan)};
+    const ChildResult result = run(program);
+    EXPECT_TRUE(result.ok()) << result.text();
+    EXPECT_THAT(result.err, ContainsRegex("pshard: measured [0-9.]+ t/s up to 1 token"));
+    program.command.back() = "0";  // it computes nothing, and there is nothing to tell
+    EXPECT_THAT(run(program).err, Not(HasSubstr("measured")));
+}
+
 }  // namespace
 }  // namespace pshard::backend_test
