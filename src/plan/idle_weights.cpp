@@ -1,18 +1,23 @@
 #include "plan/idle_weights.h"
 
+#include <algorithm>
+
 #include "inventory/tensor_view.h"
 
 namespace pshard {
 
 namespace {
 
+bool writes_state(const Node& node) {
+    return !node.is_view && node.has_storage && node.storage.kind == Ref::Kind::State;
+}
+
 // Tensors of one kind of which nodes that the device lacks are the only readers.
 std::vector<bool> idle_of(Ref::Kind kind, std::size_t n_tensors, const Graph& graph) {
     std::vector<bool> read(n_tensors);
     std::vector<bool> idle(n_tensors);
     for (const Node& node : graph.nodes) {
-        const bool writes = node.has_storage && node.storage.kind == Ref::Kind::State;
-        if (node.is_view || (writes && kind == Ref::Kind::State)) continue;
+        if (node.is_view || (writes_state(node) && kind == Ref::Kind::State)) continue;
         for (const Ref& source : node.sources) {
             const Ref root = root_of(source, graph);
             if (root.kind != kind) continue;
@@ -30,8 +35,32 @@ std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
     return idle_of(Ref::Kind::Weight, inventory.weights.size(), graph);
 }
 
+std::vector<bool> states_read_elsewhere(const Inventory& inventory, const Graph& graph) {
+    std::vector<bool> found(inventory.states.size());
+    const auto drop_what_reads = [&](const Graph& each) {
+        for (const Node& node : each.nodes) {
+            if (node.is_view || writes_state(node)) continue;
+            for (const Ref& source : node.sources) {
+                const Ref root = root_of(source, each);
+                if (root.kind == Ref::Kind::State)
+                    found[static_cast<std::size_t>(root.index)] = false;
+            }
+        }
+    };
+    for (const Node& node : graph.nodes) {
+        if (writes_state(node)) found[static_cast<std::size_t>(node.storage.index)] = true;
+    }
+    drop_what_reads(graph);
+    if (std::ranges::count(found, true) == 0) return found;
+    std::ranges::for_each(inventory.graphs, drop_what_reads);
+    return found;
+}
+
 std::vector<bool> idle_states(const Inventory& inventory, const Graph& graph) {
-    return idle_of(Ref::Kind::State, inventory.states.size(), graph);
+    std::vector<bool> idle = idle_of(Ref::Kind::State, inventory.states.size(), graph);
+    const std::vector<bool> elsewhere = states_read_elsewhere(inventory, graph);
+    for (std::size_t i = 0; i < idle.size(); ++i) idle[i] = idle[i] || elsewhere[i];
+    return idle;
 }
 
 Idle idle_tensors(const Inventory& inventory, const Graph& graph) {

@@ -24,8 +24,12 @@ struct Idle {
 
 Idle idle_tensors(const Inventory& inventory, const Graph& graph);
 
+// By Inventory::states. True: the graph writes into the state, and no graph of the inventory reads
+// it: llama.cpp does, between the pieces of a graph that it has cut to attend itself.
+std::vector<bool> states_read_elsewhere(const Inventory& inventory, const Graph& graph);
+
 // By Inventory::states. True: nodes of the graph read the state, itself or a view of it, and the
-// device supports none of them. Who writes into it does not count.
+// device supports none of them; or it is read elsewhere. Who writes into it does not count.
 std::vector<bool> idle_states(const Inventory& inventory, const Graph& graph);
 
 // By Inventory::weights. True: nodes of the graph read the weight, itself or a view of it, and the

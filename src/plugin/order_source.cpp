@@ -41,6 +41,7 @@
 #include "machine/assumed_machine.h"
 #include "machine/identity.h"
 #include "ops/op_table.h"
+#include "plan/idle_weights.h"
 #include "planner/checked_batch.h"
 #include "planner/registered_plan.h"
 #include "plugin/packing.h"
@@ -111,6 +112,7 @@ public:
         }
         if (orders) tell(orders.value(), orders.value().budget);
         if (orders) warn_of_host_memory(orders.value(), inventory);
+        if (orders) warn_of_attention(inventory);
         return orders;
     }
 
@@ -239,6 +241,23 @@ private:
             "or -ctk q8_0 -ctv q8_0, or take a smaller quantization",
             in_mib(most),
             in_mib(device_.host_memory));
+        if (told_.insert(warning).second) log_(warning);
+    }
+
+    // Warns of caches that llama.cpp reads itself: -fa on, with a V that it does not leave to us.
+    void warn_of_attention(const Inventory& inventory) {
+        const std::vector<bool> theirs = states_read_elsewhere(inventory, inventory.graphs.back());
+        Bytes bytes = 0;
+        for (std::size_t i = 0; i < theirs.size(); ++i) {
+            if (theirs[i]) bytes += inventory.states[i].bytes;
+        }
+        if (bytes == 0) return;
+        const std::string warning = fmt::format(
+            "warning: {} has no kernel for attention over this cache, {:.1f} MiB: llama.cpp "
+            "computes it itself, on its CPU, and hands over each graph in pieces; -fa off or "
+            "another -ctk and -ctv may be faster",
+            inventory.device.name,
+            in_mib(bytes));
         if (told_.insert(warning).second) log_(warning);
     }
 

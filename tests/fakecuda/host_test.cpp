@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The whole grid in ten days.
 constexpr std::size_t kSample = 330;
@@ -77,6 +78,16 @@ TEST_F(FakeCudaHost, MakesNoContextOnAnotherDevice) {
     EXPECT_EQ(result.problem(), "");
     EXPECT_TRUE(result.report.contains("context 1"));
     EXPECT_FALSE(result.report.contains("context 0"));
+}
+
+// Mistral 4's heads have no kernel for flash attention.
+TEST_F(FakeCudaHost, TellsOfAttentionThatTheGpuCannotCompute) {
+    const std::string words = "CUDA0 has no kernel for attention over this cache";
+    const HostResult on = run_host_cell({.arch = "mistral4", .plan = "resident"});
+    EXPECT_EQ(on.problem(), "");
+    EXPECT_THAT(on.child.err, HasSubstr(words));
+    const HostCell off{.arch = "mistral4", .plan = "resident", .attention = "f16"};
+    EXPECT_THAT(run_host_cell(off).child.err, Not(HasSubstr(words)));
 }
 
 // Memory that runs out at the nth call ends in a message or in the next best way, never in a fault.

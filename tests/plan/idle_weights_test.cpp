@@ -86,5 +86,28 @@ TEST_F(IdleWeights, StatesAreIdleThatTheDeviceOnlyWrites) {
     EXPECT_EQ(idle_states(inventory_, graph), (std::vector<bool>{true, false}));
 }
 
+// llama.cpp attends to the first itself; a graph of another batch reads the second.
+TEST_F(IdleWeights, StatesAreIdleThatAreReadElsewhere) {
+    for (const char* name : {"cache_k_l0", "cache_v_l0", "cache_k_l1"}) {
+        inventory_.states.emplace_back().name = name;
+    }
+    const Shape row{2, 1, 1, 1};
+    Graph other;
+    GraphMaker(inventory_, other).node("GET_ROWS", "look", 0, row, {{Ref::Kind::State, 1}});
+    Graph& graph = inventory_.graphs[0];
+    GraphMaker make(inventory_, graph);
+    const Ref rows = make.input("rows", "f32", row);
+    for (const int state : {0, 1}) {
+        make.write("SET_ROWS", "write", 0, {rows}, {Ref::Kind::State, state});
+    }
+    const std::vector<bool> none(3);
+    EXPECT_EQ(states_read_elsewhere(inventory_, graph), (std::vector<bool>{true, true, false}));
+    inventory_.graphs.push_back(other);
+    const Graph& same = inventory_.graphs[0];
+    EXPECT_EQ(states_read_elsewhere(inventory_, same), (std::vector<bool>{true, false, false}));
+    EXPECT_EQ(idle_states(inventory_, same), (std::vector<bool>{true, false, false}));
+    EXPECT_EQ(states_read_elsewhere(inventory_, other), none);
+}
+
 }  // namespace
 }  // namespace pshard
