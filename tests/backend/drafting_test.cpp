@@ -102,8 +102,8 @@ protected:
                          const Words& stock,
                          const std::function<Drafted(const StockLog&)>& theirs) const {
         StockLog log{log_of_stock(model, stock), {}, {}};
-        log.kv = told_mib(log.text, "KV");
-        log.compute = told_mib(log.text, "compute");
+        log.kv = told_mib(log.text, stock_device_ + " KV");
+        log.compute = told_mib(log.text, stock_device_ + " compute");
         ASSERT_EQ(log.kv.size(), 2U) << log.text;
         ASSERT_GE(log.compute.size(), 2U) << log.text;
         const auto& [drafted, rows] = reserved(model, ours);
@@ -113,11 +113,20 @@ protected:
         EXPECT_THAT(log.text, HasSubstr("n_outputs_max         = " + std::to_string(rows) + "\n"));
     }
 
+    // ggml-cuda over a runtime that computes nothing, of the compute capability that is modelled.
+    void let_stock_have_cuda() {
+        stock_device_ = "CUDA0";
+        stock_environment_ = {{"GGML_BACKEND_PATH", PSHARD_FAKECUDA_BACKEND},
+                              {"FAKECUDA_CC", "86"}};
+    }
+
 private:
-    static std::string log_of_stock(const std::string& model, const Words& flags) {
-        Server server(llama_program("llama-server", model, "none")
-                          .with({"-fit", "off", "-lv", "4"})
-                          .with(flags));
+    std::string log_of_stock(const std::string& model, const Words& flags) const {
+        const std::string device = stock_device_ == "CPU" ? "none" : stock_device_;
+        ChildProgram program = llama_program("llama-server", model, device);
+        program.with({"-fit", "off", "-lv", "4"}).with(flags);
+        program.environment.insert(stock_environment_.begin(), stock_environment_.end());
+        Server server(std::move(program));
         EXPECT_TRUE(server.wait_until_ready().ok());
         return server.stop().err;
     }
@@ -142,6 +151,9 @@ private:
         EXPECT_NEAR(ours, theirs, std::max(1.0, 0.005 * theirs));
     }
 
+    std::string stock_device_ = "CPU";
+    Environment stock_environment_{};
+
     // The lines of states have name, type, shape and bytes (docs/formats/inventory.md).
     static double states_mib(const std::string& inventory) {
         std::ifstream text(inventory);
@@ -160,11 +172,15 @@ private:
     }
 };
 
+Drafted of_mtp_layers(const StockLog& log) {
+    return {log.kv[0] + sum(told_mib(log.text, "RS")), log.kv[1] + log.compute[1]};
+}
+
 // Recurrent states are kept for each token that may be taken back, and the drafting context has the
 // run's ubatch and an f16 cache.
 TEST_F(DraftingMemory, OfMtpLayersIsWhatStockTells) {
     const std::string model = hybrid();
-    for (const Words& more : {Words{"-np", "1", "-ub", "512", "-ctk", "q8_0"},
+    for (const Words& more : {Words{"-np", "1", "-ub", "512", "-ctk", "q8_0", "-ctv", "q8_0"},
                               Words{"-np", "2", "-ub", "256", "--spec-draft-n-max", "6"},
                               Words{"-np", "1", "-ub", "1024", "-ctkd", "q8_0"}}) {
         Words flags = {"-c", "4096", "-fa", "on", "-b", "1024"};
@@ -172,10 +188,23 @@ TEST_F(DraftingMemory, OfMtpLayersIsWhatStockTells) {
         Words ours = flags;
         ours.insert(ours.end(), {"--mtp", "--pshard-tier-max", more[3]});
         flags.insert(flags.end(), {"--spec-type", "draft-mtp"});
-        expect_as_stock(model, ours, flags, [](const StockLog& log) {
-            return Drafted{log.kv[0] + sum(told_mib(log.text, "RS")), log.kv[1] + log.compute[1]};
-        });
+        expect_as_stock(model, ours, flags, of_mtp_layers);
     }
+}
+
+// CUDA's attention over a compressed cache keeps copies of it.
+TEST_F(DraftingMemory, OfMtpLayersWithACompressedCacheIsWhatStockTellsOnCuda) {
+    if (std::string(PSHARD_FAKECUDA_BACKEND).empty()) GTEST_SKIP() << "ggml-cuda was not fetched";
+    let_stock_have_cuda();
+    const std::string model = hybrid();
+    Words flags = {"-c", "8192", "-fa", "on", "-b", "1024", "-ub", "512", "-np", "2"};
+    for (const char* flag : {"-ctk", "-ctv", "-ctkd", "-ctvd"}) {
+        flags.insert(flags.end(), {flag, "q8_0"});
+    }
+    Words ours = flags;
+    ours.insert(ours.end(), {"--mtp", "--pshard-tier-max", "512"});
+    flags.insert(flags.end(), {"--spec-type", "draft-mtp"});
+    expect_as_stock(model, ours, flags, of_mtp_layers);
 }
 
 // Its cache is f16 whatever the model's is.
