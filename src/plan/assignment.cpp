@@ -1,35 +1,21 @@
 #include "plan/assignment.h"
 
-#include <algorithm>
 #include <optional>
 
-#include "ops/op_table.h"
+#include "plan/graph_facts.h"
 
 namespace pshard {
 namespace {
 
 using Choice = std::optional<Device>;
 
-const Ref* deciding_weight(const Node& node) {
-    const auto weight = std::ranges::find(node.sources, Ref::Kind::Weight, &Ref::kind);
-    const bool decides = weight != node.sources.end() && op_rule(node.op).weights_decide;
-    return decides ? &*weight : nullptr;
-}
-
 class Assigner {
 public:
-    Assigner(const Inventory& inventory,
-             const Graph& graph,
-             const Placement& placement,
-             OpOffload offload)
-        : inventory_(inventory),
-          graph_(graph),
-          placement_(placement),
-          offload_(offload),
-          choice_(graph.nodes.size()) {}
+    Assigner(const GraphFacts& facts, const Placement& placement, OpOffload offload)
+        : nodes_(facts.nodes()), placement_(placement), offload_(offload), choice_(nodes_.size()) {}
 
     std::vector<Device> run() {
-        for (std::size_t i = 0; i < choice_.size(); ++i) choice_[i] = by_memory(graph_.nodes[i]);
+        for (std::size_t i = 0; i < choice_.size(); ++i) choice_[i] = by_memory(nodes_[i]);
         spread_down(/*cpu_too=*/false);
         spread_up(/*cpu_too=*/false);
         spread_down(/*cpu_too=*/true);
@@ -38,22 +24,19 @@ public:
     }
 
 private:
-    Choice by_memory(const Node& node) const {
-        if (node.has_storage && node.storage.kind == Ref::Kind::State) {
-            return device_of(placement_.states[static_cast<std::size_t>(node.storage.index)]);
+    Choice by_memory(const NodeFacts& node) const {
+        if (node.home >= 0) {
+            return device_of(placement_.states[static_cast<std::size_t>(node.home)]);
         }
-        const Ref* weight = deciding_weight(node);
-        if (weight == nullptr) return std::nullopt;
-        const bool uploads = offload_ == OpOffload::Stock && node.device_supports &&
-                             is_offloaded(inventory_, node, placement_);
-        if (uploads) return Device::Gpu;
-        const Device device =
-            device_of(placement_.weights[static_cast<std::size_t>(weight->index)]);
-        return node.device_supports ? device : Device::Cpu;
+        if (node.deciding_weight < 0) return std::nullopt;
+        if (!node.device_supports) return Device::Cpu;
+        const Lane lane = placement_.weights[static_cast<std::size_t>(node.deciding_weight)];
+        const bool uploads = offload_ == OpOffload::Stock && node.offloads && lane == Lane::Cpu;
+        return uploads ? Device::Gpu : device_of(lane);
     }
 
     void spread(std::size_t i, bool cpu_too, Choice& current) {
-        const Node& node = graph_.nodes[i];
+        const NodeFacts& node = nodes_[i];
         if (node.is_view) return;
         if (choice_[i]) {
             const bool spreads = cpu_too || choice_[i]->is_gpu();
@@ -76,17 +59,15 @@ private:
     std::vector<Device> settled() const {
         std::vector<Device> devices(choice_.size(), Device::Cpu);
         for (std::size_t i = 0; i < choice_.size(); ++i) {
-            const Node& node = graph_.nodes[i];
-            const bool follows = node.is_view && !choice_[i] && node.has_storage &&
-                                 node.storage.kind == Ref::Kind::Node;
+            const NodeFacts& node = nodes_[i];
+            const bool follows = node.is_view && !choice_[i] && node.viewed >= 0;
             if (choice_[i]) devices[i] = *choice_[i];
-            if (follows) devices[i] = devices[static_cast<std::size_t>(node.storage.index)];
+            if (follows) devices[i] = devices[static_cast<std::size_t>(node.viewed)];
         }
         return devices;
     }
 
-    const Inventory& inventory_;
-    const Graph& graph_;
+    const std::vector<NodeFacts>& nodes_;
     const Placement& placement_;
     OpOffload offload_;
     std::vector<Choice> choice_;
@@ -95,11 +76,9 @@ private:
 }  // namespace
 
 bool is_offloaded(const Inventory& inventory, const Node& node, const Placement& placement) {
-    const Ref* weight = deciding_weight(node);
-    if (weight == nullptr || offload_rows(op_rule(node.op), node.shape) < kOffloadMinRows)
-        return false;
-    const auto index = static_cast<std::size_t>(weight->index);
-    return inventory.weights[index].side != Side::Input && placement.weights[index] == Lane::Cpu;
+    const NodeFacts facts = facts_of(inventory, node);
+    if (!facts.offloads) return false;
+    return placement.weights[static_cast<std::size_t>(facts.deciding_weight)] == Lane::Cpu;
 }
 
 bool is_copied_back(const Node& node, std::size_t weight, const Placement& placement) {
@@ -110,7 +89,13 @@ std::vector<Device> assign_nodes(const Inventory& inventory,
                                  const Graph& graph,
                                  const Placement& placement,
                                  OpOffload offload) {
-    return Assigner(inventory, graph, placement, offload).run();
+    return assign_nodes(GraphFacts(inventory, graph), placement, offload);
+}
+
+std::vector<Device> assign_nodes(const GraphFacts& facts,
+                                 const Placement& placement,
+                                 OpOffload offload) {
+    return Assigner(facts, placement, offload).run();
 }
 
 }  // namespace pshard

@@ -65,7 +65,7 @@ public:
           lives_(lives_on_births(blocks, clock_end)),
           alive_(alive_at_births(lives_)),
           born_(born_at_births(lives_)),
-          is_placed_(blocks.size()) {
+          spans_(blocks.size()) {
         for (int b = 0; b < static_cast<int>(blocks.size()); ++b) born_.add(life(b).birth, b);
     }
 
@@ -73,9 +73,8 @@ public:
         Packed packed;
         for (const int b : largest_first()) {
             packed.looked_at += n_looked_at(b);
-            block(b).offset = lowest_gap(b);
-            packed.end = std::max(packed.end, block(b).offset + block(b).bytes);
-            place(b);
+            place(b, lowest_gap(b));
+            packed.end = std::max(packed.end, spans_[at(b)].end);
         }
         return packed;
     }
@@ -132,17 +131,27 @@ private:
 
     const Life& life(int b) const { return lives_[at(b)]; }
 
-    std::vector<int> largest_first() {
-        std::vector<int> order(blocks_.size());
-        std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-            return block(a).bytes > block(b).bytes;
+    std::vector<int> largest_first() const {
+        struct Sized {
+            Bytes bytes;
+            int block;
+        };
+
+        std::vector<Sized> sized;
+        sized.reserve(blocks_.size());
+        for (const Block& b : blocks_) sized.push_back({b.bytes, static_cast<int>(sized.size())});
+        std::ranges::sort(sized, [](const Sized& a, const Sized& b) {
+            return a.bytes != b.bytes ? a.bytes > b.bytes : a.block < b.block;
         });
+        std::vector<int> order;
+        order.reserve(sized.size());
+        for (const Sized& each : sized) order.push_back(each.block);
         return order;
     }
 
-    void place(int b) {
-        is_placed_[at(b)] = true;
+    void place(int b, Bytes offset) {
+        block(b).offset = offset;
+        spans_[at(b)] = {offset, offset + block(b).bytes};
         for (int t = life(b).birth; t <= life(b).death; ++t) alive_.add(t, b);
     }
 
@@ -151,54 +160,54 @@ private:
         return at(alive_.size[at(birth)] + born_.begin[at(death + 1)] - born_.begin[at(birth + 1)]);
     }
 
-    void add_span(int b) { spans_.push_back({block(b).offset, block(b).offset + block(b).bytes}); }
-
-    // Collects the spans of the placed blocks that b meets in time.
-    void collect_neighbours(int b) {
-        spans_.clear();
-        const auto [birth, death] = life(b);
-        const int* alive = alive_.blocks.data() + alive_.begin[at(birth)];
-        std::for_each(alive, alive + alive_.size[at(birth)], [&](int other) { add_span(other); });
-        const int* born = born_.blocks.data();
-        std::for_each(
-            born + born_.begin[at(birth + 1)], born + born_.begin[at(death + 1)], [&](int other) {
-                if (is_placed_[at(other)]) add_span(other);
-            });
+    // Lifts the address `lowest` over a span that is in the way of `bytes` there. Returns whether
+    // the span is above it, and may be in the way of a later one.
+    static bool lift(Bytes& lowest, Bytes bytes, const Span& span) {
+        if (span.end <= lowest) return false;
+        if (span.begin >= lowest + bytes) return true;
+        lowest = span.end;
+        return false;
     }
 
-    // Lifts the address `lowest` over the spans that are in the way of `bytes` there, in the order
-    // of spans_, and drops those that it is above.
-    void lift(Bytes& lowest, Bytes bytes) {
-        std::size_t n_left = 0;
-        for (const Span& span : spans_) {
-            if (span.end <= lowest) continue;
-            if (span.begin < lowest + bytes) {
-                lowest = span.end;
-            } else {
-                spans_[n_left++] = span;
-            }
-        }
-        spans_.resize(n_left);
+    // The lowest address above the placed blocks that b meets in time, each asked once; those that
+    // stay above it are left in above_.
+    Bytes lifted_once(int b) {
+        above_.clear();
+        Bytes lowest = 0;
+        const auto ask = [&](int other) {
+            const Span& span = spans_[at(other)];
+            if (lift(lowest, block(b).bytes, span)) above_.push_back(span);
+        };
+        const auto [birth, death] = life(b);
+        const int* alive = alive_.blocks.data() + alive_.begin[at(birth)];
+        std::for_each(alive, alive + alive_.size[at(birth)], ask);
+        const int* born = born_.blocks.data();
+        std::for_each(born + born_.begin[at(birth + 1)], born + born_.begin[at(death + 1)], ask);
+        return lowest;
     }
 
     Bytes lowest_gap(int b) {
-        collect_neighbours(b);
-        Bytes lowest = 0;
-        for (int round = 0; round <= kRounds; ++round) {
+        Bytes lowest = lifted_once(b);
+        if (lowest == 0) return 0;
+        for (int round = 1; round <= kRounds; ++round) {
             const Bytes before = lowest;
-            if (round == kRounds) std::ranges::sort(spans_, {}, &Span::begin);
-            lift(lowest, block(b).bytes);
+            if (round == kRounds) std::ranges::sort(above_, {}, &Span::begin);
+            std::size_t n_left = 0;
+            for (const Span& span : above_) {
+                if (lift(lowest, block(b).bytes, span)) above_[n_left++] = span;
+            }
+            above_.resize(n_left);
             if (lowest == before) break;
         }
         return lowest;
     }
 
     std::vector<Block>& blocks_;
-    std::vector<Life> lives_;      // by block
-    TickLists alive_;              // the placed blocks that are alive at a tick
-    TickLists born_;               // the blocks that are born at a tick, placed or not
-    std::vector<char> is_placed_;  // by block
-    std::vector<Span> spans_;
+    std::vector<Life> lives_;  // by block
+    TickLists alive_;          // the placed blocks that are alive at a tick
+    TickLists born_;           // the blocks that are born at a tick, placed or not
+    std::vector<Span> spans_;  // by block; empty at 0, in nobody's way, until it is placed
+    std::vector<Span> above_;
 };
 
 }  // namespace

@@ -2,27 +2,35 @@
 
 #include <utility>
 
+#include "plan/graph_facts.h"
+
 namespace pshard {
 
 Lowered lower(const GraphView& view,
               Placement placement,
               const StageOptions& options,
               LowerUntil until) {
-    const auto& [inventory, graph] = view;
+    return lower_by_facts(
+        GraphFacts(view.inventory, view.graph), std::move(placement), options, until);
+}
+
+Lowered lower_by_facts(const GraphFacts& facts,
+                       Placement placement,
+                       const StageOptions& options,
+                       LowerUntil until) {
     Lowered lowered;
     lowered.placement = std::move(placement);
-    lowered.cut = cut_stages(inventory, graph, lowered.placement, options);
+    lowered.cut = cut_stages(facts, lowered.placement, options);
     for (int g = 0; g < lowered.cut.n_gpus; ++g) {
-        lowered.slots.push_back(slot_sizes(inventory, lowered.cut.groups, g));
+        lowered.slots.push_back(slot_sizes(facts.inventory(), lowered.cut.groups, g));
     }
-    return lower_on(view, std::move(lowered), options, until);
+    return lower_on({facts.inventory(), facts.graph()}, std::move(lowered), options, until);
 }
 
 Lowered lower_on(const GraphView& view,
                  Lowered lowered,
                  const StageOptions& options,
                  LowerUntil until) {
-    const auto& [inventory, graph] = view;
     if (until == LowerUntil::Slots) return lowered;
     if (Result<Schedule> schedule = make_schedule(lowered.cut)) {
         lowered.schedule = std::move(schedule).value();
@@ -30,8 +38,8 @@ Lowered lower_on(const GraphView& view,
         lowered.streamable = schedule.error();
     }
     if (until == LowerUntil::Schedule) return lowered;
-    lowered.scratch =
-        layout_scratch({inventory, graph, lowered.placement, lowered.cut, options.offload});
+    lowered.scratch = layout_scratch(
+        {view.inventory, view.graph, lowered.placement, lowered.cut, options.offload});
     return lowered;
 }
 

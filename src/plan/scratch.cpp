@@ -29,9 +29,10 @@
 #include "plan/scratch.h"
 
 #include <algorithm>
+#include <span>
 
-#include "ops/op_table.h"
 #include "plan/fused_runs.h"
+#include "plan/graph_facts.h"
 
 namespace pshard {
 namespace {
@@ -56,8 +57,9 @@ struct Value {
 // on each GPU, the input in host memory, each weight uploaded for one op to the first GPU.
 class ScratchBuilder {
 public:
-    explicit ScratchBuilder(const CutGraph& placed)
-        : inventory_(placed.inventory),
+    ScratchBuilder(const GraphFacts& facts, const CutGraph& placed)
+        : facts_(facts),
+          inventory_(placed.inventory),
           graph_(placed.graph),
           placement_(placed.placement),
           cut_(placed.cut),
@@ -90,7 +92,9 @@ private:
     ScratchLayout regions(const Fill& fill_region) {
         find_lives();
         for (int i = 0; i < n_nodes_; ++i) {
-            if (!node(i).is_view && !node(i).has_storage) take_over_operand(i);
+            if (facts(i).in_place && !facts(i).is_view && !facts(i).has_storage) {
+                take_over_operand(i);
+            }
         }
         hold_for_fused_runs();
         ScratchLayout layout;
@@ -120,6 +124,12 @@ private:
 
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
 
+    const NodeFacts& facts(int i) const { return facts_.nodes()[static_cast<std::size_t>(i)]; }
+
+    std::span<const Ref> sources(int i) const {
+        return facts_.sources(static_cast<std::size_t>(i));
+    }
+
     Device device(int i) const { return cut_.devices[static_cast<std::size_t>(i)]; }
 
     Value& value(int v) { return values_[static_cast<std::size_t>(v)]; }
@@ -132,20 +142,16 @@ private:
     }
 
     // The node whose own memory holds node i; -1 if that is a state, a weight or an input.
-    int root_node(int i) const {
-        const Node& n = node(i);
-        if (!n.has_storage) return i;
-        return n.storage.kind == Ref::Kind::Node ? n.storage.index : -1;
-    }
+    int root_node(int i) const { return facts(i).has_storage ? facts(i).viewed : i; }
 
     void find_lives() {
         for (const Stage& stage : cut_.stages) {
             for (int i = stage.node_begin; i < stage.node_end; ++i) {
-                if (node(i).is_view) continue;
+                if (facts(i).is_view) continue;
                 define(i);
-                for (const Ref& source : node(i).sources) use(source, i, stage);
+                for (const Ref& source : sources(i)) use(source, i, stage);
                 const bool fills_input =
-                    node(i).has_storage && node(i).storage.kind == Ref::Kind::Input;
+                    facts(i).has_storage && node(i).storage.kind == Ref::Kind::Input;
                 if (fills_input) use_input(node(i).storage.index, i, stage);
             }
         }
@@ -225,8 +231,7 @@ private:
     }
 
     void take_over_operand(int i) {
-        if (!op_rule(node(i).op).in_place) return;
-        for (const Ref& source : node(i).sources) {
+        for (const Ref& source : sources(i)) {
             if (source.kind != Ref::Kind::Node) continue;
             const int v = dying_operand(source.index, i);
             if (v < 0) continue;
@@ -243,13 +248,14 @@ private:
     int dying_operand(int operand, int i) const {
         const bool crossed = device(operand) != device(i);
         const int root = crossed ? operand : root_node(operand);
-        if (root < 0 || !same_layout(node(operand), node(i))) return -1;
-        const bool whole = crossed || node(root).bytes == node(operand).bytes;
-        if (!whole || !reads_once(root, i, crossed)) return -1;
+        if (root < 0) return -1;
         const int v = owner_of(crossed ? copy_of(operand, device(i)) : root);
         const Value& block = value(v);
         const bool dies = block.last_use == i && !block.stays;
-        return dies && block.device == device(i) && block.bytes >= value(i).bytes ? v : -1;
+        if (!dies || block.device != device(i) || block.bytes < value(i).bytes) return -1;
+        const bool whole = crossed || node(root).bytes == node(operand).bytes;
+        const bool fits = whole && same_layout(node(operand), node(i));
+        return fits && reads_once(root, i, crossed) ? v : -1;
     }
 
     int owner_of(int v) const {
@@ -259,7 +265,7 @@ private:
 
     bool reads_once(int root, int i, bool crossed) const {
         int reads = 0;
-        for (const Ref& source : node(i).sources) {
+        for (const Ref& source : sources(i)) {
             if (source.kind != Ref::Kind::Node) continue;
             const int other = crossed ? source.index : root_node(source.index);
             reads += other == root ? 1 : 0;
@@ -278,7 +284,7 @@ private:
     }
 
     void hold_operands(int reader, const FusedRun& run) {
-        for (const Ref& source : node(reader).sources) {
+        for (const Ref& source : sources(reader)) {
             const int v = value_on(device(reader), source);
             const bool made_here =
                 std::find(run.nodes.begin(), run.nodes.end(), v) != run.nodes.end();
@@ -338,6 +344,7 @@ private:
         }
     }
 
+    const GraphFacts& facts_;
     const Inventory& inventory_;
     const Graph& graph_;
     const Placement& placement_;
@@ -353,10 +360,17 @@ private:
 
 }  // namespace
 
-ScratchLayout layout_scratch(const CutGraph& placed) { return ScratchBuilder(placed).run(); }
+ScratchLayout layout_scratch(const CutGraph& placed) {
+    const GraphFacts facts(placed.inventory, placed.graph);
+    return ScratchBuilder(facts, placed).run();
+}
 
 ScratchLayout scratch_peaks(const CutGraph& placed, PackingMemo& memo) {
-    return ScratchBuilder(placed).peaks(memo);
+    return scratch_peaks(GraphFacts(placed.inventory, placed.graph), placed, memo);
+}
+
+ScratchLayout scratch_peaks(const GraphFacts& facts, const CutGraph& placed, PackingMemo& memo) {
+    return ScratchBuilder(facts, placed).peaks(memo);
 }
 
 }  // namespace pshard

@@ -39,6 +39,7 @@
 #include <utility>
 
 #include "inventory/tensor_view.h"
+#include "plan/graph_facts.h"
 
 namespace pshard {
 namespace {
@@ -61,25 +62,26 @@ bool seen(std::vector<bool>& marks, std::size_t index) {
 
 class Cutter {
 public:
-    Cutter(const Inventory& inventory,
-           const Graph& graph,
-           const Placement& placement,
-           const StageOptions& options)
-        : inventory_(inventory), graph_(graph), placement_(placement), options_(options) {
-        cut_.devices = assign_nodes(inventory, graph, placement, options.offload);
+    Cutter(const GraphFacts& facts, const Placement& placement, const StageOptions& options)
+        : inventory_(facts.inventory()),
+          graph_(facts.graph()),
+          facts_(facts),
+          placement_(placement),
+          options_(options) {
+        cut_.devices = assign_nodes(facts, placement, options.offload);
         cut_.n_gpus = count_gpus(placement);
         const std::size_t n_devices = static_cast<std::size_t>(cut_.n_gpus) + 1;
-        crossed_nodes_.resize(n_devices * graph.nodes.size());
-        crossed_inputs_.resize(n_devices * graph.inputs.size());
-        listed_weights_.resize(inventory.weights.size());
-        listed_states_.resize(inventory.states.size());
+        crossed_nodes_.resize(n_devices * graph_.nodes.size());
+        crossed_inputs_.resize(n_devices * graph_.inputs.size());
+        listed_weights_.resize(inventory_.weights.size());
+        listed_states_.resize(inventory_.states.size());
         streams_ = std::ranges::any_of(placement.weights, is_streamed) ||
                    std::ranges::any_of(placement.states, is_streamed);
     }
 
     StageCut run() {
-        for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
-            if (!node(i).is_view) add(i);
+        for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+            if (!facts_.nodes()[i].is_view) add(i);
         }
         if (!cut_.stages.empty())
             cut_.stages.back().node_end = static_cast<int>(graph_.nodes.size());
@@ -90,30 +92,28 @@ public:
 private:
     const Node& node(int i) const { return graph_.nodes[static_cast<std::size_t>(i)]; }
 
-    Device device(int i) const { return cut_.devices[static_cast<std::size_t>(i)]; }
-
-    void add(int i) {
+    void add(std::size_t i) {
         const std::optional<GroupKey> key =
-            streams_ && device(i).is_gpu() ? streamed_by(node(i)) : std::nullopt;
+            streams_ && cut_.devices[i].is_gpu() ? streamed_by(i) : std::nullopt;
         if (begins_stage(i, key)) open_stage(i, key);
         Stage& stage = cut_.stages.back();
-        if (key) list_streamed(node(i), stage.group);
-        stage.bytes_in += crossing_bytes(node(i), device(i));
+        if (key) list_streamed(i, stage.group);
+        stage.bytes_in += crossing_bytes(i, cut_.devices[i]);
     }
 
-    bool begins_stage(int i, const std::optional<GroupKey>& key) const {
-        if (cut_.stages.empty() || cut_.stages.back().device != device(i)) return true;
+    bool begins_stage(std::size_t i, const std::optional<GroupKey>& key) const {
+        if (cut_.stages.empty() || cut_.stages.back().device != cut_.devices[i]) return true;
         const int group = cut_.stages.back().group;
         if (group < 0) return key.has_value();
         const GroupKey& current = keys_[static_cast<std::size_t>(group)];
         if (key) return !(*key == current);
-        return leaves_layer(node(i), current.layer);
+        return leaves_layer(i, current.layer);
     }
 
     // Whether the node reads memory of another layer. It then ends the streamed stage, whose slot
     // comes free sooner.
-    bool leaves_layer(const Node& reader, int layer) const {
-        for (const Ref& source : reader.sources) {
+    bool leaves_layer(std::size_t reader, int layer) const {
+        for (const Ref& source : facts_.sources(reader)) {
             const int other = layer_of(source);
             if (other >= 0 && other != layer) return true;
         }
@@ -127,12 +127,12 @@ private:
         return -1;
     }
 
-    void open_stage(int i, const std::optional<GroupKey>& key) {
+    void open_stage(std::size_t i, const std::optional<GroupKey>& key) {
         // Views between two stages belong to the earlier one: they compute nothing.
-        if (!cut_.stages.empty()) cut_.stages.back().node_end = i;
+        if (!cut_.stages.empty()) cut_.stages.back().node_end = static_cast<int>(i);
         Stage stage;
-        stage.device = device(i);
-        stage.node_begin = cut_.stages.empty() ? 0 : i;
+        stage.device = cut_.devices[i];
+        stage.node_begin = cut_.stages.empty() ? 0 : static_cast<int>(i);
         stage.group = key ? group_of(*key) : -1;
         cut_.stages.push_back(stage);
         if (key) {
@@ -154,59 +154,54 @@ private:
         return static_cast<int>(keys_.size()) - 1;
     }
 
-    std::optional<GroupKey> streamed_by(const Node& reader) const {
-        for (const Ref& source : reader.sources) {
-            if (const auto key = key_of(source)) return key;
-        }
-        return reader.has_storage ? key_of(reader.storage) : std::nullopt;
-    }
-
-    std::optional<GroupKey> key_of(const Ref& ref) const {
-        if (ref.kind == Ref::Kind::Node && !node(ref.index).has_storage) return std::nullopt;
-        const Ref root = root_of(ref, graph_);
-        const auto index = static_cast<std::size_t>(root.index);
-        if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
-            const Weight& weight = inventory_.weights[index];
-            return GroupKey{weight.layer,
-                            weight.routed && options_.slice_experts,
-                            placement_.weights[index].gpu};
-        }
-        if (root.kind == Ref::Kind::State && is_streamed(placement_.states[index])) {
-            return GroupKey{inventory_.states[index].layer, false, placement_.states[index].gpu};
+    std::optional<GroupKey> streamed_by(std::size_t reader) const {
+        for (const Ref& memory : facts_.memories(reader)) {
+            if (const auto key = key_of(memory)) return key;
         }
         return std::nullopt;
     }
 
-    void list_streamed(const Node& reader, int group_index) {
-        StreamGroup& group = cut_.groups[static_cast<std::size_t>(group_index)];
-        for (const Ref& source : reader.sources) list(root_of(source, graph_), group);
-        if (reader.has_storage) list(reader.storage, group);
+    std::optional<GroupKey> key_of(const Ref& memory) const {
+        const auto index = static_cast<std::size_t>(memory.index);
+        const bool is_weight = memory.kind == Ref::Kind::Weight;
+        const Lane lane = is_weight ? placement_.weights[index] : placement_.states[index];
+        if (!is_streamed(lane)) return std::nullopt;
+        if (!is_weight) return GroupKey{inventory_.states[index].layer, false, lane.gpu};
+        const Weight& weight = inventory_.weights[index];
+        return GroupKey{weight.layer, weight.routed && options_.slice_experts, lane.gpu};
     }
 
-    void list(const Ref& root, StreamGroup& group) {
-        const auto index = static_cast<std::size_t>(root.index);
-        if (root.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
-            if (!seen(listed_weights_, index)) group.weights.push_back(root.index);
+    void list_streamed(std::size_t reader, int group_index) {
+        StreamGroup& group = cut_.groups[static_cast<std::size_t>(group_index)];
+        for (const Ref& memory : facts_.memories(reader)) list(memory, group);
+    }
+
+    void list(const Ref& memory, StreamGroup& group) {
+        const auto index = static_cast<std::size_t>(memory.index);
+        if (memory.kind == Ref::Kind::Weight && is_streamed(placement_.weights[index])) {
+            if (!seen(listed_weights_, index)) group.weights.push_back(memory.index);
         }
-        if (root.kind == Ref::Kind::State && is_streamed(placement_.states[index])) {
-            if (!seen(listed_states_, index)) group.states.push_back(root.index);
+        if (memory.kind == Ref::Kind::State && is_streamed(placement_.states[index])) {
+            if (!seen(listed_states_, index)) group.states.push_back(memory.index);
         }
     }
 
     // Bytes that cross for this node: a value crosses once to each device, when it is first read.
-    Bytes crossing_bytes(const Node& reader, Device to) {
+    Bytes crossing_bytes(std::size_t reader, Device to) {
         Bytes bytes = 0;
         const std::size_t where = to.index(cut_.n_gpus);
-        for (const Ref& source : reader.sources) {
+        for (const Ref& source : facts_.sources(reader)) {
             const auto index = static_cast<std::size_t>(source.index);
             if (source.kind == Ref::Kind::Input && to.is_gpu()) {
                 const std::size_t mark = where * graph_.inputs.size() + index;
                 if (!seen(crossed_inputs_, mark)) bytes += graph_.inputs[index].bytes;
             }
-            if (source.kind == Ref::Kind::Weight) bytes += copied_back_bytes(reader, index);
+            if (source.kind == Ref::Kind::Weight) {
+                bytes += copied_back_bytes(graph_.nodes[reader], index);
+            }
             if (source.kind != Ref::Kind::Node || cut_.devices[index] == to) continue;
             if (const Ref root = root_of(source, graph_); root.kind == Ref::Kind::State) {
-                bytes += copied_back_bytes(reader, root, node(source.index).bytes);
+                bytes += copied_back_bytes(graph_.nodes[reader], root, node(source.index).bytes);
                 continue;
             }
             if (seen(crossed_nodes_, where * graph_.nodes.size() + index)) continue;
@@ -259,6 +254,7 @@ private:
 
     const Inventory& inventory_;
     const Graph& graph_;
+    const GraphFacts& facts_;
     const Placement& placement_;
     const StageOptions& options_;
     StageCut cut_;
@@ -276,7 +272,13 @@ StageCut cut_stages(const Inventory& inventory,
                     const Graph& graph,
                     const Placement& placement,
                     const StageOptions& options) {
-    return Cutter(inventory, graph, placement, options).run();
+    return cut_stages(GraphFacts(inventory, graph), placement, options);
+}
+
+StageCut cut_stages(const GraphFacts& facts,
+                    const Placement& placement,
+                    const StageOptions& options) {
+    return Cutter(facts, placement, options).run();
 }
 
 Bytes group_bytes(const Inventory& inventory, const StreamGroup& group) {

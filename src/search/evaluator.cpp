@@ -12,7 +12,8 @@
 // once (PackingMemo), cuts that differ only in what is uploaded are laid out once, and the
 // evaluator knows three ways to size a choice:
 //
-//   device_bytes   no schedule, no prediction; for strategies, which ask it of many choices
+//   device_bytes   no schedule, no prediction; for strategies, which ask it of many choices. Most
+//                  are over the budget by their weights alone: nothing is cut or packed for those
 //   estimate       with the scratch of the first choice of the same kind (kind_of)
 //   evaluate       exact; a larger scratch than its kind's is remembered for all of the kind
 //
@@ -157,6 +158,7 @@ Evaluator::Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader
     : problem_(problem),
       graph_(graph),
       packed_(problem.packed ? problem.packed : std::make_shared<PackingMemo>()),
+      facts_(problem.inventory, graph),
       fused_(graph) {
     if (loader != LoadedBy::Stock) idle_.weights = idle_weights(problem.inventory, graph);
     if (loader == LoadedBy::Plan) idle_.states = idle_states(problem.inventory, graph);
@@ -172,7 +174,7 @@ const Lowered& Evaluator::cut(const PlanChoice& choice, const StageOptions& opti
     const Inventory& inventory = problem_.inventory;
     Placement placement = expand(inventory, choice, idle_);
     return cuts_
-        .emplace(key, lower({inventory, graph_}, std::move(placement), options, LowerUntil::Slots))
+        .emplace(key, lower_by_facts(facts_, std::move(placement), options, LowerUntil::Slots))
         .first->second;
 }
 
@@ -182,12 +184,16 @@ Lowered Evaluator::lowered(const PlanChoice& choice,
     return lower_on({problem_.inventory, graph_}, cut(choice, options), options, until);
 }
 
+Evaluator::KindScratch& Evaluator::kind(const PlanChoice& choice, const StageOptions& options) {
+    const auto key = kind_of(choice, options, problem_.inventory.n_layers);
+    return kinds_.try_emplace(key, KindScratch{choice}).first->second;
+}
+
 Evaluator::ScratchPeaks& Evaluator::scratch_of_kind(const PlanChoice& choice,
                                                     const StageOptions& options) {
-    const auto kind = kind_of(choice, options, problem_.inventory.n_layers);
-    const auto found = scratch_.find(kind);
-    if (found != scratch_.end()) return found->second;
-    return scratch_.emplace(kind, peaks_of(cut(choice, options), options)).first->second;
+    KindScratch& known = kind(choice, options);
+    if (!known.peaks) known.peaks = peaks_of(cut(known.first, options), options);
+    return *known.peaks;
 }
 
 const Evaluator::ScratchPeaks& Evaluator::peaks_of(const Lowered& cut,
@@ -195,18 +201,22 @@ const Evaluator::ScratchPeaks& Evaluator::peaks_of(const Lowered& cut,
     const std::uint64_t key = scratch_key(cut, options.offload);
     if (const auto found = peaks_.find(key); found != peaks_.end()) return found->second;
     const ScratchLayout scratch = scratch_peaks(
-        {problem_.inventory, graph_, cut.placement, cut.cut, options.offload, &fused_}, *packed_);
+        facts_,
+        {problem_.inventory, graph_, cut.placement, cut.cut, options.offload, &fused_},
+        *packed_);
     return peaks_.emplace(key, ScratchPeaks{scratch.gpus[0].peak, scratch.cpu.peak}).first->second;
 }
 
 Bytes Evaluator::device_bytes(const PlanChoice& choice, const StageOptions& options) {
     const Inventory& inventory = problem_.inventory;
     const Placement placement = expand(inventory, choice, idle_);
-    Bytes slots = 0;
-    if (streams(placement)) slots = cut(choice, options).slots[0].total();
-    return resident_weight_bytes(inventory, placement) +
-           resident_state_bytes(inventory, placement) + slots +
-           scratch_of_kind(choice, options).gpu;
+    Bytes bytes =
+        resident_weight_bytes(inventory, placement) + resident_state_bytes(inventory, placement);
+    kind(choice, options);  // if it is the first of its kind, it is so without a packing, too
+    if (bytes > problem_.budget) return bytes;
+    bytes += scratch_of_kind(choice, options).gpu;
+    if (bytes > problem_.budget || !streams(placement)) return bytes;
+    return bytes + cut(choice, options).slots[0].total();
 }
 
 const GraphCost& Evaluator::cost_at(std::uint32_t depth_tokens) {
@@ -260,7 +270,7 @@ Candidate Evaluator::evaluate(const PlanChoice& choice, const StageOptions& opti
     const ScratchPeaks& exact = peaks_of(whole, options);
     whole.scratch.gpus[0].peak = exact.gpu;
     whole.scratch.cpu.peak = exact.cpu;
-    ScratchPeaks& known = scratch_[kind_of(choice, options, problem_.inventory.n_layers)];
+    ScratchPeaks& known = scratch_of_kind(choice, options);
     known.gpu = std::max(known.gpu, exact.gpu);
     known.cpu = std::max(known.cpu, exact.cpu);
     return candidate_of(whole, choice, options);

@@ -13,6 +13,7 @@
 #include "cost/transfer.h"
 #include "machine/machine_profile.h"
 #include "plan/fused_runs.h"
+#include "plan/graph_facts.h"
 #include "plan/idle_weights.h"
 #include "plan/lowered.h"
 #include "plan/pass_times.h"
@@ -60,7 +61,8 @@ public:
     Evaluator(const Problem& problem, const Graph& graph, LoadedBy loader = LoadedBy::Plan);
 
     // Device bytes for sizing: the scratch is that of a choice of the same kind, computed once and
-    // corrected by every exact evaluation that finds more.
+    // corrected by every exact evaluation that finds more. Of a choice that is over the problem's
+    // budget, only as much of it as shows that.
     Bytes device_bytes(const PlanChoice& choice, const StageOptions& options);
 
     // Exact. Predicts at the problem's depth, or at a full cache where the batch does not fit
@@ -85,13 +87,21 @@ private:
         Bytes cpu = 0;
     };
 
+    // The scratch of the choices of a kind is that of the first that was named, packed when it is
+    // first asked for.
+    struct KindScratch {
+        PlanChoice first;
+        std::optional<ScratchPeaks> peaks{};
+    };
+
     // What lower() gives until Slots. A search asks for the same choice again and again.
     const Lowered& cut(const PlanChoice& choice, const StageOptions& options);
     Lowered lowered(const PlanChoice& choice, const StageOptions& options, LowerUntil until);
     Candidate candidate_of(const Lowered& lowered,
                            const PlanChoice& choice,
                            const StageOptions& options);
-    // The most scratch seen among choices of that kind; computed from this one if it is the first.
+    KindScratch& kind(const PlanChoice& choice, const StageOptions& options);
+    // The most scratch seen among choices of that kind.
     ScratchPeaks& scratch_of_kind(const PlanChoice& choice, const StageOptions& options);
     const ScratchPeaks& peaks_of(const Lowered& cut, const StageOptions& options);
     const GraphCost& cost_at(std::uint32_t depth_tokens);
@@ -103,14 +113,15 @@ private:
     const Problem& problem_;
     const Graph& graph_;
     std::shared_ptr<PackingMemo> packed_;
+    GraphFacts facts_;
     FusedRuns fused_;  // of the graph
     Idle idle_;        // what stays with the CPU
     std::optional<Roofline> roofline_;
     std::optional<LinkRates> link_;
-    std::map<std::array<int, 8>, Lowered> cuts_;          // by choice and options
-    std::map<std::uint32_t, GraphCost> costs_;            // by depth
-    std::map<std::array<int, 8>, ScratchPeaks> scratch_;  // by kind of choice
-    std::map<std::uint64_t, ScratchPeaks> peaks_;         // by what they follow from
+    std::map<std::array<int, 8>, Lowered> cuts_;       // by choice and options
+    std::map<std::uint32_t, GraphCost> costs_;         // by depth
+    std::map<std::array<int, 8>, KindScratch> kinds_;  // of choices
+    std::map<std::uint64_t, ScratchPeaks> peaks_;      // by what they follow from
 };
 
 // What becomes of large batches over weights in host memory depends on who runs the placement

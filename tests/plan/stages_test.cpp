@@ -2,6 +2,7 @@
 
 #include "inventory/tensor_view.h"
 #include "plan/scratch.h"
+#include "support/graph_maker.h"
 #include "support/testing.h"
 #include "support/toy_models.h"
 
@@ -60,6 +61,26 @@ TEST(CutStages, CutsAroundStreamedFfns) {
     place_side(placement, inventory, 1, Side::Ffn, Lane::ShardB);
     const StageCut cut = cut_of(inventory, placement);
     EXPECT_EQ(stages_text(cut), "C[0,1) G[1,18) G[18,24)0 G[24,40) G[40,49)1");
+}
+
+// A layer that shares another's cache reads a view of it, and writes none.
+TEST(CutStages, StreamsACacheForWhoReadsAViewOfIt) {
+    Inventory inventory;
+    add_weight(inventory, "blk.0.attn_q.weight", "f16", {2, 2, 1, 1});
+    State& cache = inventory.states.emplace_back();
+    cache.bytes = 4;
+    cache.alloc_bytes = 128;
+    cache.layer = 0;
+    Graph graph;
+    GraphMaker make(inventory, graph);
+    const Shape row{2, 1, 1, 1};
+    const Ref x = make.input("x", "f32", row);
+    const Ref q = make.node("MUL_MAT", "q", 0, row, {make.layer_weight(0, "attn_q.weight"), x});
+    const Ref keys = make.view("VIEW", "keys", 0, row, {Ref::Kind::State, 0});
+    make.node("MUL_MAT", "kq", 0, row, {keys, q});
+    const StageCut cut = cut_stages(inventory, graph, {{Lane::Gpu}, {Lane::ShardA}}, {});
+    EXPECT_EQ(stages_text(cut), "G[0,2) G[2,3)0");
+    EXPECT_EQ(cut.groups.front().states, std::vector<int>{0});
 }
 
 // The device holds ffn_down (16 bytes) and cannot compute with it. Stock's scheduler copies it and

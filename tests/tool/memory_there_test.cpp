@@ -132,6 +132,16 @@ TEST_F(MemoryThere, RefusesAContextByTheModelsOwnBytesPerToken) {
                 HasSubstr("the weights alone leave no room"));
 }
 
+// 1.8 TiB, which no desktop has: 4 s and 0.9 GB for a plan that nobody runs.
+TEST_F(MemoryThere, TakesNoUnknownHostToHaveTerabytes) {
+    another_machine(std::nullopt);
+    const ToolRun tool = planned("-mva 1500 -c 16777216");
+    EXPECT_EQ(tool.exit_code, 2);
+    EXPECT_THAT(tool.err,
+                HasSubstr("and an unknown size of host memory, of which the weights take "));
+    EXPECT_THAT(tool.err, HasSubstr("no machine is taken to have so much; --host-memory says"));
+}
+
 // The cache takes 120366 MiB of 121000: there is room for it, and not for the weights beside it.
 TEST_F(MemoryThere, RefusesAContextThatLeavesTheWeightsNoRoom) {
     const ToolRun tool = planned("-mva 1500 -c 1100000 --host-memory 119500");

@@ -5,7 +5,7 @@
 //   memory
 //
 // A capture of the context itself would take those notes: 5 GB and 25 s for -c 99999999. Where
-// nobody tells how much memory the host has, no host is taken to have more than 4 TiB.
+// nobody tells how much memory the host has, no host is taken to have more than 1 TiB.
 //
 // Traps: a compressed cache has fewer cells than tokens; a window stops growing below 64 Ki tokens
 // with a ubatch of one. One sequence is captured, as cells cost the same whoever has them. What the
@@ -33,7 +33,7 @@ constexpr std::uint32_t kProbedContext = 1U << 16U;
 // llama.cpp's notes on a cell of the cache (llama_kv_cells), as measured on 2026-11-30.
 constexpr Bytes kNotesPerCell = 51;
 
-constexpr Bytes kLargestHost = 4096 * kGiB;
+constexpr Bytes kLargestHost = 1024 * kGiB;
 
 // The share of the memory that is named for weights and cache; the rest is for values.
 constexpr double kShareNamed = 0.95;
