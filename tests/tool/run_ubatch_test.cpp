@@ -112,7 +112,7 @@ TEST_F(RunUbatch, SmallOnesAreComparedWhereLargeOnesDoNotFit) {
     EXPECT_EQ(plan["stock"], false);
     EXPECT_EQ(plan["n_ubatch"], 256);
     EXPECT_NEAR(times_of(plan).first, 160, 1);
-    for (const char* other : {"32", "128", "256", "1024"}) {
+    for (const char* other : {"128", "1024"}) {
         std::vector<std::string> named = flags;
         named.insert(named.end(), {"-ub", other});
         EXPECT_LE(started_seconds(plan), started_seconds(dry_plan(named, program)) * 1.01) << other;
@@ -137,15 +137,27 @@ TEST_F(RunUbatch, StocksBestIsThatOfSmallOnesToo) {
     EXPECT_NEAR(started_seconds(plan), 244, 1);
 }
 
+// Batches of 256 tokens are less than 1 % faster, which is not worth that 512 and 1024 have no
+// plan.
+TEST_F(RunUbatch, LargerOnesThatAreAsGoodStay) {
+    give_profiles();
+    const json plan =
+        dry_plan(words("-m " + shape("GLM-4.5-Air") + " -c 32768 -mva 700 --host-memory 131072"),
+                 stand_in("llama-server"));
+    EXPECT_EQ(plan["n_ubatch"], 1024);
+    EXPECT_NEAR(started_seconds(plan), 158, 1);
+}
+
 // Issue 14: with 5700 MiB stock was started with -ub 4096, whose drafting context alone takes 6047;
 // with 5900 it took 2500 s, where -ub 128 takes 298; with 5570 no ubatch of 512 has room for what
 // drafts, and there was no start at all.
 TEST_F(RunUbatch, WhatDraftsIsCountedInTheUbatchThatIsStarted) {
-    give_profiles();
     const std::string models = "-m " + shape("Llama-3.3-70B") + " -md " + shape("Llama-3.2-3B") +
                                " -c 32768 --host-memory 131072 -mva ";
     const std::string program = stand_in("llama-server");
     const auto start = [&](const char* mib) { return dry_plan(words(models + mib), program); };
+    EXPECT_EQ(start("5570")["n_ubatch"], 256);  // without a profile, as it fits
+    give_profiles();
     const json small = start("5570");
     EXPECT_EQ(small["n_ubatch"], 256);
     EXPECT_NEAR(started_seconds(small), 2515, 2);

@@ -335,8 +335,7 @@ Result<std::uint32_t> find_smaller_ubatch(const Options& options,
     Comparison comparison(options, machine, jobs, known);
     const Status done = comparison.run_below(candidates_of(jobs).front());
     if (!done) return done.error();
-    const auto fastest = comparison.fastest();
-    return fastest ? fastest->n_ubatch : comparison.best().tokens;
+    return comparison.best().tokens;
 }
 
 Result<std::optional<UbatchTime>> find_fastest_ubatch(const Options& options,

@@ -38,8 +38,8 @@ Result<LargestTier> find_largest_tier(const Options& options,
 // tier of prompts has no plan.
 bool may_pay_below(const Planning& planning, const Job& job, const Workload& work);
 
-// The fastest of those and the smallest tier of prompts; without prices the largest of them that
-// there is a plan with.
+// The fastest of those and the smallest tier of prompts, or the largest that is within 1 % of it;
+// without prices the largest of them that there is a plan with.
 Result<std::uint32_t> find_smaller_ubatch(const Options& options,
                                           const Machine& machine,
                                           const Job& job,
