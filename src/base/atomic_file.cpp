@@ -4,6 +4,8 @@
 // Out:  a file with the old or the new content, never a mix.
 //
 //     begin    follow links -> may we write it? -> open PATH.pshard-tmp -> flock -> still named so?
+//                         what is in the way and no writer's: the next name, PATH.pshard-tmp-UID
+//                         ...
 //     commit   permissions -> write -> fsync -> still named so? -> rename to PATH -> sync directory
 //     end      without a commit, remove PATH.pshard-tmp; then close it, which ends the lock
 //
@@ -16,7 +18,9 @@
 //   device is refused instead of waited for. A file that has a second name, or another owner, was
 //   put there by somebody: what we wrote would be in that person's file, and the rename would give
 //   us a file that is not ours. Its name is taken away, under its lock, and the file left alone.
-//   What we cannot open, we cannot lock: another user may be writing it, so it keeps its name.
+//   What we cannot open, we cannot lock: another user may be writing it, so it keeps its name, and
+//   is given the time that a writer needs. Then a file of the next name is ours. That name holds
+//   our user, so that our own writers still wait for each other.
 // * The new file gets the old one's permissions, but no set-user bits if it has another owner.
 #include "base/atomic_file.h"
 
@@ -40,8 +44,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Nobody else gives a file this ending: FileUpdate empties and removes a file that has it.
-constexpr const char* kTempSuffix = ".pshard-tmp";
+constexpr int kMostNames = 8;  // of temporary files that may be in the way, one after the other
+
+// Nobody else gives a file such an ending: FileUpdate empties and removes a file that has it.
+std::string temporary_name(const std::string& target, int n) {
+    if (n == 0) return target + ".pshard-tmp";
+    const std::string own = fmt::format("{}.pshard-tmp-{}", target, ::geteuid());
+    return n == 1 ? own : fmt::format("{}-{}", own, n);
+}
 
 // "cannot WHAT: No such file or directory", from errno.
 Error system_error(const std::string& what, const std::string& path) {
@@ -84,43 +94,55 @@ bool is_same_file(int fd, const std::string& path) {
 }
 
 constexpr int kOpenFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-constexpr const char* kInTheWay = "this is in the way of a temporary file; move it away";
+
+// What became of a name for the temporary file.
+enum class Name {
+    Locked,    // the file is open, and ours to write
+    Busy,      // another writer's, or to be tried again
+    MayBeBusy  // in the way, perhaps another user's at work: not to be opened or taken away
+};
+
+struct Attempt {
+    Name name = Name::Busy;
+    Descriptor file{};
+};
 
 // Takes a name out of the way, under its lock, that is not of a file of ours. A file that others
 // know by another name stays under that one.
-Result<Descriptor> make_way(const std::string& temp) {
-    if (::unlink(temp.c_str()) == 0 || errno == ENOENT) return Descriptor();
-    return Error{kInTheWay, {temp}};
+Attempt make_way(const std::string& temp) {
+    const bool gone = ::unlink(temp.c_str()) == 0 || errno == ENOENT;
+    return {gone ? Name::Busy : Name::MayBeBusy};
 }
 
-// Locks an open temporary file; no file while another writer holds it, or if the name has come to
-// lead to another one: the last writer may have renamed or removed it between our open and lock.
-Result<Descriptor> locked(Descriptor file, const std::string& temp) {
+// Locks an open temporary file; it is busy while another writer holds it, or if the name has come
+// to lead to another one: the last writer may have renamed or removed it between our open and lock.
+Result<Attempt> locked(Descriptor file, const std::string& temp) {
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK || errno == EINTR) return Descriptor();
+        if (errno == EWOULDBLOCK || errno == EINTR) return Attempt{};
         return system_error("lock this temporary file", temp);
     }
-    return is_same_file(file.get(), temp) ? std::move(file) : Descriptor();
+    if (!is_same_file(file.get(), temp)) return Attempt{};
+    return Attempt{Name::Locked, std::move(file)};
 }
 
 // Opens and locks what has the temporary file's name already. Without the lock it is another
 // writer's; with it, what a killed writer of ours has left, which is used, or else somebody's file,
 // which is not written to.
-Result<Descriptor> try_lock_present(const std::string& temp) {
+Result<Attempt> try_lock_present(const std::string& temp) {
     Descriptor file(::open(temp.c_str(), O_RDWR | kOpenFlags));
     if (file.get() < 0 && errno == EACCES) file = Descriptor(::open(temp.c_str(), kOpenFlags));
-    if (file.get() < 0 && errno == ENOENT) return Descriptor();
+    if (file.get() < 0 && errno == ENOENT) return Attempt{};
     struct stat status = {};
     const bool is_file = file.get() >= 0 && ::fstat(file.get(), &status) == 0;
-    if (!is_file || !S_ISREG(status.st_mode)) return Error{kInTheWay, {temp}};
-    Result<Descriptor> lock = locked(std::move(file), temp);
+    if (!is_file || !S_ISREG(status.st_mode)) return Attempt{Name::MayBeBusy};
+    Result<Attempt> lock = locked(std::move(file), temp);
     const bool ours = status.st_nlink == 1 && status.st_uid == ::geteuid();
-    if (!lock || lock.value().get() < 0 || ours) return lock;
+    if (!lock || lock.value().name != Name::Locked || ours) return lock;
     return make_way(temp);
 }
 
-// Opens and locks the temporary file; no file while another writer holds it, or to be tried again.
-Result<Descriptor> try_lock(const std::string& temp) {
+// Opens and locks the temporary file of that name.
+Result<Attempt> try_lock(const std::string& temp) {
     Descriptor fresh(::open(temp.c_str(), O_RDWR | O_CREAT | O_EXCL | kOpenFlags, 0666));
     if (fresh.get() >= 0) return locked(std::move(fresh), temp);
     if (errno == EEXIST) return try_lock_present(temp);
@@ -137,10 +159,9 @@ Status copy_permissions(const std::string& from, int fd, const std::string& temp
     return Done{};
 }
 
-Status write_to_disk(int fd, std::string_view content, const std::string& temp) {
+Status write_whole(int fd, std::string_view content, const std::string& temp) {
     if (::ftruncate(fd, 0) != 0) return system_error("empty this temporary file", temp);
     if (!write_all(fd, content)) return system_error("write this temporary file", temp);
-    if (::fsync(fd) != 0) return system_error("bring this temporary file to disk", temp);
     return Done{};
 }
 
@@ -229,16 +250,25 @@ std::string beginning_of(const std::string& path) {
 
 Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milliseconds patience) {
     constexpr auto kPause = std::chrono::milliseconds(2);
+    constexpr auto kWriting = std::chrono::milliseconds(1000);  // a writer is done by then
     const Result<std::string> target = target_of(path);
     if (!target.ok()) return target.error();
     const Status replaceable = check_replaceable(target.value());
     if (!replaceable.ok()) return replaceable.error();
-    const Clock::time_point deadline = Clock::now() + patience;
+    const Clock::time_point begin = Clock::now();
+    int n = 0;
     while (true) {
-        Result<Descriptor> file = try_lock(target.value() + kTempSuffix);
-        if (!file.ok()) return file.error();
-        if (file.value().get() >= 0) return FileUpdate(target.value(), std::move(file).value());
-        if (Clock::now() >= deadline) break;
+        const std::string temp = temporary_name(target.value(), n);
+        Result<Attempt> attempt = try_lock(temp);
+        if (!attempt.ok()) return attempt.error();
+        auto& [name, file] = attempt.value();
+        if (name == Name::Locked) return FileUpdate(target.value(), temp, std::move(file));
+        const auto waited = Clock::now() - begin;
+        if (name == Name::MayBeBusy && waited >= std::min(patience, kWriting)) {
+            if (++n < kMostNames) continue;
+            return Error{"this is in the way of a temporary file; move it away", {temp}};
+        }
+        if (waited >= patience) break;
         std::this_thread::sleep_for(kPause);
     }
     return Error{fmt::format("another process has been writing this file for {} s; try again when "
@@ -247,8 +277,8 @@ Result<FileUpdate> FileUpdate::begin(const std::string& path, std::chrono::milli
                  {path}};
 }
 
-FileUpdate::FileUpdate(std::string target, Descriptor file)
-    : target_(std::move(target)), temp_(target_ + kTempSuffix), fd_(std::move(file)) {}
+FileUpdate::FileUpdate(std::string target, std::string temp, Descriptor file)
+    : target_(std::move(target)), temp_(std::move(temp)), fd_(std::move(file)) {}
 
 FileUpdate::~FileUpdate() {
     // The file is removed before its lock ends, and only if it is still ours: the next writer may
@@ -260,11 +290,27 @@ Result<std::optional<std::string>> FileUpdate::read(std::size_t max_bytes) const
     return read_file(target_, max_bytes);
 }
 
-Status FileUpdate::commit(std::string_view content) {
+Status FileUpdate::write(std::string_view content, std::uint64_t size) {
     PSHARD_CHECK(fd_.get() >= 0);
     Status status = copy_permissions(target_, fd_.get(), temp_);
-    if (status.ok()) status = write_to_disk(fd_.get(), content, temp_);
-    if (!status.ok()) return status;
+    if (status.ok()) status = write_whole(fd_.get(), content, temp_);
+    if (!status.ok() || size <= content.size()) return status;
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) == 0) return Done{};
+    return system_error("make this temporary file as large as it will be", temp_);
+}
+
+Status FileUpdate::write_at(std::uint64_t offset, std::string_view content) {
+    PSHARD_CHECK(fd_.get() >= 0);
+    if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) >= 0 &&
+        write_all(fd_.get(), content)) {
+        return Done{};
+    }
+    return system_error("write this temporary file", temp_);
+}
+
+Status FileUpdate::finish() {
+    PSHARD_CHECK(fd_.get() >= 0);
+    if (::fsync(fd_.get()) != 0) return system_error("bring this temporary file to disk", temp_);
     if (!is_same_file(fd_.get(), temp_)) {
         return Error{"this temporary file was taken away while it was written", {temp_}};
     }
@@ -273,6 +319,11 @@ Status FileUpdate::commit(std::string_view content) {
     sync_directory_of(target_);
     fd_ = Descriptor();
     return Done{};
+}
+
+Status FileUpdate::commit(std::string_view content) {
+    const Status written = write(content);
+    return written.ok() ? finish() : written;
 }
 
 }  // namespace pshard

@@ -8,12 +8,14 @@
 // renamed to PATH. The temporary file is also the lock (flock): it exists only while somebody
 // writes. The lock of a writer that was killed ends with the writer, and the next writer reuses the
 // file that was left behind, if it belongs to the same user and has no other name. Any other file
-// of that name loses it, and is never written to; one that we cannot open, and so not lock, stays:
-// the update is refused, as its writer may be at work.
+// of that name loses it, and is never written to; one that we cannot open, and so not lock, or
+// cannot take away, stays. After a second, in which its writer would have ended, the temporary file
+// gets another name.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,8 +83,14 @@ public:
     // be called once only.
     Status commit(std::string_view content);
 
+    // The same in parts, for a large file: its beginning, with a hole behind it up to `size` bytes;
+    // what lies in the hole; and the replacement.
+    Status write(std::string_view content, std::uint64_t size = 0);
+    Status write_at(std::uint64_t offset, std::string_view content);
+    Status finish();
+
 private:
-    FileUpdate(std::string target, Descriptor file);
+    FileUpdate(std::string target, std::string temp, Descriptor file);
 
     std::string target_;  // behind symbolic links
     std::string temp_;

@@ -136,9 +136,9 @@ void read_record(Cursor& in, Record& record, bool has_before, Fields<Record> fie
     in.end_line();
 }
 
-// Of all graphs together; the largest models have 100'000. A node that is one word of a text takes
-// 100 times as much memory.
-constexpr std::size_t kMostNodes = 2'000'000;
+// Of all graphs together; the largest models have 170'000. A node that is one word of a text takes
+// 100 times as much memory, so that this bounds what a text may take.
+constexpr std::size_t kMostNodes = 500'000;
 
 // The most records that the rest of the text can hold. A record with an earlier one may be a single
 // run; any other record takes at least a byte and a blank for each field.
@@ -290,7 +290,20 @@ std::string to_text(const Inventory& inventory) {
     return out;
 }
 
-Result<Inventory> inventory_from_text(std::string_view text, std::string_view file_name) {
+namespace {
+
+// The text with the line ends that it was written with: an editor or a mail may have made CR LF of
+// them.
+std::string with_plain_ends(std::string_view text) {
+    std::string plain;
+    plain.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (!text.substr(i).starts_with("\r\n")) plain += text[i];
+    }
+    return plain;
+}
+
+Result<Inventory> read_inventory(std::string_view text, std::string_view file_name) {
     Inventory inventory;
     Cursor in(text, std::string(file_name));
     read_version(in);
@@ -303,6 +316,13 @@ Result<Inventory> inventory_from_text(std::string_view text, std::string_view fi
     read_end(in, text);
     if (!in.failed()) return inventory;
     return Error{in.fault()->message + std::string(kWhatToDo), in.fault()->place};
+}
+
+}  // namespace
+
+Result<Inventory> inventory_from_text(std::string_view text, std::string_view file_name) {
+    if (text.find("\r\n") == std::string_view::npos) return read_inventory(text, file_name);
+    return read_inventory(with_plain_ends(text), file_name);
 }
 
 }  // namespace pshard

@@ -19,20 +19,38 @@ namespace pshard {
 // Writes the published number of decimals, or more if the value needs them.
 void write_number(std::string& out, double value, int decimals);
 
-template <int Decimals>
-struct Rate : NotNegative {
-    static void write(std::string& out, double value) { write_number(out, value, Decimals); }
-};
+// What a figure may be that is not 0: far beyond any machine on both sides. Outside, it is a fault
+// of the file, which would make seconds of no length or without end.
+inline constexpr double kLeastFigure = 1e-6;
+inline constexpr double kMostFigure = 1e9;
 
 template <int Decimals>
-struct AboveZero : Rate<Decimals> {
-    static std::string expected() { return "a number above 0"; }
+struct AboveZero {
+    using Value = double;
+
+    static std::string expected() {
+        return fmt::format("a number from {} to {}", kLeastFigure, kMostFigure);
+    }
+
+    static void write(std::string& out, double value) { write_number(out, value, Decimals); }
 
     static bool read(std::string_view word, double& value) {
         const auto number = number_of<double>(word);
-        if (!number || *number <= 0) return false;
+        if (!number || *number < kLeastFigure || *number > kMostFigure) return false;
         value = *number;
         return true;
+    }
+};
+
+template <int Decimals>
+struct Rate : AboveZero<Decimals> {
+    static std::string expected() { return "0, or " + AboveZero<Decimals>::expected(); }
+
+    static bool read(std::string_view word, double& value) {
+        if (AboveZero<Decimals>::read(word, value)) return true;
+        const bool is_zero = number_of<double>(word) == 0.0;
+        if (is_zero) value = 0;
+        return is_zero;
     }
 };
 
@@ -41,7 +59,7 @@ template <int Decimals>
 struct ZeroIsUnknown {
     using Value = std::optional<double>;
 
-    static std::string expected() { return NotNegative::expected(); }
+    static std::string expected() { return Rate<Decimals>::expected(); }
 
     static void write(std::string& out, const Value& value) {
         write_number(out, value.value_or(0), Decimals);
@@ -49,7 +67,7 @@ struct ZeroIsUnknown {
 
     static bool read(std::string_view word, Value& value) {
         double number = 0;
-        if (!NotNegative::read(word, number)) return false;
+        if (!Rate<Decimals>::read(word, number)) return false;
         value = number > 0 ? Value(number) : std::nullopt;
         return true;
     }
@@ -60,7 +78,7 @@ struct IfTrue : Flag {
     static void write(std::string& out, bool value) { out += value ? "1" : ""; }
 };
 
-using Count = Whole<std::int64_t, 0>;
+using Count = Whole<std::int64_t, 0, 1'000'000'000'000>;
 using Threads = Whole<int, 0, 1000000>;
 
 // ---- rows ----

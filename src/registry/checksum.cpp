@@ -1,13 +1,18 @@
 #include "registry/checksum.h"
 
+#include <algorithm>
+
 #include "registry/registry_text.h"
 
 namespace pshard {
 namespace {
 
+constexpr std::string_view kChecksumKey = "checksum=";
+
 struct LinePairs {
     std::size_t n_checksums = 0;
     std::size_t n_others = 0;
+    std::string_view checksum{};  // the last one
 };
 
 // The pairs of a pshard line of a variant; none in any other line.
@@ -16,8 +21,12 @@ LinePairs pairs_of(const RegistryLine& line) {
     if (line.kind != LineKind::Pshard) return pairs;
     Cursor in(line, kPshardStart.size());
     if (in.word() != "variant") return pairs;
-    while (in.has_word())
-        ++(in.word().starts_with("checksum=") ? pairs.n_checksums : pairs.n_others);
+    while (in.has_word()) {
+        const std::string_view pair = in.word();
+        const bool is_checksum = pair.starts_with(kChecksumKey);
+        ++(is_checksum ? pairs.n_checksums : pairs.n_others);
+        if (is_checksum) pairs.checksum = pair.substr(kChecksumKey.size());
+    }
     return pairs;
 }
 
@@ -34,14 +43,23 @@ bool counts(const RegistryLine& line) {
 
 }  // namespace
 
-bool has_checksum(const RegistryLine& line) { return pairs_of(line).n_checksums > 0; }
-
 Hash64 checksum_of(Hash64 section, const std::vector<RegistryLine>& variant) {
     std::string text = to_text(section) + "\n";
     for (const RegistryLine& line : variant) {
         if (counts(line)) text.append(line.text) += '\n';
     }
     return text_hash(text);
+}
+
+const RegistryLine* wrong_checksum(Hash64 section, const std::vector<RegistryLine>& variant) {
+    const auto has_checksum = [](const RegistryLine& line) {
+        return pairs_of(line).n_checksums > 0;
+    };
+    const auto line = std::ranges::find_if(variant, has_checksum);
+    if (line == variant.end()) return nullptr;
+    const bool is_right = std::ranges::count_if(variant, has_checksum) == 1 && is_checksum(*line) &&
+                          hash_of(pairs_of(*line).checksum) == checksum_of(section, variant);
+    return is_right ? nullptr : &*line;
 }
 
 RegistrySection sealed(RegistrySection section) {

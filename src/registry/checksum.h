@@ -18,8 +18,9 @@
 
 namespace pshard {
 
-// Whether a variant's checksum stands in the line, wherever and beside whatever else.
-bool has_checksum(const RegistryLine& line);
+// The line with a variant's checksum, if that is not the checksum of the lines; nullptr: it is, or
+// there is none.
+const RegistryLine* wrong_checksum(Hash64 section, const std::vector<RegistryLine>& variant);
 
 // The checksum of a variant with these lines in a section of that fingerprint.
 Hash64 checksum_of(Hash64 section, const std::vector<RegistryLine>& variant);

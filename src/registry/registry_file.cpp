@@ -76,6 +76,7 @@ std::vector<Error> faults_of(const std::string& merged,
     if (!old_text.empty() && !old_text.ends_with('\n')) {
         faults.push_back({"the last line of the old file was cut off", {path}});
     }
+    for (Error& fault : faults) fault.message += "; it is kept as it is";
     return faults;
 }
 
@@ -108,13 +109,19 @@ Result<std::vector<Error>> update_registry(const std::string& path, const Regist
                      {path}};
     }
     const std::string merged = merged_registry(text, sealed(added));
-    if (merged.size() > kMaxBytes) {
-        return Error{fmt::format("the registry would grow beyond {} bytes", kMaxBytes), {path}};
+    if (merged.size() > kMaxBytes || not_a_registry(merged)) {
+        return Error{
+            fmt::format("the registry would grow beyond {} bytes or too many lines; delete "
+                        "it, or plans in it",
+                        kMaxBytes),
+            {path}};
     }
     if (merged != text) {
         if (Status written = update.value().commit(merged); !written.ok()) return written.error();
     }
-    return faults_of(merged, text, path);
+    std::vector<Error> faults = faults_of(merged, text, path);
+    std::ranges::move(replaced_edits(text, added, path), std::back_inserter(faults));
+    return faults;
 }
 
 }  // namespace pshard

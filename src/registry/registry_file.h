@@ -23,7 +23,8 @@ Result<RegistryReading> load_registry(const std::string& path);
 // save at the same time wait for each other. Fails without a change if the file is no registry, or
 // cannot be written.
 //
-// Returns what is damaged in the new file; the save kept it as it was.
+// Returns what is damaged in the new file; the save kept it as it was. Also, which of the variants
+// that it has replaced somebody had edited: their lines stay as comments.
 Result<std::vector<Error>> update_registry(const std::string& path, const RegistrySection& added);
 
 }  // namespace pshard

@@ -33,7 +33,7 @@ struct RegistryLine : TextLine {
     LineKind kind = LineKind::Other;
 };
 
-// The lines of `text`. Their places name `file`.
+// The lines of `text`, where blank lines one below the other are one. Their places name `file`.
 std::vector<RegistryLine> registry_lines(std::string_view text, const std::string& file = "");
 
 // Why `text` is no registry and must not be changed; nullopt if it is a registry or empty. A

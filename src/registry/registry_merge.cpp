@@ -15,7 +15,8 @@
 // becomes the last, so the order of the file is the order of age, and beyond the limits the first
 // ones are dropped.
 //
-// The comments of a variant that is replaced are a user's, and move below the new one.
+// The comments of a variant that is replaced are a user's, and move below the new one. So do all
+// lines of one that was edited, as its checksum tells, behind "# was: ".
 //
 // Traps: the fingerprint of a section knows a model by the size of its first file alone, so that a
 // section may hold plans of several models. A file may hold the same fingerprint more than once;
@@ -31,6 +32,7 @@
 
 #include <fmt/format.h>
 
+#include "registry/checksum.h"
 #include "registry/registry_blocks.h"
 #include "registry/registry_text.h"
 
@@ -38,6 +40,7 @@ namespace pshard {
 namespace {
 
 constexpr std::string_view kVariantStart = "# pshard variant ";
+constexpr std::string_view kWas = "# was: ";  // before the lines of an edited variant
 
 // Appends `more`, and before it the line end that the last line of a file may lack.
 void append(std::string& text, std::string_view more) {
@@ -133,20 +136,46 @@ bool replaces(const RegistryVariant& variant, const VariantBlock& block) {
     return !weights || !variant.pshard.weights || weights == variant.pshard.weights;
 }
 
-// The variant, and the comments that a user has written in those that it replaces. Takes these out
-// of `old`, as another new one may replace them, too.
-std::string text_with_remarks(const RegistryVariant& variant, Variants& old) {
+// Whether a line is a comment that a planner has not written.
+bool is_remark(const RegistryLine& line) {
+    if (line.kind == LineKind::Other) {
+        const std::size_t begin = line.text.find_first_not_of(" \t");
+        return line.text.substr(begin).starts_with('#');
+    }
+    if (line.kind != LineKind::Pshard) return false;
+    const std::string_view level = Cursor(line, kPshardStart.size()).word();
+    return level != "variant" && level != "tier";
+}
+
+// Appends what a user has written in a variant: the remarks, or, where lines of the plan were
+// edited, all lines.
+void append_remarks(std::string& text, Hash64 section, const VariantBlock& block) {
+    const bool is_edited = wrong_checksum(section, block.lines) != nullptr;
+    for (const RegistryLine& line : block.lines) {
+        if (is_remark(line)) {
+            append(text, line.raw);
+        } else if (is_edited && line.kind != LineKind::Blank) {
+            append(text, kWas);
+            text += line.raw;
+        }
+    }
+}
+
+// The variant, and what a user has written in those that it replaces. Takes these out of `old`, as
+// another new one may replace them, too.
+std::string text_with_remarks(Hash64 section, const RegistryVariant& variant, Variants& old) {
     std::string text = to_text(variant);
     for (const VariantBlock* block : old) {
-        if (!replaces(variant, *block)) continue;
-        for (const RegistryLine& line : block->lines) {
-            const bool is_remark = line.kind == LineKind::Other && line.text.starts_with('#');
-            if (is_remark) append(text, line.raw);
-        }
+        if (replaces(variant, *block)) append_remarks(text, section, *block);
     }
     append(text, "");
     std::erase_if(old, [&](const VariantBlock* block) { return replaces(variant, *block); });
     return text;
+}
+
+bool is_replaced(const VariantBlock& block, const RegistrySection& added) {
+    return std::ranges::any_of(
+        added.variants, [&](const RegistryVariant& variant) { return replaces(variant, block); });
 }
 
 struct VariantText {
@@ -170,13 +199,12 @@ std::string merged_section(const std::vector<const SectionBlock*>& sections,
     Variants old = variants_of(sections);
     std::vector<VariantText> variants;
     for (const VariantBlock* block : old) {
-        const bool is_replaced = std::ranges::any_of(
-            added.variants,
-            [&](const RegistryVariant& variant) { return replaces(variant, *block); });
-        if (!is_replaced) variants.push_back({text_of(block->lines), weights_of(*block)});
+        if (!is_replaced(*block, added))
+            variants.push_back({text_of(block->lines), weights_of(*block)});
     }
     for (const RegistryVariant& variant : added.variants) {
-        variants.push_back({text_with_remarks(variant, old), variant.pshard.weights});
+        variants.push_back(
+            {text_with_remarks(added.fingerprint, variant, old), variant.pshard.weights});
     }
     std::string text = merged_head(sections, added);
     append_newest(text, newest_of_each(variants), kMaxVariants * kMaxModels);
@@ -201,6 +229,26 @@ std::string merged_registry(std::string_view text, const RegistrySection& added)
     append_newest(merged, others, kMaxSections - 1);
     append(merged, merged_section(old_blocks, added));
     return merged;
+}
+
+std::vector<Error> replaced_edits(std::string_view text,
+                                  const RegistrySection& added,
+                                  const std::string& path) {
+    std::vector<Error> edits;
+    for (const SectionBlock& section : registry_blocks(text, path).sections) {
+        if (section.fingerprint != added.fingerprint) continue;
+        for (const VariantBlock& block : section.variants) {
+            const RegistryLine* checksum = wrong_checksum(added.fingerprint, block.lines);
+            if (checksum == nullptr || !is_replaced(block, added)) continue;
+            edits.push_back(
+                {fmt::format("the plan that this checksum stood in was changed after it was "
+                             "written, and a new one has taken its place: its lines stay there as "
+                             "comments, behind '{}'",
+                             kWas),
+                 checksum->place});
+        }
+    }
+    return edits;
 }
 
 }  // namespace pshard

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "registry/registry.h"
 
@@ -14,9 +15,15 @@ inline constexpr std::size_t kMaxModels = 10;    // whose variants a section has
 
 // `text` with the variants of `added` in it. Sections with other fingerprints stay byte for byte,
 // and so do the other variants of the same section, even damaged ones, and the comments of those
-// that are replaced. The section of `added` becomes the last one, and its new variants the last
-// ones in it. Beyond the limits, the oldest
-// sections and variants are left out.
+// that are replaced. One of those that is not as it was written, by its checksum, is somebody's
+// work: all its lines stay, as comments. The section of `added` becomes the last one, and its new
+// variants the last ones in it. Beyond the limits, the oldest sections and variants are left out.
 std::string merged_registry(std::string_view text, const RegistrySection& added);
+
+// Tells which variants of `text`, the file `path`, that do not agree with their checksum are
+// replaced by those of `added`.
+std::vector<Error> replaced_edits(std::string_view text,
+                                  const RegistrySection& added,
+                                  const std::string& path);
 
 }  // namespace pshard

@@ -29,6 +29,8 @@ namespace {
 
 using Warnings = std::vector<Error>;
 
+constexpr std::size_t kMostWarnings = 200;  // more than anybody reads
+
 void add(Warnings& warnings, std::vector<Error> more) {
     std::ranges::move(more, std::back_inserter(warnings));
 }
@@ -237,9 +239,8 @@ void check_sum(const VariantBlock& block,
                Hash64 section,
                RegistryVariant& variant,
                Warnings& warnings) {
-    const auto checksum = std::ranges::find_if(block.lines, has_checksum);
-    const bool is_right = variant.pshard.checksum == checksum_of(section, block.lines);
-    if (checksum == block.lines.end() || is_right) return;
+    const RegistryLine* checksum = wrong_checksum(section, block.lines);
+    if (checksum == nullptr) return;
     variant.altered = checksum->place;
     const auto header = std::ranges::find(block.lines, LineKind::Variant, &RegistryLine::kind);
     warnings.push_back(header->error(
@@ -345,6 +346,12 @@ Result<RegistryReading> read_registry(std::string_view text, const std::string& 
     std::ranges::stable_sort(reading.warnings, {}, [](const Error& warning) {
         return std::pair(warning.place.line, warning.place.column);
     });
+    if (reading.warnings.size() > kMostWarnings) {
+        const std::size_t n_more = reading.warnings.size() - kMostWarnings;
+        reading.warnings.resize(kMostWarnings);
+        reading.warnings.push_back(
+            {fmt::format("{} of such lines are not told one by one", n_more), {file}});
+    }
     return reading;
 }
 

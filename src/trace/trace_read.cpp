@@ -34,8 +34,11 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kMostSteps = 10'000'000;  // in a pass
-constexpr std::size_t kLeastStep = 10;           // bytes of the text that a step takes: [0,0,true]
-constexpr double kLongest = 1e15;                // microseconds: 31 years
+// Bytes of a text for each of its steps, at least: a Wait takes 10, [0,0,true], but stands in the
+// event of another step, which takes a hundred. In memory a step takes four times as much.
+constexpr std::size_t kLeastStep = 20;
+constexpr std::int64_t kStepsOfAny = 1000;  // that a text may have however short it is
+constexpr double kLongest = 1e15;           // microseconds: 31 years
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::uint32_t>::max();
 
@@ -243,7 +246,8 @@ class TraceReader {
 public:
     TraceReader(TracePieces pieces, std::size_t most_bytes, const std::string& file)
         : events_(std::move(pieces), file),
-          room_(std::min(kMostSteps, static_cast<std::int64_t>(most_bytes / kLeastStep))) {}
+          room_(std::min(kMostSteps,
+                         kStepsOfAny + static_cast<std::int64_t>(most_bytes / kLeastStep))) {}
 
     Result<Trace> run() {
         for (;;) {
@@ -318,12 +322,13 @@ private:
         const std::string missing = pass_->missing();
         if (!missing.empty()) return fmt::format("pass {} {}", pass_->index(), missing);
         trace_.passes.push_back(pass_->take());
+        room_ -= static_cast<std::int64_t>(trace_.passes.back().schedule.steps.size());
         pass_.reset();
         return "";
     }
 
     TraceEvents events_;
-    std::int64_t room_;  // steps that a pass may have
+    std::int64_t room_;  // steps that the passes to come may have
     Place last_;         // of the event that was read last
     Trace trace_;
     bool begun_ = false;

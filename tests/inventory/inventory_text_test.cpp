@@ -186,6 +186,14 @@ INSTANTIATE_TEST_SUITE_P(
            Damage{"ChecksumNone", "\nend 0x", "\nend x", "expected a hash"}),
     test::NamedByParameter());
 
+// As an editor or a mail leaves them.
+TEST(InventoryText, ReadsWindowsLineEnds) {
+    std::string text;
+    for (const char c : example()) text += c == '\n' ? "\r\n" : std::string(1, c);
+    EXPECT_EQ(parsed(text), parsed(example()));
+    EXPECT_THAT(complaint(with(text, "n_ctx ", "n_ctx 1")), HasSubstr("checksum"));
+}
+
 TEST(InventoryText, EndsWithItsChecksum) {
     EXPECT_THAT(complaint(example() + "end\n"), HasSubstr("after the end"));
     EXPECT_EQ(signed_again(example()), example());

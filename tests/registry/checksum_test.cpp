@@ -43,6 +43,14 @@ TEST_F(Checksum, IsALineOfItsOwn) {
     EXPECT_FALSE(is_damaged(variant()));
 }
 
+// Of two checksums, one of them right, nobody knows which was written.
+TEST_F(Checksum, StandsOnce) {
+    const std::size_t line = text_.find("# pshard variant checksum=");
+    const std::string checksum = text_.substr(line, text_.find('\n', line) + 1 - line);
+    replace(checksum, checksum + checksum);
+    EXPECT_THAT(test::warnings_text(read().warnings), HasSubstr(kAltered));
+}
+
 TEST_F(Checksum, HoldsAllLinesOfTheVariant) {
     for (const auto& [from, to] : {std::pair{"n_pinned=1", "n_pinned=2"},
                                    std::pair{"tps=12.50", "tps=12.51"},

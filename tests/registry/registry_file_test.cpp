@@ -122,6 +122,38 @@ TEST_F(RegistryFile, NamesWhatItKeepsOfADamagedFile) {
     EXPECT_TRUE(text_in(path).starts_with(cut + "\n"));
 }
 
+// An edit that the planner writes over is told, with its place in the file that was.
+TEST_F(RegistryFile, TellsOfAnEditThatItReplaces) {
+    ASSERT_TRUE(update_registry(path, whole_section()).ok());
+    std::string edited = text_in(path);
+    const std::size_t rate = edited.find(" tps=") + 5;
+    edited[rate] = edited[rate] == '9' ? '8' : '9';
+    put_text(path, edited);
+    const auto told = test::value_of(update_registry(path, whole_section()));
+    ASSERT_THAT(told, SizeIs(1));
+    EXPECT_THAT(told[0].text(), StartsWith(path + ":8:1: the plan that this checksum stood in"));
+    EXPECT_THAT(text_in(path), HasSubstr("# was: "));
+    EXPECT_THAT(test::value_of(update_registry(path, whole_section())), IsEmpty());
+}
+
+// A line takes more memory than its bytes in the file: blank ones together take one line, and of
+// others there is no end that anybody reads.
+TEST_F(RegistryFile, OfMoreLinesThanAnyIsNotRead) {
+    const std::string start = "# Generated file. Edit at your own risk.\n";
+    const std::string blanks(2'000'000, '\n');
+    EXPECT_EQ(registry_lines(start + blanks + "#").size(), 3U);
+    EXPECT_EQ(registry_lines(start + blanks + "#")[2].place.line, 2'000'002);
+    std::string strays = start;
+    for (int i = 0; i < 1000; ++i) strays += "x\n";
+    put_text(path, strays);
+    EXPECT_EQ(loaded(path).warnings.size(), 201U);
+    EXPECT_EQ(loaded(path).warnings.back().text(),
+              path + ": 800 of such lines are not told one by one");
+    put_text(path, start + std::string(300'000, '\n'));
+    EXPECT_THAT(load_registry(path).error().text(), HasSubstr("it has more than 300000 lines"));
+    EXPECT_FALSE(update_registry(path, added).ok());
+}
+
 TEST_F(RegistryFile, HasNothingToNameInASoundFile) {
     for (const test::Golden& golden : test::kGoldens) {
         put_text(path, test::golden_text(golden));

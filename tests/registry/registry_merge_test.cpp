@@ -76,6 +76,37 @@ TEST_F(MergedRegistry, KeepsTheCommentsOfAVariantThatItReplaces) {
     EXPECT_EQ(merged_registry(merged, added), merged);
 }
 
+// Between blanks, or like a line of ours at first sight.
+TEST_F(MergedRegistry, KeepsCommentsOfAnyLook) {
+    const std::string remarks = "\t# indented\n# pshard is good\n#\n";
+    const std::string text = merged_registry("", added) + remarks;
+    EXPECT_EQ(merged_registry(text, added), to_text(Registry{{added}}) + remarks);
+}
+
+// Somebody has edited a plan and left its checksum: what the lines were can still be read.
+TEST_F(MergedRegistry, KeepsAnEditedVariantAsComments) {
+    const RegistrySection sound = sealed(added);
+    std::string text = merged_registry("", sound);
+    EXPECT_THAT(replaced_edits(text, sound, "f"), IsEmpty());
+    EXPECT_THAT(merged_registry(text, sound), Not(HasSubstr("# was")));
+    const std::size_t pinned = text.find("n_pinned=1");
+    ASSERT_NE(pinned, text.npos);
+    text.replace(pinned, 10, "n_pinned=2");
+    text += "# mine\n";
+    const auto edits = replaced_edits(text, sound, "f");
+    ASSERT_THAT(edits, SizeIs(1));
+    EXPECT_THAT(edits[0].text(),
+                StartsWith("f:8:1: the plan that this checksum stood in was changed"));
+    const std::string merged = merged_registry(text, sound);
+    EXPECT_THAT(merged, HasSubstr("\n# was: [variant budget=600"));
+    EXPECT_THAT(merged, HasSubstr(" n_pinned=2 "));
+    EXPECT_THAT(merged, EndsWith("# mine\n"));
+    EXPECT_EQ(budgets_of(merged, added.fingerprint), std::vector<std::uint32_t>{600});
+    EXPECT_EQ(merged_registry(merged, sound), merged);
+    EXPECT_THAT(replaced_edits(merged, sound, "f"), IsEmpty());
+    EXPECT_THAT(replaced_edits(text, sealed(test::toy_section(2048, 700)), "f"), IsEmpty());
+}
+
 RegistrySection section_for(std::uint64_t weights, std::uint32_t budget_mib, double tps = 12.5) {
     RegistrySection section = test::toy_section(2048, budget_mib);
     section.variants[0].pshard.weights = Hash64{weights};

@@ -266,6 +266,28 @@ TEST(Trace, RefusesAStepOfAPassThatHasNone) {
                 HasSubstr("belongs to a pass without steps"));
 }
 
+// A Wait takes six times the memory of its text, so that there is an end to how many stand behind
+// each other; a thousand are no matter.
+TEST(Trace, RefusesPassesOfWaitsAlone) {
+    const auto waits = [](std::size_t n) {
+        TracedPass pass;
+        pass.schedule.steps.assign(n, {ScheduleLane::Gpu, Wait{-1, false}});
+        pass.schedule.steps.push_back({ScheduleLane::Gpu, Compute{0}});
+        pass.names.resize(n + 1);
+        pass.bytes.resize(n + 1);
+        pass.timeline = {{{static_cast<int>(n), 0, 1}}, 1};
+        return pass;
+    };
+    const auto read = [](std::vector<TracedPass> passes) {
+        return from_chrome_trace(test::to_chrome_trace({"program", "", "", std::move(passes)}));
+    };
+    EXPECT_TRUE(read({waits(1000)}).ok());
+    EXPECT_THAT(read({waits(9000)}).error().message,
+                HasSubstr("needs 'steps', a whole number from 0 to "));
+    EXPECT_FALSE(read({waits(4000), waits(4000), waits(4000)}).ok());  // each alone is fine
+    EXPECT_TRUE(read({waits(3000)}).ok());
+}
+
 TEST(Trace, RefusesAnArrayThatIsDamagedInTheMiddle) {
     EXPECT_THAT(fault_of("\"pid\":1,", "\"pid:1,"), HasSubstr("t.json:2:"));
     EXPECT_THAT(fault_of("},\n{\"name\":\"layer 0 FFN", "}\n{\"name\":\"layer 0 FFN"),

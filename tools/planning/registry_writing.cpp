@@ -24,11 +24,11 @@ Result<RegistrySection> section_of(const PlannedJob& planned) {
 
 constexpr std::size_t kMostWarnings = 8;
 
-// Tells what is malformed in a registry, and was kept.
+// Tells what became of the malformed and the edited plans of a registry.
 void log_warnings(const std::vector<Error>& faults) {
     const std::size_t n_shown = std::min(faults.size(), kMostWarnings);
     for (std::size_t i = 0; i < n_shown; ++i) {
-        log_line("warning: " + faults[i].text() + "; it is kept as it is");
+        log_line("warning: " + faults[i].text());
     }
     if (n_shown < faults.size()) {
         log_line(fmt::format("warning: and {} more of this registry", faults.size() - n_shown));
