@@ -30,16 +30,12 @@
 #include <unordered_set>
 #include <utility>
 
+#include "runtime/padding.h"
 #include "runtime/program.h"
 #include "runtime/state_rows.h"
 
 namespace pshard {
 namespace {
-
-// Kernels may read past the last row of a quantized tensor, up to here; what lies there must be
-// numbers.
-constexpr std::size_t kMaxPadding = 65536;
-const std::array<std::byte, kMaxPadding> kZeroes{};
 
 class Compiler {
 public:
@@ -195,13 +191,17 @@ private:
         } else {
             work.loads.push_back(span);
         }
-        const Bytes padding = std::min<Bytes>(weight.alloc_bytes - weight.bytes, kMaxPadding);
-        if (padding > 0 && ggml_is_quantized(master->type)) {
-            work.zeros.push_back({shadows_.raw(at + weight.bytes, padding),
-                                  const_cast<std::byte*>(kZeroes.data()),
-                                  0,
-                                  padding});
-        }
+        add_zeros(*master, at, weight.alloc_bytes, work);
+    }
+
+    // Zeroes behind what lies at `at` of the slot.
+    void add_zeros(const ggml_tensor& master, Bytes at, Bytes alloc_bytes, GroupWork& work) {
+        const Bytes padding = padding_of(master, alloc_bytes);
+        if (padding == 0) return;
+        work.zeros.push_back({shadows_.raw(at + ggml_nbytes(&master), padding),
+                              const_cast<std::byte*>(kZeroes.data()),
+                              0,
+                              padding});
     }
 
     // The ids that choose among the experts of a weight, if a single node reads the weight and the
@@ -228,7 +228,9 @@ private:
         const State& state = inventory().states[static_cast<std::size_t>(index)];
         const ggml_tensor* master = graph_.model.state(index);
         if (master == nullptr) return Done{};  // its context is gone
-        ggml_tensor* slot = shadows_.raw(shadows_.slot_of_state(index), state.alloc_bytes);
+        const Bytes at = shadows_.slot_of_state(index);
+        ggml_tensor* slot = shadows_.raw(at, state.alloc_bytes);
+        add_zeros(*master, at, state.alloc_bytes, work);
         auto* host = static_cast<std::byte*>(master->data);
         const StateAccess access = state_access(graph_.source, master);
         work.loads.push_back({slot, host, access.read_begin, access.read_end - access.read_begin});

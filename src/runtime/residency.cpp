@@ -5,6 +5,9 @@
 //   2. weights that are elsewhere now    master -> arena      their old places need no copy back
 //   3. states that arrive                master -> arena, or zeroes without a copy
 //
+// Behind each quantized tensor that comes, its padding is set to zero: another plan's bytes lie
+// there.
+//
 // Places of the two plans overlap: what step 1 has not saved, steps 2 and 3 overwrite. So the link
 // is finished between 1 and 2. Places of one plan never overlap, so the order within a step is
 // free.
@@ -18,11 +21,31 @@
 
 #include <ggml-backend-impl.h>
 
+#include "runtime/padding.h"
+
 namespace pshard {
 namespace {
 
 Bytes offset_at(const std::vector<Bytes>& offsets, std::size_t index) {
     return index < offsets.size() ? offsets[index] : kNoOffset;
+}
+
+// Zeroes behind a tensor, in the link's order: the device's own init_tensor clears them in an order
+// of its own, which nobody waits for.
+void clear_padding(const ggml_tensor& there, Staging& link) {
+    ggml_backend_buffer_type_t type = ggml_backend_buffer_get_type(there.buffer);
+    const Bytes padding = padding_of(there, ggml_backend_buft_get_alloc_size(type, &there));
+    if (padding == 0) return;
+    ggml_tensor behind = there;
+    behind.type = GGML_TYPE_I8;
+    behind.ne[0] = static_cast<std::int64_t>(padding);
+    behind.nb[0] = 1;
+    for (int i = 1; i < GGML_MAX_DIMS; ++i) {
+        behind.ne[i] = 1;
+        behind.nb[i] = padding;
+    }
+    behind.data = static_cast<std::byte*>(there.data) + ggml_nbytes(&there);
+    link.upload(behind, kZeroes.data(), 0, padding);
 }
 
 }  // namespace
@@ -70,8 +93,8 @@ Bytes Residency::go_to(const TierArena& to,
         if (to.weights[i] == kNoOffset || to.weights[i] == offset_at(weights_, i)) continue;
         const ggml_tensor* weight = model.weight(static_cast<int>(i));
         ggml_tensor there = placed(*weight, arena, to.weights[i]);
-        ggml_backend_buffer_init_tensor(arena, &there);  // the device's own padding
         link.upload(there, weight->data, 0, ggml_nbytes(weight));
+        clear_padding(there, link);
         moved += ggml_nbytes(weight);
         if (on_progress) on_progress(i + 1, to.weights.size());
     }
@@ -85,6 +108,7 @@ Bytes Residency::go_to(const TierArena& to,
             link.upload(there, state->data, 0, ggml_nbytes(state));
             moved += ggml_nbytes(state);
         }
+        clear_padding(there, link);
     }
     link.finish();
     weights_ = to.weights;

@@ -11,6 +11,9 @@
 // names. They are known when the pass runs: written_ranges() reads them then, and joins neighbours.
 // Any other write counts as the whole range of its node.
 //
+// A product reads a little behind the last row of a quantized cache. That is uploaded, too: in a
+// slot another layer's bytes lie there, and a scale among them may be no number.
+//
 // Traps: rows shorter than kShortRow are stored as the range that spans them, gaps included; so is
 // the whole range of another write. What lies in a gap must be right, so the range of such a write
 // is uploaded, too. The destination of a SET_ROWS or CPY is a source of the node in ggml, and yet
@@ -61,10 +64,20 @@ bool stores_gaps(const ggml_tensor* node, const WrittenRows& rows) {
     return node->op == GGML_OP_SET_ROWS || !ggml_is_contiguous(node);
 }
 
-void include(StateAccess& access, const ggml_tensor* view) {
+void include(StateAccess& access, const ggml_tensor* view, Bytes beyond = 0) {
     const Bytes begin = begin_in_state(view);
     access.read_begin = std::min(access.read_begin, begin);
-    access.read_end = std::max(access.read_end, begin + ggml_nbytes(view));
+    access.read_end = std::max(access.read_end, begin + ggml_nbytes(view) + beyond);
+}
+
+// The bytes behind its last row that a product may read of a quantized matrix: CUDA's kernel for
+// large batches goes by blocks of values that a row need not fill (mmq.cuh, MMQ_ITER_K).
+Bytes read_beyond(const ggml_tensor* node, const ggml_tensor* source) {
+    constexpr std::int64_t kBlock = 256;
+    const bool is_matrix = node->op == GGML_OP_MUL_MAT && source == node->src[0];
+    const std::int64_t last = source->ne[0] % kBlock;
+    if (!is_matrix || !ggml_is_quantized(source->type) || last == 0) return 0;
+    return ggml_row_size(source->type, kBlock - last);
 }
 
 std::int64_t index_at(const ggml_tensor* indices, std::int64_t i) {
@@ -89,9 +102,10 @@ StateAccess state_access(const ggml_cgraph& graph, const ggml_tensor* state) {
             const bool destination = (node->op == GGML_OP_SET_ROWS && source == node->src[2]) ||
                                      (node->op == GGML_OP_CPY && source == node->src[1]);
             if (source == nullptr || &root_of(*source) != state || destination) continue;
-            include(access, source);
+            include(access, source, read_beyond(node, source));
         }
     }
+    access.read_end = std::min<Bytes>(access.read_end, ggml_nbytes(state));
     access.read_begin = std::min(access.read_begin, access.read_end);
     return access;
 }

@@ -1,5 +1,7 @@
 // When a small batch stays with a larger tier's plan.
+#include "ggml_kit/handles.h"
 #include "runtime/model.h"
+#include "runtime/padding.h"
 #include "runtime/page_locks.h"
 #include "runtime/state_rows.h"
 #include "runtime/stopwatch.h"
@@ -105,6 +107,38 @@ TEST(WrittenRanges, AreTheWholeSpanWhereTheHostDoesNotKnow) {
     written.row_bytes = written.stride = 256;
     written.n_rows = 1;
     EXPECT_THAT(written_ranges(written), ElementsAre(Pair(64, 320)));
+}
+
+// ---- what a streamed state brings ----
+
+// A q8_0 cache of 64 cells with 2 heads of 128 values, of which a product reads the first `cells`.
+Bytes read_end_of_keys(std::int64_t cells, std::int64_t head) {
+    const GgmlContext context(16);
+    ggml_tensor* cache = ggml_new_tensor_2d(context.get(), GGML_TYPE_Q8_0, 2 * head, 64);
+    const std::size_t row = ggml_row_size(GGML_TYPE_Q8_0, head);
+    ggml_tensor* keys = ggml_view_3d(context.get(), cache, head, cells, 2, 2 * row, row, 0);
+    ggml_tensor* queries = ggml_new_tensor_3d(context.get(), GGML_TYPE_F32, head, 16, 2);
+    ggml_cgraph* graph = ggml_new_graph_custom(context.get(), 16, false);
+    ggml_build_forward_expand(graph, ggml_mul_mat(context.get(), keys, queries));
+    return state_access(*graph, cache).read_end;
+}
+
+// CUDA's kernel for more than 8 tokens reads 256 values at a time: 128 of a head, and 4 blocks of
+// 34 bytes behind them, which are of the next row, or of another layer where nothing brings them.
+TEST(StateAccess, HasWhatKernelsReadBehindTheLastRow) {
+    EXPECT_EQ(read_end_of_keys(32, 128), Bytes{32 * 272 + 136});
+    EXPECT_EQ(read_end_of_keys(64, 128), Bytes{64 * 272});  // there is no more
+    EXPECT_EQ(read_end_of_keys(32, 256), Bytes{32 * 544});
+}
+
+// Zeroes behind quantized tensors, where the device gives them room.
+TEST(Padding, IsTheRoomBehindQuantizedTensors) {
+    const GgmlContext context(4);
+    const ggml_tensor* keys = ggml_new_tensor_2d(context.get(), GGML_TYPE_Q8_0, 128, 4);
+    EXPECT_EQ(padding_of(*keys, 4 * 136 + 408), Bytes{408});
+    EXPECT_EQ(padding_of(*keys, 4 * 136), Bytes{0});
+    const ggml_tensor* values = ggml_new_tensor_2d(context.get(), GGML_TYPE_F16, 128, 4);
+    EXPECT_EQ(padding_of(*values, 4096), Bytes{0});
 }
 
 // How many tokens a graph works on, as nobody tells the device.
