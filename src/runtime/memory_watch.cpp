@@ -10,6 +10,12 @@ namespace {
 // The watch tells after so many passes: a run may never have a batch for its largest tier.
 constexpr int kPatience = 16;  // passes
 
+// The first pass of a tier that replays a captured graph: its second one has captured it.
+constexpr int kReplayed = 3;
+
+// From here on the depth of the caches can make a difference.
+constexpr std::uint64_t kDeep = 4096;  // tokens
+
 }  // namespace
 
 std::optional<Bytes> taken_outside(Bytes before, Bytes now, Bytes arenas) {
@@ -45,10 +51,14 @@ MemoryWatch::MemoryWatch(std::function<Bytes()> free_bytes, Log log)
 
 bool MemoryWatch::is_news(const TierOfPass& tier) {
     if (before_ == 0) return false;
-    const bool is_first = tiers_.insert(tier.key).second;
-    const bool both = tiers_.contains(tier.smallest) && tiers_.contains(tier.largest);
+    const int of_tier = ++passes_[tier.key];
+    n_tokens_ += tier.n_tokens;
+    const bool both = passes_.contains(tier.smallest) && passes_.contains(tier.largest);
     due_ = !told_ && (both || ++n_passes_ >= kPatience);
-    return is_first || due_;
+    const bool is_twice_as_deep = n_tokens_ >= 2 * n_tokens_seen_ && n_tokens_ >= kDeep;
+    const bool is_news = of_tier == 1 || of_tier == kReplayed || is_twice_as_deep || due_;
+    if (is_news) n_tokens_seen_ = n_tokens_;
+    return is_news;
 }
 
 void MemoryWatch::look(const MemoryClaims& claims) {

@@ -1,13 +1,16 @@
 // Watches how much device memory the driver takes besides the arena, and how much was predicted.
 //
-// A driver loads kernels, and its pools grow, when a batch of a size is first computed. So the
-// device is asked after the first pass of each tier. The user is told once, when the smallest and
-// the largest tier have run; and is warned, once, as soon as more is taken than was agreed on.
+// A driver loads kernels, and its pools grow, when a batch of a size is first computed; it keeps a
+// graph when the batch comes again; and pools grow with the depth of the caches, which is at most
+// the number of tokens that were computed. So the device is asked after the first and the third
+// pass of each tier, and whenever that number has doubled. The user is told once, when the smallest
+// and the largest tier have run; and is warned, once, as soon as more is taken than was agreed on.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "ggml_kit/device.h"
@@ -39,6 +42,7 @@ struct TierOfPass {
     TierKey key;
     TierKey smallest;
     TierKey largest;
+    std::uint32_t n_tokens = 0;  // that the pass computed
 };
 
 // Asks `gpu` for its free memory. Empty where the CPU stands in: what is free there tells nothing.
@@ -63,7 +67,9 @@ private:
     std::function<Bytes()> free_bytes_;
     Log log_;
     Bytes before_ = 0;
-    std::set<TierKey> tiers_;  // that have run
+    std::map<TierKey, int> passes_;  // of each tier that has run
+    std::uint64_t n_tokens_ = 0;
+    std::uint64_t n_tokens_seen_ = 0;  // when the device was last asked
     int n_passes_ = 0;
     bool due_ = false;
     bool told_ = false;

@@ -309,7 +309,8 @@ Status ModelTable::fit_scratch(PlannedModel& owner,
 void ModelTable::watch(MemoryWatch& memory, const Pass& pass) const {
     if (!has_plan(*pass.owner)) return;  // there are no tiers
     const std::vector<TierOrder>& tiers = pass.owner->orders().tiers;
-    const bool news = memory.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key});
+    const bool news =
+        memory.is_news({tiers[pass.tier].key, tiers.front().key, tiers.back().key, pass.n_tokens});
     if (news) memory.look(claims());
 }
 

@@ -17,7 +17,7 @@ protected:
     // A pass of that tier of 1, 16 and 512 tokens, after which so much is taken outside.
     void pass(MemoryWatch& watch, std::uint32_t n_tokens, Bytes outside_mib) {
         free_ = 1000 * kMiB - claims_.arenas - outside_mib * kMiB;
-        if (watch.is_news({{n_tokens}, {1}, {512}})) watch.look(claims_);
+        if (watch.is_news({{n_tokens}, {1}, {512}, n_tokens})) watch.look(claims_);
     }
 
     Bytes free_ = 1000 * kMiB;
@@ -67,6 +67,25 @@ TEST_F(MemoryWatchTest, WarnsOfATierThatComesLate) {
     for (int i = 0; i < 20; ++i) pass(watch, 1, 200);
     pass(watch, 512, 500);
     EXPECT_THAT(lines_, ElementsAre(StartsWith("device memory: "), StartsWith("warning: ")));
+}
+
+// A captured graph, which the second pass of a tier brings, is there at the third.
+TEST_F(MemoryWatchTest, WarnsOfWhatATierKeepsWhenItComesAgain) {
+    MemoryWatch watch = this->watch();
+    for (int i = 0; i < 2; ++i) pass(watch, 512, 200);
+    pass(watch, 512, 500);
+    EXPECT_THAT(lines_, ElementsAre(StartsWith("warning: 500.0 MiB")));
+}
+
+// A pool that grows with the caches: 8 batches of 512 tokens are 4096, more than twice what there
+// was at the third.
+TEST_F(MemoryWatchTest, WarnsOfWhatGrowsWithTheContext) {
+    MemoryWatch watch = this->watch();
+    for (int i = 0; i < 3; ++i) pass(watch, 512, 200);
+    for (int i = 3; i < 7; ++i) pass(watch, 512, 500);
+    EXPECT_THAT(lines_, IsEmpty());
+    pass(watch, 512, 500);
+    EXPECT_THAT(lines_, ElementsAre(StartsWith("warning: 500.0 MiB")));
 }
 
 TEST_F(MemoryWatchTest, WithoutAPredictionTellsAndNeverWarns) {
