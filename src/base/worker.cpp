@@ -37,6 +37,14 @@ void Worker::wait_in(std::unique_lock<std::mutex>& lock, Ticket ticket) {
     if (thrown_) std::rethrow_exception(thrown_);
 }
 
+void Worker::stop_for_good(std::chrono::milliseconds longest) {
+    ended_ = true;
+    const auto latest = std::chrono::steady_clock::now() + longest;
+    while (at_work_ && std::chrono::steady_clock::now() < latest) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
 void Worker::forget_thrown() {
     const std::lock_guard lock(mutex_);
     thrown_ = nullptr;
@@ -53,7 +61,16 @@ std::exception_ptr thrown_by(const std::function<void()>& job) {
     }
 }
 
+[[noreturn]] void sleep_for_ever() {
+    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
 }  // namespace
+
+void Worker::park() {
+    at_work_ = false;
+    sleep_for_ever();
+}
 
 void Worker::run() {
     std::unique_lock lock(mutex_);
@@ -63,8 +80,11 @@ void Worker::run() {
         std::function<void()> job = std::move(jobs_.front());
         jobs_.pop_front();
         lock.unlock();
+        at_work_ = true;
+        if (ended_) return park();
         const std::exception_ptr thrown = thrown_by(job);
         job = nullptr;  // frees what the job holds before the job counts as done
+        at_work_ = false;
         lock.lock();
         if (!thrown_) thrown_ = thrown;
         ++done_;

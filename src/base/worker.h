@@ -1,6 +1,8 @@
 // A thread that does jobs in the order in which they are posted.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -27,9 +29,13 @@ public:
     void wait_for(Ticket ticket);
     void drain();  // returns when all jobs that were posted before it are done
     void forget_thrown();
+    // Lets the job that runs end, for `longest` at most, and starts no other: who waits for those
+    // that were posted waits for ever. For the end of a process, from any thread; takes no lock.
+    void stop_for_good(std::chrono::milliseconds longest);
 
 private:
     void run();
+    void park();
     void wait_in(std::unique_lock<std::mutex>& lock, Ticket ticket);
 
     std::mutex mutex_;
@@ -39,6 +45,8 @@ private:
     Ticket done_ = 0;
     std::exception_ptr thrown_{};  // what a job threw first
     bool stop_ = false;
+    std::atomic<bool> at_work_ = false;
+    std::atomic<bool> ended_ = false;  // by stop_for_good()
     std::thread thread_;
 };
 

@@ -141,22 +141,22 @@ Engine* opened_engine() {
 
 Engine* last_engine = nullptr;
 
-// The process ends, perhaps with contexts that were never freed. Another host's log may have ended
-// before, and hears nothing; ggml's own and llama.cpp's common log have not.
-void say_last_words() {
+// The process ends, perhaps with contexts that were never freed, or in the middle of a pass.
+// Another host's log may have ended before, and hears nothing; ggml's own and llama.cpp's common
+// log have not. The inner device's library ends after this, as it was told of its end before.
+void end_engine() {
     ggml_log_callback host = nullptr;
     void* user = nullptr;
     ggml_log_get(&host, &user);
     const CommonLog common = common_log();
     const bool is_common = common.callback != nullptr && host == common.callback;
-    if (!is_common && host != ggml_log_callback_default) return;
-    last_engine->end();
+    last_engine->end(is_common || host == ggml_log_callback_default);
     if (is_common && common.main != nullptr && common.flush != nullptr) common.flush(common.main());
 }
 
 Engine* engine_of_process() {
     last_engine = opened_engine();
-    if (last_engine != nullptr) std::atexit(guarded<say_last_words>);
+    if (last_engine != nullptr) std::atexit(guarded<end_engine>);
     return last_engine;
 }
 

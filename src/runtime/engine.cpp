@@ -2,6 +2,8 @@
 
 #include <ggml-impl.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "runtime/host_buffer.h"
@@ -50,6 +52,7 @@ Engine::~Engine() {
 
 void Engine::forget(HostBuffer& buffer) {
     const std::lock_guard lock(mutex_);
+    if (ended_) return;
     runner_.idle();
     runner_.drop_values(buffer.base(), buffer.bytes());
     passes_.clear();
@@ -80,8 +83,17 @@ Result<Pass*> Engine::pass_of(const ggml_cgraph& graph, const Caller& caller) {
 }
 
 ggml_status Engine::compute(const ggml_cgraph& graph, const Caller& caller) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (is_ended_by_another()) park(std::move(lock));
+    if (ended_) return GGML_STATUS_FAILED;
     if (graph.n_nodes == 0) return GGML_STATUS_SUCCESS;
+    computes_ = true;
+    const ggml_status status = compute_alone(graph, caller);
+    computes_ = false;
+    return status;
+}
+
+ggml_status Engine::compute_alone(const ggml_cgraph& graph, const Caller& caller) {
     listen_to(caller);
     models_.rotate();
     Result<Pass*> pass = pass_of(graph, caller);
@@ -106,18 +118,37 @@ void Engine::listen_to(const Caller& caller) {
 
 void Engine::synchronize() {
     const std::lock_guard lock(mutex_);
+    if (ended_) return;
     runner_.finish();
 }
 
 void Engine::forget(const Caller& caller) {
     const std::lock_guard lock(mutex_);
+    if (ended_) return;
     runner_.finish();
     models_.forget(caller);
 }
 
-void Engine::end() {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock.owns_lock()) models_.tell_all_rates();
+bool Engine::is_ended_by_another() const {
+    const std::thread::id ender = ender_;
+    return ender != std::thread::id{} && ender != std::this_thread::get_id();
+}
+
+// Lets the thread that ends the process have the lock.
+void Engine::park(std::unique_lock<std::recursive_timed_mutex> lock) {
+    lock.unlock();
+    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+// The lock is never given back: whoever comes waits for it while the process ends.
+void Engine::end(bool tells) {
+    constexpr std::chrono::seconds kLongest{5};
+    ender_ = std::this_thread::get_id();
+    const bool alone = mutex_.try_lock_for(kLongest);
+    if (ended_) return;
+    ended_ = true;
+    executor_->stop_for_good();
+    if (tells && alone && !computes_) models_.tell_all_rates();
 }
 
 }  // namespace pshard

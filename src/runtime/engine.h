@@ -16,9 +16,11 @@
 // turns. It is recursive, as a caller's abort callback may come back.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "runtime/memory_watch.h"
 #include "runtime/pass_builder.h"
@@ -50,9 +52,10 @@ public:
     void synchronize();
     void forget(const Caller& caller);
 
-    // The process ends: tells what was not told of rates. Another thread that still computes is not
-    // waited for.
-    void end();
+    // The process ends, perhaps in the middle of a pass. From then on no copy is begun, and the
+    // device's library is not called: it may have ended. A thread that computes now is waited for,
+    // and then held, as is every other that comes. `tells`: what was not told of rates.
+    void end(bool tells);
 
     [[nodiscard]] const EngineSetup& setup() const { return setup_; }
 
@@ -62,8 +65,11 @@ private:
            std::unique_ptr<PageLocks> locks,
            std::unique_ptr<Executor> executor);
 
+    ggml_status compute_alone(const ggml_cgraph& graph, const Caller& caller);
     Result<Pass*> pass_of(const ggml_cgraph& graph, const Caller& caller);
     void listen_to(const Caller& caller);
+    [[nodiscard]] bool is_ended_by_another() const;
+    [[noreturn]] static void park(std::unique_lock<std::recursive_timed_mutex> lock);
 
     EngineSetup setup_;
     MemoryWatch memory_watch_;
@@ -76,8 +82,11 @@ private:
     ModelTable models_;
     PassBuilder builder_;
     ValueStore values_;
-    std::string refused_;  // why the last graph was refused; empty: it was not
-    std::recursive_mutex mutex_;
+    std::string refused_;                   // why the last graph was refused; empty: it was not
+    bool computes_ = false;                 // a signal's handler may end the process in a pass
+    std::atomic<std::thread::id> ender_{};  // the thread that ends the process
+    bool ended_ = false;
+    std::recursive_timed_mutex mutex_;
 };
 
 }  // namespace pshard

@@ -392,6 +392,13 @@ void Executor::synchronize() {
             }});
 }
 
+void Executor::stop_for_good() {
+    constexpr std::chrono::milliseconds kLongest{1000};
+    upload_worker_->stop_for_good(kLongest);
+    download_worker_->stop_for_good(kLongest);
+    if (stopwatch_) stopwatch_->stop_for_good(kLongest);
+}
+
 // ---- time ----
 
 void Executor::note_issued(int index) {

@@ -57,6 +57,10 @@ public:
     // change. What copies have thrown is thrown once more, and forgotten.
     void synchronize();
 
+    // The process ends, perhaps in the middle of a pass: no copy begins from now on, and those that
+    // run are waited for, a second at most. Nothing else of this may be called afterwards.
+    void stop_for_good();
+
     // The times of the pass that run() was last called for, which must be finished. nullopt unless
     // passes are timed.
     std::optional<MeasuredPass> measured();

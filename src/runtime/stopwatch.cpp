@@ -87,6 +87,10 @@ void Stopwatch::wait_for(const Tickets& tickets) {
     for (std::size_t i = 0; i < watchers_.size(); ++i) watchers_.at(i).wait_for(tickets.at(i));
 }
 
+void Stopwatch::stop_for_good(std::chrono::milliseconds longest) {
+    for (Worker& watcher : watchers_) watcher.stop_for_good(longest);
+}
+
 void Stopwatch::settle() noexcept {
     for (Worker& watcher : watchers_) {
         try {

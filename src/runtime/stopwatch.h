@@ -48,6 +48,9 @@ public:
     // Waits for all that is watched, and throws nothing: nobody asks for these times.
     void settle() noexcept;
 
+    // As Worker::stop_for_good(), of each lane's thread.
+    void stop_for_good(std::chrono::milliseconds longest);
+
 private:
     Seconds zero_ = 0;
     std::array<Worker, kScheduleLanes> watchers_;

@@ -1,10 +1,12 @@
 // libcudart.so.13: device memory, page locks, copies.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <thread>
 
 #include <sys/mman.h>
 #include <unistd.h>
+#include <thread>
 
 #include "fakecuda/runtime.h"
 
@@ -273,6 +275,7 @@ int cudaHostUnregister(void* data) {
 }
 
 int cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, int, Stream stream) {
+    std::this_thread::sleep_for(std::chrono::microseconds(Runtime::of_process().settings.copy_us));
     return copy_async({"cudaMemcpyAsync", to, from, bytes, stream});
 }
 

@@ -137,6 +137,10 @@ double HostResult::bytes_above_what_was_told() const {
     if (std::sscanf(line, "device memory: %lf MiB in the arena, %lf outside", &arena, &outside) !=
         2)
         return 0;
+    return bytes_in_all() - (arena + outside) * kMiB;
+}
+
+double HostResult::bytes_in_all() const {
     double most = 0;
     for (const char* device : {"peak 0", "peak 1"}) {
         const auto found = report.find(device);
@@ -148,7 +152,7 @@ double HostResult::bytes_above_what_was_told() const {
         kinds >> buffers >> pools >> graphs;
         most = std::max(most, buffers + pools + graphs);
     }
-    return most - (arena + outside) * kMiB;
+    return most;
 }
 
 std::string HostResult::problem() const {
@@ -167,9 +171,12 @@ HostResult run_host_cell(const HostCell& cell, const Environment& more) {
     ChildProgram program;
     const std::string device =
         cell.plan == "stock" ? fmt::format("CUDA{}", cell.device) : "PSHARD0";
-    program.command = {PSHARD_HOST_RUN, "--model", model_of(cell), "--device", device};
+    program.command = {PSHARD_HOST_RUN};
+    if (!cell.exit.empty()) program.with({"--exit", cell.exit});
+    program.with({"--model", model_of(cell), "--device", device});
     program.with({"--load-mode", cell.load_mode, "--steps", "12"})
-        .with(attentions().at(cell.attention));
+        .with(attentions().at(cell.attention))
+        .with(cell.flags);
     program.environment = environment_of(cell, more);
     program.environment["FAKECUDA_REPORT"] = report;
     program.limit_seconds = kSeconds;

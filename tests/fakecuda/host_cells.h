@@ -18,6 +18,8 @@ struct HostCell {
     std::string load_mode = "auto";
     int device = 0;  // 1: CUDA1 of two cards
     std::string quant = "Q8_0";
+    std::vector<std::string> flags{};  // of host_run, besides
+    std::string exit{};                // as host_run's --exit
 
     [[nodiscard]] std::string name() const;
 };
@@ -40,7 +42,10 @@ struct HostResult {
     // Most bytes of device 0 at one time: buffers, pools, graphs, contexts.
     [[nodiscard]] std::string peak_text() const;
 
-    // Buffers, pools and graphs at their most, less what PSHARD0 told of its device memory.
+    // Most bytes of a device at one time in buffers, pools and graphs.
+    [[nodiscard]] double bytes_in_all() const;
+
+    // The same, less what PSHARD0 told of its device memory.
     [[nodiscard]] double bytes_above_what_was_told() const;
 
     // What is wrong; empty: nothing, or llama.cpp says that it cannot do this.

@@ -1,15 +1,22 @@
 // One run of a model in llama.cpp over the fake: a prompt and single tokens, and what a step of
 // each costs the host.
 //
-//   host_run --model FILE --device NAME [--steps N] [flags as in
+//   host_run [--exit after|during] --model FILE --device NAME [--steps N] [flags as in
 //   tests/backend/harness/run_options.h]
+//
+// With --scenario full prompts fill the context before the steps.
+// With --exit the process calls exit() with its context still there: after a step, or while another
+// thread is in one. Nothing is printed then.
 //
 // Prints lines "prompt NAME VALUE" and "decode NAME VALUE": what fakecuda/counters.h counts,
 // `host_us`, and `sleeps`, how often a thread of the process went to sleep, which is how often one
 // was woken. Of single tokens the medians, once graphs are captured.
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <map>
+#include <string>
+#include <thread>
 
 #include <dlfcn.h>
 #include <sys/resource.h>
@@ -24,7 +31,7 @@ namespace {
 
 using fakecuda::Counts;
 
-constexpr int kPromptTokens = 40;  // two ubatches
+constexpr int kTokensMore = 8;  // than a ubatch has: a prompt is two
 constexpr int kStepsBefore = 6;
 
 struct Sample {
@@ -84,15 +91,35 @@ void print(const char* what, const Step& step) {
     for (const auto& [name, value] : step) fmt::print("{} {} {:.0f}\n", what, name, value);
 }
 
-void run(const RunOptions& options) {
+// Ends the process as a host does that has had enough. `thread`: another one decodes meanwhile.
+[[noreturn]] void exit_from(Decoder& decoder, Sequence& sequence, bool thread) {
+    constexpr std::chrono::milliseconds kMeanwhile{20};
+    if (thread) {
+        std::thread([&] { decoder.generate(sequence, 1 << 20); }).detach();
+        std::this_thread::sleep_for(kMeanwhile);
+    }
+    std::exit(0);
+}
+
+// A host whose own end takes a while, after that of all libraries that it has loaded.
+void end_slowly() { std::this_thread::sleep_for(std::chrono::milliseconds(200)); }
+
+void run(const RunOptions& options, const std::string& exit) {
     load_backends();
     const ModelPtr model = load_model(options);
     const ContextPtr context = make_context(model, context_params(options));
     Records records;
     Decoder decoder(context.get(), records, options.seed);
     Sequence sequence;
-    print("prompt", measured([&] { decoder.prompt(sequence, kPromptTokens); }));
+    const int n_prompt = options.n_ubatch + kTokensMore;
+    const Step prompt = measured([&] { decoder.prompt(sequence, n_prompt); });
+    if (exit.empty()) print("prompt", prompt);
+    if (options.scenario == "full") {
+        const int most = options.n_ctx - kStepsBefore - options.n_steps;
+        while (sequence.position + n_prompt <= most) decoder.prompt(sequence, n_prompt);
+    }
     decoder.generate(sequence, kStepsBefore);
+    if (!exit.empty()) exit_from(decoder, sequence, exit == "during");
     std::vector<Step> steps;
     for (int i = 0; i < options.n_steps; ++i) {
         steps.push_back(measured([&] { decoder.generate(sequence, 1); }));
@@ -110,8 +137,10 @@ void run(const RunOptions& options) {
 int main(int argc, char** argv) {
     using namespace pshard::backend_test;  // NOLINT(google-build-using-namespace): this program's
                                            // own
-    const auto options = parse_options({argv + 1, argv + argc});
+    const bool exits = argc > 2 && std::string(argv[1]) == "--exit";
+    if (exits) std::atexit(end_slowly);
+    const auto options = parse_options({argv + (exits ? 3 : 1), argv + argc});
     if (!options) fail(options.error().text());
-    run(options.value());
+    run(options.value(), exits ? argv[2] : "");
     return 0;
 }

@@ -90,6 +90,35 @@ TEST_F(FakeCudaHost, TellsOfAttentionThatTheGpuCannotCompute) {
     EXPECT_THAT(run_host_cell(off).child.err, Not(HasSubstr(words)));
 }
 
+// A host may call exit() when it likes: uploads for the next step still run, or another thread is
+// in one. A call after the runtime's own end would abort the process.
+TEST_F(FakeCudaHost, CallsNothingAfterTheExit) {
+    for (const char* when : {"after", "during"}) {
+        const HostCell cell{.arch = "llama", .plan = "stream-all", .exit = when};
+        const HostResult result = run_host_cell(cell, {{"FAKECUDA_COPY_US", "1000"}});
+        EXPECT_EQ(result.problem(), "") << when;
+    }
+}
+
+// With flash attention off CUDA's own pool takes more than a profile's run of the same batches,
+// 36 KiB for a token (ops/cuda_pool.h): it is in the budget, with the context full.
+TEST_F(FakeCudaHost, KeepsPoolsWithinTheBudget) {
+    constexpr int kTokens = 480;
+    const HostCell cell{
+        .arch = "llama",
+        .plan = "resident",
+        .attention = "f16",
+        .flags = {"-c", "8192", "-ub", std::to_string(kTokens), "--scenario", "full"}};
+    constexpr int kBudget = 192;
+    const HostResult result = run_host_cell(cell,
+                                            {{"PSHARD_MAX_VRAM_ALLOC", std::to_string(kBudget)},
+                                             {"FAKECUDA_GRAPH_NODE_KIB", "0"},
+                                             {"FAKECUDA_CHECK", "0"}});
+    EXPECT_EQ(result.problem(), "");
+    EXPECT_THAT(result.child.err, HasSubstr("of the budget to CUDA's own pool"));
+    EXPECT_LE(result.bytes_in_all(), kBudget * 1048576. + kTokens * 36864.) << result.peak_text();
+}
+
 // Memory that runs out at the nth call ends in a message or in the next best way, never in a fault.
 TEST_F(FakeCudaHost, SurvivesAnyAllocationThatFails) {
     const HostCell cell{.arch = "llama", .plan = "attn-1"};

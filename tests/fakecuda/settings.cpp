@@ -66,6 +66,7 @@ ParsedSettings read_settings(const char* const* environment) {
     s.read_only_locks = reader.number("FAKECUDA_READ_ONLY_LOCKS", 0) != 0;
     s.failing_calls = reader.calls("FAKECUDA_FAIL");
     s.check = reader.number("FAKECUDA_CHECK", 1) != 0;
+    s.copy_us = reader.number("FAKECUDA_COPY_US", s.copy_us);
     s.report = reader.text("FAKECUDA_REPORT");
     return {s, reader.problem()};
 }

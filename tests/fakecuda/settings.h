@@ -9,6 +9,7 @@
 //   FAKECUDA_READ_ONLY_LOCKS    1: memory can be registered for reading only; 0: refused, as many
 //   drivers do (0) FAKECUDA_FAIL               CALL:N, several by commas: the Nth call of that name
 //   finds no memory FAKECUDA_CHECK              0: no order is checked, for timing (1)
+//   FAKECUDA_COPY_US            microseconds that each call of a copy holds its thread (0)
 //   FAKECUDA_REPORT             a file for counts and faults, written at exit
 #pragma once
 
@@ -28,6 +29,7 @@ struct Settings {
     bool read_only_locks = false;
     std::map<std::string, long> failing_calls{};  // by name: which call fails, from 1
     bool check = true;
+    long copy_us = 0;
     std::string report{};
 };
 
