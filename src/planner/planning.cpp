@@ -43,7 +43,7 @@ void leave_out_dominated(Planning& planning) {
 Problem problem_of(const Planning& planning) {
     return {planning.inventory,
             planning.profile,
-            planning.budget.total - planning.budget.taken(),
+            planning.budget.total - std::min(planning.budget.total, planning.budget.taken()),
             planning.depth_tokens,
             planning.host,
             planning.forced,

@@ -44,10 +44,11 @@ struct BudgetUse {
     Bytes draft = 0;    // a draft model: weights, KV and scratch; the MTP context: KV and scratch
     Bytes mmproj = 0;   // a projector: tensors and allowance
     Bytes reserve = 0;  // left to others, as the user asked
+    Bytes pools = 0;    // what the device allocates beside the arena (ops/cuda_pool.h)
     std::optional<Hash64> sharers{};  // of what these are; nullopt: there are none
     std::string origin;               // where `total` comes from, in words
 
-    [[nodiscard]] Bytes taken() const { return draft + mmproj + reserve; }
+    [[nodiscard]] Bytes taken() const { return draft + mmproj + reserve + pools; }
 
     bool operator==(const BudgetUse&) const = default;
 };

@@ -174,7 +174,7 @@ RegistryMatch match_of(const RegistryVariant& variant, const Inventory& inventor
     RegistryMatch match;
     const Bytes shared = shared_bytes(variant);
     match.budget = own_budget(variant);
-    match.planned_for = variant.budget_mib * kMiB;
+    match.planned_for = variant.budget_mib * kMiB - pool_bytes(variant);
     match.driver = driver_of(variant);
     match.text = fmt::format("the variant of {} MiB", variant.budget_mib);
     if (shared > 0) {

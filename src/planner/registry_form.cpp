@@ -139,7 +139,9 @@ RegistryVariant to_registry_variant(const Planning& planning) {
     for (const Hash64 hash : planning.smaller_states)
         smaller += (smaller.empty() ? "" : ",") + to_text(hash);
     if (!smaller.empty()) variant.pshard.smaller_states = smaller;
-    if (planning.budget.taken() > 0) variant.pshard.shared = planning.budget.taken();
+    const Bytes shared = planning.budget.taken() - planning.budget.pools;
+    if (shared > 0) variant.pshard.shared = shared;
+    if (planning.budget.pools > 0) variant.pshard.pools = planning.budget.pools;
     variant.pshard.sharers = planning.budget.sharers;
     variant.pshard.unseen = bytes_of(planning, &GpuProfile::overhead_unseen_mib);
     if (planning.plan.baseline_vram) {

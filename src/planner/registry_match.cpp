@@ -167,8 +167,13 @@ Bytes shared_bytes(const RegistryVariant& variant) {
     return std::min(variant.pshard.shared.value_or(0), variant.budget_mib * kMiB);
 }
 
+Bytes pool_bytes(const RegistryVariant& variant) {
+    return std::min(variant.pshard.pools.value_or(0),
+                    variant.budget_mib * kMiB - shared_bytes(variant));
+}
+
 Bytes own_budget(const RegistryVariant& variant) {
-    return variant.budget_mib * kMiB - shared_bytes(variant);
+    return variant.budget_mib * kMiB - shared_bytes(variant) - pool_bytes(variant);
 }
 
 std::string unchecked(const RegistryVariant& variant) {

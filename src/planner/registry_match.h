@@ -93,8 +93,10 @@ FoundPlans find_plans(const Registry& registry, const KnownRun& run);
 // checksum.
 std::string unchecked(const RegistryVariant& variant);
 
-// The part of a plan's budget that it leaves to a draft model and the like, and the rest.
+// The parts of a plan's budget: what it leaves to a draft model and the like, what it leaves to the
+// device's own pools, and the rest.
 Bytes shared_bytes(const RegistryVariant& variant);
+Bytes pool_bytes(const RegistryVariant& variant);
 Bytes own_budget(const RegistryVariant& variant);
 
 }  // namespace pshard

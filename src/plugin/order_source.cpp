@@ -40,6 +40,7 @@
 #include "cost/transfer.h"
 #include "machine/assumed_machine.h"
 #include "machine/identity.h"
+#include "ops/cuda_pool.h"
 #include "ops/op_table.h"
 #include "plan/idle_weights.h"
 #include "planner/checked_batch.h"
@@ -99,8 +100,11 @@ public:
           log_(std::move(log)),
           progress_(std::move(progress)) {}
 
-    Result<Orders> operator()(const Inventory& seen, Bytes budget) {
+    Result<Orders> operator()(const Inventory& seen, Bytes given) {
         const Inventory inventory = with_checked_batch(seen);
+        const PoolDemand pools = pool_demand(inventory);
+        const Bytes budget = given - std::min(given, pools.bytes);
+        tell(pools);
         largest_ = std::max(largest_, budget);
         Result<Chosen> chosen = choose(inventory, budget);
         if (!chosen) return chosen.error();
@@ -110,6 +114,7 @@ public:
             if (!chosen) return chosen.error();
             orders = pack(chosen.value(), inventory, budget);
         }
+        if (orders) orders.value().pools = pools.bytes;
         if (orders) tell(orders.value(), orders.value().budget);
         if (orders) warn_of_host_memory(orders.value(), inventory);
         if (orders) warn_of_attention(inventory);
@@ -363,6 +368,12 @@ private:
             match_registry(reading.value().registry, inventory, budget, settings_.plans);
         match.text = fmt::format("{}: {}", path, match.text);
         return match;
+    }
+
+    void tell(const PoolDemand& pools) {
+        if (pools.bytes == 0) return;
+        const std::string line = "the plan leaves " + text_of(pools);
+        if (told_.insert(line).second) log_(line);
     }
 
     void tell(const Orders& orders, Bytes budget) const {

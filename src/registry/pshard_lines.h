@@ -57,6 +57,7 @@ struct PshardVariant {
     std::optional<bool> flash_attention{};  // what -fa auto came to
     std::optional<Bytes> shared;      // part of the budget that a draft model and the like take
     std::optional<Hash64> sharers{};  // hash of what these are
+    std::optional<Bytes> pools{};     // part of the budget that the device allocates by itself
     std::optional<Bytes> outside;     // as in PshardTier; for a variant that has no tiers
     std::optional<Bytes> unseen;      // part of `outside`, taken before a process can ask
     std::optional<Hash64> machine;    // hash of the machine and its profile

@@ -184,6 +184,7 @@ inline constexpr std::array kPshardVariantFields = {
     field<&PshardVariant::flash_attention>("flash_attention"),
     field<ByteCount, &PshardVariant::shared>("shared"),
     field<&PshardVariant::sharers>("sharers"),
+    field<ByteCount, &PshardVariant::pools>("pools"),
     field<ByteCount, &PshardVariant::outside>("outside"),
     field<ByteCount, &PshardVariant::unseen>("unseen"),
     field<&PshardVariant::machine>("machine"),

@@ -119,6 +119,7 @@ Json budget_json(const Planning& planning) {
             {"draft_bytes", budget.draft},
             {"mmproj_bytes", budget.mmproj},
             {"reserve_bytes", budget.reserve},
+            {"pools_bytes", budget.pools},
             {"plan_bytes", planning.plan.budget},
             {"origin", budget.origin}};
 }

@@ -36,6 +36,8 @@ std::string budget_text(const Planning& planning) {
     if (budget.draft > 0) text += fmt::format(", drafting {}", mib_text(budget.draft));
     if (budget.mmproj > 0) text += fmt::format(", projector {}", mib_text(budget.mmproj));
     if (budget.reserve > 0) text += fmt::format(", reserve {}", mib_text(budget.reserve));
+    if (budget.pools > 0)
+        text += fmt::format(", the device's own pools {}", mib_text(budget.pools));
     if (budget.taken() > 0) text += fmt::format(", leaves {}", mib_text(planning.plan.budget));
     const bool measured =
         planning.profile != nullptr && planning.profile->gpu && planning.profile->gpu->overhead_mib;

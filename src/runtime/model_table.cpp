@@ -318,13 +318,16 @@ MemoryClaims ModelTable::claims() const {
     MemoryClaims claims;
     claims.arenas = arena_bytes();
     Bytes planned_for = 0;
+    Bytes pools = 0;  // all models compute in one
     for (const auto& planned : models_) {
         if (!planned->planned()) continue;
         planned_for += std::min(planned->orders().budget, shared_.setup.budget);
+        pools = std::max(pools, planned->orders().pools);
         claims.driver = std::max(claims.driver, planned->orders().driver);
     }
-    claims.budget = shared_.setup.budget_is_given ? shared_.setup.budget
-                                                  : std::min(planned_for, shared_.setup.budget);
+    claims.budget = shared_.setup.budget_is_given
+                        ? shared_.setup.budget
+                        : std::min(planned_for + pools, shared_.setup.budget);
     return claims;
 }
 

@@ -36,6 +36,7 @@ struct Orders {
     // rest.
     Bytes budget = std::numeric_limits<Bytes>::max();
     std::optional<DriverMemory> driver{};  // nullopt: unknown
+    Bytes pools = 0;        // that the device may allocate beside the arena, besides `driver`
     std::string weights{};  // which model, for a trace: the registry's hash of its weights
 
     bool operator==(const Orders&) const = default;

@@ -5,7 +5,7 @@
 
 set(PSHARD_FAKECUDA_DIR "${CMAKE_CURRENT_BINARY_DIR}/fakecuda")
 file(GLOB fakecuda_sources CONFIGURE_DEPENDS fakecuda/*.cpp)
-list(FILTER fakecuda_sources EXCLUDE REGEX "(_test|/driver|/cublas|/host_(run|cells))\\.cpp$")
+list(FILTER fakecuda_sources EXCLUDE REGEX "(_test|/driver|/cublas|/pool_run|/host_(run|cells))\\.cpp$")
 add_library(fakecuda_parts OBJECT ${fakecuda_sources} simgpu/checker.cpp simgpu/segment_map.cpp)
 target_include_directories(fakecuda_parts PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(fakecuda_parts PRIVATE pshard_warnings pshard::xxhash)
@@ -44,18 +44,22 @@ if(PSHARD_CUDA_BACKEND)
 endif()
 list(APPEND definitions
     PSHARD_FAKECUDA_BACKEND="${PSHARD_FAKECUDA_BACKEND}"
-    PSHARD_HOST_RUN="${CMAKE_CURRENT_BINARY_DIR}/host_run")
+    PSHARD_HOST_RUN="${CMAKE_CURRENT_BINARY_DIR}/host_run"
+    PSHARD_POOL_RUN="${CMAKE_CURRENT_BINARY_DIR}/pool_run")
 
 # The programs that run llama.cpp over the fake, after those of tests/backend are known.
 function(pshard_link_fakecuda_tests)
     add_executable(host_run "${CMAKE_CURRENT_SOURCE_DIR}/fakecuda/host_run.cpp")
     target_link_libraries(host_run PRIVATE pshard_warnings pshard_backend_harness ${CMAKE_DL_LIBS})
+    add_executable(pool_run "${CMAKE_CURRENT_SOURCE_DIR}/fakecuda/pool_run.cpp")
+    target_include_directories(pool_run PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
+    target_link_libraries(pool_run PRIVATE pshard_warnings pshard_ops pshard_ggml_kit pshard::ggml ${CMAKE_DL_LIBS})
     add_library(fakecuda_cells STATIC "${CMAKE_CURRENT_SOURCE_DIR}/fakecuda/host_cells.cpp")
     target_link_libraries(fakecuda_cells PUBLIC pshard_backend_harness PRIVATE pshard_warnings)
     foreach(program test_fakecuda test_fakecuda_slow)
         if(TARGET ${program})
             target_link_libraries(${program} PRIVATE fakecuda_cells)
-            add_dependencies(${program} host_run)
+            add_dependencies(${program} host_run pool_run)
             if(TARGET pshard_plugin_library)
                 add_dependencies(${program} pshard_plugin_library)
             endif()

@@ -1,5 +1,7 @@
 #include "planning/wish.h"
 
+#include "ops/cuda_pool.h"
+
 namespace pshard::tool {
 
 Planning wished_plan(const Options& options,
@@ -10,7 +12,9 @@ Planning wished_plan(const Options& options,
     Planning planning;
     planning.model_path = options.model.empty() ? options.inventory : options.model;
     planning.inventory = std::move(inventory);
+    const PoolDemand pools = pool_demand(planning.inventory);
     planning.budget = budget;
+    planning.budget.pools = pools.bytes;
     planning.profile = machine.pricing();
     planning.host = host_limits(machine);
     planning.depth_tokens =
@@ -21,6 +25,7 @@ Planning wished_plan(const Options& options,
     planning.asked_ubatch = job.asked_ubatch;
     planning.smaller_states = job.smaller_states;
     planning.notes = machine.notes;
+    if (pools.bytes > 0) planning.notes.push_back("the plan leaves " + text_of(pools));
     if (!job.note.empty()) planning.notes.push_back(job.note);
     return planning;
 }
