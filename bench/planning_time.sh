@@ -6,7 +6,7 @@
 #
 # CPU time of all processes and threads together, since a shared machine has no honest seconds: on two idle cores
 # it passes in half to all of that. BUILD_FOLDER: of the release preset. The launcher needs a llama-server: the one
-# in BUILD_FOLDER/llama, else that of $PATH. With valgrind, instructions are counted too.
+# in BUILD_FOLDER/llama, else that of $PATH. With valgrind, the instructions of the model files are counted too.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$(cd "$1" && pwd)
@@ -17,6 +17,7 @@ export PATH="$build/llama:$PATH"
 readonly contexts=(16384 131072)
 readonly budget=10794
 readonly runs=${RUNS:-3}
+counts=
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export XDG_CACHE_HOME="$folder" HOME="$folder"
@@ -43,9 +44,9 @@ spread() { # command...
         awk '{ t[NR] = $1 } END { printf "%s (%s to %s)", t[int((NR + 1) / 2)], t[1], t[NR] }'
 }
 
-# 10^9 instructions of planning all tiers of a saved inventory, or "-".
+# 10^9 instructions of planning all tiers of a saved inventory, a minute for each; known shapes have none.
 instructions() { # inventory
-    command -v valgrind >/dev/null || { printf -- '-'; return; }
+    [[ $counts ]] || return 0
     valgrind --tool=callgrind --callgrind-out-file=/dev/null "$build/bin/llama-pshard-plan-params" \
         --inventory "$1" -mva "$budget" --no-registry 2>&1 >/dev/null |
         awk '/Collected/ { n = $NF } END { if (n) printf "%.1f", n / 1e9; else printf "-" }'
@@ -83,6 +84,7 @@ for shape in $(shapes); do
     for context in "${contexts[@]}"; do print_row "$shape" "$model" "$context"; done
     rm -f "$model"
 done
+command -v valgrind >/dev/null && counts=1
 for model in "$@"; do
     for context in "${contexts[@]}"; do print_row "$(basename "$model" .gguf)" "$model" "$context"; done
 done

@@ -19,6 +19,9 @@
 //   alive_  tick 0: a b     tick 1: a b     tick 2: b c       for each tick a list of placed blocks
 //   born_   tick 0: a b                     tick 2: c         for each tick the blocks born then
 //
+// A block that lives long would stand in thousands of the lists alive_. There are few of those, and
+// whoever wants to know whether one is alive asks it.
+//
 // Nor are neighbours sorted by address, which a block that lives long has thousands of: whoever is
 // in the way of an address lifts it above itself, and once nobody is, that is the lowest gap. They
 // are asked in the order in which they were placed, largest first and so mostly from below: a few
@@ -31,6 +34,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <string_view>
 
 #include "base/fingerprint.h"
@@ -40,6 +44,9 @@ namespace {
 
 // After so many rounds the neighbours of a block are sorted, so that one more finds the gap.
 constexpr int kRounds = 8;
+
+// A block that is alive for more than 1 in so many ticks stands in no list of a tick.
+constexpr int kLongLife = 4;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -65,7 +72,8 @@ public:
           lives_(lives_on_births(blocks, clock_end)),
           alive_(alive_at_births(lives_)),
           born_(born_at_births(lives_)),
-          spans_(blocks.size()) {
+          spans_(blocks.size()),
+          above_(blocks.size() + 1) {
         for (int b = 0; b < static_cast<int>(blocks.size()); ++b) born_.add(life(b).birth, b);
     }
 
@@ -89,6 +97,8 @@ private:
     struct Life {
         int birth;
         int death;
+
+        bool holds(int tick) const { return birth <= tick && tick <= death; }
     };
 
     static std::vector<Life> lives_on_births(const std::vector<Block>& blocks, int clock_end) {
@@ -110,9 +120,14 @@ private:
         return at(last + 1);
     }
 
+    static bool is_long(const Life& life, std::size_t n_ticks) {
+        return at(life.death - life.birth) * kLongLife > n_ticks;
+    }
+
     static TickLists alive_at_births(const std::vector<Life>& lives) {
         std::vector<int> change(n_ticks(lives) + 1);
         for (const Life& life : lives) {
+            if (is_long(life, change.size() - 1)) continue;
             ++change[at(life.birth)];
             --change[at(life.death + 1)];
         }
@@ -152,38 +167,55 @@ private:
     void place(int b, Bytes offset) {
         block(b).offset = offset;
         spans_[at(b)] = {offset, offset + block(b).bytes};
+        if (is_long(life(b), alive_.size.size())) return long_.push_back(b);
         for (int t = life(b).birth; t <= life(b).death; ++t) alive_.add(t, b);
     }
 
     std::size_t n_looked_at(int b) const {
         const auto [birth, death] = life(b);
-        return at(alive_.size[at(birth)] + born_.begin[at(death + 1)] - born_.begin[at(birth + 1)]);
+        const int born = born_.begin[at(death + 1)] - born_.begin[at(birth + 1)];
+        return long_.size() + at(alive_.size[at(birth)] + born);
     }
 
-    // Lifts the address `lowest` over a span that is in the way of `bytes` there. Returns whether
-    // the span is above it, and may be in the way of a later one.
-    static bool lift(Bytes& lowest, Bytes bytes, const Span& span) {
-        if (span.end <= lowest) return false;
-        if (span.begin >= lowest + bytes) return true;
-        lowest = span.end;
-        return false;
-    }
-
-    // The lowest address above the placed blocks that b meets in time, each asked once; those that
-    // stay above it are left in above_.
+    // Asks the placed blocks that b meets in time, each once: lifts `lowest` over those that are in
+    // the way, and keeps in above_ those that stay above it. Most of a packing goes here, so that
+    // there is no branch but the loop's.
     Bytes lifted_once(int b) {
-        above_.clear();
+        const Bytes bytes = block(b).bytes;
         Bytes lowest = 0;
+        Span* above = above_.data();
         const auto ask = [&](int other) {
-            const Span& span = spans_[at(other)];
-            if (lift(lowest, block(b).bytes, span)) above_.push_back(span);
+            const Span span = spans_[at(other)];
+            const bool is_above = span.begin >= lowest + bytes;
+            *above = span;
+            above += is_above ? 1 : 0;
+            lowest = std::max(lowest, is_above ? 0 : span.end);
         };
         const auto [birth, death] = life(b);
+        for (const int other : long_) {
+            if (life(other).holds(birth)) ask(other);
+        }
         const int* alive = alive_.blocks.data() + alive_.begin[at(birth)];
         std::for_each(alive, alive + alive_.size[at(birth)], ask);
         const int* born = born_.blocks.data();
         std::for_each(born + born_.begin[at(birth + 1)], born + born_.begin[at(death + 1)], ask);
+        n_above_ = static_cast<std::size_t>(above - above_.data());
         return lowest;
+    }
+
+    // Asks those in above_ again.
+    void lift_again(Bytes& lowest, Bytes bytes) {
+        std::size_t n_left = 0;
+        for (std::size_t i = 0; i < n_above_; ++i) {
+            const Span span = above_[i];
+            if (span.end <= lowest) continue;
+            if (span.begin >= lowest + bytes) {
+                above_[n_left++] = span;
+            } else {
+                lowest = span.end;
+            }
+        }
+        n_above_ = n_left;
     }
 
     Bytes lowest_gap(int b) {
@@ -191,12 +223,10 @@ private:
         if (lowest == 0) return 0;
         for (int round = 1; round <= kRounds; ++round) {
             const Bytes before = lowest;
-            if (round == kRounds) std::ranges::sort(above_, {}, &Span::begin);
-            std::size_t n_left = 0;
-            for (const Span& span : above_) {
-                if (lift(lowest, block(b).bytes, span)) above_[n_left++] = span;
+            if (round == kRounds) {
+                std::ranges::sort(std::span(above_).first(n_above_), {}, &Span::begin);
             }
-            above_.resize(n_left);
+            lift_again(lowest, block(b).bytes);
             if (lowest == before) break;
         }
         return lowest;
@@ -204,10 +234,12 @@ private:
 
     std::vector<Block>& blocks_;
     std::vector<Life> lives_;  // by block
-    TickLists alive_;          // the placed blocks that are alive at a tick
+    std::vector<int> long_;    // the placed blocks that live long
+    TickLists alive_;          // the other placed blocks that are alive at a tick
     TickLists born_;           // the blocks that are born at a tick, placed or not
     std::vector<Span> spans_;  // by block; empty at 0, in nobody's way, until it is placed
-    std::vector<Span> above_;
+    std::vector<Span> above_;  // of the block that is placed now: the first n_above_, and room
+    std::size_t n_above_ = 0;
 };
 
 }  // namespace

@@ -113,6 +113,7 @@ private:
     // Whether the node reads memory of another layer. It then ends the streamed stage, whose slot
     // comes free sooner.
     bool leaves_layer(std::size_t reader, int layer) const {
+        if (facts_.memories(reader).empty()) return false;
         for (const Ref& source : facts_.sources(reader)) {
             const int other = layer_of(source);
             if (other >= 0 && other != layer) return true;
