@@ -1,5 +1,4 @@
 // pshard-make-model: model files to plan for (sparse, full size) and to run (random, small).
-#include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -30,7 +29,7 @@ struct Options {
     std::string random_arch;
     std::string output;
     std::string quant;
-    int n_split = 1;
+    pshard::Splits splits;
     std::uint64_t seed = 1;
     pshard::TinySizes sizes;
     bool force = false;
@@ -40,9 +39,11 @@ std::string manual_of(const CLI::App& app) {
     pshard::tool::Manual manual;
     manual.name = "pshard-make-model";
     manual.purpose = "writes model files: full-size without weights, or small random ones";
-    manual.synopsis = {"pshard-make-model MODEL -o PATH [--quant TYPE] [--split N] [--force]",
-                       "pshard-make-model --random ARCH -o PATH [FLAG]...",
-                       "pshard-make-model --list"};
+    manual.synopsis = {
+        "pshard-make-model MODEL -o PATH [--quant TYPE] [--split N [--no-tensor-first-split]] "
+        "[--force]",
+        "pshard-make-model --random ARCH -o PATH [FLAG]...",
+        "pshard-make-model --list"};
     manual.description = {
         "MODEL is a real shape (--list), written over a hole in the file: as large as the real "
         "one, with no weights, to plan for. Small random models of an architecture can be run. "
@@ -91,8 +92,13 @@ void add_options(CLI::App& app, Options& options) {
                    options.quant,
                    fmt::format("{} (default: MXFP4 for gpt-oss, else Q4_K_M)",
                                fmt::join(pshard::quant_names(), ", ")));
-    app.add_option("--split", options.n_split, "write N files, NAME-00001-of-0000N.gguf ...")
-        ->check(whole_number(1, kMostFiles));
+    CLI::Option* split =
+        app.add_option("--split", options.splits.count, "write N files, NAME-00001-of-0000N.gguf")
+            ->check(whole_number(1, kMostFiles));
+    app.add_flag("--no-tensor-first-split",
+                 options.splits.first_is_stub,
+                 "the first of them holds no tensor")
+        ->needs(split);
     app.add_flag("--force", options.force, "write over files that are there");
     app.add_option("--seed", options.seed, "random models: the seed of the weights (default 1)")
         ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()))
@@ -100,30 +106,23 @@ void add_options(CLI::App& app, Options& options) {
     add_sizes(app, random, options.sizes);
 }
 
-void print_list() {
-    fmt::print("{:20} {:14} {:>6} {:>6} {:>7} {:>7}  {}\n",
-               "model",
-               "arch",
-               "layers",
-               "embd",
-               "experts",
-               "vocab",
-               "source");
+std::string list_text() {
+    constexpr const char* kRow = "{:20} {:14} {:>6} {:>6} {:>7} {:>7}  {}\n";
+    std::string text = fmt::format(
+        fmt::runtime(kRow), "model", "arch", "layers", "embd", "experts", "vocab", "source");
     for (const ModelShape& shape : pshard::known_shapes()) {
-        fmt::print("{:20} {:14} {:>6} {:>6} {:>7} {:>7}  {}\n",
-                   shape.name,
-                   shape.arch,
-                   shape.n_layer,
-                   shape.n_embd,
-                   shape.moe.n_expert,
-                   shape.n_vocab,
-                   shape.source);
+        text += fmt::format(fmt::runtime(kRow),
+                            shape.name,
+                            shape.arch,
+                            shape.n_layer,
+                            shape.n_embd,
+                            shape.moe.n_expert,
+                            shape.n_vocab,
+                            shape.source);
     }
-    fmt::print("\narchitectures for --random:");
-    for (const ModelShape& shape : pshard::tiny_shapes()) {
-        fmt::print(" {}", shape.arch);
-    }
-    fmt::print("\nquantizations: {}\n", fmt::join(pshard::quant_names(), " "));
+    text += "\narchitectures for --random:";
+    for (const ModelShape& shape : pshard::tiny_shapes()) text += " " + shape.arch;
+    return text + fmt::format("\nquantizations: {}\n", fmt::join(pshard::quant_names(), " "));
 }
 
 // The file to write. A name without ".gguf" is a folder, which is made if it is not there.
@@ -186,14 +185,14 @@ pshard::Result<pshard::WrittenModel> make(const Options& options) {
     if (!path) {
         return path.error();
     }
-    const auto files = pshard::model_paths(path.value(), options.n_split);
+    const auto files = pshard::model_paths(path.value(), options.splits.count);
     if (const pshard::Status absent = check_absent(files, options.force); !absent) {
         return absent.error();
     }
     if (!options.random_arch.empty()) {
-        return pshard::write_random(shape, quant, path.value(), options.seed, options.n_split);
+        return pshard::write_random(shape, quant, path.value(), options.seed, options.splits);
     }
-    return pshard::write_sparse(shape, quant, path.value(), options.n_split);
+    return pshard::write_sparse(shape, quant, path.value(), options.splits);
 }
 
 int run(int argc, char** argv) {
@@ -204,10 +203,7 @@ int run(int argc, char** argv) {
     const auto early = pshard::tool::parse(
         app, pshard::tool::arguments_of(argc, argv), [&] { return manual_of(app); });
     if (early) return end_early(*early);
-    if (options.list) {
-        print_list();
-        return 0;
-    }
+    if (options.list) return pshard::tool::print(list_text(), 0);
     if (options.model.empty() == options.random_arch.empty() || options.output.empty()) {
         pshard::tool::log_line("name a model or --random ARCH, and -o; see --help");
         return 2;
@@ -216,11 +212,11 @@ int run(int argc, char** argv) {
     if (!written) {
         return fail(written.error().text());
     }
-    for (const fs::path& file : written.value().files) {
-        fmt::print("{}\n", pshard::visible(file.string()));
-    }
-    fmt::print("{:.2f} GB\n", static_cast<double>(written.value().bytes) / 1e9);
-    return 0;
+    std::string text;
+    for (const fs::path& file : written.value().files)
+        text += pshard::visible(file.string()) + "\n";
+    text += fmt::format("{:.2f} GB\n", static_cast<double>(written.value().bytes) / 1e9);
+    return pshard::tool::print(text, 0, "; the model was written");
 }
 
 }  // namespace

@@ -150,14 +150,21 @@ struct WrittenModel {
     Bytes bytes = 0;                           // of all files, holes included
 };
 
-// Writes `shape` at full size with no weights. With n_split > 1, "X.gguf" becomes
+// How many files a model becomes. The first may be a stub, as gguf-split --no-tensor-first-split
+// leaves it: all keys, and no tensor.
+struct Splits {
+    int count = 1;
+    bool first_is_stub = false;
+};
+
+// Writes `shape` at full size with no weights. With several splits, "X.gguf" becomes
 // "X-00001-of-0000N.gguf" and so on, parts of about equal bytes; the keys are in the first.
 // Fails: unknown quant or architecture, sizes that make no model, a file that cannot be written,
-// which is then removed, fewer tensors than splits.
+// fewer tensors than splits. Files that are there stay as they are until all are written.
 Result<WrittenModel> write_sparse(const ModelShape& shape,
                                   const std::string& quant,
                                   const std::filesystem::path& path,
-                                  int n_split = 1);
+                                  const Splits& splits = {});
 
 // Writes `shape` with random weights: unit-variance rows (variance 1 / columns), norms near 1, the
 // rest such that logits stay finite. Equal arguments give equal bytes; the splits hold the weights
@@ -168,6 +175,6 @@ Result<WrittenModel> write_random(const ModelShape& shape,
                                   const std::string& quant,
                                   const std::filesystem::path& path,
                                   std::uint64_t seed,
-                                  int n_split = 1);
+                                  const Splits& splits = {});
 
 }  // namespace pshard

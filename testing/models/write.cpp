@@ -1,13 +1,11 @@
 // Turns a shape into files. A file is planned first (header and where the data goes); a sparse file
 // is the header and a hole, a random one the header and the data.
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <optional>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include "base/atomic_file.h"
 #include "models/arch.h"
 #include "models/header.h"
 #include "models/quant.h"
@@ -56,17 +54,18 @@ Status add_all_keys(Header& header, const ModelShape& shape, const Quant& quant)
     return add_tokenizer(header, shape.tokenizer, shape.n_vocab);
 }
 
-// How many tensors go into each of `n_split` files: about equal bytes, at least one tensor each.
-std::vector<size_t> split_counts(const TypedTensors& tensors, int n_split) {
+// How many tensors go into each file: about equal bytes, at least one tensor each, but for a stub.
+std::vector<size_t> split_counts(const TypedTensors& tensors, const Splits& splits) {
     const size_t n_tensors = tensors.specs.size();
-    const auto n_files = static_cast<size_t>(n_split);
+    const size_t n_stubs = splits.first_is_stub ? 1 : 0;
+    const auto n_files = static_cast<size_t>(splits.count) - n_stubs;
     std::vector<Bytes> end_bytes;  // of the first i + 1 tensors
     Bytes total = 0;
     for (size_t i = 0; i < n_tensors; ++i) {
         total += tensor_bytes(tensors.specs[i], tensors.types[i]);
         end_bytes.push_back(total);
     }
-    std::vector<size_t> counts;
+    std::vector<size_t> counts(n_stubs, 0);
     size_t begin = 0;
     for (size_t file = 0; file < n_files; ++file) {
         const Bytes share = total / n_files * (file + 1);
@@ -91,36 +90,6 @@ void add_split_keys(Header& header, int index, int n_split, size_t n_tensors) {
     header.u16("split.no", static_cast<std::uint16_t>(index));
     header.u16("split.count", static_cast<std::uint16_t>(n_split));
     header.i32("split.tensors.count", static_cast<std::int32_t>(n_tensors));
-}
-
-Error write_error(const fs::path& path, const std::error_code& code) {
-    return {fmt::format("cannot write model file '{}': {}", path.string(), code.message()), {}};
-}
-
-// The Error of a stream, which tells only that it failed; `errno` is what the system said last.
-Error stream_error(const fs::path& path) {
-    return write_error(path, {errno != 0 ? errno : EIO, std::generic_category()});
-}
-
-// Writes the header to a new file, then makes the file longer by the data without storing any.
-// Returns the size of the file.
-Result<Bytes> write_header_and_hole(const Header& header, const fs::path& path) {
-    const std::vector<std::byte> bytes = header.bytes();
-    errno = 0;
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file.write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    if (!file) {
-        return stream_error(path);
-    }
-    std::error_code code;
-    const Bytes size = bytes.size() + header.data_bytes();
-    fs::resize_file(path, size, code);
-    if (code) {
-        return write_error(path, code);
-    }
-    return size;
 }
 
 // What is written, checked before a file is touched.
@@ -167,66 +136,63 @@ struct Share {
 Status write_random_data(const Header& header,
                          const TypedTensors& tensors,
                          const Share& share,
-                         const fs::path& path,
-                         std::uint64_t seed) {
-    errno = 0;
-    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+                         std::uint64_t seed,
+                         FileUpdate& file) {
     const std::size_t data_begin = gguf_get_meta_size(header.gguf());
     for (size_t i = 0; i < share.count; ++i) {
         const size_t tensor = share.begin + i;
         const std::vector<std::byte> data =
             random_tensor(tensors.specs[tensor], tensors.types[tensor], seed);
         const std::size_t offset = gguf_get_tensor_offset(header.gguf(), std::int64_t(i));
-        file.seekp(static_cast<std::streamoff>(data_begin + offset));
-        file.write(reinterpret_cast<const char*>(data.data()),
-                   static_cast<std::streamsize>(data.size()));
-    }
-    file.close();
-    if (!file) {
-        return stream_error(path);
+        const std::string_view bytes(reinterpret_cast<const char*>(data.data()), data.size());
+        if (Status written = file.write_at(data_begin + offset, bytes); !written) return written;
     }
     return Done{};
 }
 
-// Writes header and data, or without a seed a hole. Returns the size of the file; removes a file
-// that was half written.
+// Writes header and data, or without a seed a hole, beside the file whose place they will take.
+// Returns the size of the file.
 Result<Bytes> write_file(const Header& header,
                          const TypedTensors& tensors,
                          const Share& share,
-                         const fs::path& path,
-                         std::optional<std::uint64_t> seed) {
-    Result<Bytes> size = write_header_and_hole(header, path);
-    if (size && seed) {
-        const Status filled = write_random_data(header, tensors, share, path, *seed);
-        if (!filled) size = filled.error();
-    }
-    std::error_code ignored;
-    if (!size && fs::is_regular_file(path, ignored)) fs::remove(path, ignored);
+                         std::optional<std::uint64_t> seed,
+                         FileUpdate& file) {
+    const std::vector<std::byte> bytes = header.bytes();
+    const Bytes size = bytes.size() + header.data_bytes();
+    Status written = file.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, size);
+    if (written && seed) written = write_random_data(header, tensors, share, *seed, file);
+    if (!written) return written.error();
     return size;
 }
 
+// All files are written before the first takes its place: a model that was there stays as it was
+// where one cannot be written, or the program is killed meanwhile.
 Result<WrittenModel> write_files(Job job,
                                  const std::string& arch,
                                  const fs::path& path,
-                                 int n_split,
+                                 const Splits& splits,
                                  std::optional<std::uint64_t> seed) {
+    const int n_split = splits.count;
     WrittenModel written{model_paths(path, n_split), 0};
+    std::vector<FileUpdate> updates;
     Share share;
-    int index = 0;
-    for (const size_t count : split_counts(job.tensors, n_split)) {
+    for (const size_t count : split_counts(job.tensors, splits)) {
+        const size_t index = updates.size();
         Header header = index == 0 ? std::move(job.keys) : Header(arch);
         if (n_split > 1) {
-            add_split_keys(header, index, n_split, job.tensors.specs.size());
+            add_split_keys(header, static_cast<int>(index), n_split, job.tensors.specs.size());
         }
         share = {share.begin + share.count, count};
         add_tensors(header, job.tensors, share.begin, share.count);
-        const fs::path& file = written.files[static_cast<size_t>(index)];
-        const Result<Bytes> size = write_file(header, job.tensors, share, file, seed);
-        if (!size) {
-            return size.error();
-        }
+        Result<FileUpdate> update = FileUpdate::begin(written.files[index].string());
+        if (!update) return update.error();
+        updates.push_back(std::move(update).value());
+        const Result<Bytes> size = write_file(header, job.tensors, share, seed, updates.back());
+        if (!size) return size.error();
         written.bytes += size.value();
-        ++index;
+    }
+    for (FileUpdate& update : updates) {
+        if (Status finished = update.finish(); !finished) return finished.error();
     }
     return written;
 }
@@ -234,20 +200,22 @@ Result<WrittenModel> write_files(Job job,
 Result<WrittenModel> write_model(const ModelShape& shape,
                                  const std::string& quant,
                                  const fs::path& path,
-                                 int n_split,
+                                 const Splits& splits,
                                  std::optional<std::uint64_t> seed) {
     Result<Job> job = prepare(shape, quant);
     if (!job) {
         return job.error();
     }
     const size_t n_tensors = job.value().tensors.specs.size();
-    if (n_split < 1 || static_cast<size_t>(n_split) > n_tensors) {
-        return Error{
-            fmt::format(
-                "cannot split {} tensors of '{}' into {} files", n_tensors, shape.name, n_split),
-            {}};
+    const int n_with_tensors = splits.count - (splits.first_is_stub ? 1 : 0);
+    if (n_with_tensors < 1 || static_cast<size_t>(n_with_tensors) > n_tensors) {
+        return Error{fmt::format("cannot split {} tensors of '{}' into {} files",
+                                 n_tensors,
+                                 shape.name,
+                                 n_with_tensors),
+                     {}};
     }
-    return write_files(std::move(job).value(), shape.arch, path, n_split, seed);
+    return write_files(std::move(job).value(), shape.arch, path, splits, seed);
 }
 
 }  // namespace
@@ -264,16 +232,16 @@ std::vector<fs::path> model_paths(const fs::path& path, int n_split) {
 Result<WrittenModel> write_sparse(const ModelShape& shape,
                                   const std::string& quant,
                                   const fs::path& path,
-                                  int n_split) {
-    return write_model(shape, quant, path, n_split, std::nullopt);
+                                  const Splits& splits) {
+    return write_model(shape, quant, path, splits, std::nullopt);
 }
 
 Result<WrittenModel> write_random(const ModelShape& shape,
                                   const std::string& quant,
                                   const fs::path& path,
                                   std::uint64_t seed,
-                                  int n_split) {
-    return write_model(shape, quant, path, n_split, seed);
+                                  const Splits& splits) {
+    return write_model(shape, quant, path, splits, seed);
 }
 
 }  // namespace pshard

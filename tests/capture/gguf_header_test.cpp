@@ -255,7 +255,7 @@ class SplitModel : public testing::Test {
 protected:
     void SetUp() override {
         const auto shape = test::value_of(find_tiny_shape("llama"));
-        const auto written = test::value_of(write_sparse(shape, "Q8_0", dir_ / "m.gguf", 3));
+        const auto written = test::value_of(write_sparse(shape, "Q8_0", dir_ / "m.gguf", {3}));
         files_ = written.files;
         const auto whole = test::value_of(write_sparse(shape, "Q8_0", dir_ / "whole.gguf"));
     }

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(RealVocabularies,
 
 TEST_F(CaptureTest, SlimCopyOfSplitsIsCapturedAsTheWholeFile) {
     const ModelShape shape = test::value_of(find_tiny_shape("qwen3moe"));
-    const auto split = write_sparse(shape, "Q4_0", dir_ / "split.gguf", 4);
+    const auto split = write_sparse(shape, "Q4_0", dir_ / "split.gguf", {4});
     const auto whole = write_sparse(shape, "Q4_0", dir_ / "whole.gguf");
     ASSERT_TRUE(split.ok() && whole.ok());
     Inventory of_split = captured(split.value().files[0], small_context());

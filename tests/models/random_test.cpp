@@ -110,7 +110,7 @@ TEST(WriteRandom, SplitsComputeWhatTheWholeFileDoes) {
     const test::TempFolder dir;
     const ModelShape shape = find_tiny_shape("qwen3moe").value();
     const auto whole = write_random(shape, "Q4_K_M", dir / "one.gguf", 7);
-    const auto split = write_random(shape, "Q4_K_M", dir / "many.gguf", 7, 3);
+    const auto split = write_random(shape, "Q4_K_M", dir / "many.gguf", 7, {3});
     ASSERT_TRUE(whole && split);
     ASSERT_EQ(split.value().files.size(), 3U);
     const stock::Model one = stock::load_weights(whole.value().files[0]);

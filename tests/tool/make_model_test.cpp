@@ -29,6 +29,9 @@ protected:
 };
 
 TEST_F(MakeModel, RefusesSizesThatAreNone) {
+    expect_refused(small({"--quant", ""}),
+                   "--quant: its value is empty: give one, or leave the flag "
+                   "out");
     for (const auto& [flag, most] : {std::pair{"--layers", 512},
                                      {"--heads-kv", 1024},
                                      {"--embd", 131072},
@@ -97,8 +100,36 @@ TEST_F(MakeModel, LeavesNoHalfOfAFile) {
         std::system(fmt::format("bash -c {}", shell_word("trap '' XFSZ; " + limited)).c_str());
     EXPECT_EQ(WEXITSTATUS(status), 1);
     EXPECT_EQ(text_in(folder_ / "err"),
-              "pshard-make-model: cannot write model file 'small.gguf': File too large\n");
+              "pshard-make-model: small.gguf.pshard-tmp: cannot make this temporary file as large "
+              "as it will be: File too large\n");
     EXPECT_FALSE(std::filesystem::exists(folder_ / "small.gguf"));
+}
+
+// It was half of a model, and the old one gone.
+TEST_F(MakeModel, LeavesTheOldFileWhereItIsKilled) {
+    ASSERT_EQ(small().exit_code, 0);
+    const std::string first = text_in(folder_ / "small.gguf");
+    const std::string large = command({"--random",
+                                       "llama",
+                                       "--quant",
+                                       "F16",
+                                       "--embd",
+                                       "2048",
+                                       "--ff",
+                                       "8192",
+                                       "--force",
+                                       "-o",
+                                       "small.gguf"});
+    const ToolRun killed = run_shell(
+        fmt::format("({}) & for i in $(seq 2000); do [ -s {} ] && break; sleep 0.01; done; kill -9 "
+                    "$!; wait $!",
+                    large,
+                    shell_word(folder_ / "small.gguf.pshard-tmp")),
+        folder_);
+    EXPECT_EQ(killed.exit_code, 128 + 9) << killed.err;
+    EXPECT_EQ(text_in(folder_ / "small.gguf"), first);
+    EXPECT_EQ(small({"--seed", "2", "--force"}).exit_code, 0);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "small.gguf.pshard-tmp"));
 }
 
 }  // namespace

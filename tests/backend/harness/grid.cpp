@@ -31,7 +31,7 @@ std::vector<std::string> written_model(const ModelRow& model) {
     const Result<ModelShape> shape = find_tiny_shape(model.arch);
     PSHARD_CHECK(shape.ok());
     const Result<WrittenModel> written = write_random(
-        shape.value(), model.quant, folder / (model.name() + ".gguf"), 1, model.n_split);
+        shape.value(), model.quant, folder / (model.name() + ".gguf"), 1, {model.n_split});
     PSHARD_CHECK(written.ok());
     std::vector<std::string> files;
     for (const fs::path& file : written.value().files) {
