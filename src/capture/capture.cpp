@@ -281,7 +281,8 @@ Status run_guarded(Capture& capture,
     try {
         status = capture.run(files, paths, params);
     } catch (const std::exception& error) {
-        return Error{fmt::format("llama.cpp gave up on the model ({})", error.what()), {}};
+        return Error{
+            fmt::format("llama.cpp gave up on the model ({})", in_plain_words(error.what())), {}};
     }
     // What a hook of the virtual device threw: what llama.cpp made of its refusal is not the model.
     const std::string thrown = thrown_at_border();

@@ -18,6 +18,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// What llama.cpp complains of, in a sentence. A failed assertion, which names a place in its code,
+// becomes what does not hold of the model: "A.cpp:1: GGML_ASSERT(n_rot == n_embd_head) failed".
+std::string in_plain_words(std::string complaint);
+
 class LogCapture {
 public:
     LogCapture();
@@ -28,7 +32,7 @@ public:
 
     // The first error, since it names the cause and later ones only say that something failed; else
     // the last warning. On one line, without the name of the function before it. Empty if nothing
-    // was logged.
+    // was logged. In plain words.
     [[nodiscard]] std::string complaint() const;
 
 private:

@@ -94,7 +94,7 @@ Result<StockMemory> stock_memory(const StockRun& run) {
         const Error& error = memory.error();
         return Error{fmt::format("{}: {}", error.message, log.complaint()), error.place};
     } catch (const std::exception& error) {
-        return gave_up(error.what(), run);
+        return gave_up(in_plain_words(error.what()), run);
     }
 }
 

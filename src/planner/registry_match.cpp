@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view kAltered = "its plan was changed after it was written: plan again";
 
+constexpr std::string_view kPinsTooMuch =
+    "its plans keep more layers on the GPU than the model has: plan again";
+
 std::uint32_t largest_batch(const Inventory& inventory) {
     return inventory.graphs.empty() ? 0 : inventory.graphs.back().n_tokens;
 }
@@ -42,23 +45,12 @@ bool has_states(const PshardVariant& plan, Hash64 states) {
            plan.smaller_states.value_or("").find(to_text(states)) != std::string::npos;
 }
 
-// Whether a tier pins more layers than the model has, which no planner writes.
-bool pins_too_much(const RegistryVariant& variant, int n_layers) {
-    return std::ranges::any_of(variant.tiers, [&](const RegistryTier& tier) {
-        const PlanChoice choice = tier.pshard.plan.value_or(tier.choice);
-        return std::max(choice.n_pinned, choice.n_attn_pinned) > n_layers;
-    });
-}
-
 // Why a plan is not for what the device sees; "" if it is.
 std::string mismatch(const FoundPlan& found, const Inventory& inventory) {
     const PshardVariant& plan = found.variant->pshard;
     const Hash64 weights = weights_hash(inventory.weights);
     if (*plan.weights != weights && plan.all_weights != weights)
         return "its plans are for another model";
-    if (pins_too_much(*found.variant, inventory.n_layers)) {
-        return "its plans keep more layers on the GPU than the model has: plan again";
-    }
     const bool same_states = has_states(plan, states_hash(inventory.states)) ||
                              has_states(plan, states_hash(main_states(inventory)));
     const std::uint32_t n_ubatch = plan.n_ubatch.value_or(0);
@@ -106,13 +98,19 @@ bool is_asked_for(const RegistryVariant& plan, const AskedRun& asked) {
            has_asked_batches(made_for, asked);
 }
 
+// The layers of the model, as far as they are known.
+std::optional<int> layers_of(const KnownRun& run) {
+    if (run.seen) return run.seen->inventory.n_layers;
+    return run.asked ? run.asked->n_layers : std::nullopt;
+}
+
 // Asks each rule that can be asked. A plan that was changed is only missed by the run that it would
 // serve, so that is asked last. "" if the plan serves, else why not: a sentence that goes on
 // after the registry's name.
 std::string mismatch(const FoundPlan& found, const KnownRun& run) {
     const RegistryVariant& plan = *found.variant;
     const bool says_its_model = plan.pshard.weights && plan.pshard.states;
-    if (run.seen && !says_its_model) return "its plans do not say which model they are for";
+    if (!says_its_model) return "its plans do not say which model they are for";
     if (has_damaged_tiers(plan)) return "its tiers are damaged, the file was cut off: plan again";
     if (!plan.altered && plan.pshard.version.value_or(0) != kPshardVersion) {
         return "its plans are of another form: plan again";
@@ -120,6 +118,7 @@ std::string mismatch(const FoundPlan& found, const KnownRun& run) {
     if (run.asked && !is_asked_for(plan, *run.asked)) return "its plans are for other settings";
     std::string fault = run.seen ? mismatch(found, run.seen->inventory) : "";
     if (!fault.empty()) return fault;
+    if (pins_too_much(plan, layers_of(run))) return std::string(kPinsTooMuch);
     if (plan.altered) return std::string(kAltered);
     if (!run.seen) return "";
     if (own_budget(plan) <= run.seen->budget) return "";
@@ -181,6 +180,13 @@ std::string unchecked(const RegistryVariant& variant) {
     return "it has no checksum, so nobody can tell whether it is as it was written";
 }
 
+bool pins_too_much(const RegistryVariant& variant, std::optional<int> n_layers) {
+    return n_layers && std::ranges::any_of(variant.tiers, [&](const RegistryTier& tier) {
+               const PlanChoice choice = tier.pshard.plan.value_or(tier.choice);
+               return std::max(choice.n_pinned, choice.n_attn_pinned) > *n_layers;
+           });
+}
+
 FoundPlans find_plans(const Registry& registry, const KnownRun& run) {
     FoundPlans found;
     for (const FoundPlan& plan : named_plans(registry, run.named)) {
@@ -189,7 +195,8 @@ FoundPlans find_plans(const Registry& registry, const KnownRun& run) {
             found.best.push_back(plan);
             continue;
         }
-        const bool is_meant = has_damaged_tiers(*plan.variant) || fault == kAltered;
+        const bool is_meant =
+            has_damaged_tiers(*plan.variant) || fault == kAltered || fault == kPinsTooMuch;
         if (is_meant) found.damaged.push_back(plan);
         found.reason = std::move(fault);
     }

@@ -14,7 +14,9 @@
 //                                      its largest tier is the ubatch that was named or, where none
 //                                      was, no tier was left out for a named one; and it shares
 //                                      with what was named
-//   always                             it is whole, and of the version that pshard writes now
+//   both                              no tier keeps more layers on the GPU than the model has
+//   always                             it is whole, says which model it is for, and is of the
+//                                      version that pshard writes now
 //
 // If several plans serve, those with the largest budget win. They stand in the order of the file,
 // so that the newest is the last. If more than one is left, they differ in what only the
@@ -67,6 +69,7 @@ struct AskedRun {
     std::optional<std::uint32_t> depth{};    // tokens; nullopt: any
     std::optional<Hash64> tensors{};         // Inventory::header_hash of the model; nullopt: any
     std::optional<Hash64> sharers{};         // hash of what shares the budget; nullopt: nothing
+    std::optional<int> n_layers{};           // of the model; nullopt: not known
 };
 
 struct KnownRun {
@@ -81,12 +84,16 @@ struct FoundPlan {
 };
 
 struct FoundPlans {
-    std::vector<FoundPlan> best;     // of the largest budget, the newest last; empty: none serves
-    std::string reason;              // if none serves: why the last one that was looked at does not
-    std::vector<FoundPlan> damaged;  // passed over: cut off, or changed and else the one
+    std::vector<FoundPlan> best;  // of the largest budget, the newest last; empty: none serves
+    std::string reason;           // if none serves: why the last one that was looked at does not
+    std::vector<FoundPlan>
+        damaged;  // passed over: cut off, or changed or too large and else the one
 };
 
 FoundPlans find_plans(const Registry& registry, const KnownRun& run);
+
+// Whether a tier keeps more layers on the GPU than the model has, which no planner writes.
+bool pins_too_much(const RegistryVariant& variant, std::optional<int> n_layers);
 
 // What a user should know of a plan that is taken as it stands, as an older planner wrote it, or
 // since somebody has edited it and deleted its checksum; "" where it was compared with its

@@ -217,8 +217,8 @@ private:
                                      match.value().text),
                          {}};
         }
-        return planned_here(
-            match.value().text, is_counted ? kIsCounted : kMoreTiers, inventory, budget);
+        return is_counted ? planned_here("a second model", kIsCounted, inventory, budget)
+                          : planned_here(match.value().text, kMoreTiers, inventory, budget);
     }
 
     // Warns once for each model, unless other models have or may get some of the budget.

@@ -62,6 +62,24 @@ TEST_F(AskedPlans, ServeTheModelThatTheyWereMadeFor) {
     EXPECT_TRUE(serves());
 }
 
+// The device would refuse them: so does who starts it.
+TEST_F(AskedPlans, ServeNobodyWhereTheyPinMoreThanThereIs) {
+    const int n_layers = planning_.inventory.n_layers;
+    run_.asked->n_layers = n_layers;
+    EXPECT_TRUE(serves());
+    PlanChoice choice = plan().tiers[0].pshard.plan.value_or(plan().tiers[0].choice);
+    choice.n_pinned = n_layers + 1;
+    plan().tiers[0].pshard.plan = choice;
+    const FoundPlans found = find_plans(registry_, run_);
+    EXPECT_THAT(found.best, IsEmpty());
+    EXPECT_THAT(found.damaged, SizeIs(1));
+    EXPECT_THAT(found.reason, HasSubstr("keep more layers on the GPU than the model has"));
+    run_.asked->n_layers.reset();  // nobody has looked at the model
+    EXPECT_TRUE(serves());
+    plan().pshard.weights.reset();
+    EXPECT_FALSE(serves());
+}
+
 TEST_F(AskedPlans, AreNamedByTheirWeights) {
     run_.named = {{kSection, plan().cache_ubatch, plan().pshard.weights}};
     EXPECT_TRUE(serves());

@@ -216,6 +216,41 @@ async function lookAtSpans(call, width) {
     for (const fault of found) faults.push(`${width} px, other times: ${fault}`);
 }
 
+// The report with markup in each name of others, and in what the names of series are made of.
+function hostileReport() {
+    const html = readFileSync(report, "utf8");
+    const [, json] = html.match(/<script type="application\/json" id="data">([^]*?)<\/script>/);
+    const data = JSON.parse(json);
+    const markup = (text) => `<img src=x onerror="window.hurt = true">${text}`;
+    const steps = (pass) => pass?.steps.forEach((step) => { step.name = markup(step.name); });
+    for (const tiers of [data.tiers, data.plan.tiers, data.measured?.tiers ?? []]) {
+        for (const tier of tiers) { tier.tokens = markup(tier.tokens); steps(tier.pass); }
+    }
+    for (const change of data.changes) change.name = markup(change.name);
+    for (const key of ["name", "path", "architecture"]) data.plan.model[key] = markup(data.plan.model[key]);
+    if (data.measured) data.measured.device = markup(data.measured.device);
+    const file = `${scratch}/hostile.html`;
+    writeFileSync(file, html.replace(json, () => JSON.stringify(data).replace(/</g, "\\u003c")));
+    return file;
+}
+
+// Names are shown and not obeyed, in the tooltips of all charts, too.
+async function lookForHurt(call) {
+    await open(call, hostileReport(), 1280, "light");
+    const charts = await evaluate(call, "[...document.querySelectorAll('.chart')].map((one) => one.id)");
+    const shown = new Set();
+    for (const id of charts) {
+        await evaluate(call, `echarts.getInstanceByDom(document.getElementById("${id}"))
+            .dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 0 })`);
+        await sleep(100);
+        if (await evaluate(call, `[...document.getElementById("${id}").children].slice(1).some((tip) => tip.innerText.includes("<img"))`)) shown.add(id);
+    }
+    await sleep(300);
+    check(shown.has("lanes"), "no tooltip shows the markup of a step");
+    check(shown.has("depth"), "no tooltip shows the markup of a series");
+    check(!await evaluate(call, "window.hurt === true || document.querySelectorAll('img').length > 0"), "a name is taken for markup");
+}
+
 async function look(call, width, scheme) {
     const place = `${width} px, ${scheme}: `;
     await open(call, report, width, scheme);
@@ -245,6 +280,7 @@ async function main() {
     const call = await openPage();
     for (const [width, scheme] of [[1280, "light"], [400, "light"], [400, "dark"], [1280, "dark"]]) await look(call, width, scheme);
     await turn(call);
+    await lookForHurt(call);
     for (const width of anyTimes ? [1280, 400] : []) await lookAtSpans(call, width);
     for (const complaint of complaints()) faults.push("the browser says: " + complaint);
     for (const url of requests()) faults.push("the page asks for " + url);

@@ -69,13 +69,14 @@ TEST_F(BadInput, Files) {
     expect_error(with(file("empty.gguf", "")), "empty");
     expect_error(with(file("text.gguf", "hello\n")), "text");
     expect_error(with("/dev/null"), "a device");
-    expect_error(with(model_of("no_layers.gguf", 0, 32, 4)), "no layers");
+    expect_says(with(model_of("no_layers.gguf", 0, 32, 4)), "0 layers (llama.block_count)");
     expect_says(with(model_of("many_layers.gguf", 4294967295U, 32, 4)), "4294967295 layers");
     // llama.cpp asserts its limits.
     expect_says(with(model_of("layers.gguf", 1000, 32, 4)),
                 "says that it has 1000 layers, and llama.cpp v0.5.0 runs at most 512");
     expect_says(with(model_of("experts.gguf", 2, 32, 4, 4096)),
                 "says that it has 4096 experts in a layer, and llama.cpp v0.5.0 runs at most 1024");
+    expect_says(with(model_of("no_used.gguf", 2, 32, 4, 8)), "8 experts (expert_count), and none");
     expect_error(with(model_of("no_width.gguf", 2, 0, 4)), "no width");
     expect_error(with(model_of("no_heads.gguf", 2, 32, 0)), "no heads");
     expect_error(with(model_of("no_tensors.gguf", 2, 32, 4)), "tensors are missing");
@@ -116,7 +117,19 @@ TEST_F(BadInput, Flags) {
     expect_error(planning({"--device", "nosuch"}), "device");
     expect_error(planning({"-p", "512,1024"}), "a list without --bench-plan");
     expect_says(planning({"--bench-plan"}),
-                "plans the contexts that -p, -n, -pg and -d make: leave -c");
+                "plans the contexts that -p, -n, -pg and -d make: leave -c out");
+    expect_says({"-m", model_, "--ctx-size=64", "--bench-plan"}, "leave --ctx-size out");
+    expect_says(planning({"-d", "0"}), "-d: only with --bench-plan");
+    expect_says(planning({"--n-depth", "0"}), "--n-depth: only with --bench-plan");
+    expect_says(planning({"--parallel", "0"}), "--parallel 0: there must be");
+    expect_says({"-m", model_, "--bench-plan", "--save-inventory", "x"},
+                "leave out --save-inventory\n");
+    expect_says(planning({"--emit-args", "--bench-plan"}), "leave -c out");
+    expect_says(planning({"--emit-args", "--inventory", "x"}), "leave out --inventory\n");
+    expect_says(planning({"-p", "99999999"}), "-p 99999999: a sequence holds 4096 tokens here");
+    expect_says(planning({"--emit-args", "--n-gen", "5000"}),
+                "--n-gen 5000: a sequence holds 4096");
+    expect_says(planning({"--n-prompt", "0"}), "--n-prompt 0: only --bench-plan takes a list");
     const auto bench = [&](const char* depths) {
         return std::vector<std::string>{"-m", model_, "--bench-plan", "-d", depths, "-mva", "500"};
     };
@@ -126,6 +139,27 @@ TEST_F(BadInput, Flags) {
     const std::string path = folder_ / "one";
     expect_says(planning({"--registry", path, "--save-inventory", folder_ / "." / "one"}),
                 "the same file");
+}
+
+// An empty word counted as if the flag was not there: a script's variable that nobody had set.
+TEST_F(BadInput, EmptyValues) {
+    for (const char* flag : {"-m",          "-md",
+                             "-mm",         "--spec-type",
+                             "-ctkd",       "-c",
+                             "--inventory", "--save-inventory",
+                             "-fa",         "-ctk",
+                             "-np",         "-b",
+                             "--for",       "-mva",
+                             "-fitt",       "-dev",
+                             "--depth",     "--cpu-profile",
+                             "-p",          "-o",
+                             "-ngl",        "-ts",
+                             "-ot",         "--n-cpu-moe",
+                             "--n-cpu-ffn", "-sm",
+                             "--registry"}) {
+        expect_says(planning({flag, ""}), std::string(flag) + ": ", flag);
+    }
+    expect_says(planning({"--registry="}), "--registry: its value is empty: give one, or leave");
 }
 
 // llama.cpp's spellings are exact.

@@ -36,6 +36,58 @@ protected:
     }
 };
 
+// Writers whose disk is full, by way of a limit on the size of files: one sentence, and what was
+// there stays.
+class FullDisk : public ToolTest {
+protected:
+    // `kib`: what a file may have, in bash's unit.
+    [[nodiscard]] ToolRun run_limited(int kib, const std::vector<std::string>& arguments) const {
+        const std::string line = fmt::format("ulimit -f {}; {}", kib, command(arguments));
+        return run_shell("bash -c " + shell_word(line), folder_);
+    }
+
+    void expect_kept(const std::string& file, const ToolRun& tool) const {
+        EXPECT_EQ(tool.exit_code, 1) << tool.err;
+        EXPECT_THAT(tool.err,
+                    HasSubstr(file + ".pshard-tmp: cannot write this temporary file: File too "
+                                     "large"));
+        EXPECT_FALSE(std::filesystem::exists(folder_ / (file + ".pshard-tmp")));
+    }
+};
+
+// A saved inventory is planned: a model's header is copied to memory, which has the same limit.
+TEST_F(FullDisk, LeavesWhatWasThereAsItWas) {
+    ASSERT_EQ(run(planning({"--save-inventory", "inv", "--registry", "reg"})).exit_code, 0);
+    const std::vector<std::string> saved = {"--inventory", "inv", "-mva", "1400"};
+    const auto with = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> all = saved;
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    };
+    const std::string registry_text = text_in(folder_ / "reg");
+    const std::string inventory = text_in(folder_ / "inv");
+    expect_kept("reg", run_limited(1, with({"--registry", "reg"})));
+    EXPECT_EQ(text_in(folder_ / "reg"), registry_text);
+    put_text(folder_ / "copy", inventory);
+    expect_kept("copy", run_limited(4, with({"--no-registry", "--save-inventory", "copy"})));
+    EXPECT_EQ(text_in(folder_ / "copy"), inventory);
+    tool_ = PSHARD_TOOL_PATH_EXPLAIN;
+    put_text(folder_ / "report.html", "<!doctype html>mine");
+    expect_kept("report.html", run_limited(64, with({"--html", "report.html"})));
+    EXPECT_EQ(text_in(folder_ / "report.html"), "<!doctype html>mine");
+}
+
+TEST_F(FullDisk, IsToldOfStdoutToo) {
+    for (const char* tool : {PSHARD_TOOL_PATH_PLAN_PARAMS, PSHARD_TOOL_PATH_MAKE_MODEL}) {
+        tool_ = tool;
+        const ToolRun full = run_shell("(" + command({"--help"}) + ") >/dev/full", folder_);
+        EXPECT_EQ(full.exit_code, 1) << tool;
+        EXPECT_THAT(full.err, EndsWith("cannot write to stdout: No space left on device\n"));
+    }
+    tool_ = PSHARD_TOOL_PATH_MAKE_MODEL;
+    EXPECT_EQ(run_shell("(" + command({"--list"}) + ") >/dev/full", folder_).exit_code, 1);
+}
+
 // A trace of 4 GB of zeros took 2.1 GiB.
 TEST_F(HostileToPlanner, FilesThatAreTooLargeAreNotRead) {
     const std::string file = sparse("large", std::uintmax_t{4} << 30U);
@@ -81,6 +133,40 @@ TEST_F(HostileToPlanner, NamesAreShownAndNotObeyed) {
                                   .data(64)
                                   .write(folder_ / ("m" + name + ".gguf"));
     expect_refused({"-m", model, "-mva", "500"}, "m\\x1b[2Jevil\\x0a- note: \\u202e\\u009b.gguf");
+}
+
+// Root searches any folder, unless it has given the right to do so up.
+TEST_F(HostileToPlanner, AFolderThatMayNotBeSearchedIsToldAsSuch) {
+    const std::filesystem::path closed = folder_ / "closed";
+    std::filesystem::create_directory(closed);
+    std::filesystem::permissions(closed, std::filesystem::perms::none);
+    const std::string powers = "-dac_override,-dac_read_search";
+    const std::string as_user =
+        geteuid() == 0 ? fmt::format("setpriv --bounding-set={0} --inh-caps={0} ", powers) : "";
+    if (run_shell(as_user + "ls " + shell_word(closed), folder_).exit_code == 0 ||
+        run_shell(as_user + "true", folder_).exit_code != 0) {
+        GTEST_SKIP() << "no right to give up";
+    }
+    const std::string inside = closed / "file";
+    const auto refused = [&](const std::vector<std::string>& arguments) {
+        const ToolRun tool =
+            run_shell(as_user + "sh -c " + shell_word(command(arguments)), folder_);
+        EXPECT_EQ(tool.exit_code, 1) << tool.err;
+        EXPECT_THAT(tool.err, HasSubstr(inside));
+        EXPECT_THAT(tool.err, HasSubstr("Permission denied"));
+        EXPECT_EQ(std::count(tool.err.begin(), tool.err.end(), '\n'), 1) << tool.err;
+    };
+    refused(planning({"--registry", inside}));
+    refused(planning({"--no-registry", "--save-inventory", inside}));
+    refused(planning({"--cpu-profile", inside}));
+    refused({"-m", inside, "-mva", "500"});
+    refused({"--inventory", inside, "-mva", "500"});
+    tool_ = PSHARD_TOOL_PATH_EXPLAIN;
+    refused(planning({"--trace", inside}));
+    refused(planning({"--html", inside}));
+    tool_ = PSHARD_TOOL_PATH_MAKE_MODEL;
+    refused({"--random", "llama", "-o", inside + ".gguf"});
+    std::filesystem::permissions(closed, std::filesystem::perms::owner_all);
 }
 
 // std::filesystem threw there.

@@ -47,6 +47,66 @@ TEST_F(RunBesidePlans, RefusesAChangedOneUntilTheUserSaysWhoseChangeItIs) {
     EXPECT_TRUE(test::value_of(load_registry(file)).warnings.empty());
 }
 
+// Edited on purpose, and wrong: PSHARD0 would refuse it.
+TEST_F(RunBesidePlans, RefusesOneThatPinsMoreThanThereIs) {
+    const std::vector<std::string> command = with(planning(), {stand_in("llama-server")});
+    EXPECT_EQ(run(command).exit_code, 7);
+    std::string own = text_in(registry());
+    const std::size_t line = own.find("# pshard variant checksum=");
+    own.erase(line, own.find('\n', line) + 1 - line);
+    const std::size_t pinned = own.find(" n_pinned=") + 10;
+    own.replace(pinned, own.find(' ', pinned) - pinned, "999");
+    const std::size_t chosen =
+        own.find("n_pinned:");  // in the pshard line of the tier, if it has one
+    if (chosen != own.npos) {
+        own.replace(chosen + 9, own.find(',', chosen) - chosen - 9, "999");
+    }
+    put(own);
+    const ToolRun refused = run(command);
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err,
+                HasSubstr("keeps more layers on the GPU than the model has, 28: --replan puts"));
+    EXPECT_EQ(text_in(registry()), own);
+}
+
+// A split model whose first file holds no tensor: two quantizations have first files of one size.
+TEST_F(RunBesidePlans, TakesThatOfItsOwnSplitModel) {
+    std::vector<std::string> models;
+    for (const char* quant : {"Q4_K_M", "Q8_0"}) {
+        const std::string name = std::string(quant) + ".gguf";
+        tool_ = PSHARD_TOOL_PATH_MAKE_MODEL;
+        ASSERT_EQ(run({"Llama-3.2-3B",
+                       "--quant",
+                       quant,
+                       "--split",
+                       "3",
+                       "--no-tensor-first-split",
+                       "-o",
+                       name})
+                      .exit_code,
+                  0);
+        models.push_back(std::string(quant) + "-00001-of-00003.gguf");
+    }
+    ASSERT_EQ(std::filesystem::file_size(folder_ / models[0]),
+              std::filesystem::file_size(folder_ / models[1]));
+    tool_ = PSHARD_TOOL_PATH_RUN;
+    const std::string program = stand_in("llama-server");
+    const auto start = [&](const std::string& model) {
+        return run(
+            with({"-m", model, "-c", "4096", "-fa", "on", "-mva", "1500", "--registry", "shared"},
+                 {program}));
+    };
+    for (const std::string& model : models) {
+        EXPECT_THAT(start(model).err, HasSubstr("planned for 1500 MiB"));
+    }
+    const std::string written = text_in(folder_ / "shared");
+    for (const std::string& model : models) {
+        EXPECT_THAT(start(model).err, HasSubstr("plan of ")) << model;
+    }
+    EXPECT_EQ(text_in(folder_ / "shared"), written);
+    EXPECT_EQ(value_of(load_registry(folder_ / "shared")).registry.sections.size(), 1U);
+}
+
 // Two quantizations, whose first files have the same size, share a registry.
 TEST_F(RunBesidePlans, TakesThatOfItsOwnModel) {
     const Result<std::filesystem::path> other =

@@ -13,8 +13,6 @@
 namespace pshard::tool {
 namespace {
 
-std::string name_of(const std::string& word) { return word.substr(0, word.find('=')); }
-
 // Whether the error is about the option: CLI11 tells it by its longest name.
 bool is_named(const std::string& error, const CLI::Option& option) {
     const std::string name = option.get_name();
@@ -91,7 +89,25 @@ std::vector<std::string> words_for_cli(const std::vector<Argument>& arguments) {
     return words;
 }
 
+// Tells of a flag that was typed with an empty value, which would count as not given; "" if none
+// was.
+std::string empty_value(const CLI::App& app, const std::vector<Argument>& arguments) {
+    for (const CLI::Option* option : app.get_options()) {
+        if (std::ranges::count(option->results(), "") == 0) continue;
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+            const auto& [word, typed] = arguments[i];
+            const bool names =
+                word.starts_with('-') && app.get_option_no_throw(name_of(word)) == option;
+            if (!names || !value_of(arguments, i).empty()) continue;
+            return name_of(typed) + ": its value is empty: give one, or leave the flag out";
+        }
+    }
+    return "";
+}
+
 }  // namespace
+
+std::string name_of(const std::string& word) { return word.substr(0, word.find('=')); }
 
 std::vector<Argument> arguments_of(int argc, const char* const* argv) {
     std::vector<Argument> arguments;
@@ -112,6 +128,9 @@ std::optional<EarlyExit> parse(CLI::App& app,
         return EarlyExit{kFailed, unknown_text(app.remaining(), arguments)};
     } catch (const CLI::ParseError& error) {
         return EarlyExit{kFailed, fault_of(app, arguments, error)};
+    }
+    if (std::string fault = empty_value(app, arguments); !fault.empty()) {
+        return EarlyExit{kFailed, std::move(fault)};
     }
     return std::nullopt;
 }

@@ -26,6 +26,9 @@ struct Argument {
     std::string typed;  // as the user gave it: "-mva", "LLAMA_ARG_CTX_SIZE=4096"
 };
 
+// The name that a word gives a value: "--ctx-size" of "--ctx-size=4096".
+std::string name_of(const std::string& word);
+
 std::vector<Argument> arguments_of(int argc, const char* const* argv);
 
 // Lets `app` read the arguments. What it comes to instead: the page that `manual` makes, the

@@ -1,6 +1,7 @@
 #include "common/output.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -31,6 +32,7 @@ int end_early(const EarlyExit& early) {
 }
 
 int guarded(const std::function<int()>& work) {
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a fault to tell, not our end
     try {
         return work();
     } catch (const std::bad_alloc&) {

@@ -161,7 +161,7 @@ public:
             return manual_text(page_);
         };
         if (auto early = parse(app_, arguments, manual)) return std::move(*early);
-        note_given();
+        note_given(arguments);
         add_refusals();
         if (std::string fault = this->fault(); !fault.empty()) return EarlyExit{1, fault};
         if (options_.quiet) silence_progress();
@@ -200,43 +200,54 @@ private:
         }
     }
 
-    void note_given() {
+    void note_given(const std::vector<Argument>& arguments) {
         for (const Flag& flag : kFlags) {
             const std::string name = first_name(flag);
             const CLI::Option* option = app_.get_option_no_throw(normal_name(name));
-            if (option != nullptr && option->count() > 0) options_.given.push_back(name);
+            if (option == nullptr || option->count() == 0) continue;
+            const auto typed =
+                std::find_if(arguments.rbegin(), arguments.rend(), [&](const Argument& argument) {
+                    const bool is_flag = argument.word.starts_with('-');
+                    return is_flag && app_.get_option_no_throw(name_of(argument.word)) == option;
+                });
+            options_.given[name] = typed == arguments.rend() ? name : name_of(typed->typed);
         }
     }
 
     std::string fault() const {
         const BenchOptions& bench = options_.bench;
-        if (options_.context.n_parallel == 0) return "-np 0: there must be at least one sequence";
+        if (options_.context.n_parallel == 0) {
+            return typed("-np") + " 0: there must be at least one sequence";
+        }
         if (options_.model.empty() && options_.inventory.empty()) {
             return "no model: name one with -m (or LLAMA_ARG_MODEL); --help lists the flags";
         }
-        const bool lists = !bench.depths.empty() || !bench.prompt_generations.empty();
-        if (lists && !bench.wanted) return "-pg and -d go with --bench-plan only";
+        const std::string lists = options_.typed_of({"-pg", "-d"});
+        if (!lists.empty() && !bench.wanted) return lists + ": only with --bench-plan";
         if (options_.emit_args && options_.format != OutputFormat::Json &&
             options_.format != OutputFormat::Markdown) {
             return "--emit-args prints the flags, or with -o json what they come to";
         }
         if (bench.wanted && options_.context.n_ctx) {
-            return "--bench-plan plans the contexts that -p, -n, -pg and -d make: leave -c (or "
-                   "LLAMA_ARG_CTX_SIZE) out";
+            return fmt::format(
+                "--bench-plan plans the contexts that -p, -n, -pg and -d make: leave {} out",
+                typed("-c"));
         }
         if (bench.wanted && (!options_.inventory.empty() || !options_.save_inventory.empty())) {
-            return "--bench-plan makes several inventories: it goes with neither --inventory nor "
-                   "--save-inventory";
+            return "--bench-plan makes several inventories: leave out " +
+                   options_.typed_of({"--inventory", "--save-inventory"});
         }
         if (is_same_file(options_.save_inventory, options_.registry)) {
             return "--registry and --save-inventory name the same file: give them two";
         }
         if (options_.emit_args && (bench.wanted || !options_.inventory.empty())) {
-            return "--emit-args captures the model anew for each ubatch: it goes with neither "
-                   "--bench-plan nor --inventory";
+            return "--emit-args captures the model anew for each ubatch: leave out " +
+                   options_.typed_of({"--bench-plan", "--inventory"});
         }
         return "";
     }
+
+    [[nodiscard]] std::string typed(const char* flag) const { return options_.typed(flag); }
 
     void refuse(const std::string& flag, const std::string& reason) {
         options_.refusals.push_back(fmt::format("{}: {}", flag, reason));
@@ -246,24 +257,26 @@ private:
         const RefusedOptions& refused = options_.refused;
         if (!refused.split_mode.empty() && refused.split_mode != "none" &&
             refused.split_mode != "layer") {
-            refuse("-sm " + refused.split_mode,
+            refuse(typed("-sm") + " " + refused.split_mode,
                    "pshard plans for one GPU; split modes row and tensor are not "
                    "supported");
         }
         if (!refused.n_gpu_layers.empty() && refused.n_gpu_layers != "auto") {
-            refuse("-ngl " + refused.n_gpu_layers, "n_gpu_layers is the plan's to choose");
+            refuse(typed("-ngl") + " " + refused.n_gpu_layers,
+                   "n_gpu_layers is the plan's to choose");
         }
         if (!refused.tensor_split.empty()) {
-            refuse("-ts", "tensor_split is not supported, pshard plans for one GPU");
+            refuse(typed("-ts"), "tensor_split is not supported, pshard plans for one GPU");
         }
         const bool overrides = !refused.override_tensor.empty() || refused.cpu_moe ||
                                !refused.n_cpu_moe.empty() || !refused.n_cpu_ffn.empty();
         if (overrides) {
-            refuse("-ot, -cmoe, -ncmoe, -ncffn",
+            refuse(options_.typed_of({"-ot", "-cmoe", "-ncmoe", "-ncffn"}),
                    "tensor_buft_overrides would place tensors against the plan");
         }
         if (refused.kv_offload && !*refused.kv_offload) {
-            refuse("-nkvo", "KV offload is disabled, and the plan holds the KV cache on the GPU");
+            refuse(typed("-kvo"),
+                   "KV offload is disabled, and the plan holds the KV cache on the GPU");
         }
     }
 

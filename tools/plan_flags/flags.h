@@ -9,7 +9,9 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -110,7 +112,25 @@ struct Options {
 
     RefusedOptions refused;
     std::vector<std::string> refusals;  // flags that leave nothing to plan, one sentence each
-    std::vector<std::string> given;     // the flags that were given, by their rows' first names
+    // The flags that were given: as they were typed last, or the variable, by the row's first name.
+    std::map<std::string, std::string> given;
+
+    // The flag as it was given; as it is, where it was not.
+    [[nodiscard]] std::string typed(const std::string& flag) const {
+        const auto found = given.find(flag);
+        return found == given.end() ? flag : found->second;
+    }
+
+    // Those of the flags that were given, as they were: "-ot, --n-cpu-moe".
+    [[nodiscard]] std::string typed_of(std::initializer_list<const char*> flags) const {
+        std::string all;
+        for (const char* flag : flags) {
+            if (!given.contains(flag)) continue;
+            if (!all.empty()) all += ", ";
+            all += typed(flag);
+        }
+        return all;
+    }
 };
 
 // Where a value goes. Its type says how it is read: a text, a number, a flag without a value.

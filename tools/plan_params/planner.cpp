@@ -5,8 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
+#include "base/text.h"
 #include "plan_params/static_args.h"
+#include "planning/jobs.h"
 #include "planning/machine.h"
+#include "planning/model_source.h"
 #include "planning/plan_model.h"
 #include "planning/registry_writing.h"
 #include "report/report.h"
@@ -67,6 +71,39 @@ Outcome outcome_of(std::vector<Planning> plannings, const Options& options) {
     return outcome;
 }
 
+// The context that the model is planned for.
+Result<ContextSpec> context_to_plan(const Options& options) {
+    if (!options.inventory.empty()) {
+        const Result<Inventory> inventory = read_inventory(options.inventory);
+        if (!inventory) return inventory.error();
+        return inventory.value().context;
+    }
+    const Result<std::vector<Job>> jobs = jobs_of_model(options);
+    if (!jobs) return jobs.error();
+    return jobs.value().front().context;
+}
+
+// Fails on a prompt or an answer that no sequence holds.
+Status check_request(const Options& options) {
+    const bool given = options.given.contains("-p") || options.given.contains("-n");
+    if (options.bench.wanted || !given) return Done{};
+    const Result<ContextSpec> context = context_to_plan(options);
+    if (!context) return context.error();
+    const Result<Workload> work = workload_of(options, context.value());
+    if (!work) return work.error();
+    const std::uint32_t room = tokens_per_sequence(context.value());
+    for (const auto& [flag, text] :
+         {std::pair("-p", options.bench.prompts), std::pair("-n", options.bench.generations)}) {
+        if (number_of<std::uint32_t>(text).value_or(0) <= room) continue;
+        return Error{fmt::format("{} {}: a sequence holds {} here: give fewer, or a larger -c",
+                                 options.typed(flag),
+                                 text,
+                                 counted(room, "token")),
+                     {}};
+    }
+    return Done{};
+}
+
 Result<Outcome> plan_for(const Options& options, const Machine& machine) {
     if (options.emit_args) {
         const Result<std::vector<Job>> jobs = jobs_of_model(options);
@@ -92,6 +129,7 @@ Result<Outcome> plan_for(const Options& options, const Machine& machine) {
 }  // namespace
 
 Result<Outcome> plan(const Options& options) {
+    if (const Status request = check_request(options); !request) return request.error();
     Result<Machine> machine = load_machine(options);
     if (!machine) return machine.error();
     if (auto note = registry_note(options)) machine.value().notes.push_back(std::move(*note));

@@ -113,8 +113,8 @@ Result<std::variant<BudgetUse, Refusal>> budget_of_mva(const Options& options,
     if (!given) return given.error();
     const auto& [mib, why_lowered] = given.value();
     if (mib == 0) return Total(Refusal{"no budget is left: " + why_lowered});
-    return Total(
-        BudgetUse{.total = mib * kMiB, .origin = why_lowered.empty() ? "-mva" : why_lowered});
+    return Total(BudgetUse{.total = mib * kMiB,
+                           .origin = why_lowered.empty() ? options.typed("-mva") : why_lowered});
 }
 
 // The context of what drafts: as long as the run's and with its ubatch; its caches have types of
@@ -208,7 +208,8 @@ Result<GivenBudget> given_budget(const Options& options,
     if (options.max_vram_mib <= left) return as_given;
     return GivenBudget{
         left,
-        fmt::format("-mva {} is more than the {} MiB that the driver leaves of {} MiB of {}{}",
+        fmt::format("{} {} is more than the {} MiB that the driver leaves of {} MiB of {}{}",
+                    options.typed("-mva"),
                     options.max_vram_mib,
                     left,
                     device.mib,
@@ -273,8 +274,8 @@ Result<std::variant<BudgetUse, Refusal>> budget_use(const Options& options,
     use.sharers = sharers.value();
     if (use.taken() >= use.total) {
         // Smaller ubatches than a named one were not tried.
-        const char* remedy = options.context.n_ubatch ? "a smaller -ub or -c leaves more"
-                                                      : "a smaller -c leaves more";
+        const std::string named = options.context.n_ubatch ? options.typed("-ub") + " or " : "";
+        const std::string remedy = fmt::format("a smaller {}-c leaves more", named);
         return std::variant<BudgetUse, Refusal>(Refusal{
             fmt::format("nothing is left of the budget of {:.1f} MiB: drafting {:.1f}, projector "
                         "{:.1f}, reserve {:.1f}; {}",

@@ -52,7 +52,8 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
     if (!contexts) return contexts.error();
     std::vector<Job> jobs;
     for (const BenchContext& context : contexts.value()) {
-        const std::uint32_t largest = largest_given(options.context).value_or(context.tier_cap);
+        const std::uint32_t cap = tier_cap({context.tier_cap, 1, 0, {}});
+        const std::uint32_t largest = largest_given(options.context).value_or(cap);
         Job job = make_job(options, context.n_ctx, largest);
         job.n_ctx_given = context.n_ctx;
         // llama-bench keeps one row of logits.
@@ -63,7 +64,7 @@ Result<std::vector<Job>> bench_jobs(const Options& options) {
 }
 
 // The one number of a list of llama-bench's; nullopt: nothing was given.
-Result<std::optional<std::uint32_t>> one_number(const char* flag, const std::string& text) {
+Result<std::optional<std::uint32_t>> one_number(const std::string& flag, const std::string& text) {
     std::optional<std::uint32_t> number;
     if (text.empty()) return number;
     const Result<std::vector<std::uint32_t>> values = read_ranges(text);
@@ -87,8 +88,8 @@ Result<Workload> workload_of(const Options& options, const ContextSpec& context)
     work.depth = options.depth.value_or(n_ctx / 2);
     work.prompt = options.bench.wanted ? context.n_ubatch : usual_prompt(n_ctx);
     if (options.bench.wanted) return work;
-    const auto prompt = one_number("-p", options.bench.prompts);
-    const auto answer = one_number("-n", options.bench.generations);
+    const auto prompt = one_number(options.typed("-p"), options.bench.prompts);
+    const auto answer = one_number(options.typed("-n"), options.bench.generations);
     if (!prompt) return prompt.error();
     if (!answer) return answer.error();
     work.prompt = std::min(n_ctx, prompt.value().value_or(work.prompt));

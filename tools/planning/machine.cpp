@@ -92,7 +92,7 @@ std::string assumption() {
 }
 
 bool is_given(const Options& options, std::string_view flag) {
-    return std::ranges::count(options.given, flag) > 0;
+    return options.given.contains(std::string(flag));
 }
 
 // "cuda" of "CUDA0", the kind of a device or of a model of one.
@@ -108,7 +108,7 @@ std::string flags_of_another_device(const Options& options, const GpuProfile& gp
     const auto told = static_cast<double>(options.device_memory_mib.value_or(0));
     std::string flags;
     if (is_given(options, "-dev") && kind_of(options.device) != kind_of(gpu.backend)) {
-        flags = "-dev " + options.device;
+        flags = options.typed("-dev") + " " + options.device;
     }
     const double there = gpu.memory_mib.value_or(told);
     if (told > 0 && std::abs(told - there) > kSameMemory * there) {

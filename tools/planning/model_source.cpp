@@ -72,24 +72,16 @@ Bytes bytes_of(const std::vector<GgufHeader>& files) {
 Result<ModelFacts> read_facts(const std::string& path) {
     const Result<std::vector<GgufHeader>> files = open_model_files(path);
     if (!files) return files.error();
-    const GgufHeader& first = files.value().front();
-    const auto architecture = first.string("general.architecture");
-    if (!architecture) return Error{"the file names no architecture: it is no model", {path}};
-    const auto integer = [&](std::string_view key) {
-        return first.integer(fmt::format("{}.{}", *architecture, key)).value_or(0);
-    };
-    if (integer("block_count") == 0) {
-        return Error{
-            fmt::format("the model has no layers ({}.block_count is 0 or absent)", *architecture),
-            {path}};
-    }
-    const std::uint64_t n_ctx = integer("context_length");
-    constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
-    return ModelFacts{static_cast<std::uint32_t>(std::min(n_ctx, kMost)),
+    const Result<Inventory> model = identify_model(files.value());
+    if (!model) return model.error();
+    const std::string& architecture = model.value().architecture;
+    const auto window = files.value().front().integer(architecture + ".attention.sliding_window");
+    return ModelFacts{model.value().n_ctx_train,
+                      model.value().n_layers,
                       bytes_of(files.value()),
-                      integer("attention.sliding_window") > 0,
-                      tensors_hash(files.value()),
-                      std::string(*architecture)};
+                      window.value_or(0) > 0,
+                      Hash64{model.value().header_hash},
+                      architecture};
 }
 
 Result<Bytes> read_projector_bytes(const std::string& path) {

@@ -18,13 +18,14 @@ namespace pshard::tool {
 // What the header of a model file tells without llama.cpp.
 struct ModelFacts {
     std::uint32_t n_ctx_train = 0;
+    int n_layers = 0;
     Bytes tensor_bytes = 0;   // of all splits
     bool has_window = false;  // it names a sliding window; llama.cpp decides whether one is used
     Hash64 tensors{};         // hash of their names, types and shapes
     std::string architecture{};
 };
 
-// Fails on what is no model file, and on a model without layers.
+// Fails as identify_model() does.
 Result<ModelFacts> read_facts(const std::string& path);
 
 // The bytes of a multimodal projector's tensors. Fails on what is no projector.

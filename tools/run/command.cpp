@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <string_view>
 
@@ -35,6 +36,7 @@ std::vector<std::string> assignments(const Variables& variables) {
 void execute(const Command& command) {
     std::vector<std::string> words = command.words;
     std::vector<std::string> environment = assignments(command.environment);
+    std::signal(SIGXFSZ, SIG_DFL);  // what we ignore, the program need not
     execve(words.front().c_str(), pointers(words).data(), pointers(environment).data());
 }
 

@@ -38,8 +38,6 @@ private:
     std::size_t next_ = 0;
 };
 
-std::string name_of(const std::string& word) { return word.substr(0, word.find('=')); }
-
 std::string set_goal(RunOptions& options, const std::string& value) {
     options.goal = goal_of(value);
     if (options.goal) return "";
@@ -79,10 +77,9 @@ std::string foreign_flag(const Options& plan) {
     for (const Flag& flag : kFlags) {
         const std::string_view names = flag.names;
         const std::string name(names.substr(0, names.find(',')));
-        const bool given =
-            std::find(plan.given.begin(), plan.given.end(), name) != plan.given.end();
-        if (flag.in_run != InRun::Refused || !given) continue;
-        return fmt::format("{} is for llama-pshard-plan-params alone; leave it out here", name);
+        if (flag.in_run != InRun::Refused || !plan.given.contains(name)) continue;
+        return fmt::format("{} is for llama-pshard-plan-params alone; leave it out here",
+                           plan.typed(name));
     }
     return "";
 }

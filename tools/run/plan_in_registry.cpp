@@ -148,9 +148,17 @@ Result<bool> is_for(const RegistryVariant& variant,
 // Fails if the plan that was asked for was changed after it was written: it may be the user's work,
 // which this run overwrites with --replan only. (A run with other settings may take its place, as
 // that of any plan of the same budget, ubatch and weights.)
-Status check_unaltered(const FoundPlans& found, const std::string& registry) {
+Status check_unaltered(const FoundPlans& found, int n_layers, const std::string& registry) {
     for (const auto& [section, variant] : found.damaged) {
-        if (!variant->altered || has_damaged_tiers(*variant)) continue;
+        if (has_damaged_tiers(*variant)) continue;
+        if (pins_too_much(*variant, n_layers)) {
+            return Error{
+                fmt::format("its plan for these settings keeps more layers on the GPU than "
+                            "the model has, {}: --replan puts a new one in its place",
+                            n_layers),
+                {registry}};
+        }
+        if (!variant->altered) continue;
         return Error{fmt::format("its plan for these settings was changed after it was written: "
                                  "--replan puts a new one in its place; delete line {}, its "
                                  "checksum, to run it as it is",
@@ -197,10 +205,11 @@ Result<std::optional<RunPlan>> plan_in_registry(const PlanRequest& request) {
     Result<AskedRun> asked = asked_run(request.options.plan, context, budget_mib);
     if (!asked) return asked.error();
     asked.value().tensors = facts.value().tensors;
+    asked.value().n_layers = facts.value().n_layers;
     const FoundPlans found =
         find_plans(reading.value().registry, {{{*section.value()}}, std::nullopt, asked.value()});
     if (found.best.empty()) {
-        const Status unaltered = check_unaltered(found, registry);
+        const Status unaltered = check_unaltered(found, facts.value().n_layers, registry);
         if (!unaltered) return unaltered.error();
         return none;
     }

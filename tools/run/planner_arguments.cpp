@@ -145,11 +145,14 @@ Status take_drafting(const HostProgram& program, RunOptions& options) {
     infer_kind_of_drafting(plan);
     if (takes_draft_model(program.kind)) return Done{};
     if (!kinds_of_drafting(plan).empty()) {
-        return Error{"-md, --mtp, --spec-type: this program does not draft; leave them out",
+        return Error{fmt::format("{}: this program does not draft; leave it out",
+                                 plan.typed_of({"-md", "--mtp", "--spec-type"})),
                      {program.name}};
     }
     if (plan.mmproj.empty()) return Done{};
-    return Error{"-mm: this program takes no projector; leave it out", {program.name}};
+    return Error{
+        fmt::format("{}: this program takes no projector; leave it out", plan.typed("-mm")),
+        {program.name}};
 }
 
 }  // namespace
