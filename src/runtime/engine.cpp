@@ -71,13 +71,16 @@ void Engine::note(const ggml_cgraph& graph, const Caller& caller) {
 // The pass of a graph, compiled before or now. It becomes the first of the cache.
 Result<Pass*> Engine::pass_of(const ggml_cgraph& graph, const Caller& caller) {
     std::optional<std::size_t> tier;
+    std::optional<std::size_t> begun;
+    if (is_behind(place_of(graph), last_piece_)) begun = last_tier_;
+    last_piece_ = place_of(graph);
     Pass* pass = passes_.find(graph, tier);
     if (pass != nullptr) {
-        tier = pass->owner->next_tier(pass->n_tokens);
+        tier = pass->owner->next_tier(pass->n_tokens, begun);
         pass = passes_.find(graph, tier);
     }
     if (pass != nullptr) return pass;
-    Result<std::unique_ptr<Pass>> built = builder_.build(graph, caller, tier);
+    Result<std::unique_ptr<Pass>> built = builder_.build(graph, caller, {tier, begun});
     if (!built) return built.error();
     return &passes_.add(std::move(built).value());
 }
@@ -102,6 +105,7 @@ ggml_status Engine::compute_alone(const ggml_cgraph& graph, const Caller& caller
     if (!pass && reason != refused_) setup_.log(reason);
     refused_ = reason;
     if (!pass) return GGML_STATUS_FAILED;
+    last_tier_ = pass.value()->tier;
     const ggml_status status = runner_.run(*pass.value());
     passes_.trim();
     return status;

@@ -82,6 +82,8 @@ private:
     ModelTable models_;
     PassBuilder builder_;
     ValueStore values_;
+    PiecePlace last_piece_{};  // that was computed, and its tier
+    std::size_t last_tier_ = 0;
     std::string refused_;                   // why the last graph was refused; empty: it was not
     bool computes_ = false;                 // a signal's handler may end the process in a pass
     std::atomic<std::thread::id> ender_{};  // the thread that ends the process

@@ -1,5 +1,7 @@
 #include "runtime/joined_pieces.h"
 
+#include <ggml-impl.h>
+
 #include <algorithm>
 #include <functional>
 #include <iterator>
@@ -43,11 +45,17 @@ std::vector<int> written_states(const Graph& graph) {
     return {written.begin(), written.end()};
 }
 
+PiecePlace place_of(const ggml_cgraph& piece) {
+    return {piece.visited_hash_set.keys, piece.nodes, piece.nodes + piece.n_nodes};
+}
+
+bool is_behind(const PiecePlace& piece, const PiecePlace& before) {
+    return before.whole != nullptr && piece.whole == before.whole &&
+           std::greater_equal<>{}(piece.nodes, before.nodes_end);
+}
+
 const Graph& JoinedPieces::add(const PiecePlace& place, Graph piece) {
-    const bool is_behind =
-        place.whole == last_.whole && std::greater_equal<>{}(place.nodes, last_.nodes_end);
-    const bool continues =
-        last_.whole != nullptr && is_behind && !write_into_one_state(graph_, piece);
+    const bool continues = is_behind(place, last_) && !write_into_one_state(graph_, piece);
     last_ = place;
     if (continues) {
         append(graph_, std::move(piece));

@@ -14,6 +14,8 @@
 
 #include "inventory/inventory.h"
 
+struct ggml_cgraph;
+
 namespace pshard {
 
 // The states that nodes of the graph write into, by index, in order.
@@ -25,6 +27,11 @@ struct PiecePlace {
     const void* nodes = nullptr;
     const void* nodes_end = nullptr;
 };
+
+PiecePlace place_of(const ggml_cgraph& piece);
+
+// Whether a piece goes on with the graph of another that came before it.
+bool is_behind(const PiecePlace& piece, const PiecePlace& before);
 
 class JoinedPieces {
 public:

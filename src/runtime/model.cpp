@@ -1,6 +1,5 @@
 #include "runtime/model.h"
 
-#include <ggml-impl.h>
 #include <ggml.h>
 
 #include <algorithm>
@@ -193,8 +192,7 @@ ReadGraph Model::read(const ggml_cgraph& graph) const {
 }
 
 void Model::note(const ggml_cgraph& graph, Graph read) {
-    const PiecePlace place{graph.visited_hash_set.keys, graph.nodes, graph.nodes + graph.n_nodes};
-    Graph joined = pieces_.add(place, std::move(read));
+    Graph joined = pieces_.add(place_of(graph), std::move(read));
     joined.n_tokens = tokens_of(joined, inventory_);
     if (joined.n_tokens > 0) keep(std::move(joined));
 }

@@ -155,7 +155,7 @@ void PassBuilder::tell_once(const std::string& line) {
 // Planning and compiling may run out of memory or threads: what they throw must not cross ggml.
 Result<std::unique_ptr<Pass>> PassBuilder::build(const ggml_cgraph& graph,
                                                  const Caller& caller,
-                                                 std::optional<std::size_t> tier) {
+                                                 const WantedTier& wanted) {
     try {
         PlannedModel& owner = models_.of_graph(graph, caller);
         ReadGraph read = owner.model.read(graph);
@@ -164,7 +164,8 @@ Result<std::unique_ptr<Pass>> PassBuilder::build(const ggml_cgraph& graph,
         // piece.
         if (owner.model.inventory().graphs.empty()) owner.model.note(graph, read.graph);
         if (Status planned = models_.ensure_planned(owner); !planned) return planned.error();
-        if (!tier) tier = owner.next_tier(read.graph.n_tokens);
+        std::optional<std::size_t> tier = wanted.tier;
+        if (!tier) tier = owner.next_tier(read.graph.n_tokens, wanted.begun);
         Result<std::unique_ptr<Pass>> pass = build_somehow({graph, owner, read, *tier});
         if (!pass) return pass;
         if (!pass.value()->checked) return pass.value()->checked.error();

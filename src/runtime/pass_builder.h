@@ -26,11 +26,16 @@ public:
     PassBuilder(const EngineSetup& setup, ModelTable& models, CpuWeights& cpu_weights)
         : setup_(setup), models_(models), cpu_weights_(cpu_weights) {}
 
-    // Builds the pass of a graph. `tier`: the tier if it is known; else it is chosen once the graph
-    // is read. Fails with the planner's reason, or with what stands in the way of every fallback.
+    struct WantedTier {
+        std::optional<std::size_t> tier{};   // nullopt: it is chosen once the graph is read
+        std::optional<std::size_t> begun{};  // as in PlannedModel::next_tier
+    };
+
+    // Builds the pass of a graph. Fails with the planner's reason, or with what stands in the way
+    // of every fallback.
     Result<std::unique_ptr<Pass>> build(const ggml_cgraph& graph,
                                         const Caller& caller,
-                                        std::optional<std::size_t> tier);
+                                        const WantedTier& wanted);
 
 private:
     struct Arrival {

@@ -183,7 +183,9 @@ void PlannedModel::release(Staging& link) {
     orders_.reset();
 }
 
-std::size_t PlannedModel::next_tier(std::uint32_t n_tokens) {
+std::size_t PlannedModel::next_tier(std::uint32_t n_tokens, std::optional<std::size_t> begun) {
+    const std::vector<TierOrder>& tiers = orders_->tiers;
+    if (begun && *begun < tiers.size() && tiers[*begun].key.covers({n_tokens})) return *begun;
     return n_tokens == 0 ? tier_ : picker_->next({n_tokens}, tier_);
 }
 

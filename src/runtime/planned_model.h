@@ -62,7 +62,8 @@ public:
 
     // The tier that the next pass, of a batch of `n_tokens`, runs in. A graph without weights (0
     // tokens) takes the tier that is in the arena.
-    std::size_t next_tier(std::uint32_t n_tokens);
+    // `begun`: the tier of the piece that a piece goes on with; it stays there if that holds it.
+    std::size_t next_tier(std::uint32_t n_tokens, std::optional<std::size_t> begun);
 
     [[nodiscard]] Places places(std::size_t tier, Fallback fallback) const;
 

@@ -140,5 +140,36 @@ TEST_F(TraceOfARun, NeverMixesWithAnotherRuns) {
     fs::remove(path);
 }
 
+// Attention over such a cache is llama.cpp's own, and cuts the graph. The last piece computes the
+// rows of logits alone, by the plan of the others: or each ubatch would end with a plan switch, and
+// the next begin with one.
+TEST(TracedPieces, StayInTheTierOfTheirGraph) {
+    PSHARD_NEEDS_PLUGIN();
+    const test::TempFolder folder;
+    const InnerDevice device = inner_device("simgpu");
+    Grid grid(device);
+    std::string prompt;
+    for (int i = 0; i < 20; ++i) prompt += "hello the world ";
+    ChildProgram program = completion(grid.model_file(model_row("llama-Q8_0")), 2);
+    program.with({"-fit", "off", "-c", "1024", "-b", "64", "-ub", "16", "-p", prompt})
+        .with({"-fa", "on", "-ctk", "iq4_nl"});
+    program.environment.merge(pshard_environment(device, plan_row("resident")));
+    program.environment["PSHARD_TRACE"] = folder.file("trace");
+    const ChildResult result = run(program);
+    ASSERT_TRUE(result.ok()) << result.text();
+    const Result<Trace> trace = from_chrome_trace(test::text_in(folder.file("trace")), "trace");
+    ASSERT_TRUE(trace.ok());
+    int n_large = 0;
+    int n_changes = 0;
+    std::uint32_t last = 0;
+    for (const TracedPass& pass : trace.value().passes) {
+        n_large += pass.n_tokens == 16 ? 1 : 0;
+        n_changes += pass.tier.n_tokens != last ? 1 : 0;
+        last = pass.tier.n_tokens;
+    }
+    EXPECT_GE(n_large, 8 * 4) << "ubatches of four layers and more";
+    EXPECT_LE(n_changes, 6);
+}
+
 }  // namespace
 }  // namespace pshard::backend_test
