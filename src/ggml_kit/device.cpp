@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 namespace pshard {
 
@@ -28,7 +29,11 @@ DeviceMemory memory_of(ggml_backend_dev_t device) {
 
 BufferHandle pinned_memory(ggml_backend_dev_t device, Bytes bytes) {
     ggml_backend_buffer_type_t type = ggml_backend_dev_host_buffer_type(device);
-    return BufferHandle(type == nullptr ? nullptr : ggml_backend_buft_alloc_buffer(type, bytes));
+    if (type == nullptr) return {};
+    BufferHandle buffer(ggml_backend_buft_alloc_buffer(type, bytes));
+    // A driver that has none left may give memory of the CPU's type.
+    const bool pinned = buffer != nullptr && ggml_backend_buffer_get_type(buffer.get()) == type;
+    return pinned ? std::move(buffer) : BufferHandle();
 }
 
 std::vector<ggml_backend_buffer_type_t> extra_layouts(ggml_backend_dev_t device) {

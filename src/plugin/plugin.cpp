@@ -5,6 +5,7 @@
 #include <ggml-impl.h>
 #include <ggml.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -87,6 +88,20 @@ std::string gpu_name(const InnerDevices& devices) {
 // Asks for page locks: CUDA's backend locks memory in place only for those who ask.
 void ask_for_page_locks() { setenv("GGML_CUDA_REGISTER_HOST", "1", /*overwrite=*/0); }
 
+bool shares_host_memory(ggml_backend_dev_t gpu) {
+    return ggml_backend_dev_type(gpu) == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
+// Host bytes that may be page-locked where nobody has said so: most of what is available. On a
+// device that shares the host's memory the budget is a part of it.
+Bytes lockable(const EngineSetup& setup, Bytes host_memory) {
+    if (!shares_host_memory(setup.gpu)) return host_memory / 10 * 8;
+    log_line(fmt::format("{} shares the host's memory: its budget of {:.0f} MiB is taken of that",
+                         ggml_backend_dev_name(setup.gpu),
+                         in_mib(setup.budget)));
+    return (host_memory - std::min(host_memory, setup.budget)) / 10 * 8;
+}
+
 // Verifies a pass. The arena's end is taken as the budget: the real one was held against it before.
 Status check_pass(const GraphView& view, const Lowered& lowered, const TierArena& arena) {
     return as_status(verify({view.inventory, view.graph, lowered, {{arena, arena.end}}}));
@@ -95,7 +110,7 @@ Status check_pass(const GraphView& view, const Lowered& lowered, const TierArena
 Result<Engine*> open_engine() {
     Result<PluginSettings> settings = read_settings();
     if (!settings) return settings.error();
-    ask_for_page_locks();
+    if (settings.value().page_locks != Bytes{0}) ask_for_page_locks();
     Result<InnerDevices> devices = find_inner_devices(settings.value().device);
     if (!devices) return devices.error();
     EngineSetup setup;
@@ -107,7 +122,7 @@ Result<Engine*> open_engine() {
     warn_of_budget(settings.value().budget, free, setup.gpu);
     setup.budget = settings.value().budget.value_or(room);
     setup.budget_is_given = settings.value().budget.has_value();
-    setup.page_lock_limit = host_memory / 10 * 8;
+    setup.page_lock_limit = settings.value().page_locks.value_or(lockable(setup, host_memory));
     setup.orders = make_order_giver(
         settings.value(), {room, gpu_name(devices.value()), host_memory}, log_line, log_progress);
     if (settings.value().plan_here && settings.value().forced.empty()) setup.room = room_in;

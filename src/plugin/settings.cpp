@@ -59,6 +59,23 @@ Status read_budget(PluginSettings& settings) {
     return Done{};
 }
 
+Status read_page_locks(PluginSettings& settings) {
+    constexpr const char* kPageLocks = "PSHARD_PAGE_LOCKS";
+    const std::string text = variable(kPageLocks);
+    if (text.empty()) return Done{};
+    if (text == "off") {
+        settings.page_locks = 0;
+        return Done{};
+    }
+    const Result<std::uint32_t> mib = mib_of(kPageLocks, text);
+    if (!mib) {
+        return Error{fmt::format("{}: '{}' is neither 'off' nor a number of MiB", kPageLocks, text),
+                     {}};
+    }
+    settings.page_locks = mib.value() * kMiB;
+    return Done{};
+}
+
 Result<PlanName> plan_name(const std::string& text) {
     const std::vector<std::string> parts = split(text, ':');
     const auto part = [&](std::size_t i) { return i < parts.size() ? parts[i] : std::string(); };
@@ -129,8 +146,13 @@ Result<PluginSettings> read_settings() {
     settings.device = variable("PSHARD_DEVICE");
     settings.registry = variable("PSHARD_REGISTRY");
     settings.trace = variable("PSHARD_TRACE");
-    for (const auto& read :
-         {read_budget, read_plan_names, read_plan, read_check, read_forced, read_tests}) {
+    for (const auto& read : {read_budget,
+                             read_plan_names,
+                             read_plan,
+                             read_page_locks,
+                             read_check,
+                             read_forced,
+                             read_tests}) {
         if (Status status = read(settings); !status) return status.error();
     }
     return settings;

@@ -11,6 +11,8 @@
 //   PSHARD_CPU_PROFILE, PSHARD_GPU_PROFILE
 //                          profiles to plan here with; else those of this machine in the working
 //                          directory, else in $XDG_CACHE_HOME/pshard or ~/.cache/pshard
+//   PSHARD_PAGE_LOCKS      host memory that may be page-locked for uploads, MiB; off: none; unset:
+//                          80 % of what is available
 //   PSHARD_TRACE           file for a trace of every pass (docs/formats/trace.md)
 //   PSHARD_CHECK           1: every graph's plan is verified before it is run, and refused if a
 //                          fault is found; 0 or unset: only the planner verifies what it writes
@@ -49,6 +51,7 @@ struct PluginSettings {
     std::vector<PlanName> plans;  // empty: any that matches
     bool plan_here = true;
     ProfilePlaces profiles{};
+    std::optional<Bytes> page_locks{};  // nullopt: what the host has
     std::string trace;
     bool check = false;
     std::vector<ForcedStrategy> forced;

@@ -5,7 +5,8 @@
 #include <ggml-backend-impl.h>
 
 namespace pshard {
-CpuWeights::CpuWeights(ggml_backend_dev_t cpu) : cpu_(cpu), layouts_(extra_layouts(cpu)) {}
+CpuWeights::CpuWeights(ggml_backend_dev_t cpu, const PageLocks& locks)
+    : cpu_(cpu), locks_(locks), layouts_(extra_layouts(cpu)) {}
 
 const ggml_tensor* CpuWeights::better(const ggml_tensor* weight, const ggml_tensor& op) {
     const bool multiplies = op.op == GGML_OP_MUL_MAT || op.op == GGML_OP_MUL_MAT_ID;
@@ -32,7 +33,8 @@ CpuWeights::Copy CpuWeights::make(const ggml_tensor* weight, const ggml_tensor& 
         copy.tensor->data = ggml_backend_buffer_get_base(copy.buffer.get());
         copy.tensor->extra = nullptr;
         ggml_backend_buffer_init_tensor(copy.buffer.get(), copy.tensor.get());
-        ggml_backend_tensor_set(copy.tensor.get(), weight->data, 0, ggml_nbytes(weight));
+        const Bytes all = ggml_nbytes(weight);
+        ggml_backend_tensor_set(copy.tensor.get(), locks_.whole(weight->data, all), 0, all);
         return copy;
     }
     return {};

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "ggml_kit/device.h"
+#include "runtime/page_locks.h"
 
 namespace pshard {
 
 class CpuWeights {
 public:
-    explicit CpuWeights(ggml_backend_dev_t cpu);
+    CpuWeights(ggml_backend_dev_t cpu, const PageLocks& locks);
 
     // A tensor to read `weight` by in `op`, of which it is the first source: its copy if the CPU
     // backend has a better layout for it, else nullptr. The copy is made at the first call.
@@ -35,6 +36,7 @@ private:
     Copy make(const ggml_tensor* weight, const ggml_tensor& op) const;
 
     ggml_backend_dev_t cpu_;
+    const PageLocks& locks_;                           // where the masters lie
     std::vector<ggml_backend_buffer_type_t> layouts_;  // the CPU backend's extra buffer types
     std::unordered_map<const ggml_tensor*, Copy> copies_;
 };

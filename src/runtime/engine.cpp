@@ -30,7 +30,7 @@ Engine::Engine(EngineSetup setup,
       page_locks_(std::move(locks)),
       executor_(std::move(executor)),
       cpu_hooks_(setup_.cpu),
-      cpu_weights_(setup_.cpu),
+      cpu_weights_(setup_.cpu, *page_locks_),
       runner_(setup_,
               *executor_,
               [this](const Pass& pass, const std::optional<TimedPasses>& timing) {
@@ -39,7 +39,7 @@ Engine::Engine(EngineSetup setup,
               }),
       passes_(runner_),
       models_({setup_, *page_locks_, passes_, executor_->link()}),
-      builder_(setup_, models_, cpu_weights_),
+      builder_(setup_, models_, cpu_weights_, *page_locks_),
       values_({models_, passes_, runner_, *executor_, cpu_weights_, *page_locks_}) {}
 
 Engine::~Engine() {
@@ -57,6 +57,7 @@ void Engine::forget(HostBuffer& buffer) {
     runner_.drop_values(buffer.base(), buffer.bytes());
     passes_.clear();
     for (const ggml_tensor* tensor : buffer.tensors) cpu_weights_.forget(tensor);
+    page_locks_->forget(buffer.base(), buffer.bytes());
     models_.forget(buffer);
 }
 

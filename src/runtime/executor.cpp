@@ -43,6 +43,9 @@
 namespace pshard {
 namespace {
 
+// Large enough for several threads to fill, and as much as is copied from locked memory at a time.
+constexpr Bytes kUploadPart = 16 * kMiB;
+
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void upload_group(Staging& link, const GroupWork& group) {
@@ -121,7 +124,8 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
         if (!opened) return opened.error();
         *queue = std::move(opened).value();
     }
-    executor->uploads_ = std::make_unique<Staging>(gpu, *executor->upload_, locks);
+    executor->uploads_ = std::make_unique<Staging>(
+        gpu, *executor->upload_, locks, Staging::Ring{kUploadPart, CopyThreads::beside_others()});
     executor->downloads_ = std::make_unique<Staging>(gpu, *executor->download_, locks);
     try {
         if (timed) executor->stopwatch_ = std::make_unique<Stopwatch>();

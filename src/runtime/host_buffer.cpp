@@ -7,6 +7,8 @@
 
 #include <ggml-backend-impl.h>
 
+#include "base/host_pages.h"
+
 namespace pshard {
 
 HostBuffer* HostBuffer::reserve(Bytes bytes) {
@@ -30,9 +32,17 @@ BufferUse HostBuffer::use() const {
     }
 }
 
-void HostBuffer::clear_to_zero() {
-    const bool dropped = own_ && madvise(base_, bytes_, MADV_DONTNEED) == 0;
-    if (!dropped) std::memset(base_, 0, bytes_);
+void HostBuffer::clear_to_zero(std::byte* data, Bytes bytes) {
+    const HostRange pages = pages_inside({data, bytes}, page_bytes());
+    auto* begin = const_cast<std::byte*>(pages.data);
+    const bool dropped = own_ && pages.bytes > 0 && madvise(begin, pages.bytes, MADV_DONTNEED) == 0;
+    if (!dropped) {
+        std::memset(data, 0, bytes);
+        return;
+    }
+    std::byte* end = begin + pages.bytes;
+    std::memset(data, 0, static_cast<Bytes>(begin - data));
+    std::memset(end, 0, static_cast<Bytes>(data + bytes - end));
 }
 
 }  // namespace pshard

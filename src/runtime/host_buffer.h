@@ -37,8 +37,11 @@ public:
     // What the buffer is for. llama.cpp sets that late, and does not tell when [P1].
     [[nodiscard]] BufferUse use() const;
 
-    // Fills the buffer with zeroes, without touching pages if the memory is ours.
-    void clear_to_zero();
+    // Whether nobody but this process's PSHARD0 knows the memory.
+    [[nodiscard]] bool is_ours() const { return own_.has_value(); }
+
+    // Fills a part of the buffer with zeroes, without touching whole pages if the memory is ours.
+    void clear_to_zero(std::byte* data, Bytes bytes);
 
     ggml_backend_buffer_t handle = nullptr;
     std::vector<const ggml_tensor*> tensors;  // placed here: no views, no results of operations

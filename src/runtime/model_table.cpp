@@ -239,7 +239,13 @@ Bytes ModelTable::budget_left() const {
 }
 
 Status ModelTable::ensure_planned(PlannedModel& owner) {
-    if (owner.planned()) return Done{};
+    if (owner.planned()) {
+        if (!owner.has_locked_states()) {
+            shared_.passes.clear();  // nothing may be copied while locks change
+            owner.lock_states();
+        }
+        return Done{};
+    }
     if (loose_ && has_plan(owner)) {  // a model may have all of the budget
         shared_.passes.clear();
         loose_.reset();
@@ -277,14 +283,17 @@ Status ModelTable::plan_anew(PlannedModel& owner, const Status& refusal) {
 }
 
 void ModelTable::lock_pages(PlannedModel& owner) {
+    shared_.passes.clear();
     const PlannedModel::LockedPages pages = owner.lock_pages();
     if (pages.wanted == 0 || shared_.setup.replan_every > 0) return;
     const bool all = pages.locked >= pages.wanted;
-    shared_.setup.log(
-        fmt::format("{:.0f} of {:.0f} MiB that are uploaded again and again are page-locked{}",
-                    in_mib(std::min(pages.locked, pages.wanted)),
-                    in_mib(pages.wanted),
-                    all ? "" : "; the rest goes through a staging buffer, slower"));
+    shared_.setup.log(fmt::format(
+        "{:.0f} of {:.0f} MiB that are uploaded again and again are page-locked{}{}",
+        in_mib(std::min(pages.locked, pages.wanted)),
+        in_mib(pages.wanted),
+        pages.locked > 0 && shared_.page_locks.moves() ? ", moved to memory of the device's driver"
+                                                       : "",
+        all ? "" : "; the rest goes through a staging buffer, slower"));
 }
 
 Status ModelTable::fit_scratch(PlannedModel& owner,

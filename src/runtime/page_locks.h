@@ -1,28 +1,37 @@
-// Page locks on host memory that a device copies from: such copies reach the full rate of the link
-// and hold nobody. Pages are locked where they are; the model's file stays the only copy. The
-// device may read them only, as CUDA is told: what it writes goes through a Staging.
+// Host memory that a device copies from directly: such copies reach the full rate of the link and
+// hold nobody. Memory is page-locked where it lies; where the driver refuses that, its bytes move
+// to host buffers of the device's, and their own pages are given back. So there is one copy of them
+// in memory either way, and who reads or writes them asks where they lie.
 #pragma once
 
 #include <map>
+#include <optional>
+#include <span>
 #include <vector>
 
+#include "base/host_pages.h"
 #include "base/progress.h"
+#include "ggml_kit/handles.h"
 #include "ggml_kit/page_lock.h"
 
 namespace pshard {
 
-struct HostRange {
-    const std::byte* data = nullptr;
-    Bytes bytes = 0;
+// Bytes that are uploaded again and again.
+struct Uploaded {
+    HostRange range;
+    // Nobody reads or writes them but by this PageLocks: they may leave their pages. If not, they
+    // may only where a file stands behind them.
+    bool ours = false;
+    int rank = 0;  // the lowest gain most, and are locked first
 
-    bool operator==(const HostRange&) const = default;
+    bool operator==(const Uploaded&) const = default;
 };
 
 [[nodiscard]] Bytes total_bytes(const std::vector<HostRange>& ranges);
 
-// The runs of whole pages, of `page` bytes each, that hold the ranges; ascending. Runs that touch
-// or overlap are one: a copy across the border of two locks is no copy of locked memory.
-std::vector<HostRange> pages_of(std::vector<HostRange> ranges, Bytes page);
+// Neighbours of one rank as one run, by rank and address: what lies between two of a run is less
+// than a page.
+[[nodiscard]] std::vector<std::vector<Uploaded>> runs_of(std::vector<Uploaded> wanted);
 
 // All locks of a process. They change only while nothing is copied.
 class PageLocks {
@@ -33,8 +42,8 @@ public:
     PageLocks(const PageLocks&) = delete;
     PageLocks& operator=(const PageLocks&) = delete;
 
-    // Ranges that are locked until this goes. Their memory must outlive it, and so must the
-    // PageLocks.
+    // Ranges that are locked until this goes; what has moved is then back in its own pages. Their
+    // memory must outlive it or be forgotten before, and so must the PageLocks.
     class Lock {
     public:
         Lock() = default;
@@ -50,31 +59,74 @@ public:
         std::vector<HostRange> ranges_;
     };
 
-    // Locks the pages that the ranges lie in, as far as the limit and the device allow; none if the
-    // device cannot. A run of pages is locked whole or not at all: a driver may refuse a copy that
-    // only begins in a locked page. A lock reads its pages from the disk.
-    // `on_progress` is told of MiB.
-    [[nodiscard]] Lock lock(std::vector<HostRange> ranges, const OnProgress& on_progress = {});
+    // Locks the ranges, as far as the limit and the driver allow: what is over it is left out at
+    // the end of the order. In pieces of at most kMostAtOnce, but memory of ours moves in whole
+    // ranges. A lock reads its pages from the disk. `on_progress` is told of MiB.
+    [[nodiscard]] Lock lock(std::vector<Uploaded> wanted, const OnProgress& on_progress = {});
 
-    // Whether all of the bytes lie in one lock.
-    [[nodiscard]] bool hold(const void* data, Bytes bytes) const;
+    // Drops all locks within memory that goes: what has moved from there is lost. Whose Lock they
+    // were must let go of it before the addresses are locked anew.
+    void forget(const std::byte* data, Bytes bytes);
 
-    // Whether any page of the bytes is locked.
-    [[nodiscard]] bool touch(const void* data, Bytes bytes) const;
+    // The longest beginning of the bytes that lies together, and where it lies.
+    struct Piece {
+        std::byte* data = nullptr;
+        Bytes bytes = 0;
+        bool locked = false;
+        bool writable = false;  // locked, and the device may write there too
+    };
+
+    [[nodiscard]] Piece piece(const void* data, Bytes bytes) const;
+
+    // Calls visit(where they lie, how many) for the bytes, one piece after the other.
+    template <typename Visit>
+    void visit(const void* data, Bytes bytes, const Visit& visit) const {
+        for (Bytes done = 0; done < bytes;) {
+            const Piece one = piece(static_cast<const std::byte*>(data) + done, bytes - done);
+            visit(one.data, one.bytes);
+            done += one.bytes;
+        }
+    }
+
+    // Where all of the bytes are read together: where they have moved to, else their own place.
+    [[nodiscard]] std::byte* whole(const void* data, Bytes bytes) const;
+
+    // Whether bytes have moved to host buffers of the device's, as it does not lock in place.
+    [[nodiscard]] bool moves() const { return !locks_in_place_; }
+
+    // A piece that is locked is not larger: some drivers refuse large ones, and while bytes move
+    // they lie in memory twice.
+    static constexpr Bytes kMostAtOnce = 512 * kMiB;
 
 private:
-    [[nodiscard]] bool may_add(const HostRange& pages) const;
-    bool add(const HostRange& pages);
-    void remove(const HostRange& pages);
+    enum class Grant { All, OverLimit, Refused };
 
     struct Locked {
         Bytes bytes = 0;
-        PageLock lock;
+        std::optional<PageLock> in_place{};  // else they have moved:
+        BufferHandle buffer{};
+        std::byte* data = nullptr;
+        bool ours = false;
     };
+
+    struct Locking;
+
+    using Blocks = std::map<const std::byte*, Locked>;
+
+    [[nodiscard]] std::vector<HostRange> free_parts(const HostRange& range) const;
+    void lock_in_place(std::span<const Uploaded> run, Locking& locking);
+    void move(std::span<const Uploaded> run, Locking& locking);
+    Grant cover(std::span<const HostRange> pieces, Locking& locking);
+    Grant add(const HostRange& range, Locking& locking);
+    std::optional<Locked> locked_in_place(const HostRange& range, Locking& locking) const;
+    std::optional<Locked> moved(const HostRange& range, Locking& locking) const;
+    void remove(const HostRange& range);
+    [[nodiscard]] Blocks::const_iterator block_of(const std::byte* data) const;
 
     ggml_backend_dev_t device_;
     Bytes left_;
-    std::map<const std::byte*, Locked> locked_;  // by first byte
+    bool locks_in_place_;
+    Blocks blocks_;  // by first byte
 };
 
 }  // namespace pshard

@@ -111,7 +111,7 @@ Result<std::unique_ptr<Pass>> PassBuilder::build_as(const Arrival& arrival, Fall
         return fits.error();
     }
     const std::shared_ptr<HostBuffer> host = cpu_scratch(lowered.scratch.cpu.peak);
-    const Memories memories{owner.arena(), host->handle, cpu_weights_};
+    const Memories memories{owner.arena(), host->handle, cpu_weights_, locks_};
     Result<std::unique_ptr<Program>> program =
         compile({owner.model, source, read, lowered, arena}, memories);
     if (!program) return program.error();

@@ -23,8 +23,11 @@ namespace pshard {
 
 class PassBuilder {
 public:
-    PassBuilder(const EngineSetup& setup, ModelTable& models, CpuWeights& cpu_weights)
-        : setup_(setup), models_(models), cpu_weights_(cpu_weights) {}
+    PassBuilder(const EngineSetup& setup,
+                ModelTable& models,
+                CpuWeights& cpu_weights,
+                const PageLocks& locks)
+        : setup_(setup), models_(models), cpu_weights_(cpu_weights), locks_(locks) {}
 
     struct WantedTier {
         std::optional<std::size_t> tier{};   // nullopt: it is chosen once the graph is read
@@ -53,6 +56,7 @@ private:
     const EngineSetup& setup_;
     ModelTable& models_;
     CpuWeights& cpu_weights_;
+    const PageLocks& locks_;
     std::shared_ptr<HostBuffer> cpu_scratch_;  // passes share it, one at a time
     std::set<std::string> told_;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/host_buffer.h"
+
 namespace pshard {
 namespace {
 
@@ -86,27 +88,42 @@ struct Kind {
 constexpr Kind kWeights{&Placement::weights, &TierArena::weights, &Model::weight};
 constexpr Kind kStates{&Placement::states, &TierArena::states, &Model::state};
 
-// Whether a tensor crosses the link more than once: it is streamed, or plan switches move it.
-bool is_uploaded_again(const Orders& orders, const Kind& kind, std::size_t index) {
+// How often a tensor crosses the link: the more often, the more its lock gains.
+enum Crossing { EachToken, EachBatch, EachSwitch, Once };
+
+// Tokens come one by one most of the time, in the smallest tier.
+Crossing crossing_of(const Orders& orders, const Kind& kind, std::size_t index) {
     const Bytes first = (orders.arena.tiers.front().*kind.offsets)[index];
+    Crossing crossing = Once;
     for (std::size_t tier = 0; tier < orders.tiers.size(); ++tier) {
-        if (is_streamed((orders.tiers[tier].placement.*kind.lanes)[index])) return true;
-        if ((orders.arena.tiers[tier].*kind.offsets)[index] != first) return true;
+        if (is_streamed((orders.tiers[tier].placement.*kind.lanes)[index]))
+            return tier == 0 ? EachToken : EachBatch;
+        if ((orders.arena.tiers[tier].*kind.offsets)[index] != first) crossing = EachSwitch;
     }
-    return false;
+    return crossing;
 }
 
-// The masters of the tensors that do. A state whose context is gone has none, and what is borrowed
-// is left to its owner: memory is locked once.
-std::vector<HostRange> uploaded_again(const Orders& orders, const Model& model, const Kind& kind) {
-    std::vector<HostRange> masters;
+// The masters of the tensors that cross more than once. A state whose context is gone has none, and
+// what is borrowed is left to its owner: memory is locked once.
+std::vector<Uploaded> uploaded_again(const Orders& orders, const Model& model, const Kind& kind) {
+    std::vector<Uploaded> masters;
     for (std::size_t i = 0; i < (orders.arena.tiers.front().*kind.offsets).size(); ++i) {
-        if (!is_uploaded_again(orders, kind, i)) continue;
+        const Crossing crossing = crossing_of(orders, kind, i);
         const ggml_tensor* tensor = (model.*kind.tensor)(static_cast<int>(i));
-        if (tensor == nullptr || model.borrows_from(*host_buffer_of(*tensor))) continue;
-        masters.push_back({static_cast<const std::byte*>(tensor->data), ggml_nbytes(tensor)});
+        if (crossing == Once || tensor == nullptr) continue;
+        const HostBuffer& buffer = *host_buffer_of(*tensor);
+        if (model.borrows_from(buffer)) continue;
+        masters.push_back({{static_cast<const std::byte*>(tensor->data), ggml_nbytes(tensor)},
+                           buffer.is_ours(),
+                           crossing});
     }
     return masters;
+}
+
+Bytes total_bytes(const std::vector<Uploaded>& masters) {
+    Bytes bytes = 0;
+    for (const Uploaded& master : masters) bytes += master.range.bytes;
+    return bytes;
 }
 
 }  // namespace
@@ -143,13 +160,17 @@ Status PlannedModel::plan(const OrderGiver& source, Bytes budget) {
 }
 
 PlannedModel::LockedPages PlannedModel::lock_pages() {
-    std::vector<HostRange> weights = uploaded_again(*orders_, model, kWeights);
-    std::vector<HostRange> states = uploaded_again(*orders_, model, kStates);
-    const Bytes wanted = total_bytes(weights) + total_bytes(states);
+    std::vector<Uploaded> weights = uploaded_again(*orders_, model, kWeights);
+    const Bytes wanted =
+        total_bytes(weights) + total_bytes(uploaded_again(*orders_, model, kStates));
     locked_weights_ = page_locks_.lock(std::move(weights),
                                        told_each_second("page-locking weights", "MiB", progress_));
-    locked_states_ = page_locks_.lock(std::move(states));
+    lock_states();
     return {wanted, locked_weights_.bytes() + locked_states_->bytes()};
+}
+
+void PlannedModel::lock_states() {
+    locked_states_ = page_locks_.lock(uploaded_again(*orders_, model, kStates));
 }
 
 void PlannedModel::mark_stale() {
@@ -202,8 +223,6 @@ Places PlannedModel::places(std::size_t tier, Fallback fallback) const {
 }
 
 Bytes PlannedModel::fill_arena(const Places& places, std::size_t tier, Staging& link) {
-    if (!locked_states_)
-        locked_states_ = page_locks_.lock(uploaded_again(*orders_, model, kStates));
     const OnProgress told = told_each_second("filling the device's memory", "tensors", progress_);
     const Bytes moved = residency.go_to(places.arena, model, arena_.get(), link, told);
     filled_ = places.arena;

@@ -57,6 +57,12 @@ public:
 
     LockedPages lock_pages();
 
+    // Those of the states alone, which mark_stale() has let go. Nothing may be copied meanwhile,
+    // and passes that were compiled before look for states at their old places.
+    void lock_states();
+
+    [[nodiscard]] bool has_locked_states() const { return locked_states_.has_value(); }
+
     // Brings all states home and gives the arena back: the model is to be planned anew.
     void release(Staging& link);
 
@@ -99,7 +105,7 @@ private:
     PageLocks& page_locks_;
     Log progress_;
     PageLocks::Lock locked_weights_;
-    std::optional<PageLocks::Lock> locked_states_;  // nullopt: they are locked at the next switch
+    std::optional<PageLocks::Lock> locked_states_;  // nullopt: lock_states() is due
     std::optional<TierArena> filled_;               // nullopt: the arena holds no tier's plan
     std::size_t tier_ = 0;
 };

@@ -3,8 +3,8 @@
 //
 //   what the tensor is       on the GPU                            on the CPU
 //   weight                   its home in the arena, or its slot    its master, or a repacked copy
-//   state                    its home in the arena, or its slot    its master
-//   input                    scratch in the arena                  llama.cpp's own memory
+//   state                    its home in the arena, or its slot    its master (page_locks.h says
+//   where) input                    scratch in the arena                  llama.cpp's own memory
 //   node                     scratch in the arena                  host scratch
 //   view of one of these     at its offset from the root's place
 //
@@ -109,7 +109,7 @@ Spot Shadows::in_scratch(Device device, Bytes offset) const {
 }
 
 Spot Shadows::in_host(const ggml_tensor* tensor) const {
-    return {memories_.scratch, static_cast<std::byte*>(tensor->data)};
+    return {memories_.scratch, memories_.locks.whole(tensor->data, ggml_nbytes(tensor))};
 }
 
 Spot Shadows::gpu_spot(const Ref& root) const {

@@ -15,6 +15,7 @@
 #include "runtime/cpu_weights.h"
 #include "runtime/host_buffer.h"
 #include "runtime/model.h"
+#include "runtime/page_locks.h"
 
 struct ggml_cgraph;
 
@@ -34,6 +35,7 @@ struct Memories {
     ggml_backend_buffer_t arena = nullptr;    // on the device; nullptr: nothing lies there
     ggml_backend_buffer_t scratch = nullptr;  // host memory for the CPU's values
     CpuWeights& cpu_weights;                  // what the CPU computes with
+    const PageLocks& locks;                   // where host memory has moved to
 };
 
 // An address that the plan gives. The buffer is what ggml looks at for the kind of memory.

@@ -10,8 +10,12 @@
 //   download    device -> part (queued)            part -> host memory (when its turn comes again,
 //                                                  or in finish())
 //
-// The trap: CUDA locks memory in place for reading alone. So an upload may begin in locked memory,
-// while a download always goes by way of the ring.
+// Memory that is page-locked needs no ring, from its own place or from where PageLocks have moved
+// it. A copy of it goes in pieces of kMostAtOnce, so that a small copy of another queue need not
+// wait for all of a large one.
+//
+// The trap: CUDA locks memory in place for reading alone. So a download goes by way of the ring
+// unless its target has moved.
 #include "runtime/staging.h"
 
 #include <algorithm>
@@ -22,21 +26,32 @@ namespace {
 
 constexpr Bytes kAlignment = 64;
 
+constexpr Bytes kMostAtOnce = 16 * kMiB;
+
+Bytes at_once(const PageLocks::Piece& piece) {
+    return piece.locked ? std::min(piece.bytes, kMostAtOnce) : piece.bytes;
+}
+
 }  // namespace
 
-Staging::Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks)
-    : queue_(queue), locks_(locks), memory_(pinned_memory(device, kParts * kPart)) {
+Staging::Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks, Ring ring)
+    : queue_(queue),
+      locks_(locks),
+      part_bytes_(ring.part),
+      threads_(ring.n_threads),
+      memory_(pinned_memory(device, kParts * ring.part)) {
     for (std::size_t i = 0; i < kParts; ++i) parts_.emplace_back(device);
 }
 
 // Finds room in the part whose turn it is or, if that is full, in the next one.
 Staging::Room Staging::room_for(Bytes bytes) {
-    if (parts_[now_].used == kPart) turn();
+    if (parts_[now_].used == part_bytes_) turn();
     Part& part = parts_[now_];
     auto* base = static_cast<std::byte*>(ggml_backend_buffer_get_base(memory_.get()));
-    const Room room{base + now_ * kPart + part.used, std::min(bytes, kPart - part.used)};
+    const Room room{base + now_ * part_bytes_ + part.used,
+                    std::min(bytes, part_bytes_ - part.used)};
     part.used =
-        std::min(kPart, (part.used + room.bytes + kAlignment - 1) / kAlignment * kAlignment);
+        std::min(part_bytes_, (part.used + room.bytes + kAlignment - 1) / kAlignment * kAlignment);
     return room;
 }
 
@@ -56,24 +71,45 @@ void Staging::hand_on(Part& part) {
 }
 
 void Staging::upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes) {
-    if (memory_ == nullptr || locks_.hold(host, bytes)) {
-        return queue_.upload(tensor, host, offset, bytes);
+    for (Bytes done = 0; done < bytes;) {
+        const PageLocks::Piece piece =
+            locks_.piece(static_cast<const std::byte*>(host) + done, bytes - done);
+        if (memory_ == nullptr || piece.locked) {
+            queue_.upload(tensor, piece.data, offset + done, at_once(piece));
+        } else {
+            stage_up(tensor, piece.data, offset + done, piece.bytes);
+        }
+        done += at_once(piece);
     }
+}
+
+void Staging::stage_up(ggml_tensor& tensor, const std::byte* host, Bytes offset, Bytes bytes) {
     for (Bytes done = 0; done < bytes;) {
         const Room room = room_for(bytes - done);
-        std::memcpy(room.data, static_cast<const std::byte*>(host) + done, room.bytes);
+        threads_.copy(room.data, host + done, room.bytes);
         queue_.upload(tensor, room.data, offset + done, room.bytes);
         done += room.bytes;
     }
 }
 
 void Staging::download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes) {
-    if (memory_ == nullptr) return queue_.download(tensor, host, offset, bytes);
+    for (Bytes done = 0; done < bytes;) {
+        const PageLocks::Piece piece =
+            locks_.piece(static_cast<const std::byte*>(host) + done, bytes - done);
+        if (memory_ == nullptr || piece.writable) {
+            queue_.download(tensor, piece.data, offset + done, at_once(piece));
+        } else {
+            stage_down(tensor, piece.data, offset + done, at_once(piece));
+        }
+        done += at_once(piece);
+    }
+}
+
+void Staging::stage_down(const ggml_tensor& tensor, std::byte* host, Bytes offset, Bytes bytes) {
     for (Bytes done = 0; done < bytes;) {
         const Room room = room_for(bytes - done);
         queue_.download(tensor, room.data, offset + done, room.bytes);
-        parts_[now_].arrivals.push_back(
-            {static_cast<std::byte*>(host) + done, room.data, room.bytes});
+        parts_[now_].arrivals.push_back({host + done, room.data, room.bytes});
         done += room.bytes;
     }
 }

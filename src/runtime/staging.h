@@ -1,10 +1,11 @@
 // Copies between host memory and a device, by way of page-locked memory of the driver's. Memory
-// that PageLocks hold is uploaded from where it lies. Where the device's driver has no such memory,
-// all copies are left to its backend. One thread at a time may use it.
+// that PageLocks hold is copied from and to where they have it. Where the device's driver has no
+// such memory, all copies are left to its backend. One thread at a time may use it.
 #pragma once
 
 #include <vector>
 
+#include "base/copy_threads.h"
 #include "ggml_kit/queue.h"
 #include "runtime/page_locks.h"
 
@@ -15,11 +16,21 @@ public:
     static constexpr Bytes kPart = 2 * kMiB;
     static constexpr std::size_t kParts = 4;
 
+    // Its own memory: kParts parts, each filled by so many threads.
+    struct Ring {
+        Bytes part = kPart;
+        std::size_t n_threads = 1;
+    };
+
     // `queue` does the copies.
-    Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks);
+    Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks, Ring ring);
+
+    Staging(ggml_backend_dev_t device, Queue& queue, const PageLocks& locks)
+        : Staging(device, queue, locks, Ring{}) {}
 
     // Uploads in the queue's order. Locked memory must stay as it is until the queue has passed
-    // this point; other memory is read before this returns.
+    // this point; other memory is read before this returns. Here and below, `host` is llama.cpp's
+    // address, wherever its bytes lie now.
     void upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes);
 
     // Downloads in the queue's order; the host's bytes are there after finish().
@@ -51,12 +62,16 @@ private:
         Bytes bytes = 0;
     };
 
+    void stage_up(ggml_tensor& tensor, const std::byte* host, Bytes offset, Bytes bytes);
+    void stage_down(const ggml_tensor& tensor, std::byte* host, Bytes offset, Bytes bytes);
     Room room_for(Bytes bytes);
     void turn();
     static void hand_on(Part& part);
 
     Queue& queue_;
     const PageLocks& locks_;
+    Bytes part_bytes_;
+    CopyThreads threads_;
     BufferHandle memory_;  // nullptr: the driver has none
     std::vector<Part> parts_;
     std::size_t now_ = 0;

@@ -41,9 +41,14 @@ void ValueStore::write(const ggml_tensor& tensor, const void* data, Bytes offset
     if (std::optional<ggml_tensor> there = in_arena(tensor)) {
         at_.executor.gpu().upload(*there, data, offset, bytes);
         at_.executor.gpu().synchronize();
-    } else {
-        std::memcpy(static_cast<std::byte*>(tensor.data) + offset, data, bytes);
+        return;
     }
+    const auto* from = static_cast<const std::byte*>(data);
+    const auto take = [&from](std::byte* to, Bytes n) {
+        std::memcpy(to, from, n);
+        from += n;
+    };
+    at_.page_locks.visit(static_cast<std::byte*>(tensor.data) + offset, bytes, take);
 }
 
 void ValueStore::fill(const ggml_tensor& tensor, std::uint8_t value, Bytes offset, Bytes bytes) {
@@ -73,16 +78,26 @@ void ValueStore::read(const ggml_tensor& tensor, void* data, Bytes offset, Bytes
         gpu.download(*there, data, offset, bytes);
         gpu.synchronize();
     } else {
-        std::memcpy(data, static_cast<const std::byte*>(tensor.data) + offset, bytes);
+        auto* to = static_cast<std::byte*>(data);
+        const auto give = [&to](const std::byte* from, Bytes n) {
+            std::memcpy(to, from, n);
+            to += n;
+        };
+        at_.page_locks.visit(static_cast<const std::byte*>(tensor.data) + offset, bytes, give);
     }
 }
 
 void ValueStore::clear(HostBuffer& buffer, std::uint8_t value) {
     at_.runner.idle();
-    if (value == 0 && !at_.page_locks.touch(buffer.base(), buffer.bytes())) {
-        buffer.clear_to_zero();
-    } else {
-        std::memset(buffer.base(), value, buffer.bytes());
+    for (Bytes done = 0; done < buffer.bytes();) {
+        const PageLocks::Piece piece =
+            at_.page_locks.piece(buffer.base() + done, buffer.bytes() - done);
+        if (value == 0 && !piece.locked) {
+            buffer.clear_to_zero(piece.data, piece.bytes);
+        } else {
+            std::memset(piece.data, value, piece.bytes);
+        }
+        done += piece.bytes;
     }
     PlannedModel* owner = at_.models.of_buffer(buffer);
     for (const ggml_tensor* tensor : buffer.tensors) {

@@ -2,7 +2,7 @@
 //
 //   a value that the last pass left on the device, and nobody has fetched    (PassRunner)
 //   a state whose home is a place in the arena                               (Residency)
-//   else host memory, at the tensor's own address                            (HostBuffer)
+//   else host memory, at the tensor's own address or where it has moved      (PageLocks)
 //
 // A write goes to where the newest value is. It also makes stale what was made of the old value:
 // the copies of a weight in the arena and in the CPU's layout, and the zeroes of a state.
@@ -23,7 +23,7 @@ public:
         PassRunner& runner;
         Executor& executor;
         CpuWeights& cpu_weights;
-        const PageLocks& page_locks;  // a locked page must not be given back to the system
+        const PageLocks& page_locks;  // what they hold must not be given back to the system
     };
 
     explicit ValueStore(const Sources& sources) : at_(sources) {}

@@ -26,10 +26,16 @@ protected:
 
 TEST_F(MemoryLines, TellOfPagesThatTheDeviceDoesNotLock) {
     PlanRow plan = plan_row("stream-all");
-    plan.environment["SIMGPU_LOCKABLE_MIB"] = "0";
+    plan.environment["PSHARD_PAGE_LOCKS"] = "off";
     EXPECT_THAT(log_of(2, plan),
                 ContainsRegex("0 of [1-9][0-9]* MiB that are uploaded again and again are "
                               "page-locked; the rest goes through a staging buffer, slower"));
+    plan.environment.erase("PSHARD_PAGE_LOCKS");
+    plan.environment["SIMGPU_LOCKABLE_MIB"] = "0";
+    EXPECT_THAT(log_of(2, plan),
+                AllOf(HasSubstr("MiB that are uploaded again and again are page-locked, moved to "
+                                "memory of the device's driver"),
+                      Not(HasSubstr("staging buffer"))));
     plan.environment["SIMGPU_LOCKABLE_MIB"] = "64";
     EXPECT_THAT(log_of(2, plan),
                 AllOf(HasSubstr("MiB that are uploaded again and again are page-locked"),

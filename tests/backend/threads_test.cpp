@@ -32,7 +32,8 @@ struct Cell {
 
 // Passes of one model or graph begin while uploads that were issued ahead for another still run.
 // Once more without page locks, so that all copies take turns in the staging buffers, and with a
-// trace: four more threads look at the marks.
+// trace: four more threads look at the marks. And with some, or all, of what is uploaded moved to
+// memory of the driver's, which locks nothing in place.
 class SlowLink : public OnSimgpu, public testing::WithParamInterface<Cell> {};
 
 TEST_P(SlowLink, IsAsStock) {
@@ -42,9 +43,14 @@ TEST_P(SlowLink, IsAsStock) {
     const ModelRow& model = model_row(GetParam().model);
     const ScenarioRow& scenario = scenario_row(GetParam().scenario);
     expect_as_stock(grid, device, model, scenario, plan);
-    plan.environment["SIMGPU_LOCKABLE_MIB"] = "0";
+    plan.environment["PSHARD_PAGE_LOCKS"] = "off";
     plan.environment["PSHARD_TRACE"] = "/dev/null";
     expect_as_stock(grid, device, model, scenario, plan);
+    plan.environment["SIMGPU_LOCKABLE_MIB"] = "0";
+    for (const char* some_and_all : {"1", "1000"}) {
+        plan.environment["PSHARD_PAGE_LOCKS"] = some_and_all;
+        expect_as_stock(grid, device, model, scenario, plan);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Few,

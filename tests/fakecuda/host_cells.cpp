@@ -173,7 +173,8 @@ HostResult run_host_cell(const HostCell& cell, const Environment& more) {
         cell.plan == "stock" ? fmt::format("CUDA{}", cell.device) : "PSHARD0";
     program.command = {PSHARD_HOST_RUN};
     if (!cell.exit.empty()) program.with({"--exit", cell.exit});
-    program.with({"--model", model_of(cell), "--device", device});
+    const std::string model = cell.file.empty() ? model_of(cell) : cell.file;
+    program.with({"--model", model, "--device", device});
     program.with({"--load-mode", cell.load_mode, "--steps", "12"})
         .with(attentions().at(cell.attention))
         .with(cell.flags);

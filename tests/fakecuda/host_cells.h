@@ -20,6 +20,7 @@ struct HostCell {
     std::string quant = "Q8_0";
     std::vector<std::string> flags{};  // of host_run, besides
     std::string exit{};                // as host_run's --exit
+    std::string file{};                // the model; empty: the small one of `arch` and `quant`
 
     [[nodiscard]] std::string name() const;
 };

@@ -10,10 +10,13 @@
 //
 // Prints lines "prompt NAME VALUE" and "decode NAME VALUE": what fakecuda/counters.h counts,
 // `host_us`, and `sleeps`, how often a thread of the process went to sleep, which is how often one
-// was woken. Of single tokens the medians, once graphs are captured.
+// was woken. Of single tokens the medians, once graphs are captured; and of the whole run
+// `peak_mib` and `rss_mib`, what was resident at most and at its end above what was before the
+// model was loaded.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
@@ -104,8 +107,18 @@ void print(const char* what, const Step& step) {
 // A host whose own end takes a while, after that of all libraries that it has loaded.
 void end_slowly() { std::this_thread::sleep_for(std::chrono::milliseconds(200)); }
 
+// MiB of a line of /proc/self/status.
+double status_mib(const std::string& name) {
+    std::ifstream lines("/proc/self/status");
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with(name + ":")) return std::stod(line.substr(name.size() + 1)) / 1024;
+    }
+    return 0;
+}
+
 void run(const RunOptions& options, const std::string& exit) {
     load_backends();
+    const double before = status_mib("VmRSS");
     const ModelPtr model = load_model(options);
     const ContextPtr context = make_context(model, context_params(options));
     Records records;
@@ -128,6 +141,8 @@ void run(const RunOptions& options, const std::string& exit) {
     ggml_backend_dev_props props{};
     ggml_backend_dev_get_props(ggml_backend_dev_by_name(options.device.c_str()), &props);
     decode["maps_models"] = props.caps.mmap_support ? 1 : 0;
+    decode["peak_mib"] = status_mib("VmHWM") - before;
+    decode["rss_mib"] = status_mib("VmRSS") - before;
     print("decode", decode);
 }
 

@@ -111,6 +111,10 @@ void Order::perform(StreamState& stream, const Operation& operation) {
          checker_.run(stream.actor, operation.name, operation.accesses)) {
         add_fault(fault.text());
     }
+    // A copy down into the source of one up was ordered behind it, or the checker has said so.
+    for (const simgpu::Access& access : operation.accesses) {
+        if (access.writes && access.memory == simgpu::Memory::Host) end_sources(access.range);
+    }
     if (operation.source.empty()) return;
     pending_.push_back({stream.actor,
                         checker_.record(stream.actor)[stream.actor],
@@ -164,10 +168,25 @@ void Order::look_at_sources() {
     const simgpu::VectorClock known = checker_.record(simgpu::kHost);
     std::erase_if(pending_, [&](const Pending& pending) {
         if (pending.actor >= known.size() || known[pending.actor] < pending.tick) return false;
-        if (hash_of(pending.source) != pending.hash) {
-            add_fault("the host changed page-locked memory while a copy up from it was under way");
-        }
+        look_at(pending);
         return true;
+    });
+}
+
+void Order::look_at(const Pending& pending) {
+    if (hash_of(pending.source) == pending.hash) return;
+    add_fault("the host changed page-locked memory while a copy up from it was under way");
+}
+
+// Whoever takes the range may change what is there.
+void Order::end_sources(simgpu::Range range) {
+    const auto begin = reinterpret_cast<const std::byte*>(range.begin);
+    const auto end = reinterpret_cast<const std::byte*>(range.end);
+    std::erase_if(pending_, [&](const Pending& pending) {
+        const bool meets =
+            pending.source.data() < end && begin < pending.source.data() + pending.source.size();
+        if (meets) look_at(pending);
+        return meets;
     });
 }
 
@@ -207,11 +226,7 @@ void Order::host_takes(simgpu::Range range, simgpu::Memory memory, std::string_v
     for (const simgpu::Fault& fault : checker_.run(simgpu::kHost, why, {&access, 1})) {
         add_fault(fault.text());
     }
-    const auto begin = reinterpret_cast<const std::byte*>(range.begin);
-    const auto end = reinterpret_cast<const std::byte*>(range.end);
-    std::erase_if(pending_, [&](const Pending& pending) {
-        return pending.source.data() < end && begin < pending.source.data() + pending.source.size();
-    });
+    end_sources(range);
 }
 
 void Order::allocate(simgpu::Range range) { checker_.allocate(range); }

@@ -123,6 +123,8 @@ private:
     void order_with_legacy(const StreamState& stream);
     void host_learns(const simgpu::VectorClock& clock);
     void look_at_sources();
+    void look_at(const Pending& pending);
+    void end_sources(simgpu::Range range);
 
     Counts& counts_;
     bool check_;

@@ -101,7 +101,7 @@ TEST_F(StagingTest, LockedMemoryIsReadInPlaceAndNotWrittenByTheDevice) {
     constexpr std::size_t kMany = 1 << 16U;
     std::vector<float> host(3 * kMany, 1);
     const PageLocks::Lock lock = locks_.lock(
-        {{reinterpret_cast<const std::byte*>(host.data() + kMany), kMany * sizeof(float)}});
+        {{{reinterpret_cast<const std::byte*>(host.data() + kMany), kMany * sizeof(float)}}});
     ASSERT_GT(lock.bytes(), 0u);
     ggml_tensor* x = tensor(kMany);
     Hold hold(queue_->backend());
@@ -115,58 +115,6 @@ TEST_F(StagingTest, LockedMemoryIsReadInPlaceAndNotWrittenByTheDevice) {
     link_.finish();
     EXPECT_EQ(host[kMany], 2);
     EXPECT_EQ(device_.faults(), 0u);
-}
-
-// ---- what is locked ----
-
-class LocksTest : public testing::Test {
-protected:
-    static constexpr Bytes kBytes = 256 * kKiB;
-
-    HostRange range(std::size_t i) const { return {memory_.data() + 2 * i * kBytes, kBytes}; }
-
-    std::vector<std::byte> memory_ = std::vector<std::byte>(8 * kBytes);
-    SimDevice device_;
-};
-
-TEST_F(LocksTest, GoWithTheirOwner) {
-    PageLocks locks(&device_.gpu.device, 8 * kBytes);
-    {
-        const PageLocks::Lock lock = locks.lock({range(0), range(2)});
-        EXPECT_GE(lock.bytes(), 2 * kBytes);
-        EXPECT_TRUE(locks.hold(range(2).data, kBytes));
-        EXPECT_FALSE(locks.hold(range(1).data, kBytes));
-        EXPECT_TRUE(locks.touch(memory_.data(), memory_.size()));
-        EXPECT_TRUE(HostRanges::of_process().pinned(range(0).data, kBytes));
-    }
-    EXPECT_FALSE(locks.touch(memory_.data(), memory_.size()));
-    EXPECT_FALSE(HostRanges::of_process().pinned(range(0).data, kBytes));
-}
-
-TEST_F(LocksTest, OfAllOwnersKeepToTheLimit) {
-    PageLocks locks(&device_.gpu.device, 3 * kBytes - 1);  // wherever in their pages they begin
-    PageLocks::Lock first = locks.lock({range(0), range(1)});
-    EXPECT_GE(first.bytes(), 2 * kBytes);
-    EXPECT_EQ(locks.lock({range(2)}).bytes(), 0u);
-    first = {};
-    EXPECT_GE(locks.lock({range(2)}).bytes(), kBytes);
-}
-
-// Two runs of 256 KiB and what else lies in their pages: a step each, and 0 of 0 MiB.
-TEST_F(LocksTest, TellHowFarTheyAre) {
-    PageLocks locks(&device_.gpu.device, 8 * kBytes);
-    int steps = 0;
-    const PageLocks::Lock lock =
-        locks.lock({range(0), range(2)}, [&](std::size_t done, std::size_t all) {
-            ++steps;
-            EXPECT_LE(done, all);
-        });
-    EXPECT_EQ(steps, 2);
-    EXPECT_GE(lock.bytes(), 2 * kBytes);
-    // What is over the limit is not read.
-    PageLocks few(&device_.gpu.device, kBytes / 2);
-    const auto never = [](std::size_t, std::size_t) { FAIL(); };
-    EXPECT_EQ(few.lock({range(4)}, never).bytes(), 0u);
 }
 
 }  // namespace
