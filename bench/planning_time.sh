@@ -2,8 +2,9 @@
 # Plans every known shape and every other model file named, and prints docs/results/planning_time.md: the CPU time
 # of the planner, of the launcher, of the report for the browser, and of the first plan in the backend.
 #
-#   [RUNS=3] bench/planning_time.sh BUILD_FOLDER [MODEL.gguf ...] > docs/results/planning_time.md
+#   [RUNS=3] [SHAPES=REGEX] bench/planning_time.sh BUILD_FOLDER [MODEL.gguf ...] > docs/results/planning_time.md
 #
+# SHAPES: only the known shapes whose whole name matches; empty: none.
 # CPU time of all processes and threads together, since a shared machine has no honest seconds: on two idle cores
 # it passes in half to all of that. BUILD_FOLDER: of the release preset. The launcher needs a llama-server: the one
 # in BUILD_FOLDER/llama, else that of $PATH. With valgrind, the instructions of the model files are counted too.
@@ -22,7 +23,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export XDG_CACHE_HOME="$folder" HOME="$folder"
 
-shapes() { "$build/bin/pshard-make-model" --list | awk '/^[A-Z a-z].*[0-9]/ && $1 ~ /-/ { print $1 }'; }
+shapes() { "$build/bin/pshard-make-model" --list | awk '/^[A-Z a-z].*[0-9]/ && $1 ~ /-/ { print $1 }' | grep -xE "${SHAPES-.*}" || true; }
 
 quant_of() { # shape
     case $1 in
