@@ -55,6 +55,17 @@ Qwen3-Next-80B-A3B -c 32768 -mva 3000
 Command-R-35B -c 8192 -mva 1200
 DeepSeek-V2-Lite -c 16384 -mva 800
 Llama-3.2-3B -c 4096 -mva 1500
+Llama-3.2-3B -c 4096 -mva 200
+Llama-3.2-3B -c 400 -mva 150
+Llama-3.2-3B -c 32768 -np 32 -mva 900
+GLM-4.5-Air -c 32768 -np 4 -mva 1500 --mtp
+Gemma-3-27B -c 131072 -mva 900
+Gemma-3-27B -c 8192 -mva 500 -np 4 -kvu
+Mistral-Small-24B -c 32768 -mva 5700 --for chat draft:Llama-3.2-3B
+Mistral-Small-24B -c 32768 -mva 6000 --for batch draft:Llama-3.2-3B
+Llama-3.3-70B -c 32768 -ctk q8_0 -ctv q8_0 -mva 2500
+Llama-4-Scout -c 32768 -mva 1000
+Granite-4.0-H-Small -c 16384 -mva 500
 END
 }
 

@@ -148,6 +148,18 @@ TEST_F(RunUbatch, LargerOnesThatAreAsGoodStay) {
     EXPECT_NEAR(started_seconds(plan), 158, 1);
 }
 
+// What CUDA's pool takes of the budget grows with the ubatch, too: 146 MiB for 16384 tokens, which
+// no tier of the plan has.
+TEST_F(RunUbatch, WhatThePoolTakesIsThatOfTheUbatch) {
+    give_profiles();
+    const json plan = dry_plan(
+        words("-m " + shape("Granite-4.0-H-Small") + " -c 16384 -mva 250 --host-memory 131072"),
+        stand_in("llama-server"));
+    EXPECT_EQ(plan["stock"], false);
+    EXPECT_EQ(plan["n_ubatch"], 128);
+    EXPECT_NEAR(started_seconds(plan), 93.2, 1);
+}
+
 // Issue 14: with 5700 MiB stock was started with -ub 4096, whose drafting context alone takes 6047;
 // with 5900 it took 2500 s, where -ub 128 takes 298; with 5570 no ubatch of 512 has room for what
 // drafts, and there was no start at all.

@@ -104,6 +104,11 @@ public:
             if (!compared) return compared.error();
             if (!compared.value().has_plan) break;
             if (!compared.value().seconds) continue;
+            // The pool of a batch that is larger than the prompt's is not known here.
+            if (largest > prompt_ && !has_drafting_context(options_) && !has_window_) {
+                compared_.pop_back();
+                break;
+            }
             if (largest > prompt_ && *compared.value().seconds > least() * kAsGood) break;
         }
         return run_below(sizes.front());
@@ -200,7 +205,8 @@ private:
     [[nodiscard]] Seconds least() const { return fastest()->seconds; }
 
     [[nodiscard]] const char* what_grows() const {
-        return has_drafting_context(options_) ? "what drafts" : "the cache of this model";
+        if (has_drafting_context(options_)) return "what drafts";
+        return has_window_ ? "the cache of this model" : "CUDA's own pool";
     }
 
     [[nodiscard]] LargestTier unpriced() const {
@@ -241,6 +247,7 @@ private:
         Result<Inventory> inventory = known_.captures.of(
             {options_.model, job.context, job.tiers, options_.device, drafting_of(options_)});
         if (!inventory) return inventory.error();
+        has_window_ = is_windowed(inventory.value());
         now_.states = states_hash(inventory.value().states);
         const auto budget = budget_use(options_, machine_, job.context);
         if (!budget) return budget.error();
@@ -289,6 +296,7 @@ private:
     Known& known_;
     std::size_t n_sizes_ = 0;
     std::vector<Compared> compared_;  // ascending by ubatch
+    bool has_window_ = true;          // as the last that was captured
     Compared now_;                    // the one that is compared
     Workload work_;                   // of the last job
     std::uint32_t prompt_ = 0;        // the largest tier that a prompt is computed in

@@ -28,6 +28,7 @@
 
 #include "base/counted.h"
 #include "common/log.h"
+#include "ops/cuda_pool.h"
 #include "plan_flags/drafting.h"
 #include "planning/context_size.h"
 #include "planning/largest_tier.h"
@@ -81,6 +82,11 @@ Status save_inventory(const Options& options, const Inventory& inventory) {
 // it, and a saved inventory has no others.
 bool compares_named(const Options& options) {
     return options.context.n_ubatch && options.inventory.empty() && !options.bench.wanted;
+}
+
+// Whether memory grows with the ubatch: caches, or what CUDA allocates beside the arena.
+bool grows(const Inventory& inventory) {
+    return is_windowed(inventory) || pool_demand(inventory).bytes > 0;
 }
 
 class JobPlanner {
@@ -258,8 +264,8 @@ private:
         if (has_drafting_context(options_)) return choose_largest();
         if (!has_window_) {
             const Status captured = capture_all();
-            return captured && std::ranges::any_of(inventories_, is_windowed) ? choose_largest()
-                                                                              : captured;
+            return captured && std::ranges::any_of(inventories_, grows) ? choose_largest()
+                                                                        : captured;
         }
         const Result<Job> first = first_compared(options_, jobs_);
         if (!first) return first.error();
@@ -312,8 +318,7 @@ private:
     // memory grows with the ubatch all were compared before.
     std::uint32_t lacking_tier(const Job& job) {
         const bool is_compared = options_.context.n_ubatch || options_.bench.wanted ||
-                                 has_drafting_context(options_) ||
-                                 is_windowed(planner_.last().inventory);
+                                 has_drafting_context(options_) || grows(planner_.last().inventory);
         const Result<Workload> work = workload_of(options_, job.context);
         if (is_compared || !work || !may_pay_below(planner_.last(), job, work.value())) return 0;
         const auto fastest = find_smaller_ubatch(options_, machine_, job, known_);
