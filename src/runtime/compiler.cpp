@@ -26,7 +26,6 @@
 #include <ggml-impl.h>
 
 #include <algorithm>
-#include <array>
 #include <unordered_set>
 #include <utility>
 
@@ -48,9 +47,7 @@ public:
         for (const Stage& stage : graph_.lowered.cut.stages) {
             if (Status added = add_stage(stage); !added) return added;
         }
-        for (const StreamGroup& group : graph_.lowered.cut.groups) {
-            if (Status added = add_group(group); !added) return added;
-        }
+        for (const StreamGroup& group : graph_.lowered.cut.groups) add_group(group);
         if (Status added = add_outlets(); !added) return added;
         if (!graph_.lowered.streamable) return graph_.lowered.streamable;
         program_->schedule = graph_.lowered.schedule;
@@ -159,7 +156,6 @@ private:
         value.to_device = work.device == Device::Gpu;
         value.span = {shadows_.raw_of(*gpu.value()),
                       static_cast<std::byte*>(cpu.value()->data),
-                      0,
                       ggml_nbytes(tensor)};
         work.brings.push_back(value);
         return Done{};
@@ -167,41 +163,39 @@ private:
 
     // ---- groups ----
 
-    Status add_group(const StreamGroup& group) {
+    void add_group(const StreamGroup& group) {
         GroupWork work;
-        for (const int w : group.weights) add_load(w, group, work);
-        for (const int s : group.states) {
-            if (Status added = add_state(s, work); !added) return added;
-        }
+        const Bytes bytes = group_bytes(inventory(), group);
+        const Bytes begin = group_offset(graph_.arena, group, bytes);
+        work.slot = shadows_.raw(begin, bytes);
+        for (const int w : group.weights) add_load(w, group, begin, work);
+        for (const int s : group.states) add_state(s, begin, work);
+        sort_pieces(work.loads);
         program_->groups.push_back(std::move(work));
-        return Done{};
     }
 
-    void add_load(int index, const StreamGroup& group, GroupWork& work) {
+    void add_load(int index, const StreamGroup& group, Bytes slot_begin, GroupWork& work) {
         const Weight& weight = inventory().weights[static_cast<std::size_t>(index)];
         const ggml_tensor* master = graph_.model.weight(index);
-        const Bytes at = shadows_.slot_of_weight(index);
-        const Span span{shadows_.raw(at, weight.alloc_bytes),
-                        static_cast<std::byte*>(master->data),
-                        0,
-                        weight.bytes};
+        const SlotPiece piece{shadows_.slot_of_weight(index) - slot_begin,
+                              weight.bytes,
+                              static_cast<std::byte*>(master->data)};
         ggml_tensor* ids = group.on_demand ? ids_of(master) : nullptr;
         if (ids != nullptr) {
-            work.expert_loads.push_back({span, master->ne[2], ids});
+            work.expert_loads.push_back({piece, master->ne[2], ids});
         } else {
-            work.loads.push_back(span);
+            work.loads.push_back(piece);
         }
-        add_zeros(*master, at, weight.alloc_bytes, work);
+        add_zeros(*master, piece.offset, weight.alloc_bytes, work);
     }
 
-    // Zeroes behind what lies at `at` of the slot.
-    void add_zeros(const ggml_tensor& master, Bytes at, Bytes alloc_bytes, GroupWork& work) {
+    // Zeroes behind what lies at `offset` of the slot.
+    static void add_zeros(const ggml_tensor& master,
+                          Bytes offset,
+                          Bytes alloc_bytes,
+                          GroupWork& work) {
         const Bytes padding = padding_of(master, alloc_bytes);
-        if (padding == 0) return;
-        work.zeros.push_back({shadows_.raw(at + ggml_nbytes(&master), padding),
-                              const_cast<std::byte*>(kZeroes.data()),
-                              0,
-                              padding});
+        if (padding > 0) work.loads.push_back({offset + ggml_nbytes(&master), padding, nullptr});
     }
 
     // The ids that choose among the experts of a weight, if a single node reads the weight and the
@@ -224,20 +218,21 @@ private:
         return found;
     }
 
-    Status add_state(int index, GroupWork& work) {
+    void add_state(int index, Bytes slot_begin, GroupWork& work) {
         const State& state = inventory().states[static_cast<std::size_t>(index)];
         const ggml_tensor* master = graph_.model.state(index);
-        if (master == nullptr) return Done{};  // its context is gone
-        const Bytes at = shadows_.slot_of_state(index);
-        ggml_tensor* slot = shadows_.raw(at, state.alloc_bytes);
-        add_zeros(*master, at, state.alloc_bytes, work);
+        if (master == nullptr) return;  // its context is gone
+        const Bytes offset = shadows_.slot_of_state(index) - slot_begin;
+        add_zeros(*master, offset, state.alloc_bytes, work);
         auto* host = static_cast<std::byte*>(master->data);
         const StateAccess access = state_access(graph_.source, master);
-        work.loads.push_back({slot, host, access.read_begin, access.read_end - access.read_begin});
-        for (const WrittenRows& rows : access.writes) {
-            work.stores.push_back({{slot, host, 0, state.bytes}, rows});
+        const Bytes read = access.read_end - access.read_begin;
+        if (read > 0) {
+            work.loads.push_back({offset + access.read_begin, read, host + access.read_begin});
         }
-        return Done{};
+        for (const WrittenRows& rows : access.writes) {
+            work.stores.push_back({{offset, state.bytes, host}, rows});
+        }
     }
 
     // ---- outlets ----

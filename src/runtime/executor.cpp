@@ -12,7 +12,7 @@
 //
 //   the waiting lane is the caller, for the GPU   the GPU's queue waits for the mark
 //   the waiting lane is the caller, for the CPU   the host waits for the mark
-//   the waiting lane has a worker                 a job of the worker makes its queue wait
+//   the waiting lane has a worker                 the worker's next job makes its queue wait first
 //
 // Before anybody waits for a mark, it must have been issued, or the wait would hold nobody: so
 // every wait for a worker's mark first waits for the worker's ticket.
@@ -49,17 +49,11 @@ constexpr Bytes kUploadPart = 16 * kMiB;
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void upload_group(Staging& link, const GroupWork& group) {
-    const auto upload = [&link](const Span& span) {
-        link.upload(*span.device, span.host + span.offset, span.offset, span.bytes);
-    };
-    std::for_each(group.loads.begin(), group.loads.end(), upload);
-    upload_experts(link, group.expert_loads);
-    std::for_each(group.zeros.begin(), group.zeros.end(), upload);
-}
-
-bool same_span(const Span& a, const Span& b) {
-    return a.device->data == b.device->data && a.host == b.host && a.offset == b.offset &&
-           a.bytes == b.bytes;
+    if (group.expert_loads.empty()) return link.upload(*group.slot, group.loads);
+    std::vector<SlotPiece> pieces = group.loads;
+    add_named_experts(link.queue(), group.expert_loads, pieces);
+    sort_pieces(pieces);
+    link.upload(*group.slot, pieces);
 }
 
 // Whether both bring the same bytes to the same places. They may not: a longer context reads more
@@ -67,8 +61,7 @@ bool same_span(const Span& a, const Span& b) {
 bool uploads_as(const Program& program, const Program& other) {
     if (&program == &other) return true;
     const auto same = [](const GroupWork& a, const GroupWork& b) {
-        return std::equal(
-            a.loads.begin(), a.loads.end(), b.loads.begin(), b.loads.end(), same_span);
+        return a.slot->data == b.slot->data && a.loads == b.loads;
     };
     return std::equal(program.groups.begin(),
                       program.groups.end(),
@@ -268,12 +261,9 @@ void Executor::Point::wait_until_reached() const {
 }
 
 void Executor::hold(ScheduleLane lane, const Point& point) {
-    if (Worker* holder = worker(lane)) {
-        if (holder == point.worker) return;  // a queue is in order with itself
-        holder->post([&held = queue(lane), point] {
-            point.wait_until_issued();
-            held.wait(point.mark);
-        });
+    if (const Worker* holder = worker(lane)) {
+        // A queue is in order with itself.
+        if (holder != point.worker) holds_.at(lane.index()).push_back(point);
         return;
     }
     if (lane == ScheduleLane::Cpu) return point.wait_until_reached();
@@ -285,10 +275,18 @@ void Executor::hand_over(int index, ScheduleLane lane, std::function<void()> cop
     Queue& held = queue(lane);
     Mark& mark = mark_of(*now_, lane, index);
     note_issued(index);
-    now_->tickets[at(index)] = worker(lane)->post([&held, &mark, copies = std::move(copies)] {
+    auto job = [&held,
+                &mark,
+                points = std::exchange(holds_.at(lane.index()), {}),
+                copies = std::move(copies)] {
+        for (const Point& point : points) {
+            point.wait_until_issued();
+            held.wait(point.mark);
+        }
         copies();
         held.issue(mark);
-    });
+    };
+    now_->tickets[at(index)] = worker(lane)->post(std::move(job));
     watch(index, lane);
 }
 
@@ -303,18 +301,20 @@ void Executor::load(int index, int group) {
 // Stores the rows that the pass wrote. Their indices are read now: the host may overwrite its
 // inputs.
 void Executor::store(int index, int group) {
-    std::vector<Span> spans;
-    for (const StateStore& state : program_->groups[at(group)].stores) {
-        for (const auto& [begin, end] : written_ranges(state.rows)) {
-            spans.push_back({state.state.device, state.state.host, begin, end - begin});
+    const GroupWork& work = program_->groups[at(group)];
+    std::vector<SlotPiece> pieces;
+    for (const StateStore& store : work.stores) {
+        for (const auto& [begin, end] : written_ranges(store.rows)) {
+            pieces.push_back({store.state.offset + begin, end - begin, store.state.host + begin});
         }
     }
-    hand_over(index, ScheduleLane::Download, [link = downloads_.get(), spans = std::move(spans)] {
-        for (const Span& span : spans) {
-            link->download(*span.device, span.host + span.offset, span.offset, span.bytes);
-        }
-        link->finish();
-    });
+    sort_pieces(pieces);
+    hand_over(index,
+              ScheduleLane::Download,
+              [&work, link = downloads_.get(), pieces = std::move(pieces)] {
+                  link->download(*work.slot, pieces);
+                  link->finish();
+              });
 }
 
 bool Executor::is_stopped() {
@@ -386,6 +386,7 @@ void Executor::finish() {
 // Jobs wait for each other's tickets, so nothing is forgotten before all have ended.
 void Executor::synchronize() {
     n_ahead_ = 0;
+    for (std::vector<Point>& points : holds_) points.clear();  // of a pass that was broken off
     do_all({[this] { upload_worker_->drain(); },
             [this] { upload_->synchronize(); },
             [this] { finish(); },

@@ -128,6 +128,7 @@ private:
     std::array<Pass, 2> passes_;
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
+    std::array<std::vector<Point>, kScheduleLanes> holds_;  // by lane: what its next job waits for
     std::array<Mark, 2> ends_;       // the last pass has ended: on the GPU, its downloads
     const Mark* brought_ = nullptr;  // the last of Pass::brought; nullptr: none yet
     Program* program_ = nullptr;
@@ -144,7 +145,9 @@ private:
     std::unique_ptr<Stopwatch> stopwatch_;  // nullptr unless timed; goes before the workers
 };
 
-// Uploads the experts that the ids name, once the queue has done what it was told before.
-void upload_experts(Staging& link, const std::vector<ExpertLoad>& loads);
+// Adds the experts that the ids name, once the queue has done what it was told before.
+void add_named_experts(Queue& queue,
+                       const std::vector<ExpertLoad>& loads,
+                       std::vector<SlotPiece>& pieces);
 
 }  // namespace pshard

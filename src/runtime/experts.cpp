@@ -35,29 +35,33 @@ std::vector<bool> fetch_named(Queue& queue, const ExpertLoad& load) {
     return named_experts(*load.ids, ids.data(), load.n_experts);
 }
 
-void upload_named(Staging& link, const ExpertLoad& load, const std::vector<bool>& named) {
+void add_named(const ExpertLoad& load,
+               const std::vector<bool>& named,
+               std::vector<SlotPiece>& pieces) {
     const Bytes expert = load.weight.bytes / static_cast<Bytes>(load.n_experts);
     for (auto begin = named.begin(); begin != named.end();) {
         begin = std::find(begin, named.end(), true);
         if (begin == named.end()) break;
-        const auto end = std::find(begin, named.end(), false);  // neighbours go as one copy
+        const auto end = std::find(begin, named.end(), false);  // neighbours are one piece
         const Bytes offset = static_cast<Bytes>(begin - named.begin()) * expert;
         const Bytes tail = end == named.end() ? 0 : std::min(expert, kTail);
         const Bytes bytes = static_cast<Bytes>(end - begin) * expert + tail;
-        link.upload(*load.weight.device, load.weight.host + offset, offset, bytes);
+        pieces.push_back({load.weight.offset + offset, bytes, load.weight.host + offset});
         begin = end;
     }
 }
 
 }  // namespace
 
-void upload_experts(Staging& link, const std::vector<ExpertLoad>& loads) {
+void add_named_experts(Queue& queue,
+                       const std::vector<ExpertLoad>& loads,
+                       std::vector<SlotPiece>& pieces) {
     const ggml_tensor* ids = nullptr;
     std::vector<bool> named;
     for (const ExpertLoad& load : loads) {
-        if (load.ids != ids) named = fetch_named(link.queue(), load);
+        if (load.ids != ids) named = fetch_named(queue, load);
         ids = load.ids;
-        upload_named(link, load, named);
+        add_named(load, named, pieces);
     }
 }
 

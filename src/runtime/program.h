@@ -10,6 +10,7 @@
 #include <ggml-impl.h>
 
 #include "plan/schedule.h"
+#include "runtime/copies.h"
 #include "runtime/host_buffer.h"
 #include "runtime/shadows.h"
 
@@ -19,7 +20,6 @@ namespace pshard {
 struct Span {
     ggml_tensor* device = nullptr;  // as plain bytes
     std::byte* host = nullptr;
-    Bytes offset = 0;  // where the moved bytes begin, in both places
     Bytes bytes = 0;
 };
 
@@ -46,20 +46,20 @@ struct WrittenRows {
 };
 
 struct StateStore {
-    Span state;  // all of it
+    SlotPiece state;  // all of it
     WrittenRows rows;
 };
 
 // Experts that are uploaded on demand: those that the ids name.
 struct ExpertLoad {
-    Span weight;  // all experts
+    SlotPiece weight;  // all experts
     std::int64_t n_experts = 0;
     ggml_tensor* ids = nullptr;  // shadow on the device
 };
 
 struct GroupWork {
-    std::vector<Span> loads;
-    std::vector<Span> zeros;  // padding that kernels may read; `host` has zeroes
+    ggml_tensor* slot = nullptr;   // all of the group's, as plain bytes
+    std::vector<SlotPiece> loads;  // ascending; zeroes where kernels may read padding
     std::vector<ExpertLoad> expert_loads;
     std::vector<StateStore> stores;
 };

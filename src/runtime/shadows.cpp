@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "runtime/host_buffer.h"
 
@@ -58,11 +59,20 @@ Shadows::Shadows(const PlacedGraph& graph, const Memories& memories)
     place_groups();
 }
 
+// As their masters lie in host memory: neighbours go in one copy then.
+std::vector<int> Shadows::as_in_memory(std::vector<int> weights) const {
+    std::sort(weights.begin(), weights.end(), [&](int a, int b) {
+        const std::less<const void*> before;
+        return before(graph_.model.weight(a)->data, graph_.model.weight(b)->data);
+    });
+    return weights;
+}
+
 void Shadows::place_groups() {
     const Inventory& inventory = graph_.model.inventory();
     for (const StreamGroup& group : graph_.lowered.cut.groups) {
         Bytes offset = group_offset(graph_.arena, group, group_bytes(inventory, group));
-        for (const int w : group.weights) {
+        for (const int w : as_in_memory(group.weights)) {
             const auto i = static_cast<std::size_t>(w);
             weight_slots_[i] = offset;
             offset += inventory.weights[i].alloc_bytes;

@@ -80,6 +80,7 @@ private:
     }
 
     void place_groups();
+    [[nodiscard]] std::vector<int> as_in_memory(std::vector<int> weights) const;
     [[nodiscard]] bool stands_alone(const ggml_tensor* tensor, Device device) const;
     Spot gpu_spot(const Ref& root) const;
     Spot cpu_spot(const Ref& root) const;

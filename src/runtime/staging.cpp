@@ -28,8 +28,25 @@ constexpr Bytes kAlignment = 64;
 
 constexpr Bytes kMostAtOnce = 16 * kMiB;
 
-Bytes at_once(const PageLocks::Piece& piece) {
-    return piece.locked ? std::min(piece.bytes, kMostAtOnce) : piece.bytes;
+// A run of a slot.
+struct Run {
+    Bytes begin = 0;
+    Bytes bytes = 0;
+};
+
+// Calls `act` with the parts of a copy's pieces that lie in the run; pieces of zeroes have none.
+template <typename Act>
+void for_each_part(const std::vector<SlotPiece>& pieces,
+                   const SlotCopy& copy,
+                   const Run& run,
+                   Act act) {
+    for (std::size_t i = copy.first; i < copy.last; ++i) {
+        const SlotPiece& piece = pieces[i];
+        const Bytes begin = std::max(piece.offset, run.begin);
+        const Bytes end = std::min(piece.end(), run.begin + run.bytes);
+        if (piece.host == nullptr || begin >= end) continue;
+        act({begin, end - begin, piece.host + (begin - piece.offset)});
+    }
 }
 
 }  // namespace
@@ -71,46 +88,96 @@ void Staging::hand_on(Part& part) {
 }
 
 void Staging::upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes) {
-    for (Bytes done = 0; done < bytes;) {
-        const PageLocks::Piece piece =
-            locks_.piece(static_cast<const std::byte*>(host) + done, bytes - done);
-        if (memory_ == nullptr || piece.locked) {
-            queue_.upload(tensor, piece.data, offset + done, at_once(piece));
-        } else {
-            stage_up(tensor, piece.data, offset + done, piece.bytes);
+    auto* data = const_cast<std::byte*>(static_cast<const std::byte*>(host));
+    upload(tensor, {{offset, bytes, data}});
+}
+
+// The pieces, cut where what is locked, or has moved, ends: each lies together.
+std::vector<SlotPiece> Staging::as_they_lie(const std::vector<SlotPiece>& pieces) const {
+    std::vector<SlotPiece> parts;
+    for (const SlotPiece& piece : pieces) {
+        if (piece.host == nullptr) parts.push_back(piece);
+        for (Bytes done = 0; piece.host != nullptr && done < piece.bytes;) {
+            std::byte* host = piece.host + done;
+            const Bytes bytes = locks_.piece(host, piece.bytes - done).bytes;
+            parts.push_back({piece.offset + done, bytes, host});
+            done += bytes;
         }
-        done += at_once(piece);
+    }
+    return parts;
+}
+
+void Staging::upload(ggml_tensor& slot, const std::vector<SlotPiece>& pieces) {
+    const CopyRules rules{[this](const std::byte* data, Bytes bytes) -> const std::byte* {
+                              const PageLocks::Piece piece = locks_.piece(data, bytes);
+                              return piece.locked && piece.bytes == bytes ? piece.data : nullptr;
+                          },
+                          memory_ != nullptr};
+    const std::vector<SlotPiece> parts = as_they_lie(pieces);
+    for (const SlotCopy& copy : join_uploads(parts, rules)) {
+        if (copy.host == nullptr) {
+            gather(slot, parts, copy);
+            continue;
+        }
+        for (Bytes done = 0; done < copy.bytes; done += kMostAtOnce) {
+            const Bytes bytes = std::min(copy.bytes - done, kMostAtOnce);
+            queue_.upload(slot, copy.host + done, copy.offset + done, bytes);
+        }
     }
 }
 
-void Staging::stage_up(ggml_tensor& tensor, const std::byte* host, Bytes offset, Bytes bytes) {
-    for (Bytes done = 0; done < bytes;) {
-        const Room room = room_for(bytes - done);
-        threads_.copy(room.data, host + done, room.bytes);
-        queue_.upload(tensor, room.data, offset + done, room.bytes);
-        done += room.bytes;
+// Uploads the pieces of a copy, and zeroes between them.
+void Staging::gather(ggml_tensor& slot,
+                     const std::vector<SlotPiece>& pieces,
+                     const SlotCopy& copy) {
+    for (Bytes at = copy.offset; at < copy.end();) {
+        const Room room = room_for(copy.end() - at);
+        Bytes filled = 0;
+        for_each_part(pieces, copy, {at, room.bytes}, [&](const SlotPiece& part) {
+            const Bytes begin = part.offset - at;
+            std::memset(room.data + filled, 0, begin - filled);
+            threads_.copy(room.data + begin, locks_.piece(part.host, part.bytes).data, part.bytes);
+            filled = begin + part.bytes;
+        });
+        std::memset(room.data + filled, 0, room.bytes - filled);
+        queue_.upload(slot, room.data, at, room.bytes);
+        at += room.bytes;
     }
 }
 
 void Staging::download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes) {
-    for (Bytes done = 0; done < bytes;) {
-        const PageLocks::Piece piece =
-            locks_.piece(static_cast<const std::byte*>(host) + done, bytes - done);
-        if (memory_ == nullptr || piece.writable) {
-            queue_.download(tensor, piece.data, offset + done, at_once(piece));
-        } else {
-            stage_down(tensor, piece.data, offset + done, at_once(piece));
+    download(tensor, {{offset, bytes, static_cast<std::byte*>(host)}});
+}
+
+void Staging::download(const ggml_tensor& slot, const std::vector<SlotPiece>& pieces) {
+    const std::vector<SlotPiece> parts = as_they_lie(pieces);
+    for (const SlotCopy& copy : join_downloads(parts, memory_ != nullptr)) {
+        const PageLocks::Piece target = locks_.piece(parts[copy.first].host, copy.bytes);
+        const bool direct = memory_ == nullptr || target.writable;
+        if (copy.last != copy.first + 1 || !direct) {
+            scatter(slot, parts, copy);
+            continue;
         }
-        done += at_once(piece);
+        for (Bytes done = 0; done < copy.bytes; done += kMostAtOnce) {
+            const Bytes bytes = std::min(copy.bytes - done, kMostAtOnce);
+            queue_.download(slot, target.data + done, copy.offset + done, bytes);
+        }
     }
 }
 
-void Staging::stage_down(const ggml_tensor& tensor, std::byte* host, Bytes offset, Bytes bytes) {
-    for (Bytes done = 0; done < bytes;) {
-        const Room room = room_for(bytes - done);
-        queue_.download(tensor, room.data, offset + done, room.bytes);
-        parts_[now_].arrivals.push_back({host + done, room.data, room.bytes});
-        done += room.bytes;
+// Downloads a copy; its pieces go on to their places when their part's turn comes again.
+void Staging::scatter(const ggml_tensor& slot,
+                      const std::vector<SlotPiece>& pieces,
+                      const SlotCopy& copy) {
+    for (Bytes at = copy.offset; at < copy.end();) {
+        const Room room = room_for(copy.end() - at);
+        queue_.download(slot, room.data, at, room.bytes);
+        for_each_part(pieces, copy, {at, room.bytes}, [&](const SlotPiece& part) {
+            parts_[now_].arrivals.push_back({locks_.piece(part.host, part.bytes).data,
+                                             room.data + (part.offset - at),
+                                             part.bytes});
+        });
+        at += room.bytes;
     }
 }
 

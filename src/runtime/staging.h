@@ -7,6 +7,7 @@
 
 #include "base/copy_threads.h"
 #include "ggml_kit/queue.h"
+#include "runtime/copies.h"
 #include "runtime/page_locks.h"
 
 namespace pshard {
@@ -33,8 +34,13 @@ public:
     // address, wherever its bytes lie now.
     void upload(ggml_tensor& tensor, const void* host, Bytes offset, Bytes bytes);
 
+    // The same for pieces of a slot, ascending, in as few copies as copies.h makes of them.
+    void upload(ggml_tensor& slot, const std::vector<SlotPiece>& pieces);
+
     // Downloads in the queue's order; the host's bytes are there after finish().
     void download(const ggml_tensor& tensor, void* host, Bytes offset, Bytes bytes);
+
+    void download(const ggml_tensor& slot, const std::vector<SlotPiece>& pieces);
 
     // Waits until the queue is done and what was downloaded is in its place.
     void finish();
@@ -62,9 +68,12 @@ private:
         Bytes bytes = 0;
     };
 
-    void stage_up(ggml_tensor& tensor, const std::byte* host, Bytes offset, Bytes bytes);
-    void stage_down(const ggml_tensor& tensor, std::byte* host, Bytes offset, Bytes bytes);
+    [[nodiscard]] std::vector<SlotPiece> as_they_lie(const std::vector<SlotPiece>& pieces) const;
     Room room_for(Bytes bytes);
+    void gather(ggml_tensor& slot, const std::vector<SlotPiece>& pieces, const SlotCopy& copy);
+    void scatter(const ggml_tensor& slot,
+                 const std::vector<SlotPiece>& pieces,
+                 const SlotCopy& copy);
     void turn();
     static void hand_on(Part& part);
 

@@ -50,8 +50,10 @@ protected:
 
     void upload(std::vector<std::int32_t> ids) {
         ggml_tensor tensor = ids_of(ids);
-        const Span weight{&stack_, host_.data(), 0, host_.size()};
-        upload_experts(link_, {{weight, kExperts, &tensor}});
+        const SlotPiece weight{0, host_.size(), host_.data()};
+        std::vector<SlotPiece> pieces;
+        add_named_experts(*queue_, {{weight, kExperts, &tensor}}, pieces);
+        link_.upload(stack_, pieces);
         queue_->synchronize();
     }
 

@@ -19,11 +19,6 @@ std::unique_ptr<Executor> executor_on(SimDevice& device, bool timed) {
     return std::move(executor).value();
 }
 
-Span span_of(ggml_tensor* device, std::vector<float>& host) {
-    return {
-        device, reinterpret_cast<std::byte*>(host.data()), 0, Bytes(host.size() * sizeof(float))};
-}
-
 // A stage of the GPU that makes `result`.
 StageWork stage_of(SimDevice& device, ggml_tensor* result) {
     StageWork work;
@@ -32,9 +27,14 @@ StageWork stage_of(SimDevice& device, ggml_tensor* result) {
     return work;
 }
 
-GroupWork loading(const Span& span) {
+SlotPiece piece_of(std::vector<float>& host) {
+    return {0, Bytes(host.size() * sizeof(float)), reinterpret_cast<std::byte*>(host.data())};
+}
+
+GroupWork loading(ggml_tensor* slot, std::vector<float>& host) {
     GroupWork work;
-    work.loads = {span};
+    work.slot = slot;
+    work.loads = {piece_of(host)};
     return work;
 }
 
@@ -76,8 +76,8 @@ private:
         const Slot turn = g % 2 == 0 ? Slot::A : Slot::B;
         program.cut.groups.push_back({g, turn, {}, {g}, g, g, false});
         program.stages.push_back(std::move(stage));
-        GroupWork group = loading(span_of(slot, host));
-        group.stores = {{span_of(slot, host), {nullptr, 0, kBytes, 0, 0}}};
+        GroupWork group = loading(slot, host);
+        group.stores = {{piece_of(host), {nullptr, 0, kBytes, 0, 0}}};
         program.groups.push_back(std::move(group));
     }
 
@@ -163,7 +163,7 @@ TEST(Executor, UploadsAheadOfAnotherProgramHoldNobodyOfThisOne) {
     first.schedule.steps = {
         {Upload, Wait{3, true}}, {Upload, Load{0}}, {Gpu, Wait{1}}, {Gpu, Compute{0}}};
     first.stages.push_back(stage_of(device, ggml_sqr(device.context(), a)));
-    first.groups.push_back(loading(span_of(a, large)));
+    first.groups.push_back(loading(a, large));
     Program second;
     second.schedule.steps = {{Gpu, Wait{5, true}},
                              {Gpu, Compute{0}},
@@ -174,7 +174,7 @@ TEST(Executor, UploadsAheadOfAnotherProgramHoldNobodyOfThisOne) {
     ggml_tensor* result = ggml_sqr(device.context(), b);
     second.stages.push_back(stage_of(device, ggml_sqr(device.context(), b)));
     second.stages.push_back(stage_of(device, result));
-    second.groups.push_back(loading(span_of(b, small)));
+    second.groups.push_back(loading(b, small));
     const std::unique_ptr<Executor> executor = executor_on(device, false);
     ASSERT_EQ(executor->run(first, false), GGML_STATUS_SUCCESS);
     ASSERT_EQ(executor->run(second, false), GGML_STATUS_SUCCESS);

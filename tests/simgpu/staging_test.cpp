@@ -117,5 +117,27 @@ TEST_F(StagingTest, LockedMemoryIsReadInPlaceAndNotWrittenByTheDevice) {
     EXPECT_EQ(device_.faults(), 0u);
 }
 
+// Three pieces and zeroes, more than a part of the ring, from places that are no neighbours.
+TEST_F(StagingTest, GathersPiecesOfASlotAndScattersThem) {
+    constexpr std::size_t kPiece = Staging::kPart / sizeof(float) / 2;
+    const Bytes bytes = kPiece * sizeof(float);
+    std::vector<float> host = ramp(4 * kPiece);
+    const auto at = [&](std::size_t i) { return reinterpret_cast<std::byte*>(&host[i * kPiece]); };
+    ggml_tensor* x = tensor(4 * kPiece);
+    link_.upload(*x, {{0, bytes, at(2)}, {bytes, bytes, nullptr}, {2 * bytes, bytes, at(0)}});
+    link_.finish();
+    std::vector<float> expected(host.begin() + 2 * kPiece, host.begin() + 3 * kPiece);
+    expected.resize(2 * kPiece, 0);
+    expected.insert(expected.end(), host.begin(), host.begin() + kPiece);
+    EXPECT_THAT(values_of(x, 3 * kPiece), ElementsAreArray(expected));
+    link_.download(*x, {{bytes - 4, 8, at(3)}, {2 * bytes, bytes, at(1)}});
+    link_.finish();
+    EXPECT_THAT(std::vector(host.begin() + kPiece, host.begin() + 2 * kPiece),
+                ElementsAreArray(host.begin(), host.begin() + kPiece));
+    EXPECT_EQ(host[3 * kPiece], expected[kPiece - 1]);
+    EXPECT_EQ(host[3 * kPiece + 1], 0);
+    EXPECT_EQ(device_.faults(), 0u);
+}
+
 }  // namespace
 }  // namespace pshard::simgpu
