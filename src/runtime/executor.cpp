@@ -180,6 +180,7 @@ void Executor::turn_page(Program& program, bool follows) {
     }
     if (!follows) before_.clear();
     program_ = &program;
+    if (program.marks.empty()) program.marks = mark_use(program.schedule, program.stages);
     follows_ = follows;
     std::swap(now_, last_);
     if (n_ahead_ == 0) prepare(*now_, program.schedule.steps.size());
@@ -228,7 +229,9 @@ ggml_status Executor::step(int index) {
     std::visit(Overloaded{[&](const Load& loads) { load(index, loads.group); },
                           [&](const Compute& computes) { status = compute(index, computes.stage); },
                           [&](const Store& stores) { store(index, stores.group); },
-                          [&](const Wait& waits) { wait(step.lane, waits); }},
+                          [&](const Wait& waits) {
+                              if (!program_->marks[at(index)].covered) wait(step.lane, waits);
+                          }},
                step.what);
     return status;
 }
@@ -328,11 +331,11 @@ ggml_status Executor::compute(int index, int stage) {
     StageWork& work = program_->stages[at(stage)];
     note_issued(index);
     const bool on_cpu = work.device == Device::Cpu;
-    if (on_cpu && brought_ != nullptr) brought_->host_wait();  // the stage may use its scratch anew
     bring(index, work);
     Queue& lane = on_cpu ? *cpu_ : *gpu_;
     const ggml_status status = work.nodes.empty() ? GGML_STATUS_SUCCESS : lane.compute(work.graph);
-    if (!on_cpu) {
+    const bool awaited = program_->marks[at(index)].awaited || asks_ || stopwatch_;
+    if (!on_cpu && awaited) {
         Mark& mark = mark_of(*now_, ScheduleLane::Gpu, index);
         gpu_->issue(mark);
         computed_ = {computed_[1], &mark};
@@ -341,7 +344,8 @@ ggml_status Executor::compute(int index, int stage) {
     return status;
 }
 
-// Brings what a stage reads from the other device. A CPU stage was held until the GPU had made it.
+// Brings what a stage reads from the other device. A CPU stage that reads nothing of the GPU's was
+// held until the GPU had made what is behind it, but may use its scratch anew.
 void Executor::bring(int index, const StageWork& work) {
     bool waits = false;
     for (const Bring& value : work.brings) {
@@ -353,11 +357,16 @@ void Executor::bring(int index, const StageWork& work) {
             waits = true;
         }
     }
-    if (waits) gpu_->synchronize();
-    if (work.device == Device::Cpu || work.brings.empty()) return;
-    Mark& brought = now_->brought[at(index)];
-    gpu_->issue(brought);
-    brought_ = &brought;
+    if (waits) {
+        gpu_->synchronize();
+        brought_ = nullptr;
+    } else if (work.device == Device::Cpu) {
+        if (brought_ != nullptr) brought_->host_wait();
+    } else if (!work.brings.empty() && program_->marks[at(index)].brought) {
+        Mark& brought = now_->brought[at(index)];
+        gpu_->issue(brought);
+        brought_ = &brought;
+    }
 }
 
 void Executor::end_pass() {

@@ -12,6 +12,7 @@
 #include "plan/schedule.h"
 #include "runtime/copies.h"
 #include "runtime/host_buffer.h"
+#include "runtime/mark_use.h"
 #include "runtime/shadows.h"
 
 namespace pshard {
@@ -84,6 +85,7 @@ struct Program {
     Schedule schedule;
     std::vector<StageWork> stages;
     std::vector<GroupWork> groups;  // by cut.groups
+    std::vector<MarkUse> marks;     // by step of the schedule; the executor fills them in
     std::vector<Outlet> outlets;
 
     // What the fields above point into.
