@@ -1,7 +1,12 @@
 // Tokens per second with everything resident through PSHARD0, as a share of the inner backend
 // alone.
 //
-//   bench_resident PLUGIN SIMGPU MODEL.gguf [PAIRS]    libggml-pshard.so, libggml-simgpu.so
+//   bench_resident PLUGIN BACKEND MODEL.gguf [PAIRS [CPU_TENSORS]]
+//
+// PLUGIN is libggml-pshard.so. BACKEND is libggml-simgpu.so, or ggml's CUDA backend over
+// tests/fakecuda, which computes nothing: then the difference is the host's own time. With
+// CPU_TENSORS, a regular expression, the inner backend alone leaves those weights to the CPU, as
+// -ot does; PSHARD_STRATEGY tells PSHARD0 to do the same.
 //
 // Both devices hold the model in one process and compute the same step right behind each other, in
 // turns the one and the other first, so that what the machine does meanwhile meets both: single
@@ -36,13 +41,15 @@ constexpr int kDepth = 256;  // tokens in the cache below a step of one token, a
 // The model on one device.
 class Runner {
 public:
-    Runner(const std::string& model, const char* device_name) {
-        ggml_backend_dev_t device = ggml_backend_dev_by_name(device_name);
-        if (device == nullptr) fail(fmt::format("there is no device {}", device_name));
+    Runner(const std::string& model, ggml_backend_dev_t device, const char* cpu_tensors) {
+        const char* device_name = ggml_backend_dev_name(device);
         ggml_backend_dev_t devices[] = {device, nullptr};
+        const llama_model_tensor_buft_override overrides[] = {
+            {cpu_tensors, ggml_backend_cpu_buffer_type()}, {nullptr, nullptr}};
         llama_model_params model_params = llama_model_default_params();
         model_params.devices = devices;
         model_params.n_gpu_layers = -1;
+        if (cpu_tensors != nullptr) model_params.tensor_buft_overrides = overrides;
         model_.reset(llama_model_load_from_file(model.c_str(), model_params));
         if (!model_) fail(fmt::format("{} was not loaded on {}", model, device_name));
         llama_context_params params = llama_context_default_params();
@@ -89,7 +96,9 @@ struct Pair {
 
 class Bench {
 public:
-    explicit Bench(const std::string& model) : alone_(model, "SIM0"), through_(model, "PSHARD0") {}
+    Bench(const std::string& model, ggml_backend_reg_t alone, const char* cpu_tensors)
+        : alone_(model, ggml_backend_reg_dev_get(alone, 0), cpu_tensors),
+          through_(model, ggml_backend_dev_by_name("PSHARD0"), nullptr) {}
 
     std::vector<Pair> prompts(int n_pairs) {
         return pairs(n_pairs, [](Runner& runner) {
@@ -160,20 +169,22 @@ void print_row(const char* name, const std::vector<Pair>& pairs) {
 }
 
 int run_program(const std::vector<std::string>& arguments) {
-    if (arguments.size() < 3 || arguments.size() > 4) {
-        fmt::print(stderr, "usage: bench_resident PLUGIN SIMGPU MODEL.gguf [PAIRS]\n");
+    if (arguments.size() < 3 || arguments.size() > 5) {
+        fmt::print(stderr,
+                   "usage: bench_resident PLUGIN BACKEND MODEL.gguf [PAIRS [CPU_TENSORS]]\n");
         return 1;
     }
     setenv("SIMGPU_CHECK", "0", 1);
+    setenv("FAKECUDA_CHECK", "0", 1);
     setenv("PSHARD_DEVICE", arguments[1].c_str(), 1);
     llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
     ggml_backend_load_all_from_path(PSHARD_LLAMA_BIN_DIR);
-    for (const std::string& library : {arguments[1], arguments[0]}) {
-        if (ggml_backend_load(library.c_str()) == nullptr) fail(library + " was not loaded");
-    }
+    ggml_backend_reg_t alone = ggml_backend_load(arguments[1].c_str());
+    if (alone == nullptr) fail(arguments[1] + " was not loaded");
+    if (ggml_backend_load(arguments[0].c_str()) == nullptr) fail(arguments[0] + " was not loaded");
     const int n_pairs = arguments.size() > 3 ? std::atoi(arguments[3].c_str()) : 1000;
     if (n_pairs < 20) fail("PAIRS must be 20 or more");
-    Bench bench(arguments[2]);
+    Bench bench(arguments[2], alone, arguments.size() > 4 ? arguments[4].c_str() : nullptr);
     fmt::print(
         "| step | pairs | median share | its 95 % interval | quartiles | ms more |\n"
         "|---|--:|--:|--:|--:|--:|\n");
