@@ -48,5 +48,16 @@ INSTANTIATE_TEST_SUITE_P(OfEachArchitecture,
                              return name;
                          });
 
+// Experts on the CPU: a stage that fetches values waits for the GPU by that, once, and for no
+// event. The events are those of a pass's ends.
+TEST(Mixed, StagesOfTheCpuWaitForNoEvent) {
+    if (!host_cells_missing().empty()) GTEST_SKIP() << host_cells_missing();
+    const auto step = decode_step(
+        "qwen3moe", "static-1", {{"PSHARD_STRATEGY", "4"}, {"PSHARD_MAX_VRAM_ALLOC", "10"}});
+    EXPECT_GE(step.at("downloads_locked"), 2);  // two values for each stage of the CPU
+    EXPECT_LE(step.at("event_waits"), 3);
+    EXPECT_LE(step.at("records"), 3);
+}
+
 }  // namespace
 }  // namespace pshard::backend_test
