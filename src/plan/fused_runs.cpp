@@ -77,6 +77,7 @@ std::vector<Pattern> make_patterns() {
         {"sum of experts",
          kAnyNumber,
          {{{"MUL"}}, {{"MUL"}, Times::Maybe}, {{"ADD"}, Times::Repeated}}},
+        {"norm and rotation", kAnyNumber, {{{"RMS_NORM"}}, {{"MUL"}}, {{"ROPE"}}}},
         {"snake", kAnyNumber, {{{"MUL"}}, {{"SIN"}}, {{"SQR"}}, {{"MUL"}}, {{"ADD"}}}},
     };
 }

@@ -8,10 +8,12 @@
 //    the last node that reads it, or reads a view of it. A copy on another device is born with the
 //    first node of the reader's stage, since all copies are made before a stage begins; the
 //    original lives until then. Outputs, and inputs in host memory, live to the end.
-// 2. In place. An op that ggml may compute in place takes over the block of an operand that dies
+// 2. Fused runs. A GPU may compute several nodes by one kernel, which reads the first node's inputs
+//    while it writes the last one's result. They are looked for now.
+// 3. In place. An op that ggml may compute in place takes over the block of an operand that dies
 //    with it, if both are laid out alike and the op reads the block once. The block then lives on.
-// 3. Fused runs. A GPU may compute several nodes by one kernel, which reads the first node's inputs
-//    while it writes the last one's result. What such a run reads lives to its end.
+//    A norm that is rotated takes over nothing, as it is only fused then. After that, all that a
+//    run reads lives to its end.
 // 4. Packing. Blocks that live at the same time must not overlap (interval_packing.h).
 //
 //   node       0     1     2   | 3     4      nodes 3 and 4 are a stage of the CPU
@@ -24,12 +26,13 @@
 // offsets are part of what tests keep.
 //
 // Traps: a view has no block, so that its storage must live as long as it. A view of an input is
-// copied as the view. Step 3 comes after step 2: what is held is the block where the operand lies
-// by then, which may be one that it took over.
+// copied as the view. What a run holds is held last: it is the block where the operand lies by
+// then, which may be one that it took over.
 #include "plan/scratch.h"
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "plan/fused_runs.h"
 #include "plan/graph_facts.h"
@@ -91,6 +94,7 @@ private:
     template <typename Fill>
     ScratchLayout regions(const Fill& fill_region) {
         find_lives();
+        find_fused_runs();
         for (int i = 0; i < n_nodes_; ++i) {
             if (facts(i).in_place && !facts(i).is_view && !facts(i).has_storage) {
                 take_over_operand(i);
@@ -231,6 +235,7 @@ private:
     }
 
     void take_over_operand(int i) {
+        if (begins_anew_[static_cast<std::size_t>(i)]) return;
         for (const Ref& source : sources(i)) {
             if (source.kind != Ref::Kind::Node) continue;
             const int v = dying_operand(source.index, i);
@@ -273,13 +278,23 @@ private:
         return reads == 1;
     }
 
-    // Lets what a fused run reads live to the run's end, in the block where it lies by then.
-    void hold_for_fused_runs() {
+    void find_fused_runs() {
+        begins_anew_.assign(graph_.nodes.size(), false);
         for (const Stage& stage : cut_.stages) {
             if (!stage.device.is_gpu()) continue;
-            for (const FusedRun& run : fused_ ? fused_->of(stage) : fused_runs(graph_, stage)) {
-                for (const int reader : run.nodes) hold_operands(reader, run);
+            for (FusedRun& run : fused_ ? fused_->of(stage) : fused_runs(graph_, stage)) {
+                // In place it would be right too, but CUDA would not fuse it (docs/fusion.md).
+                const bool is_rotated = node(run.last()).op == "ROPE";
+                if (is_rotated) begins_anew_[static_cast<std::size_t>(run.nodes.front())] = true;
+                runs_.push_back(std::move(run));
             }
+        }
+    }
+
+    // Lets what a fused run reads live to the run's end, in the block where it lies by then.
+    void hold_for_fused_runs() {
+        for (const FusedRun& run : runs_) {
+            for (const int reader : run.nodes) hold_operands(reader, run);
         }
     }
 
@@ -355,6 +370,8 @@ private:
     int n_inputs_;
     int n_gpus_;
     std::vector<Value> values_;
+    std::vector<FusedRun> runs_;
+    std::vector<bool> begins_anew_;  // by node: it takes no operand's block over
     Bytes alignment_;
 };
 

@@ -16,8 +16,10 @@
 //
 // The traps. Kernels read past the last row of a quantized tensor, and what lies there must be
 // numbers. Fused kernels are found by the run of nodes and by how often each node is read: so views
-// stay in the run, and the counts are those of the whole graph. A device that captures graphs
-// replays them by uid, addresses and all: so each stage has a uid of its own.
+// stay in the run, those of weights and states too, and the counts are those of the whole graph.
+// CUDA looks for the next node of a run without asking whether there is one: so empty nodes stand
+// behind the last. A device that captures graphs replays them by uid, addresses and all: so each
+// stage has a uid of its own.
 //
 // check_devices() refuses a second GPU and a slot that keeps what was loaded: a Bring knows two
 // devices, Memories has one arena, and no Load asks what its slot holds already.
@@ -35,6 +37,10 @@
 
 namespace pshard {
 namespace {
+
+// Nodes behind a graph's last that a search for runs may look at: its longest pattern.
+constexpr std::size_t kNodesBehind = 16;
+const ggml_tensor kEmptyNode{};
 
 class Compiler {
 public:
@@ -58,6 +64,7 @@ public:
 
     std::unique_ptr<Program> take() {
         program_->tensors = shadows_.take_tensors();
+        program_->weights_buffer = shadows_.take_weights_buffer();
         return std::move(program_);
     }
 
@@ -101,13 +108,10 @@ private:
         return Done{};
     }
 
-    // Adds a view. It computes nothing, but fused kernels are found by the run of nodes that it is
-    // in.
+    // Adds a view, if what it shows lies on the device. It computes nothing, but fused kernels are
+    // found by the run of nodes that it is in.
     void add_view(int i, StageWork& work) {
-        const ggml_tensor* root = source_node(i)->view_src;
-        if (root == nullptr) return;  // a leaf, as a graph of one node may have
-        const std::optional<Ref> ref = shadows_.ref_of(root);
-        if (!ref || ref->kind != Ref::Kind::Node) return;
+        if (source_node(i)->view_src == nullptr) return;  // a leaf, as a graph of one node may have
         Result<ggml_tensor*> shadow = shadows_.computed(source_node(i), work.device);
         if (shadow) add_node(i, shadow.value(), work);
     }
@@ -291,6 +295,9 @@ private:
     void finish_graphs() {
         for (StageWork& work : program_->stages) {
             work.graph.n_nodes = static_cast<int>(work.nodes.size());
+            if (work.nodes.empty()) continue;
+            work.nodes.insert(
+                work.nodes.end(), kNodesBehind, const_cast<ggml_tensor*>(&kEmptyNode));
             work.graph.nodes = work.nodes.data();
             work.graph.use_counts = program_->use_counts.data();
             work.graph.visited_hash_set = *program_->visited;

@@ -172,6 +172,7 @@ Result<std::unique_ptr<Pass>> PassBuilder::build(const ggml_cgraph& graph,
         pass.value()->uid = graph.uid;
         pass.value()->first = graph.nodes[0];
         pass.value()->n_nodes = graph.n_nodes;
+        pass.value()->image = GraphImage(graph);
         return pass;
     } catch (const std::exception& error) {
         return Error{fmt::format("cannot plan or compile a graph: {}", error.what()), {}};

@@ -14,11 +14,18 @@ constexpr std::size_t kMaxPasses = 16;
 
 Pass* PassCache::find(const ggml_cgraph& graph, std::optional<std::size_t> tier) {
     if (graph.uid == 0) return nullptr;
-    const auto found = std::find_if(passes_.begin(), passes_.end(), [&](const auto& pass) {
+    const auto is_of_tier = [&](const auto& pass) { return !tier || pass->tier == *tier; };
+    auto found = std::ranges::find_if(passes_, [&](const auto& pass) {
         return pass->uid == graph.uid && pass->first == graph.nodes[0] &&
-               pass->n_nodes == graph.n_nodes && (!tier || pass->tier == *tier);
+               pass->n_nodes == graph.n_nodes && is_of_tier(pass);
     });
+    if (found == passes_.end()) {
+        found = std::ranges::find_if(passes_, [&](const auto& pass) {
+            return is_of_tier(pass) && pass->image.shows(graph);
+        });
+    }
     if (found == passes_.end()) return nullptr;
+    (*found)->uid = graph.uid;
     std::rotate(passes_.begin(), found, std::next(found));
     return passes_.front().get();
 }

@@ -1,7 +1,8 @@
 // The passes that were compiled lately, most recent first.
 //
 // llama.cpp gives a graph that it computes again the same uid; its first node and its length guard
-// against a uid that comes twice. A pass belongs to a tier, as the same graph may run by several.
+// against a uid that comes twice. A graph that it builds anew is known by its image. A pass belongs
+// to a tier, as the same graph may run by several.
 #pragma once
 
 #include <memory>

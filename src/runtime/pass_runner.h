@@ -20,6 +20,7 @@
 
 #include "plan/step_labels.h"
 #include "runtime/engine_setup.h"
+#include "runtime/graph_image.h"
 #include "runtime/piece_clock.h"
 #include "runtime/planned_model.h"
 #include "runtime/program.h"
@@ -32,6 +33,7 @@ struct Pass {
     std::uint64_t uid = 0;
     const ggml_tensor* first = nullptr;
     int n_nodes = 0;
+    GraphImage image;
 
     PlannedModel* owner = nullptr;
     std::size_t tier = 0;

@@ -33,8 +33,8 @@ struct Bring {
 struct StageWork {
     Device device = Device::Gpu;
     std::vector<Bring> brings;
-    std::vector<ggml_tensor*> nodes;
-    ggml_cgraph graph{};  // holds `nodes`; without nodes nothing is computed
+    std::vector<ggml_tensor*> nodes;  // behind the graph's, some that are empty
+    ggml_cgraph graph{};              // of `nodes`; without nodes nothing is computed
 };
 
 // Rows of a state that a node of the pass writes. An input of the host names them.
@@ -90,6 +90,7 @@ struct Program {
 
     // What the fields above point into.
     std::deque<ggml_tensor> tensors;
+    std::unique_ptr<ggml_backend_buffer> weights_buffer;
     std::vector<std::int32_t> use_counts;
     std::unique_ptr<ggml_hash_set, HashSetDeleter> visited;
     std::shared_ptr<HostBuffer> cpu_scratch;

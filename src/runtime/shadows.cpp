@@ -15,7 +15,9 @@
 //
 // The traps. A view may begin one past the end of its root: places go by root, never by address. A
 // view of a state that another part of the graph has made is read where the state is. A buffer of
-// the right kind has to stand in each shadow, as backends ask the buffer what memory it is.
+// the right kind has to stand in each shadow, as backends ask the buffer what memory it is, and
+// whether it is of weights: ggml fuses a view of a weight with its reader, and no other view whose
+// root is outside of the run.
 #include "runtime/shadows.h"
 
 #include <fmt/format.h>
@@ -55,6 +57,10 @@ Shadows::Shadows(const PlacedGraph& graph, const Memories& memories)
     }
     for (int i = 0; i < graph.source.n_nodes; ++i) {
         refs_.emplace(graph.source.nodes[i], Ref{Ref::Kind::Node, i});
+    }
+    if (memories.arena != nullptr) {
+        weights_ = std::make_unique<ggml_backend_buffer>(*memories.arena);
+        weights_->usage = GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
     }
     place_groups();
 }
@@ -125,9 +131,11 @@ Spot Shadows::in_host(const ggml_tensor* tensor) const {
 Spot Shadows::gpu_spot(const Ref& root) const {
     const auto i = static_cast<std::size_t>(root.index);
     switch (root.kind) {
-        case Ref::Kind::Weight:
-            return in_arena(graph_.arena.weights[i] != kNoOffset ? graph_.arena.weights[i]
-                                                                 : weight_slots_[i]);
+        case Ref::Kind::Weight: {
+            const bool at_home = graph_.arena.weights[i] != kNoOffset;
+            const Spot spot = in_arena(at_home ? graph_.arena.weights[i] : weight_slots_[i]);
+            return spot.data == nullptr ? spot : Spot{weights_.get(), spot.data};
+        }
         case Ref::Kind::State:
             return in_arena(graph_.arena.states[i] != kNoOffset ? graph_.arena.states[i]
                                                                 : state_slots_[i]);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -74,6 +75,9 @@ public:
     // Hands over the tensors; their addresses stay.
     std::deque<ggml_tensor> take_tensors() { return std::move(tensors_); }
 
+    // The buffer of the weights among them.
+    std::unique_ptr<ggml_backend_buffer> take_weights_buffer() { return std::move(weights_); }
+
 private:
     static Bytes at(const std::vector<Bytes>& offsets, int index) {
         return offsets[static_cast<std::size_t>(index)];
@@ -90,6 +94,7 @@ private:
 
     const PlacedGraph& graph_;
     const Memories& memories_;
+    std::unique_ptr<ggml_backend_buffer> weights_;      // the arena, as a buffer of weights
     std::unordered_map<const ggml_tensor*, Ref> refs_;  // nodes and inputs
     std::vector<Bytes> weight_slots_;                   // in the arena, or kNoOffset
     std::vector<Bytes> state_slots_;

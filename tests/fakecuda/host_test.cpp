@@ -49,6 +49,58 @@ TEST_F(FakeCudaHost, StockRunsWithoutAFault) {
     }
 }
 
+// A step of one token with everything in VRAM, beside stock's.
+class FakeCudaStep : public FakeCudaHost, public testing::WithParamInterface<const char*> {
+protected:
+    void SetUp() override {
+        FakeCudaHost::SetUp();
+        if (IsSkipped()) return;
+        for (const char* plan : {"stock", "resident"}) {
+            const HostResult result = run_host_cell(
+                {.arch = GetParam(), .plan = plan, .load_mode = "mmap"}, {{"FAKECUDA_CHECK", "0"}});
+            ASSERT_EQ(result.problem(), "");
+            counts_[plan] = result.decode;
+        }
+    }
+
+    double stock(const char* count) { return counts_["stock"].at(count); }
+
+    double ours(const char* count) { return counts_["resident"].at(count); }
+
+private:
+    std::map<std::string, std::map<std::string, double>> counts_;
+};
+
+TEST_P(FakeCudaStep, AsksNoMoreThanStocksOfTheDevice) {
+    for (const char* count :
+         {"kernels", "launches", "captures", "device_copies", "memsets", "allocations"}) {
+        EXPECT_LE(ours(count), stock(count)) << count;
+    }
+    if (stock("graph_launches") == 1) {  // else llama.cpp hands the graph over in pieces
+        EXPECT_EQ(ours("graph_launches"), 1);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models,
+                         FakeCudaStep,
+                         testing::Values("llama",
+                                         "qwen2",
+                                         "qwen3",
+                                         "gemma3",
+                                         "phi3",
+                                         "command-r",
+                                         "qwen3moe",
+                                         "gpt-oss",
+                                         "deepseek2",
+                                         "mistral4",
+                                         "glm4moe",
+                                         "llama4",
+                                         "qwen3next",
+                                         "qwen35moe",
+                                         "granitehybrid",
+                                         "falcon-h1",
+                                         "nemotron_h"));
+
 TEST_F(FakeCudaHost, SeesUploadsThatNobodyWaitsFor) {
     const HostResult result =
         run_host_cell({.arch = "llama", .plan = "stream-all"}, {{"PSHARD_CHAOS", "no-fence"}});

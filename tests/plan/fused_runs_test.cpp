@@ -114,6 +114,13 @@ TEST_F(FusedRunsTest, AreSumsOfViews) {
     EXPECT_THAT(run_names(graph), ElementsAre(ElementsAre("scaled", "sum", "all")));
 }
 
+TEST_F(FusedRunsTest, AreNormsThatAreRotated) {
+    const Ref norm = add("RMS_NORM", "norm", {x});
+    const Ref scaled = add("MUL", "scaled", {norm, weight});
+    add("ROPE", "rotated", {scaled, x});
+    EXPECT_THAT(run_names(graph), ElementsAre(ElementsAre("norm", "scaled", "rotated")));
+}
+
 TEST_F(FusedRunsTest, AreNoNodesThatReadNothingOfTheRun) {
     add("MUL", "scaled", {weight, x});
     add("ADD", "other", {x, x});

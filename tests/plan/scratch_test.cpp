@@ -115,6 +115,24 @@ TEST_F(ScratchTest, CopiesLiveFromTheFirstStageToTheLastReader) {
     EXPECT_EQ(made.cpu.nodes[1], kNone);
 }
 
+// CUDA computes norm, factor and rotation by one kernel only where the result is not on the row.
+//
+//   bytes   0       8      16
+//   n0      [n0    ][x     ]
+//   n1 n2   [n0    ][n1    ]    without the rotation n1 would lie on n0
+//   n3      [n0    ][n1    ]
+TEST_F(ScratchTest, KeepsTheRowOfANormThatIsRotated) {
+    const Ref n0 = on_gpu("n0", 1, x);
+    const Ref n1 = make.node("RMS_NORM", "n1", 0, rows(1), {n0});
+    const Ref n2 = make.node("MUL", "n2", 0, rows(1), {n1, gpu_weight});
+    make.node("ROPE", "n3", 0, rows(1), {n2});
+    make.mark_output();
+    const ScratchLayout made = layout();
+    EXPECT_THAT(made.gpus[0].nodes, ElementsAre(0, 8, 8, 8));
+    graph.nodes.back().op = "SCALE";
+    EXPECT_THAT(layout().gpus[0].nodes, ElementsAre(0, 0, 0, 0));
+}
+
 TEST_F(ScratchTest, HasRoomForUploadedWeights) {
     on_cpu("n0", 32, x);
     make.mark_output();
