@@ -39,6 +39,7 @@
 #include "capture/graph_reader.h"
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
+#include "capture/plain_words.h"
 #include "capture/slim_model.h"
 #include "capture/tensor_facts.h"
 #include "ggml_kit/border.h"

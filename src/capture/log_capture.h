@@ -18,10 +18,6 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// What llama.cpp complains of, in a sentence. A failed assertion, which names a place in its code,
-// becomes what does not hold of the model: "A.cpp:1: GGML_ASSERT(n_rot == n_embd_head) failed".
-std::string in_plain_words(std::string complaint);
-
 class LogCapture {
 public:
     LogCapture();

@@ -11,6 +11,7 @@
 #include "capture/gguf_header.h"
 #include "capture/llama_session.h"
 #include "capture/log_capture.h"
+#include "capture/plain_words.h"
 #include "capture/slim_model.h"
 #include "ggml_kit/border.h"
 

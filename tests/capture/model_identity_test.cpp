@@ -4,7 +4,7 @@
 #include "base/temp_folder.h"
 #include "capture/gguf_header.h"
 #include "capture/gguf_maker.h"
-#include "capture/log_capture.h"
+#include "capture/plain_words.h"
 #include "support/testing.h"
 
 namespace pshard {
