@@ -6,13 +6,18 @@
 
 namespace pshard {
 
+// libstdc++ searches a text by recursion, a frame for each character: a name in a hostile model is
+// not looked through.
+constexpr std::size_t kLongest = 2000;
+
 std::string in_plain_words(std::string complaint) {
     // "loading: ../src/llama-model.cpp:1305: WHAT", from GGML_ASSERT and GGML_ABORT
     static const std::regex kPlace(R"(([\w.-]+\.(?:cpp|c|h)):(\d+): ([^]*)$)");
     static const std::regex kAssertion(R"(GGML_ASSERT\(([^]*)\) failed\s*)");
     constexpr const char* kCause = "the file is damaged, or made for another program";
     std::smatch place;
-    if (!std::regex_search(complaint, place, kPlace)) return complaint;
+    if (complaint.size() > kLongest || !std::regex_search(complaint, place, kPlace))
+        return complaint;
     const std::string what = place[3];
     std::smatch assertion;
     if (std::regex_match(what, assertion, kAssertion)) {

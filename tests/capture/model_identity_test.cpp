@@ -102,6 +102,8 @@ TEST(InPlainWords, NoAssertionIsShownAsItIs) {
               "llama.cpp v0.5.0 cannot go on with this model (ggml.c, line 12: fatal error): the "
               "file is damaged, or made for another program");
     EXPECT_EQ(in_plain_words("key not found: 12: a.b"), "key not found: 12: a.b");
+    const std::string endless(1'000'000, 'a');
+    EXPECT_EQ(in_plain_words(endless), endless);
 }
 
 }  // namespace

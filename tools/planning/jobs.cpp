@@ -120,9 +120,16 @@ std::optional<std::string> batch_note(const Options& options, const ContextSpec&
     const std::uint32_t free =
         tier_cap({context.n_ctx, context.n_seq_max, 0, largest_given(given)});
     if (!n_batch || *n_batch >= free || options.bench.wanted) return std::nullopt;
-    if (given.n_ubatch) return fmt::format("-ub {} comes to {}: -b bounds it", free, *n_batch);
+    const std::string bound = options.typed("-b");
+    if (given.n_ubatch) {
+        return fmt::format("{} {} comes to {}: {} bounds it",
+                           options.typed("-ub"),
+                           *given.n_ubatch,
+                           *n_batch,
+                           bound);
+    }
     return fmt::format(
-        "-b {} bounds -ub: no ubatch of more than {} tokens is compared", *n_batch, *n_batch);
+        "{0} {1} bounds -ub: no ubatch of more than {1} tokens is compared", bound, *n_batch);
 }
 
 Options with_any_ubatch(Options options) {
