@@ -158,6 +158,7 @@ private:
         if (!cpu) return cpu.error();
         Bring value;
         value.to_device = work.device == Device::Gpu;
+        value.is_input = input;
         value.span = {shadows_.raw_of(*gpu.value()),
                       static_cast<std::byte*>(cpu.value()->data),
                       ggml_nbytes(tensor)};

@@ -117,6 +117,7 @@ Result<std::unique_ptr<Executor>> Executor::open(const Devices& devices, Chaos c
         if (!opened) return opened.error();
         *queue = std::move(opened).value();
     }
+    executor->inputs_ = std::make_unique<Staging>(gpu, *executor->gpu_, locks);
     executor->uploads_ = std::make_unique<Staging>(
         gpu, *executor->upload_, locks, Staging::Ring{kUploadPart, CopyThreads::beside_others()});
     executor->downloads_ = std::make_unique<Staging>(gpu, *executor->download_, locks);
@@ -184,7 +185,21 @@ void Executor::turn_page(Program& program, bool follows) {
     follows_ = follows;
     std::swap(now_, last_);
     if (n_ahead_ == 0) prepare(*now_, program.schedule.steps.size());
-    if (!follows) last_->tickets.assign(now_->tickets.size(), 0);
+    if (follows) return;
+    last_->tickets.assign(now_->tickets.size(), 0);
+    const std::vector<Step>& steps = program.schedule.steps;
+    const bool waits = std::ranges::any_of(steps, [](const Step& step) {
+        const Wait* wait = wait_of(step);
+        return wait != nullptr && wait->of_last_pass;
+    });
+    if (waits) mark_ends();
+}
+
+// Marks where all that was issued ends, for a pass that waits for the last one as a whole.
+void Executor::mark_ends() {
+    gpu_->issue(ends_[0]);
+    downloading_ = true;
+    stored_ = download_worker_->post([this] { download_->issue(ends_[1]); });
 }
 
 ggml_status Executor::run(Program& program, bool follows) {
@@ -289,6 +304,7 @@ void Executor::hand_over(int index, ScheduleLane lane, std::function<void()> cop
         copies();
         held.issue(mark);
     };
+    if (lane == ScheduleLane::Download) downloading_ = true;
     now_->tickets[at(index)] = worker(lane)->post(std::move(job));
     watch(index, lane);
 }
@@ -345,12 +361,17 @@ ggml_status Executor::compute(int index, int stage) {
 }
 
 // Brings what a stage reads from the other device. A CPU stage that reads nothing of the GPU's was
-// held until the GPU had made what is behind it, but may use its scratch anew.
+// held until the GPU had made what is behind it, but may use its scratch anew. Inputs are read
+// before this returns: llama.cpp may write over them.
 void Executor::bring(int index, const StageWork& work) {
     bool waits = false;
+    bool must_stay = false;
     for (const Bring& value : work.brings) {
         const Span& span = value.span;
-        if (value.to_device) {
+        if (value.is_input) {
+            inputs_->upload(*span.device, span.host, 0, span.bytes);
+        } else if (value.to_device) {
+            must_stay = true;
             gpu_->upload(*span.device, span.host, 0, span.bytes);
         } else {
             gpu_->download(*span.device, span.host, 0, span.bytes);
@@ -362,7 +383,7 @@ void Executor::bring(int index, const StageWork& work) {
         brought_ = nullptr;
     } else if (work.device == Device::Cpu) {
         if (brought_ != nullptr) brought_->host_wait();
-    } else if (!work.brings.empty() && program_->marks[at(index)].brought) {
+    } else if (must_stay && program_->marks[at(index)].brought) {
         Mark& brought = now_->brought[at(index)];
         gpu_->issue(brought);
         brought_ = &brought;
@@ -382,14 +403,16 @@ void Executor::end_pass() {
         }
     }
     if (waits) gpu_->synchronize();
-    gpu_->issue(ends_[0]);
-    stored_ = download_worker_->post([this] { download_->issue(ends_[1]); });
 }
 
 void Executor::finish() {
-    do_all({[this] { gpu_->synchronize(); },
-            [this] { download_worker_->drain(); },
-            [this] { download_->synchronize(); }});
+    do_all({[this] { inputs_->finish(); },
+            [this] {
+                if (downloading_) download_worker_->drain();
+            },
+            [this] {
+                if (std::exchange(downloading_, false)) download_->synchronize();
+            }});
 }
 
 // Jobs wait for each other's tickets, so nothing is forgotten before all have ended.

@@ -111,6 +111,7 @@ private:
     void run_ahead();
     void tidy();
     void turn_page(Program& program, bool follows);
+    void mark_ends();
     void note_issued(int index);
     void watch(int index, ScheduleLane lane);
 
@@ -123,13 +124,14 @@ private:
     std::unique_ptr<Queue> upload_;
     std::unique_ptr<Queue> download_;
     std::unique_ptr<Queue> cpu_;
+    std::unique_ptr<Staging> inputs_;   // copies on gpu_
     std::unique_ptr<Staging> uploads_;  // copies on upload_, as downloads_ on download_
     std::unique_ptr<Staging> downloads_;
     std::array<Pass, 2> passes_;
     Pass* now_ = &passes_[0];
     Pass* last_ = &passes_[1];
     std::array<std::vector<Point>, kScheduleLanes> holds_;  // by lane: what its next job waits for
-    std::array<Mark, 2> ends_;       // the last pass has ended: on the GPU, its downloads
+    std::array<Mark, 2> ends_;       // all passes before have ended: on the GPU, their downloads
     const Mark* brought_ = nullptr;  // the last of Pass::brought; nullptr: none yet
     Program* program_ = nullptr;
     bool follows_ = false;
@@ -139,6 +141,7 @@ private:
     StepTimes before_;  // times of the pass before the one that is measured
     std::array<std::unique_ptr<Queue>, kScheduleLanes> watching_;  // by lane but Cpu, if timed
     int n_passes_ = 0;
+    bool downloading_ = false;               // the worker was given jobs since it was last drained
     Worker::Ticket stored_ = 0;              // issues ends_[1]
     std::unique_ptr<Worker> upload_worker_;  // workers go first: their jobs use the queues
     std::unique_ptr<Worker> download_worker_;

@@ -28,6 +28,7 @@ struct Span {
 struct Bring {
     Span span;
     bool to_device = true;
+    bool is_input = false;  // it lies in llama.cpp's memory, no scratch of the CPU's
 };
 
 struct StageWork {

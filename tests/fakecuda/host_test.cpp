@@ -81,6 +81,14 @@ TEST_P(FakeCudaStep, AsksNoMoreThanStocksOfTheDevice) {
     }
 }
 
+TEST_P(FakeCudaStep, WaitsForNothingAndWakesNobodyMoreThanStocks) {
+    if (stock("graph_launches") != 1) return;  // llama.cpp hands the graph over in pieces
+    for (const char* count : {"records", "queue_waits", "event_waits", "sleeps", "locks"}) {
+        EXPECT_LE(ours(count), stock(count)) << count;
+    }
+    EXPECT_EQ(ours("uploads_pageable"), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Models,
                          FakeCudaStep,
                          testing::Values("llama",

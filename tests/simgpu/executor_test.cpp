@@ -183,5 +183,42 @@ TEST(Executor, UploadsAheadOfAnotherProgramHoldNobodyOfThisOne) {
     EXPECT_EQ(device.faults(), 0u);
 }
 
+// A pass that follows no like one waits for all that was issued before it: B's upload for what A
+// brings home.
+//
+//   Gpu         [A's stage]                                       [B's stage]
+//   Download               [A's Store: 50 ms      ]
+//   Upload                                         [B's Load]
+TEST(Executor, WaitsForAPassThatIsNotAlike) {
+    Settings settings = counting();
+    settings.d2h_gbps = 2e-8 * double(kBytes);
+    SimDevice device(settings);
+    std::vector<float> host(kN, 0);
+    ggml_tensor* squares = ggml_sqr(device.context(), device.filled("a", kN, 3));
+    Program first;
+    first.schedule.steps = {{ScheduleLane::Gpu, Compute{0}},
+                            {ScheduleLane::Download, Wait{0}},
+                            {ScheduleLane::Download, Store{0}}};
+    first.stages.push_back(stage_of(device, squares));
+    first.groups.emplace_back();
+    first.groups.back().slot = squares;
+    first.groups.back().stores = {{piece_of(host), {nullptr, 0, kBytes, 0, 0}}};
+    ggml_tensor* b = device.tensor("b", kN);
+    ggml_tensor* result = ggml_sqr(device.context(), b);
+    Program second;
+    second.schedule.steps = {{ScheduleLane::Upload, Wait{3, true}},
+                             {ScheduleLane::Upload, Load{0}},
+                             {ScheduleLane::Gpu, Wait{1}},
+                             {ScheduleLane::Gpu, Compute{0}}};
+    second.stages.push_back(stage_of(device, result));
+    second.groups.push_back(loading(b, host));
+    const std::unique_ptr<Executor> executor = executor_on(device, false);
+    ASSERT_EQ(executor->run(first, false), GGML_STATUS_SUCCESS);
+    ASSERT_EQ(executor->run(second, false), GGML_STATUS_SUCCESS);
+    executor->synchronize();
+    EXPECT_EQ(device.first(result), 81);
+    EXPECT_EQ(device.faults(), 0u);
+}
+
 }  // namespace
 }  // namespace pshard::simgpu
