@@ -379,7 +379,7 @@ private:
     void tell(const Orders& orders, Bytes budget) const {
         if (settings_.replan_every > 0) return;
         for (std::size_t i = 0; i < orders.tiers.size(); ++i) {
-            log_(fmt::format("plan up to {}: {}; {:.1f} of {:.0f} MiB",
+            log_(fmt::format("plan up to {}: {}; {:.1f} of {:.1f} MiB",
                              counted(to_text(orders.tiers[i].key), "token"),
                              orders.tiers[i].text,
                              in_mib(orders.arena.tiers[i].end),

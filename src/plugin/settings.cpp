@@ -39,8 +39,11 @@ Result<ForcedStrategy> forced_strategy(std::string text) {
     return forced;
 }
 
+// "auto" forces none, as in the planner.
 Status read_forced(PluginSettings& settings) {
-    for (const std::string& part : split(variable("PSHARD_STRATEGY"), ';')) {
+    const std::string strategies = variable("PSHARD_STRATEGY");
+    if (strategies == "auto") return Done{};
+    for (const std::string& part : split(strategies, ';')) {
         Result<ForcedStrategy> forced = forced_strategy(part);
         if (!forced) return forced.error();
         settings.forced.push_back(forced.value());

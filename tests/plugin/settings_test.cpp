@@ -8,7 +8,8 @@ namespace {
 class Settings : public testing::Test {
 protected:
     ~Settings() override {
-        for (const char* name : {"PSHARD_MAX_VRAM_ALLOC", "PSHARD_FINGERPRINT", "PSHARD_CHECK"})
+        for (const char* name :
+             {"PSHARD_MAX_VRAM_ALLOC", "PSHARD_FINGERPRINT", "PSHARD_CHECK", "PSHARD_STRATEGY"})
             unsetenv(name);
     }
 
@@ -32,6 +33,13 @@ TEST_F(Settings, ABudgetOutOfRangeIsRefusedWithTheRange) {
         ASSERT_FALSE(settings.ok()) << value;
         EXPECT_THAT(settings.error().text(), HasSubstr("is no number of MiB from 0 to 4294967295"));
     }
+}
+
+// As the planner does.
+TEST_F(Settings, NoStrategyIsForcedByAuto) {
+    EXPECT_THAT(with("PSHARD_STRATEGY", "auto").value().forced, IsEmpty());
+    EXPECT_THAT(with("PSHARD_STRATEGY", "0:1;1").value().forced, SizeIs(2));
+    EXPECT_FALSE(with("PSHARD_STRATEGY", "auto;0").ok());
 }
 
 TEST_F(Settings, PlansAreNamedBySectionAndUbatch) {
