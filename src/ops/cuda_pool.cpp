@@ -267,11 +267,12 @@ bool is_cuda(const DeviceModel& device) {
     return device.name == "cuda" || device.name.starts_with("CUDA");
 }
 
-// What the f16 product of probe/sample_run.h takes, which a profile's driver memory has in it.
+// What the f16 product of probe/sample_run.h takes, which a profile's driver memory has in it: for
+// larger ubatches, that of the largest sample.
 Bytes sampled(std::uint32_t n_ubatch) {
     constexpr Bytes kColumns = 4096;
     constexpr Bytes kRowsOfResult = 14336;
-    return n_ubatch * (kColumns + kRowsOfResult) * kF16Bytes;
+    return std::min(n_ubatch, kLargestSample) * (kColumns + kRowsOfResult) * kF16Bytes;
 }
 
 }  // namespace

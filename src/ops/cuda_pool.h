@@ -21,6 +21,7 @@
 // against the library.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,9 @@ struct PoolOp {
 
 // A pool's size is a multiple of this.
 inline constexpr Bytes kPoolGranule = 2 * kMiB;  // cuMemGetAllocationGranularity of NVIDIA's cards
+
+// The tokens of the largest batch that a GPU profile samples the driver's memory with.
+inline constexpr std::uint32_t kLargestSample = 2048;
 
 // What a plan of all graphs of the inventory leaves of its budget to the pool, and for which node.
 struct PoolDemand {

@@ -61,6 +61,15 @@ TEST(PoolDemand, IsWhatTheLargestOpTakesBeyondWhatAProfileHas) {
     EXPECT_THAT(text_of(demand), ::testing::HasSubstr("244 MiB"));
 }
 
+TEST(PoolDemand, TakesFromAProfileNoMoreThanItsLargestSample) {
+    Inventory inventory = without_flash_attention();
+    inventory.context.n_ubatch = 2048;
+    const Bytes of_largest_sample = pool_demand(inventory).bytes;
+    EXPECT_EQ(of_largest_sample, 190 * kMiB);  // a run of 2048 tokens has 72 MiB of 260
+    inventory.context.n_ubatch = 16384;
+    EXPECT_EQ(pool_demand(inventory).bytes, of_largest_sample);
+}
+
 TEST(PoolDemand, IsNothingWhereTheDeviceHasNoSuchPoolOrDoesNotComputeTheOp) {
     Inventory inventory = without_flash_attention();
     for (const char* name : {"vulkan", "Vulkan0", "SIM0", "CPU", "ROCm0"}) {

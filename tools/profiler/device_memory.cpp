@@ -6,12 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "ops/cuda_pool.h"
 #include "profiler/helper.h"
 
 namespace pshard::tool {
 namespace {
 
-constexpr std::array<std::int64_t, 3> kBatches = {1, 512, 2048};
+constexpr std::array<std::int64_t, 3> kBatches = {1, 512, kLargestSample};
 constexpr Bytes kProbe = 64 * kMiB;
 
 // Whether memory that is taken is missing from what the device calls free.
