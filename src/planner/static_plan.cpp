@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "ops/cuda_pool.h"
 #include "plan/tiers.h"
 #include "strategy/rules.h"
 
@@ -170,7 +171,7 @@ public:
     }
 
 private:
-    // Leaves a ubatch out where what drafts in it takes the whole budget.
+    // Leaves a ubatch out where what drafts in it and the pool take the whole budget.
     Status add(std::uint32_t n_ubatch) {
         const Result<Bytes> drafting =
             model_.drafting ? model_.drafting(n_ubatch) : Result<Bytes>(0);
@@ -178,7 +179,9 @@ private:
         if (drafting.value() >= wish_.budget) return Done{};
         Result<Inventory> inventory = model_.capture(n_ubatch, graphs_for(wish_, n_ubatch));
         if (!inventory) return inventory.error();
-        const Bytes room = wish_.budget - drafting.value();
+        const Bytes taken = drafting.value() + pool_demand(inventory.value()).bytes;
+        if (taken >= wish_.budget) return Done{};
+        const Bytes room = wish_.budget - taken;
         ubatches_.push_back({std::move(inventory).value(), room, room});
         return Done{};
     }

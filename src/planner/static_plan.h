@@ -21,7 +21,8 @@
 //                     ^                                                    else:
 //                     +------ that ubatch is searched again in a budget smaller by the excess
 //
-// A ubatch is left out where what drafts beside it takes the whole budget.
+// A ubatch is left out where what drafts beside it, and ggml-cuda's pool (ops/cuda_pool.h), take
+// the whole budget.
 //
 // The traps: llama.cpp's allocator leaves holes where ours packs, so a plan that fits by our sums
 // may not fit in llama.cpp, and only its own no-alloc figures decide. The passes of the answer are
