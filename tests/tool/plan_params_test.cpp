@@ -134,6 +134,15 @@ TEST_F(PlanParams, BudgetIsDeviceMemoryLessDriverAndFitTarget) {
     EXPECT_EQ(plan(with)["budget"]["total_bytes"], (4096 - 470 - 600) * kMiB);
 }
 
+// The pool of tiers above such a short prompt is not weighed, so that all would tie.
+TEST_F(PlanParams, ComparesNoUbatchesAboveAShortPrompt) {
+    const auto model = test::value_of(testing_support::sparse_model("Llama-3.3-70B", "Q4_K_M"));
+    const ToolRun tool = run({"-m", model, "-c", "8192", "-mva", "11500", "-p", "16"});
+    EXPECT_EQ(tool.exit_code, 0) << tool.err;
+    EXPECT_THAT(tool.out + tool.err, HasSubstr(" s with -ub 512\n"));
+    EXPECT_THAT(tool.out + tool.err, ::testing::Not(HasSubstr(" s with -ub 16,")));
+}
+
 TEST_F(PlanParams, DraftModelAndProjectorCountAgainstTheBudget) {
     GgufMaker maker;
     maker.begin(1, 1).string("general.architecture", "clip");

@@ -104,8 +104,10 @@ public:
             if (!compared) return compared.error();
             if (!compared.value().has_plan) break;
             if (!compared.value().seconds) continue;
-            // The pool of a batch that is larger than the prompt's is not known here.
+            // The pool of a batch that is larger than the prompt's is not known here. The smallest
+            // tier stays: it and all below it would tie.
             if (largest > prompt_ && !has_drafting_context(options_) && !has_window_) {
+                if (compared_.size() == 1) return Done{};
                 compared_.pop_back();
                 break;
             }
