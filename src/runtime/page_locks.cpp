@@ -185,6 +185,7 @@ PageLocks::Grant PageLocks::add(const HostRange& range, Locking& locking) {
     left_ -= range.bytes;
     blocks_.emplace(range.data, std::move(*block));
     locking.lock.ranges_.push_back(range);
+    if (!locking.in_place) give_back_pages(range);  // once it is known where the bytes are now
     return Grant::All;
 }
 
@@ -218,7 +219,6 @@ std::optional<PageLocks::Locked> PageLocks::moved(const HostRange& range, Lockin
         locking.threads.copy(data + at, range.data + at, step);
         locking.tell(step);
     }
-    give_back_pages(range);
     return Locked{range.bytes, std::nullopt, std::move(buffer), data, locking.ours};
 }
 
@@ -231,11 +231,18 @@ void PageLocks::remove(const HostRange& range) {
     blocks_.erase(found);
 }
 
+// A block of moved memory may go on in a neighbour that stays, whose bytes lie nowhere else: they
+// come home.
 void PageLocks::forget(const std::byte* data, Bytes bytes) {
-    for (auto block = blocks_.lower_bound(data);
-         block != blocks_.end() && block->first < data + bytes;) {
-        left_ += block->second.bytes;
-        block = blocks_.erase(block);
+    const std::byte* end = data + bytes;
+    for (auto found = blocks_.lower_bound(data); found != blocks_.end() && found->first < end;) {
+        const Locked& block = found->second;
+        if (block.ours && found->first + block.bytes > end) {
+            const auto gone = static_cast<Bytes>(end - found->first);
+            std::memcpy(const_cast<std::byte*>(end), block.data + gone, block.bytes - gone);
+        }
+        left_ += block.bytes;
+        found = blocks_.erase(found);
     }
 }
 

@@ -183,6 +183,16 @@ TEST_F(MovedTest, BytesOfMemoryThatGoesAreForgotten) {
     EXPECT_EQ(locks.lock(weights(2)).bytes(), 2 * kWeight);  // the limit is free again
 }
 
+// Two buffers of a host may touch, and one block then holds bytes of both.
+TEST_F(MovedTest, BytesOfANeighbourThatStaysComeBack) {
+    PageLocks locks(&device_.gpu.device, 8 * kWeight);
+    const PageLocks::Lock lock = locks.lock(weights(3));
+    locks.forget(address(0), kWeight);
+    EXPECT_EQ(address(1)[0], std::byte{2});
+    EXPECT_EQ(address(2)[kWeight - 1], std::byte{3});
+    EXPECT_FALSE(locks.piece(address(1), 1).locked);
+}
+
 // Whole weights, as the CPU may compute from one that nobody can read at its old place.
 TEST_F(MovedTest, MemoryOfOursIsNotCutAtTheLimit) {
     PageLocks locks(&device_.gpu.device, 3 * kWeight + kWeight / 2);
