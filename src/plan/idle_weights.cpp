@@ -29,6 +29,16 @@ std::vector<bool> idle_of(Ref::Kind kind, std::size_t n_tensors, const Graph& gr
     return idle;
 }
 
+void drop_what_reads(const Graph& graph, std::vector<bool>& states) {
+    for (const Node& node : graph.nodes) {
+        if (node.is_view || writes_state(node)) continue;
+        for (const Ref& source : node.sources) {
+            const Ref root = root_of(source, graph);
+            if (root.kind == Ref::Kind::State) states[static_cast<std::size_t>(root.index)] = false;
+        }
+    }
+}
+
 }  // namespace
 
 std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
@@ -37,22 +47,12 @@ std::vector<bool> idle_weights(const Inventory& inventory, const Graph& graph) {
 
 std::vector<bool> states_read_elsewhere(const Inventory& inventory, const Graph& graph) {
     std::vector<bool> found(inventory.states.size());
-    const auto drop_what_reads = [&](const Graph& each) {
-        for (const Node& node : each.nodes) {
-            if (node.is_view || writes_state(node)) continue;
-            for (const Ref& source : node.sources) {
-                const Ref root = root_of(source, each);
-                if (root.kind == Ref::Kind::State)
-                    found[static_cast<std::size_t>(root.index)] = false;
-            }
-        }
-    };
     for (const Node& node : graph.nodes) {
         if (writes_state(node)) found[static_cast<std::size_t>(node.storage.index)] = true;
     }
-    drop_what_reads(graph);
+    drop_what_reads(graph, found);
     if (std::ranges::count(found, true) == 0) return found;
-    std::ranges::for_each(inventory.graphs, drop_what_reads);
+    for (const Graph& each : inventory.graphs) drop_what_reads(each, found);
     return found;
 }
 
