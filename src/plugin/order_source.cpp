@@ -103,7 +103,8 @@ public:
     Result<Orders> operator()(const Inventory& seen, Bytes given) {
         const Inventory inventory = with_checked_batch(seen);
         const PoolDemand pools = pool_demand(inventory);
-        const Bytes budget = given - std::min(given, pools.bytes);
+        pools_ = std::max(pools_, pools.bytes);
+        const Bytes budget = given - std::min(given, pools_);
         tell(pools);
         largest_ = std::max(largest_, budget);
         Result<Chosen> chosen = choose(inventory, budget);
@@ -391,6 +392,7 @@ private:
     DeviceHere device_;
     Log log_;
     Log progress_;
+    Bytes pools_ = 0;    // of all models so far: they share one, which never shrinks
     Bytes largest_ = 0;  // the most that a model was left: all of the budget, if it came first
     Inventory planned_;  // what was last planned here: its choices refer to it
     std::set<Hash64> warned_;              // models, by their weights
