@@ -47,6 +47,7 @@ bool GraphImage::shows(const ggml_cgraph& graph) const {
     if (reads_.size() != n_nodes) return false;
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
         if (i < n_nodes && graph.nodes[i] != tensors_[i]) return false;
+        // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): note() copied the padding
         if (std::memcmp(tensors_[i], &copies_[i], sizeof(ggml_tensor)) != 0) return false;
         if (i < n_nodes && reads_of(graph, static_cast<int>(i)) != reads_[i]) return false;
     }
