@@ -30,6 +30,7 @@ CopyThreads::CopyThreads(std::size_t n) {
 }
 
 void CopyThreads::copy(std::byte* to, const std::byte* from, Bytes bytes) {
+    if (bytes == 0) return;  // there may be no address, which memcpy must not see
     const std::size_t n =
         std::min<std::size_t>(others_.size() + 1, std::max<Bytes>(1, bytes / kLeastShare));
     const Bytes share = bytes / n;
