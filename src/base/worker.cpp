@@ -61,11 +61,11 @@ std::exception_ptr thrown_by(const std::function<void()>& job) {
     }
 }
 
-[[noreturn]] void sleep_for_ever() {
+}  // namespace
+
+void sleep_for_ever() {
     while (true) std::this_thread::sleep_for(std::chrono::hours(1));
 }
-
-}  // namespace
 
 void Worker::park() {
     at_work_ = false;

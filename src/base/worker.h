@@ -13,6 +13,9 @@
 
 namespace pshard {
 
+// For a thread that must do nothing more while another one ends the process.
+[[noreturn]] void sleep_for_ever();
+
 class Worker {
 public:
     Worker();

@@ -145,7 +145,6 @@ Bytes sorted_product(const Case& c, std::int64_t rows) {
 }
 
 Bytes routed_product(const Case& c) {
-    if (c.op.sources.size() < 3) return 0;
     const PoolTensor& a = c.source(0);
     const std::int64_t n_tokens = c.source(1).shape[2];
     const std::int64_t rows = n_tokens * c.source(2).shape[0];
@@ -188,7 +187,6 @@ Bytes sort(const Case& c) {
 Bytes scan(const Case& c) {
     constexpr std::int64_t kLeast = 128;  // tokens
     constexpr Bytes kChunk = 256;
-    if (c.op.sources.size() < 5) return 0;
     const Shape& state = c.source(0).shape;  // [d_state, head_dim, heads, sequences]
     const Shape& x = c.source(1).shape;      // [head_dim, heads, tokens, sequences]
     const bool is_mamba2 = c.source(3).shape[0] == 1;
@@ -262,11 +260,6 @@ Bytes bytes_of(const Inventory& inventory, const Graph& graph, const Node& node)
     return cuda_pool_bytes(op, 0);
 }
 
-// Whose pool this is: the model of a CUDA device, or one that is there ("CUDA0").
-bool is_cuda(const DeviceModel& device) {
-    return device.name == "cuda" || device.name.starts_with("CUDA");
-}
-
 // What the f16 product of probe/sample_run.h takes, which a profile's driver memory has in it: for
 // larger ubatches, that of the largest sample.
 Bytes sampled(std::uint32_t n_ubatch) {
@@ -276,6 +269,10 @@ Bytes sampled(std::uint32_t n_ubatch) {
 }
 
 }  // namespace
+
+bool is_cuda(const DeviceModel& device) {
+    return device.name == "cuda" || device.name.starts_with("CUDA");
+}
 
 Bytes cuda_pool_bytes(const PoolOp& op, int n_multiprocessors) {
     const Row* row = row_of(op.op);

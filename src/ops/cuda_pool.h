@@ -30,6 +30,9 @@
 
 namespace pshard {
 
+// Whose pool this is: the model of a CUDA device, or one that is there ("CUDA0").
+[[nodiscard]] bool is_cuda(const DeviceModel& device);
+
 // A tensor as a kernel sees it.
 struct PoolTensor {
     std::string_view type;  // as ggml spells it

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "machine/profile_text.h"
+#include "ops/cuda_pool.h"
 #include "plan/idle_weights.h"
 #include "plan/plan_hash.h"
 #include "strategy/expand.h"
@@ -12,7 +13,7 @@ namespace {
 
 // The name of stock's buffer type for host memory on the device; readers put in their own.
 std::string host_buffer_type(const DeviceModel& device) {
-    if (device.name == "cuda" || device.name.starts_with("CUDA")) return "CUDA_Host";
+    if (is_cuda(device)) return "CUDA_Host";
     if (device.name == "vulkan" || device.name.starts_with("Vulkan")) return "Vulkan_Host";
     return device.name + "_Host";
 }

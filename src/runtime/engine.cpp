@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/worker.h"
 #include "runtime/host_buffer.h"
 
 namespace pshard {
@@ -142,7 +143,7 @@ bool Engine::is_ended_by_another() const {
 // Lets the thread that ends the process have the lock.
 void Engine::park(std::unique_lock<std::recursive_timed_mutex> lock) {
     lock.unlock();
-    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+    sleep_for_ever();
 }
 
 // The lock is never given back: whoever comes waits for it while the process ends.
